@@ -1,0 +1,1 @@
+//! One command per file; the only place where parts are put together.

@@ -1,0 +1,1 @@
+//! Runs stages exactly once; knows no finance.

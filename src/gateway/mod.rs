@@ -1,0 +1,1 @@
+//! The only async code: the admin port with metrics and health.

@@ -1,0 +1,1 @@
+//! The Broker port on Apache Kafka (rdkafka), admin, schema registry.

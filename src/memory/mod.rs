@@ -1,0 +1,1 @@
+//! The Broker port in process, with Kafka's transactions as they are.

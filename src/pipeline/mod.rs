@@ -1,0 +1,1 @@
+//! Connects: topics, the topology, one file per stage.

@@ -1,0 +1,1 @@
+//! The StateStore port on the local disk.

@@ -1,0 +1,1 @@
+//! One function per happening, writing both log and metric. Metric names are those of the operations guide.
