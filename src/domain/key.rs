@@ -1,0 +1,253 @@
+//! Names of things: the key of a position on the wire, trades, contracts, and instants.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use compact_str::CompactString;
+
+/// Longest account, book, security or source, in characters.
+pub const PART_LENGTH_MAX: usize = 50;
+/// Longest id of a trade (within its source) or of a contract, in characters.
+pub const ID_LENGTH_MAX: usize = 100;
+
+/// `account_book_security`, each part percent-encoded for `%` and `_`: the one key of everything about a position.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PositionKey(Arc<str>);
+
+/// `source|trade_id`: unique for ever within a position; the lot a trade opens has the same id.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TradeId(CompactString);
+
+/// The id of the contract that a trade belongs to, as its source writes it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContractId(CompactString);
+
+/// Microseconds since 1970-01-01T00:00:00 UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+/// Why a text cannot be a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidName {
+    Empty(&'static str),
+    TooLong(&'static str),
+    ControlCharacter(&'static str),
+    /// Not `account_book_security` in its one canonical spelling.
+    NotAKey,
+    /// Not `source|trade_id`; a source holds no `|`.
+    NotATradeId,
+}
+
+impl PositionKey {
+    pub fn new(account: &str, book: &str, security: &str) -> Result<PositionKey, InvalidName> {
+        check("account", account, PART_LENGTH_MAX)?;
+        check("book", book, PART_LENGTH_MAX)?;
+        check("security", security, PART_LENGTH_MAX)?;
+        Ok(PositionKey(format!("{}_{}_{}", encode(account), encode(book), encode(security)).into()))
+    }
+
+    /// Reads the wire form. Only the spelling that `new` gives is a key, so that equal keys are equal bytes and share a partition.
+    pub fn parse(text: &str) -> Result<PositionKey, InvalidName> {
+        let mut parts = text.split('_');
+        for name in ["account", "book", "security"] {
+            let part = parts.next().ok_or(InvalidName::NotAKey)?;
+            check(name, &decode(part).ok_or(InvalidName::NotAKey)?, PART_LENGTH_MAX)?;
+        }
+        if parts.next().is_some() {
+            return Err(InvalidName::NotAKey);
+        }
+        Ok(PositionKey(text.into()))
+    }
+
+    /// The wire form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn account(&self) -> Cow<'_, str> {
+        self.part(0)
+    }
+
+    pub fn book(&self) -> Cow<'_, str> {
+        self.part(1)
+    }
+
+    pub fn security(&self) -> Cow<'_, str> {
+        self.part(2)
+    }
+
+    fn part(&self, index: usize) -> Cow<'_, str> {
+        self.0.split('_').nth(index).and_then(decode).expect("a key is checked when it is made")
+    }
+}
+
+impl TradeId {
+    pub fn new(source: &str, trade_id: &str) -> Result<TradeId, InvalidName> {
+        check("source", source, PART_LENGTH_MAX)?;
+        check("trade_id", trade_id, ID_LENGTH_MAX)?;
+        if source.contains('|') {
+            return Err(InvalidName::NotATradeId);
+        }
+        let mut text = CompactString::with_capacity(source.len() + 1 + trade_id.len());
+        text.push_str(source);
+        text.push('|');
+        text.push_str(trade_id);
+        Ok(TradeId(text))
+    }
+
+    /// Reads `source|trade_id`; everything after the first `|` is the trade's id.
+    pub fn parse(text: &str) -> Result<TradeId, InvalidName> {
+        let (source, trade_id) = text.split_once('|').ok_or(InvalidName::NotATradeId)?;
+        TradeId::new(source, trade_id)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn source(&self) -> &str {
+        self.halves().0
+    }
+
+    pub fn trade_id(&self) -> &str {
+        self.halves().1
+    }
+
+    fn halves(&self) -> (&str, &str) {
+        self.0.split_once('|').expect("a trade id is checked when it is made")
+    }
+}
+
+impl ContractId {
+    pub fn new(text: &str) -> Result<ContractId, InvalidName> {
+        check("contract_id", text, ID_LENGTH_MAX)?;
+        Ok(ContractId(text.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn check(name: &'static str, text: &str, length_max: usize) -> Result<(), InvalidName> {
+    if text.is_empty() {
+        return Err(InvalidName::Empty(name));
+    }
+    if text.len() > length_max && text.chars().count() > length_max {
+        return Err(InvalidName::TooLong(name));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(InvalidName::ControlCharacter(name));
+    }
+    Ok(())
+}
+
+fn encode(part: &str) -> Cow<'_, str> {
+    if !part.contains(['%', '_']) {
+        return Cow::Borrowed(part);
+    }
+    Cow::Owned(part.replace('%', "%25").replace('_', "%5F"))
+}
+
+/// The inverse of `encode`; `None` for a `%` that `encode` does not write.
+fn decode(part: &str) -> Option<Cow<'_, str>> {
+    let mut pieces = part.split('%');
+    let first = pieces.next()?;
+    if first.len() == part.len() {
+        return Some(Cow::Borrowed(part));
+    }
+    let mut decoded = first.to_owned();
+    for piece in pieces {
+        if let Some(rest) = piece.strip_prefix("25") {
+            decoded.push('%');
+            decoded.push_str(rest);
+        } else {
+            decoded.push('_');
+            decoded.push_str(piece.strip_prefix("5F")?);
+        }
+    }
+    Some(Cow::Owned(decoded))
+}
+
+impl fmt::Display for InvalidName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InvalidName::Empty(name) => write!(f, "{name} is empty"),
+            InvalidName::TooLong(name) => write!(f, "{name} is too long"),
+            InvalidName::ControlCharacter(name) => write!(f, "{name} holds a control character"),
+            InvalidName::NotAKey => {
+                f.write_str("key is not account_book_security with % and _ of each part percent-encoded")
+            }
+            InvalidName::NotATradeId => f.write_str("trade id is not source|trade_id with a source without |"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidName {}
+
+macro_rules! shown_as_its_text {
+    ($($name:ident),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    )*};
+}
+
+shown_as_its_text!(PositionKey, TradeId, ContractId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_key_comes_back_from_its_wire_form(parts in prop::array::uniform3("[A-Z%_25Fé.-]{1,16}")) {
+            let [account, book, security] = &parts;
+            let key = PositionKey::new(account, book, security).expect("the parts are names");
+            prop_assert_eq!(key.as_str().matches('_').count(), 2);
+            let read = PositionKey::parse(key.as_str()).expect("the wire form is canonical");
+            prop_assert_eq!(&read, &key);
+            prop_assert_eq!([&read.account(), &read.book(), &read.security()], [account, book, security]);
+        }
+
+        #[test]
+        fn whatever_parses_is_the_spelling_that_new_gives(text in "[A%_25Ff]{1,14}") {
+            if let Ok(key) = PositionKey::parse(&text) {
+                let again = PositionKey::new(&key.account(), &key.book(), &key.security()).expect("the parts are names");
+                prop_assert_eq!(again.as_str(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn parts_are_neither_empty_nor_long_nor_control_characters() {
+        let fifty = "é".repeat(50);
+        assert!(PositionKey::new(&fifty, "B", "S").is_ok());
+        assert_eq!(PositionKey::new(&format!("{fifty}x"), "B", "S"), Err(InvalidName::TooLong("account")));
+        assert_eq!(PositionKey::new("A", "", "S"), Err(InvalidName::Empty("book")));
+        assert_eq!(PositionKey::new("A", "B", "S\n"), Err(InvalidName::ControlCharacter("security")));
+        assert_eq!(PositionKey::parse("A__S"), Err(InvalidName::Empty("book")));
+        for text in ["", "A_B", "A_B_S_X", "A_B_%41", "A_B_%5f", "A_B_%"] {
+            assert!(PositionKey::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_trade_id_splits_at_the_first_bar() {
+        let id = TradeId::parse("OMS|T|1").expect("it names source and trade");
+        assert_eq!((id.source(), id.trade_id()), ("OMS", "T|1"));
+        assert_eq!(TradeId::new("O|MS", "T"), Err(InvalidName::NotATradeId));
+        assert_eq!(TradeId::parse("T1"), Err(InvalidName::NotATradeId));
+        assert_eq!(TradeId::new("OMS", ""), Err(InvalidName::Empty("trade_id")));
+    }
+}
