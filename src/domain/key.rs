@@ -130,7 +130,7 @@ impl ContractId {
     }
 }
 
-fn check(name: &'static str, text: &str, length_max: usize) -> Result<(), InvalidName> {
+pub(super) fn check(name: &'static str, text: &str, length_max: usize) -> Result<(), InvalidName> {
     if text.is_empty() {
         return Err(InvalidName::Empty(name));
     }

@@ -9,3 +9,14 @@ pub mod lot; // what a trade opened; what a trade closed
 pub mod position; // what trades add up to
 pub mod answer; // what a trade record is answered, or why it is refused
 pub mod capture; // trade record -> what it changes in its position
+
+pub mod daycount; // days, and the fraction of a year they are
+mod names; // how a name of a request becomes a type
+pub mod contract; // contracts, positions and lots as a request gives them
+pub mod market; // prices, rates and dividends by name and date
+pub mod cashflow; // an amount and what it was calculated from
+pub mod notice; // error and warning rows
+pub mod totals; // counts, sums and a hash that prove a job complete
+pub mod job; // what is asked for, and the answer
+pub mod chunk; // the units of work of a job
+pub mod collect; // chunk results -> one outcome
