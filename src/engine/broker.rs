@@ -101,7 +101,9 @@ pub trait Consumer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
+    /// The oldest offset that can be read.
     pub start: i64,
+    /// For a `Reader` the last stable offset, for a `Consumer` at least that.
     pub end: i64,
 }
 
@@ -202,8 +204,10 @@ pub trait Reader {
 pub enum ErrorKind {
     /// Network, time-out, broker not ready: the same call may work later.
     Unavailable,
-    /// Another producer with our transactional id, or a group that no longer knows us.
+    /// Another producer with our transactional id, or the coordinator timed our transaction out.
     Fenced,
+    /// The group does not know this member or this generation (any more): a rebalance event follows.
+    NotMember,
     /// Another process with our static group instance id.
     TwinInstance,
     /// The committed offset is not in the log any more (retention), or there is none.
