@@ -1,0 +1,100 @@
+//! Record keys, and the partition they belong to: murmur2 over the key's bytes, as Java clients do it, so that all producers agree.
+
+use crate::domain::key::{PositionKey, TradeId};
+
+/// The record key of what is kept per trade: `account_book_security_source|trade_id`.
+///
+/// A position's key has exactly two `_`, so the third one ends it whatever the trade is called.
+pub fn trade_key(key: &PositionKey, id: &TradeId, out: &mut Vec<u8>) {
+    out.extend_from_slice(key.as_str().as_bytes());
+    out.push(b'_');
+    out.extend_from_slice(id.as_str().as_bytes());
+}
+
+/// The inverse of [`trade_key`].
+pub fn parse_trade_key(bytes: &[u8]) -> Option<(PositionKey, TradeId)> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (end, _) = text.match_indices('_').nth(2)?;
+    Some((PositionKey::parse(&text[..end]).ok()?, TradeId::parse(&text[end + 1..]).ok()?))
+}
+
+/// The partition that Java's default partitioner gives a record with this key.
+pub fn partition(key: &[u8], partitions: i32) -> i32 {
+    assert!(partitions > 0, "a topic has at least one partition");
+    (murmur2(key) & 0x7fff_ffff) % partitions
+}
+
+/// Kafka's variant of MurmurHash2 (32 bit, its own fixed seed), bit for bit as in Java.
+pub fn murmur2(data: &[u8]) -> i32 {
+    const SEED: u32 = 0x9747_b28c;
+    const MIX: u32 = 0x5bd1_e995;
+    const SHIFT: u32 = 24;
+
+    // Java's length is a 32-bit int; keys of 4 GB do not exist.
+    let mut hash = SEED ^ data.len() as u32;
+    let (words, tail) = data.as_chunks::<4>();
+    for word in words {
+        let mut k = u32::from_le_bytes(*word).wrapping_mul(MIX);
+        k ^= k >> SHIFT;
+        hash = hash.wrapping_mul(MIX) ^ k.wrapping_mul(MIX);
+    }
+    if !tail.is_empty() {
+        let rest = tail.iter().rev().fold(0u32, |rest, byte| rest << 8 | u32::from(*byte));
+        hash = (hash ^ rest).wrapping_mul(MIX);
+    }
+    hash ^= hash >> 13;
+    hash = hash.wrapping_mul(MIX);
+    hash ^= hash >> 15;
+    hash as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Computed with `org.apache.kafka.common.utils.Utils` and `BuiltInPartitioner` of kafka-clients 4.3.1.
+    const JAVA: &[(&[u8], i32)] = &[
+        (b"21", -973932308),
+        (b"foobar", -790332482),
+        (b"a-little-bit-long-string", -985981536),
+        (b"a-little-bit-longer-string", -1486304829),
+        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+        (b"abc", 479470107),
+    ];
+
+    #[test]
+    fn partitions_are_those_of_java_clients() {
+        let of_48: &[(&[u8], i32)] = &[
+            (b"", 9),
+            (b"a", 28),
+            (b"ab", 26),
+            (b"21", 12),
+            (b"foobar", 30),
+            (b"ACC1_BOOK1_AAPL", 24),
+            ("Z\u{fc}rich%5F1_b_\u{20ac}".as_bytes(), 14),
+        ];
+        for (key, partition_of_48) in of_48 {
+            assert_eq!(partition(key, 48), *partition_of_48, "{}", String::from_utf8_lossy(key));
+        }
+    }
+
+    #[test]
+    fn a_trade_key_comes_apart_again() {
+        let key = PositionKey::new("A_1", "B", "S%").expect("three names");
+        let id = TradeId::new("OMS", "T_1|x").expect("two names");
+        let mut bytes = Vec::new();
+        trade_key(&key, &id, &mut bytes);
+        assert_eq!(bytes, b"A%5F1_B_S%25_OMS|T_1|x");
+        assert_eq!(parse_trade_key(&bytes), Some((key, id)));
+        assert_eq!(parse_trade_key(b"A_B_S"), None);
+        assert_eq!(parse_trade_key(b"A_B_S_T1"), None);
+        assert_eq!(parse_trade_key(&[0xff]), None);
+    }
+
+    #[test]
+    fn hashes_are_those_of_java_clients() {
+        for (key, hash) in JAVA {
+            assert_eq!(murmur2(key), *hash, "{}", String::from_utf8_lossy(key));
+        }
+    }
+}

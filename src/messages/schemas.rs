@@ -1,0 +1,243 @@
+//! Schemas and their ids: own schemas are compiled in, ids come from the registry or from the content, others are asked for once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use apache_avro::Schema;
+use sha2::{Digest, Sha256};
+
+use crate::messages::framing::{self, FramingError};
+use crate::messages::message::{Cause, Message};
+use crate::messages::resolution;
+use crate::messages::wire::{Decoder, Encoder, Unreadable, Unwritable};
+
+/// No record of ours comes near this size: topic files bound records at a tenth of it.
+pub const RECORD_BYTES_MAX: usize = 16 << 20;
+/// Foreign ids that are remembered: real topics see a handful, an attacker may invent billions.
+const FOREIGN_IDS_MAX: usize = 1_000;
+
+macro_rules! schema_names {
+    ($($variant:ident $name:literal: $($version:literal)+;)+) => {
+        /// The schemas of this version, each named after its file in `schemas/`.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum SchemaName { $($variant),+ }
+
+        impl SchemaName {
+            pub const ALL: &[SchemaName] = &[$(SchemaName::$variant),+];
+
+            /// The name of the schema's file without its ending.
+            pub fn as_str(self) -> &'static str {
+                match self { $(SchemaName::$variant => $name),+ }
+            }
+
+            /// The schema as it is written now.
+            pub fn current(self) -> &'static str {
+                match self { $(SchemaName::$variant => include_str!(concat!("../../schemas/", $name, ".avsc"))),+ }
+            }
+
+            /// Every version that was ever published, oldest first; the last one is the current one.
+            pub fn history(self) -> &'static [&'static str] {
+                match self {
+                    $(SchemaName::$variant => &[
+                        $(include_str!(concat!("../../schemas/history/", $name, "/", $version, ".avsc"))),+
+                    ]),+
+                }
+            }
+        }
+    };
+}
+
+schema_names! {
+    Trade "trade": 1;
+    CapturedTrade "captured_trade": 1;
+    Position "position": 1;
+    Lot "lot": 1;
+    Blotter "blotter": 1;
+}
+
+impl SchemaName {
+    pub fn from_name(name: &str) -> Option<SchemaName> {
+        SchemaName::ALL.iter().copied().find(|schema| schema.as_str() == name)
+    }
+
+    /// The schema as it is written now, parsed.
+    pub fn parsed(self) -> Schema {
+        Schema::parse_str(self.current()).expect("a test parses every schema that is compiled in")
+    }
+}
+
+/// Where schema ids come from.
+pub trait SchemaIds: Send + Sync {
+    /// The id of this schema under this subject, registering it when it is new.
+    fn id(&self, subject: &str, schema: &str) -> Result<u32, RegistryUnavailable>;
+
+    /// The schema with this id, `None` when the registry knows there is none.
+    fn schema(&self, id: u32) -> Result<Option<String>, RegistryUnavailable>;
+}
+
+/// The registry did not answer: nothing is known, ask again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("schema registry unavailable: {0}")]
+pub struct RegistryUnavailable(pub String);
+
+/// The embedded default: the schemas compiled in, with ids made from their content.
+pub struct EmbeddedIds;
+
+/// The subject under which a topic's schema stands in the registry.
+pub fn subject(topic: &str) -> String {
+    format!("{topic}-value")
+}
+
+/// A positive id made from a schema's content; white space and the order of attributes do not count.
+pub fn content_id(schema: &str) -> u32 {
+    let content = serde_json::from_str::<serde_json::Value>(schema).map_or(schema.into(), |json| json.to_string());
+    let digest = Sha256::digest(content.as_bytes());
+    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]) & 0x7fff_ffff
+}
+
+impl SchemaIds for EmbeddedIds {
+    fn id(&self, _subject: &str, schema: &str) -> Result<u32, RegistryUnavailable> {
+        Ok(content_id(schema))
+    }
+
+    fn schema(&self, id: u32) -> Result<Option<String>, RegistryUnavailable> {
+        let mut versions = SchemaName::ALL.iter().flat_map(|name| name.history());
+        Ok(versions.find(|schema| content_id(schema) == id).map(|schema| schema.to_string()))
+    }
+}
+
+/// Why a record could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Undecodable {
+    #[error("record of {0} bytes is larger than {RECORD_BYTES_MAX}")]
+    Oversized(usize),
+    #[error(transparent)]
+    Framing(#[from] FramingError),
+    #[error("schema id {0} is not in the registry")]
+    UnknownSchema(u32),
+    #[error("schema id {id} cannot be read as {name}: {reason}")]
+    Incompatible { id: u32, name: &'static str, reason: String },
+    #[error("{0}")]
+    Unreadable(#[from] Unreadable),
+    #[error("{0}")]
+    Registry(#[from] RegistryUnavailable),
+}
+
+impl Undecodable {
+    /// Whether the same bytes may be readable later: wait and try again, do not write a dead letter.
+    pub fn temporary(&self) -> bool {
+        matches!(self, Undecodable::Registry(_))
+    }
+}
+
+/// Encodes and decodes messages; shared by all threads of a worker.
+pub struct Schemas {
+    ids: Box<dyn SchemaIds>,
+    own: Vec<Own>,
+    foreign: RwLock<HashMap<u32, Foreign>>,
+}
+
+struct Own {
+    /// The id we write.
+    id: u32,
+    /// Ids of the same schema under other topics: registries differ in whether content decides the id.
+    others: Vec<u32>,
+    schema: Schema,
+}
+
+#[derive(Clone)]
+enum Foreign {
+    Absent,
+    Known(Arc<Schema>),
+}
+
+impl Schemas {
+    /// Ids from the content alone: no registry needed.
+    pub fn embedded() -> Schemas {
+        Schemas::connect(Box::new(EmbeddedIds), &[]).expect("the embedded ids are always available")
+    }
+
+    /// Asks for the ids of all own schemas once; after that a registry that is down changes nothing.
+    ///
+    /// `topics` are (topic, schema) pairs; a schema without a topic has the id of its content.
+    pub fn connect(ids: Box<dyn SchemaIds>, topics: &[(&str, SchemaName)]) -> Result<Schemas, RegistryUnavailable> {
+        apache_avro::util::max_allocation_bytes(RECORD_BYTES_MAX);
+        let mut own = Vec::with_capacity(SchemaName::ALL.len());
+        for name in SchemaName::ALL {
+            let mut found = Vec::new();
+            for (topic, _) in topics.iter().filter(|(_, schema)| schema == name) {
+                found.push(ids.id(&subject(topic), name.current())?);
+            }
+            let id = found.first().copied().unwrap_or_else(|| content_id(name.current()));
+            own.push(Own {
+                id,
+                others: found.into_iter().filter(|other| *other != id).collect(),
+                schema: name.parsed(),
+            });
+        }
+        Ok(Schemas { ids, own, foreign: RwLock::default() })
+    }
+
+    /// Appends the framed record of a message.
+    pub fn encode<M: Message>(&self, message: &M, cause: M::Cause, out: &mut Vec<u8>) -> Result<(), Unwritable> {
+        framing::frame(self.own[M::SCHEMA as usize].id, out);
+        let mut encoder = Encoder::new(out);
+        cause.write(&mut encoder);
+        message.write(&mut encoder);
+        encoder.finish()
+    }
+
+    /// Reads a framed record, whoever wrote it, to its last byte.
+    pub fn decode<M: Message>(&self, record: &[u8]) -> Result<(M::Cause, M), Undecodable> {
+        if record.len() > RECORD_BYTES_MAX {
+            return Err(Undecodable::Oversized(record.len()));
+        }
+        let (id, body) = framing::unframe(record)?;
+        let own = &self.own[M::SCHEMA as usize];
+        if id == own.id || own.others.contains(&id) {
+            return Ok(read(body)?);
+        }
+        let writer = self.schema(id)?;
+        let incompatible = |reason| Undecodable::Incompatible { id, name: M::SCHEMA.as_str(), reason };
+        Ok(read(&resolution::resolve(&writer, &own.schema, body, incompatible)?)?)
+    }
+
+    /// The schema with this id: an own one, or one the registry was asked for.
+    pub fn schema(&self, id: u32) -> Result<Arc<Schema>, Undecodable> {
+        let known = self.foreign.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        let foreign = match known {
+            Some(foreign) => foreign,
+            None => self.ask(id)?,
+        };
+        match foreign {
+            Foreign::Known(schema) => Ok(schema),
+            Foreign::Absent => Err(Undecodable::UnknownSchema(id)),
+        }
+    }
+
+    fn ask(&self, id: u32) -> Result<Foreign, Undecodable> {
+        let own = self.own.iter().find(|own| own.id == id || own.others.contains(&id));
+        let foreign = match own {
+            Some(own) => Foreign::Known(Arc::new(own.schema.clone())),
+            None => match self.ids.schema(id)?.map(|schema| Schema::parse_str(&schema)) {
+                Some(Ok(schema)) => Foreign::Known(Arc::new(schema)),
+                // A schema that is no Avro is of no more use than none.
+                Some(Err(_)) | None => Foreign::Absent,
+            },
+        };
+        let mut known = self.foreign.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= FOREIGN_IDS_MAX {
+            known.clear(); // they are only asked for again
+        }
+        known.insert(id, foreign.clone());
+        Ok(foreign)
+    }
+}
+
+fn read<M: Message>(body: &[u8]) -> Result<(M::Cause, M), Unreadable> {
+    let mut input = Decoder::new(body);
+    let cause = M::Cause::read(&mut input)?;
+    let message = M::read(&mut input)?;
+    input.finish()?;
+    Ok((cause, message))
+}
