@@ -59,14 +59,21 @@ pub struct HeldVersion {
 impl CapturedTrade {
     /// The terms in force; `None` unless the trade is live.
     pub fn terms(&self) -> Option<&Terms> {
-        match &self.status {
-            TradeStatus::Live(terms) => Some(terms),
-            TradeStatus::Awaited | TradeStatus::Cancelled | TradeStatus::RebookedTo(_) => None,
-        }
+        self.status.terms()
     }
 
     /// Its place among the trades of its position; `None` unless it is live.
     pub fn order(&self) -> Option<BusinessOrder<'_>> {
         self.terms().map(|terms| terms.order(&self.id))
+    }
+}
+
+impl TradeStatus {
+    /// The terms in force; `None` unless it is `Live`.
+    pub fn terms(&self) -> Option<&Terms> {
+        match self {
+            TradeStatus::Live(terms) => Some(terms),
+            TradeStatus::Awaited | TradeStatus::Cancelled | TradeStatus::RebookedTo(_) => None,
+        }
     }
 }

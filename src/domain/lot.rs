@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::key::{ContractId, PositionKey, Timestamp, TradeId};
 use super::money::{Currency, Money};
-use super::trade::BusinessOrder;
+use super::trade::{BusinessOrder, Terms};
 
 /// An open lot. Quantities are signed: a short lot is negative.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +48,31 @@ pub struct Relief {
 }
 
 impl Lot {
+    /// What is left of the lot that a trade of these terms opened.
+    pub fn of_trade(
+        key: &PositionKey,
+        id: &TradeId,
+        terms: &Terms,
+        opened: Decimal,
+        remaining: Decimal,
+        revision: u64,
+    ) -> Lot {
+        Lot {
+            id: id.clone(),
+            key: key.clone(),
+            contract: terms.contract.clone(),
+            opened,
+            remaining,
+            price: terms.price,
+            currency: terms.currency,
+            trade_date: terms.trade_date,
+            settle_date: terms.settle_date,
+            exec_time: terms.exec_time,
+            source_seq: terms.source_seq,
+            revision,
+        }
+    }
+
     /// The place of its opening trade: FIFO relieves the least first.
     pub fn order(&self) -> BusinessOrder<'_> {
         (self.trade_date, self.exec_time, self.source_seq, &self.id)

@@ -8,6 +8,10 @@ pub mod captured; // what is known of a trade for ever
 pub mod lot; // what a trade opened; what a trade closed
 pub mod position; // what trades add up to
 pub mod answer; // what a trade record is answered, or why it is refused
+mod version; // which version of a trade counts, waits or is refused
+mod due; // versions that become due with a record
+mod relief; // what one trade takes from the open lots
+mod restate; // what a change at some point in business order comes to
 pub mod capture; // trade record -> what it changes in its position
 
 pub mod daycount; // days, and the fraction of a year they are

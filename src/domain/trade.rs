@@ -11,6 +11,8 @@ use super::money::{Currency, Money};
 
 /// Digits after the point that quantities and prices may have: those of decimal(28,10) on the wire.
 pub const SCALE_MAX: u32 = 10;
+/// Quantities and prices stay below it, as decimal(28,10) does: sums and differences of two are then exact.
+pub const WHOLE_LIMIT: Decimal = Decimal::from_parts(0xA764_0000, 0x0DE0_B6B3, 0, false, 0); // 10^18
 
 /// One version of one trade as it arrives: versions of a trade are dense from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +78,7 @@ pub enum InvalidTerms {
     QuantityNotPositive,
     NegativePrice,
     TooManyDecimals,
+    TooManyDigits,
     SettleBeforeTrade,
     NotionalTooLarge,
 }
@@ -92,6 +95,9 @@ impl Terms {
         }
         if quantity.scale() > SCALE_MAX || price.scale() > SCALE_MAX {
             return Err(InvalidTerms::TooManyDecimals);
+        }
+        if quantity >= WHOLE_LIMIT || price >= WHOLE_LIMIT {
+            return Err(InvalidTerms::TooManyDigits);
         }
         if self.settle_date.is_some_and(|settle_date| settle_date < self.trade_date) {
             return Err(InvalidTerms::SettleBeforeTrade);
@@ -193,6 +199,7 @@ impl fmt::Display for InvalidTerms {
             InvalidTerms::QuantityNotPositive => "quantity is not above zero",
             InvalidTerms::NegativePrice => "price is below zero",
             InvalidTerms::TooManyDecimals => "quantity or price has more than 10 decimals",
+            InvalidTerms::TooManyDigits => "quantity or price has more than 18 digits before the point",
             InvalidTerms::SettleBeforeTrade => "settlement date is before the trade date",
             InvalidTerms::NotionalTooLarge => "quantity times price is too large to be money",
         })
