@@ -16,3 +16,7 @@ mod resolution; // records of other versions
 pub mod wire; // Avro's binary form
 pub mod decimal; // Avro's decimals
 pub mod framing; // the registry's header
+#[cfg(test)]
+mod agreement;
+#[cfg(test)]
+mod samples;

@@ -180,11 +180,16 @@ impl Schemas {
 
     /// Appends the framed record of a message.
     pub fn encode<M: Message>(&self, message: &M, cause: M::Cause, out: &mut Vec<u8>) -> Result<(), Unwritable> {
-        framing::frame(self.own[M::SCHEMA as usize].id, out);
+        self.frame(M::SCHEMA, out);
         let mut encoder = Encoder::new(out);
         cause.write(&mut encoder);
         message.write(&mut encoder);
         encoder.finish()
+    }
+
+    /// Appends the framing's header alone.
+    pub fn frame(&self, schema: SchemaName, out: &mut Vec<u8>) {
+        framing::frame(self.own[schema as usize].id, out);
     }
 
     /// Reads a framed record, whoever wrote it, to its last byte.

@@ -1,0 +1,127 @@
+//! Every message against its schema, with the Avro library as the second opinion; and against bytes that are no message.
+
+use std::fmt::Debug;
+use std::sync::LazyLock;
+
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::writer::datum::GenericDatumWriter;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseResult;
+
+use crate::messages::framing::HEADER_BYTES;
+use crate::messages::message::Message;
+use crate::messages::schemas::{SchemaName, Schemas, Undecodable};
+use crate::messages::wire::Unreadable;
+use crate::messages::{samples, view};
+
+static SCHEMAS: LazyLock<Schemas> = LazyLock::new(Schemas::embedded);
+
+/// Ours writes -> ours reads; ours writes -> the library reads and writes -> the same bytes; no byte can be missing or too many.
+fn agrees<M>(message: M, cause: M::Cause) -> TestCaseResult
+where
+    M: Message + PartialEq + Debug,
+    M::Cause: Clone + PartialEq + Debug,
+{
+    let schemas = &*SCHEMAS;
+    let mut record = Vec::new();
+    schemas.encode(&message, cause.clone(), &mut record).expect("samples fit their fields");
+    let (cause_back, back) = schemas.decode::<M>(&record).expect("written by ourselves");
+    prop_assert_eq!(&back, &message);
+    prop_assert_eq!(cause_back, cause);
+
+    let body = &record[HEADER_BYTES..];
+    let schema = M::SCHEMA.parsed();
+    let mut rest = body;
+    let value = GenericDatumReader::builder(&schema).build().expect("valid").read_value(&mut rest).expect("agrees");
+    prop_assert!(rest.is_empty(), "the library leaves {} bytes", rest.len());
+    let again = GenericDatumWriter::builder(&schema).build().expect("valid").write_value_to_vec(value).expect("agrees");
+    prop_assert_eq!(&again[..], body);
+
+    view::record(schemas, &record).expect("what can be read can be shown");
+    for end in 0..record.len() {
+        prop_assert!(schemas.decode::<M>(&record[..end]).is_err(), "cut at {end}");
+        prop_assert!(view::record(schemas, &record[..end]).is_err(), "cut at {end}");
+    }
+    record.push(0);
+    let trailing = Err(Undecodable::Unreadable(Unreadable::Trailing(1)));
+    prop_assert_eq!(schemas.decode::<M>(&record).map(|_| ()), trailing);
+    Ok(())
+}
+
+/// Whatever the bytes are, they are read or refused; what is read is written back and read again as the same.
+fn survives<M>(body: &[u8]) -> TestCaseResult
+where
+    M: Message + PartialEq + Debug,
+{
+    let schemas = &*SCHEMAS;
+    let mut record = Vec::new();
+    schemas.frame(M::SCHEMA, &mut record);
+    record.extend_from_slice(body);
+    let shown = view::record(schemas, &record);
+    if let Ok((cause, message)) = schemas.decode::<M>(&record) {
+        prop_assert!(shown.is_ok(), "read but not shown: {:?}", shown);
+        let mut again = Vec::new();
+        if schemas.encode(&message, cause, &mut again).is_ok() {
+            let (_, back) = schemas.decode::<M>(&again).expect("written by ourselves");
+            prop_assert_eq!(back, message);
+        }
+    }
+    Ok(())
+}
+
+/// A sound body with a few bytes changed, taken out or put in.
+fn damaged<M: Message>(message: &M, cause: M::Cause, damage: &[(prop::sample::Index, u8, u8)]) -> Vec<u8> {
+    let mut record = Vec::new();
+    SCHEMAS.encode(message, cause, &mut record).expect("samples fit their fields");
+    let mut body = record.split_off(HEADER_BYTES);
+    for (index, how, byte) in damage {
+        let at = index.index(body.len().max(1));
+        match how % 3 {
+            0 if at < body.len() => body[at] = *byte,
+            1 if at < body.len() => drop(body.remove(at)),
+            _ => body.insert(at.min(body.len()), *byte),
+        }
+    }
+    body
+}
+
+macro_rules! messages {
+    ($($name:ident: $message:ty, $sample:expr, $cause:expr;)+) => {
+        $(mod $name {
+            use super::*;
+
+            proptest! {
+                #[test]
+                fn agrees_with_its_schema(message in $sample, cause in $cause) {
+                    agrees(message, cause)?;
+                }
+
+                #[test]
+                fn survives_any_damage(
+                    message in $sample,
+                    cause in $cause,
+                    damage in prop::collection::vec(any::<(prop::sample::Index, u8, u8)>(), 1..4),
+                    noise in prop::collection::vec(any::<u8>(), 0..300),
+                ) {
+                    survives::<$message>(&damaged(&message, cause, &damage))?;
+                    survives::<$message>(&noise)?;
+                }
+            }
+        })+
+
+        const COVERED: &[SchemaName] = &[$(<$message as Message>::SCHEMA),+];
+    };
+}
+
+messages! {
+    trade: crate::domain::trade::Trade, samples::trade(), prop::option::of(samples::place());
+    captured_trade: crate::domain::captured::CapturedTrade, samples::captured_trade(), samples::place();
+    position: crate::domain::position::Position, samples::position(), samples::place();
+    lot: crate::domain::lot::Lot, samples::lot(), samples::place();
+    blotter: crate::messages::blotter::BlotterRow, samples::blotter_row(), samples::place();
+}
+
+#[test]
+fn no_schema_is_without_these_tests() {
+    assert_eq!(COVERED, SchemaName::ALL);
+}

@@ -1,0 +1,205 @@
+//! Any value of every message, for property tests.
+
+use chrono::{Days, NaiveDate};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+
+use crate::domain::answer::{Answer, Refusal, Verdict};
+use crate::domain::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
+use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
+use crate::domain::lot::{Lot, Relief};
+use crate::domain::money::{Currency, Money};
+use crate::domain::position::Position;
+use crate::domain::trade::{ContentHash, Side, Terms, Trade, TradeEvent};
+use crate::messages::blotter::BlotterRow;
+
+pub fn place() -> impl Strategy<Value = Place> {
+    (any::<u16>(), any::<i32>(), any::<i64>()).prop_map(|(topic, partition, offset)| Place { topic, partition, offset })
+}
+
+pub fn key() -> impl Strategy<Value = PositionKey> {
+    let part = || prop_oneof![Just("ACC-1".to_string()), "[A-Z%_é€ ]{1,12}", "[0-9a-z.]{1,30}"];
+    (part(), part(), part()).prop_map(|(account, book, security)| {
+        PositionKey::new(&account, &book, &security).expect("the parts are names")
+    })
+}
+
+pub fn trade_id() -> impl Strategy<Value = TradeId> {
+    ("[A-Z_]{1,8}", "[A-Z0-9|_-]{1,30}").prop_map(|(source, id)| TradeId::new(&source, &id).expect("both are names"))
+}
+
+pub fn date() -> impl Strategy<Value = NaiveDate> {
+    let epoch = NaiveDate::from_ymd_opt(1970, 1, 1).expect("a date");
+    prop_oneof![4 => 15_000u64..25_000, 1 => 0u64..2_000_000].prop_map(move |days| epoch + Days::new(days))
+}
+
+pub fn currency() -> impl Strategy<Value = Currency> {
+    prop_oneof![Just("USD"), Just("JPY"), Just("KWD")].prop_map(|code| Currency::new(code).expect("in the table"))
+}
+
+pub fn money() -> impl Strategy<Value = Money> {
+    (any::<i64>(), currency()).prop_map(|(minor, currency)| Money { minor, currency })
+}
+
+/// Any decimal(28,10).
+pub fn quantity() -> impl Strategy<Value = Decimal> {
+    let unscaled = prop_oneof![-10_000_000_000i128..10_000_000_000, -(10i128.pow(28)) + 1..10i128.pow(28)];
+    (unscaled, 0u32..=10).prop_map(|(unscaled, zeros)| {
+        Decimal::from_i128_with_scale(unscaled / 10i128.pow(zeros) * 10i128.pow(zeros), 10)
+    })
+}
+
+pub fn terms() -> impl Strategy<Value = Terms> {
+    let number = || (1i64..10_000_000, 0u32..=10).prop_map(|(digits, scale)| Decimal::new(digits, scale));
+    let contract = option::of("[A-Z0-9]{1,40}".prop_map(|id| ContractId::new(&id).expect("a name")));
+    let times = (any::<i64>(), 0..u64::try_from(i64::MAX).expect("positive"), option::of(0u64..10));
+    (contract, any::<bool>(), number(), number(), currency(), date(), times).prop_map(
+        |(contract, buy, quantity, price, currency, trade_date, (exec_time, source_seq, settle_days))| {
+            let terms = Terms {
+                contract,
+                side: if buy { Side::Buy } else { Side::Sell },
+                quantity,
+                price,
+                currency,
+                trade_date,
+                exec_time: Timestamp(exec_time),
+                source_seq,
+                settle_date: settle_days.map(|days| trade_date + Days::new(days)),
+            };
+            terms.checked().expect("within the bounds of terms")
+        },
+    )
+}
+
+pub fn event() -> impl Strategy<Value = TradeEvent> {
+    prop_oneof![
+        terms().prop_map(TradeEvent::New),
+        terms().prop_map(TradeEvent::Amend),
+        Just(TradeEvent::Cancel),
+        (key(), terms()).prop_map(|(to, terms)| TradeEvent::Rebook { to, terms }),
+        (key(), terms()).prop_map(|(from, terms)| TradeEvent::RebookIn { from, terms }),
+        Just(TradeEvent::Force),
+    ]
+}
+
+pub fn version() -> impl Strategy<Value = u32> {
+    0u32..1 << 31
+}
+
+pub fn count() -> impl Strategy<Value = u64> {
+    prop_oneof![0u64..1_000, 0u64..1 << 63]
+}
+
+pub fn trade() -> impl Strategy<Value = Trade> {
+    (key(), trade_id(), version(), event()).prop_map(|(key, id, version, event)| Trade { key, id, version, event })
+}
+
+pub fn captured_trade() -> impl Strategy<Value = CapturedTrade> {
+    let status = prop_oneof![
+        Just(TradeStatus::Awaited),
+        terms().prop_map(TradeStatus::Live),
+        Just(TradeStatus::Cancelled),
+        key().prop_map(TradeStatus::RebookedTo),
+    ];
+    let held = (version(), event(), place()).prop_map(|(version, event, place)| HeldVersion { version, event, place });
+    let relief = (trade_id(), quantity(), quantity(), money())
+        .prop_map(|(lot, quantity, open_price, realised)| Relief { lot, quantity, open_price, realised });
+    let names = (key(), trade_id(), version(), status, any::<[u8; 16]>(), place(), count());
+    (names, vec(held, 0..3), quantity(), vec(relief, 0..4)).prop_map(
+        |((key, id, version, status, content, place, revision), held, opened, reliefs)| CapturedTrade {
+            key,
+            id,
+            version,
+            status,
+            content: ContentHash(content),
+            place,
+            revision,
+            held,
+            opened,
+            reliefs,
+        },
+    )
+}
+
+pub fn position() -> impl Strategy<Value = Position> {
+    (key(), count(), quantity(), money(), any::<i64>(), version()).prop_map(
+        |(key, revision, quantity, realised, cost, open_lots)| Position {
+            key,
+            revision,
+            quantity,
+            currency: realised.currency,
+            realised,
+            cost: Money { minor: cost, ..realised },
+            open_lots,
+        },
+    )
+}
+
+pub fn lot() -> impl Strategy<Value = Lot> {
+    let names = (key(), trade_id(), option::of("[A-Z0-9]{1,40}"));
+    (names, quantity(), quantity(), terms(), count()).prop_map(
+        |((key, id, contract), opened, remaining, terms, revision)| Lot {
+            id,
+            key,
+            contract: contract.map(|id| ContractId::new(&id).expect("a name")),
+            opened,
+            remaining,
+            price: terms.price,
+            currency: terms.currency,
+            trade_date: terms.trade_date,
+            settle_date: terms.settle_date,
+            exec_time: terms.exec_time,
+            source_seq: terms.source_seq,
+            revision,
+        },
+    )
+}
+
+pub fn refusal() -> impl Strategy<Value = Refusal> {
+    prop_oneof![
+        Just(Refusal::VersionZero),
+        place().prop_map(|first| Refusal::Conflict { first }),
+        Just(Refusal::FirstVersionNotNew),
+        Just(Refusal::AlreadyLive),
+        Just(Refusal::NotLive),
+        key().prop_map(|to| Refusal::RebookedAway { to }),
+        Just(Refusal::RebookToItself),
+        (currency(), currency()).prop_map(|(position, trade)| Refusal::CurrencyDiffers { position, trade }),
+        Just(Refusal::NothingHeld),
+        Just(Refusal::TooManyHeld),
+        Just(Refusal::OutOfRange),
+    ]
+}
+
+pub fn blotter_row() -> impl Strategy<Value = BlotterRow> {
+    let verdict = prop_oneof![
+        4 => Just(Verdict::Accepted),
+        1 => (place(), option::of(count())).prop_map(|(first, revision)| Verdict::Duplicate { first, revision }),
+        1 => version().prop_map(|current| Verdict::Stale { current }),
+        1 => version().prop_map(|awaited| Verdict::Held { awaited }),
+        1 => Just(Verdict::Released),
+        3 => refusal().prop_map(Verdict::Refused),
+    ];
+    let names = (place(), key(), trade_id(), version());
+    let numbers = (count(), count(), quantity(), option::of(money()));
+    (names, verdict, option::of(place()), numbers, (count(), any::<i32>())).prop_map(
+        |((place, key, id, version), verdict, released_by, numbers, (turn, generation))| BlotterRow {
+            turn,
+            generation,
+            answer: Answer {
+                place,
+                key,
+                id,
+                version,
+                verdict,
+                released_by,
+                revision_before: numbers.0,
+                revision_after: numbers.1,
+                quantity_after: numbers.2,
+                realised_delta: numbers.3,
+            },
+        },
+    )
+}
