@@ -4,11 +4,13 @@ use std::fmt;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
 
 use super::contract::{LotId, PositionId};
 use super::daycount::DayCount;
 use super::key::ContractId;
 use super::money::Money;
+use super::slice::Payment;
 
 /// One amount of one lot slice on one valuation date; `+` = the client receives.
 #[derive(Clone, PartialEq, Debug)]
@@ -31,6 +33,67 @@ pub struct CashFlow {
 /// 128 bits of SHA-256 over the flow's business key, so that the same flow has the same id in every run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct FlowId(pub u128);
+
+impl FlowId {
+    /// SHA-256 over `bookflow.flow.1`, contract, position, lot, closing lot (empty when open), kind, ex date (empty but for dividends),
+    /// valuation date and currency; each preceded by its length in 4 bytes, big endian.
+    pub fn of(
+        contract: &ContractId,
+        position: &PositionId,
+        lot: &LotId,
+        closing_lot: Option<&LotId>,
+        valuation_date: NaiveDate,
+        payment: &Payment,
+    ) -> FlowId {
+        let ex_date = match payment.explain {
+            Explain::Dividend { ex_date, .. } => ex_date.to_string(),
+            _ => String::new(),
+        };
+        let mut hash = Sha256::new();
+        for field in [
+            "bookflow.flow.1",
+            contract.as_str(),
+            position.as_str(),
+            lot.as_str(),
+            closing_lot.map_or("", LotId::as_str),
+            payment.kind.name(),
+            &ex_date,
+            &valuation_date.to_string(),
+            payment.amount.currency.code(),
+        ] {
+            hash.update((field.len() as u32).to_be_bytes());
+            hash.update(field);
+        }
+        FlowId(first_128_bits(hash))
+    }
+}
+
+impl FlowKind {
+    /// The kind as it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            FlowKind::EquityPerformance => "EQUITY_PERFORMANCE",
+            FlowKind::Interest => "INTEREST",
+            FlowKind::Dividend => "DIVIDEND",
+        }
+    }
+}
+
+impl FlowStatus {
+    /// The status as it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            FlowStatus::Accrued => "ACCRUED",
+            FlowStatus::Realised => "REALISED",
+        }
+    }
+}
+
+/// The first half of a SHA-256, as a number.
+pub fn first_128_bits(hash: Sha256) -> u128 {
+    let digest = hash.finalize();
+    u128::from_be_bytes(digest[..16].try_into().expect("half of 32 bytes is 16 bytes"))
+}
 
 impl fmt::Display for FlowId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

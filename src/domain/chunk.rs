@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::cashflow::CashFlow;
-use super::contract::{Leg, LotId, PositionId, Symbol};
+use super::contract::{ContractLot, Leg, LotId, PositionId, Symbol};
 use super::job::{Job, JobId, Lane};
 use super::key::ContractId;
 use super::market::MarketData;
@@ -33,7 +33,6 @@ pub struct ContractPart {
     /// 0 is the first part of the contract.
     pub part: u32,
     pub start: NaiveDate,
-    pub end: NaiveDate,
     /// What of the request this part accounts for: the first part counts for the whole contract.
     pub counts: Counts,
     pub positions: Vec<PositionPart>,
@@ -89,4 +88,24 @@ pub struct ChunkResult {
     pub totals: ControlTotals,
     /// The first rows in their own order; `totals` counts all of them.
     pub rows: Vec<Notice>,
+}
+
+impl RelievedLot {
+    /// What is still open at the end of a day; signed.
+    pub fn open_on(&self, day: NaiveDate) -> Decimal {
+        self.closes.iter().filter(|close| close.date <= day).fold(self.quantity, |open, close| open - close.quantity)
+    }
+}
+
+impl From<ContractLot> for RelievedLot {
+    fn from(lot: ContractLot) -> RelievedLot {
+        RelievedLot {
+            id: lot.id,
+            quantity: lot.quantity,
+            cost_price: lot.cost_price,
+            cost_date: lot.cost_date,
+            settlement_date: lot.settlement_date,
+            closes: Vec::new(),
+        }
+    }
 }

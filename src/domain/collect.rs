@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use compact_str::CompactString;
-
 use super::chunk::ChunkResult;
 use super::job::{Ending, JobEvent, JobId, Missing, Outcome};
 use super::key::Timestamp;
-use super::notice::{Notice, NoticeCode, ROWS_KEPT, Severity, keep_first};
+use super::notice::{Notice, NoticeCode, Place, ROWS_KEPT, keep_first};
 use super::totals::{ControlTotals, Counts};
 
 /// How a job stands. The source of truth for what of it has come in, and afterwards for how it ended.
@@ -167,15 +165,9 @@ impl ChunkSet {
 }
 
 fn differing(planned: Counts, calculated: Counts) -> Notice {
-    Notice {
-        severity: Severity::Error,
-        contract: None,
-        position: None,
-        lot: None,
-        code: NoticeCode::TotalsDiffer,
-        field: CompactString::const_new("contractPositions"),
-        message: format!(
-            "planned {planned}, calculated {calculated}: the result is not complete; submit the request under another requestId"
-        ),
-    }
+    Place::request().error(
+        NoticeCode::TotalsDiffer,
+        "contractPositions",
+        format!("planned {planned}, calculated {calculated}: the result is not whole; submit it again under another requestId"),
+    )
 }

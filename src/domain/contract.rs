@@ -128,7 +128,7 @@ pub enum LotStatus {
 }
 
 /// Which open lot a closing lot takes first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Unwinding {
     /// Oldest first.
     Fifo,

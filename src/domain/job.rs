@@ -34,6 +34,30 @@ pub enum Calculation {
     Historical { from: NaiveDate, to: NaiveDate },
 }
 
+impl Job {
+    /// The last day that is valued.
+    pub fn last_day(&self) -> NaiveDate {
+        match self.calculation {
+            Calculation::Valuation => self.valuation_date,
+            Calculation::Historical { to, .. } => to,
+        }
+    }
+
+    /// The first day that is valued.
+    pub fn first_day(&self) -> NaiveDate {
+        match self.calculation {
+            Calculation::Valuation => self.valuation_date,
+            Calculation::Historical { from, .. } => from,
+        }
+    }
+
+    /// All days that are valued, in order.
+    pub fn days(&self) -> impl Iterator<Item = NaiveDate> + use<> {
+        let last = self.last_day();
+        self.first_day().iter_days().take_while(move |day| *day <= last)
+    }
+}
+
 /// The road a job takes, so that a small one never waits behind a large one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Lane {

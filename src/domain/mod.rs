@@ -23,4 +23,11 @@ pub mod notice; // error and warning rows
 pub mod totals; // counts, sums and a hash that prove a job complete
 pub mod job; // what is asked for, and the answer
 pub mod chunk; // the units of work of a job
+mod unwind; // closing lots -> what each takes from the open lots
+pub mod resolve; // contracts as read -> contracts that can be calculated
+pub mod slice; // the part of a lot with one fate
+pub mod performance; // price performance of a slice
+pub mod financing; // interest on a slice
+pub mod dividends; // dividends of a slice
+pub mod calculate; // a chunk -> its cash flows
 pub mod collect; // chunk results -> one outcome

@@ -78,6 +78,46 @@ impl NoticeCode {
     }
 }
 
+/// What a row is about: a contract, a position of it, or a lot.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Place {
+    contract: Option<ContractId>,
+    position: Option<PositionId>,
+    lot: Option<LotId>,
+}
+
+impl Place {
+    /// The request itself.
+    pub fn request() -> Place {
+        Place::default()
+    }
+
+    pub fn of(contract: &ContractId) -> Place {
+        Place { contract: Some(contract.clone()), ..Place::default() }
+    }
+
+    pub fn position(&self, position: &PositionId) -> Place {
+        Place { position: Some(position.clone()), ..self.clone() }
+    }
+
+    pub fn lot(&self, lot: &LotId) -> Place {
+        Place { lot: Some(lot.clone()), ..self.clone() }
+    }
+
+    pub fn error(&self, code: NoticeCode, field: &str, message: String) -> Notice {
+        self.notice(Severity::Error, code, field, message)
+    }
+
+    pub fn warning(&self, code: NoticeCode, field: &str, message: String) -> Notice {
+        self.notice(Severity::Warning, code, field, message)
+    }
+
+    fn notice(&self, severity: Severity, code: NoticeCode, field: &str, message: String) -> Notice {
+        let Place { contract, position, lot } = self.clone();
+        Notice { severity, contract, position, lot, code, field: field.into(), message }
+    }
+}
+
 /// Rows an outcome names at most; beyond it they are only counted. 100 rows are read by a person and stay far below a
 /// message's bound. Chunks keep as many, so that an outcome names the same rows whatever the chunk size.
 pub const ROWS_KEPT: usize = 100;

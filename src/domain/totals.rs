@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::cashflow::{FlowKind, FlowStatus};
+use sha2::{Digest, Sha256};
+
+use super::cashflow::{CashFlow, FlowKind, FlowStatus, first_128_bits};
 use super::money::Currency;
 
 /// Proof of completeness: equal totals mean the same flows.
@@ -28,6 +30,14 @@ pub struct Counts {
 }
 
 impl ControlTotals {
+    /// Counts one flow in.
+    pub fn add_flow(&mut self, flow: &CashFlow) {
+        self.flows += 1;
+        let key = (flow.amount.currency, flow.kind, flow.status);
+        *self.sums.entry(key).or_default() += i128::from(flow.amount.minor);
+        self.hash = self.hash.wrapping_add(content_hash(flow));
+    }
+
     /// Adds what another part of the job came to; the order of parts does not matter.
     pub fn merge(&mut self, other: &ControlTotals) {
         self.counts.add(other.counts);
@@ -53,4 +63,15 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} contracts, {} positions, {} lots", self.contracts, self.positions, self.lots)
     }
+}
+
+/// Changes with the id, the amount or the status of a flow.
+fn content_hash(flow: &CashFlow) -> u128 {
+    let mut hash = Sha256::new();
+    hash.update(flow.id.0.to_be_bytes());
+    hash.update(flow.amount.minor.to_be_bytes());
+    hash.update(flow.amount.currency.code());
+    hash.update([flow.kind as u8, flow.status as u8]);
+    hash.update(flow.unrounded.normalize().serialize());
+    first_128_bits(hash)
 }

@@ -1,0 +1,111 @@
+//! A chunk -> the cash flows of its contracts, and what the chunk came to.
+
+use chrono::{Datelike, NaiveDate, Weekday};
+
+use super::cashflow::{CashFlow, FlowId};
+use super::chunk::{Chunk, ChunkResult, ContractFlows, ContractPart, PositionPart, RelievedLot};
+use super::contract::Leg;
+use super::dividends::dividends;
+use super::financing::interest;
+use super::job::Job;
+use super::market::MarketData;
+use super::notice::{Notice, NoticeCode, Place, ROWS_KEPT, Severity, keep_first};
+use super::performance::performance;
+use super::slice::{Fault, Payment, Slice};
+use super::totals::ControlTotals;
+
+/// What a chunk becomes: flows by contract, and the little that goes to the job.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Calculated {
+    pub flows: Vec<ContractFlows>,
+    pub result: ChunkResult,
+}
+
+/// Calculates every contract of a chunk; what cannot be calculated becomes a row and stops nothing else.
+pub fn calculate(chunk: &Chunk) -> Calculated {
+    let mut totals = ControlTotals::default();
+    let mut rows = chunk.notices.clone();
+    let mut flows = Vec::with_capacity(chunk.contracts.len());
+    for part in &chunk.contracts {
+        let (of_contract, notices) = calculate_contract(part, &chunk.market, &chunk.job);
+        totals.counts.add(part.counts);
+        of_contract.iter().for_each(|flow| totals.add_flow(flow));
+        rows.extend(notices);
+        flows.push(ContractFlows { contract: part.id.clone(), part: part.part, flows: of_contract });
+    }
+    totals.errors = rows.iter().filter(|row| row.severity == Severity::Error).count() as u64;
+    totals.warnings = rows.len() as u64 - totals.errors;
+    keep_first(&mut rows, ROWS_KEPT);
+    let result = ChunkResult { job: chunk.job.id.clone(), number: chunk.number, totals, rows };
+    Calculated { flows, result }
+}
+
+/// The flows of one contract part on every day of the job, and a row for each lot that is odd or has no amount.
+pub fn calculate_contract(part: &ContractPart, market: &MarketData, job: &Job) -> (Vec<CashFlow>, Vec<Notice>) {
+    let mut flows = Vec::new();
+    let mut notices = Vec::new();
+    for position in &part.positions {
+        let place = Place::of(&part.id).position(&position.id);
+        for lot in &position.lots {
+            let mut faults = Vec::new();
+            for day in job.days().filter(|day| lot.cost_date <= *day) {
+                for slice in lot.slices_on(day) {
+                    for payment in payments(slice, position, part, market, day) {
+                        match payment {
+                            Ok(payment) => flows.push(flow(payment, slice, position, part, day)),
+                            Err(fault) if faults.contains(&fault) => {} // the slices of a lot miss the same price
+                            Err(fault) => faults.push(fault),
+                        }
+                    }
+                }
+            }
+            notices.extend(
+                faults.into_iter().map(|fault| place.lot(&lot.id).error(fault.code, fault.field, fault.message)),
+            );
+            notices.extend(weekend_settlement(lot, &place));
+        }
+    }
+    (flows, notices)
+}
+
+fn payments(
+    slice: Slice<'_>,
+    position: &PositionPart,
+    part: &ContractPart,
+    market: &MarketData,
+    day: NaiveDate,
+) -> Vec<Result<Payment, Fault>> {
+    match &position.leg {
+        Leg::Equity => vec![performance(slice, &position.underlying, position.currency, market, day)],
+        Leg::Interest(terms) => vec![interest(slice, terms, position.currency, market, day)],
+        Leg::Dividend { payout_ratio } => {
+            let listed = market.dividends.get(&position.underlying).map_or(&[][..], Vec::as_slice);
+            dividends(slice, *payout_ratio, listed, part.start, day).collect()
+        }
+    }
+}
+
+fn flow(payment: Payment, slice: Slice<'_>, position: &PositionPart, part: &ContractPart, day: NaiveDate) -> CashFlow {
+    let closing_lot = slice.close.map(|close| close.lot.clone());
+    CashFlow {
+        id: FlowId::of(&part.id, &position.id, &slice.lot.id, closing_lot.as_ref(), day, &payment),
+        contract: part.id.clone(),
+        position: position.id.clone(),
+        lot: slice.lot.id.clone(),
+        closing_lot,
+        kind: payment.kind,
+        status: payment.status,
+        valuation_date: day,
+        amount: payment.amount,
+        unrounded: payment.unrounded,
+        explain: payment.explain,
+    }
+}
+
+fn weekend_settlement(lot: &RelievedLot, place: &Place) -> Option<Notice> {
+    let weekend = |date: &NaiveDate| matches!(date.weekday(), Weekday::Sat | Weekday::Sun);
+    let closes = lot.closes.iter().map(|close| (&close.lot, close.settlement_date));
+    let (id, date) = std::iter::once((&lot.id, lot.settlement_date)).chain(closes).find(|(_, date)| weekend(date))?;
+    let message = format!("{date} is a {}; used as given", date.format("%A"));
+    Some(place.lot(id).warning(NoticeCode::WeekendSettlement, "settlementDate", message))
+}
