@@ -1,1 +1,95 @@
-//! One function per happening, writing both log and metric. Metric names are those of the operations guide.
+//! One function per happening, writing both log and metric. error = act now; warn = look today; info = the life of the
+//! process. Metric names are those of the operations guide; labels never hold keys, jobs or offsets.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use metrics::{counter, histogram};
+use tracing::{debug, error, info, warn};
+
+use crate::engine::broker::Rebalance;
+use crate::engine::restore::Progress;
+use crate::engine::topology::DeadLetter;
+
+pub fn turn_committed(stage: &'static str, records: usize, took: Duration) {
+    counter!("bookflow_txn_total", "stage" => stage, "result" => "committed").increment(1);
+    counter!("bookflow_records_processed_total", "stage" => stage).increment(records as u64);
+    histogram!("bookflow_txn_duration_seconds", "stage" => stage).record(took.as_secs_f64());
+    histogram!("bookflow_txn_records", "stage" => stage).record(records as f64);
+}
+
+pub fn turn_aborted(stage: &'static str) {
+    counter!("bookflow_txn_total", "stage" => stage, "result" => "aborted").increment(1);
+}
+
+pub fn turn_repeats(stage: &'static str, cause: &str) {
+    debug!(stage, cause, "turn undone, its records come again");
+}
+
+pub fn producer_doubtful(stage: &'static str, cause: &str, error: &dyn Display) {
+    counter!("bookflow_txn_total", "stage" => stage, "result" => "ambiguous").increment(1);
+    warn!(stage, cause, %error, "end of the transaction unknown, the committed mark decides");
+}
+
+pub fn producer_recreated(stage: &'static str, cause: &'static str) {
+    counter!("bookflow_producer_recreated_total", "stage" => stage, "cause" => cause).increment(1);
+    info!(stage, cause, "producer created anew, doubt resolved");
+}
+
+pub fn fenced(stage: &'static str) {
+    counter!("bookflow_txn_total", "stage" => stage, "result" => "fenced").increment(1);
+    warn!(stage, "fenced: all tasks are restored");
+}
+
+pub fn rebalanced(stage: &'static str, event: &Rebalance) {
+    let (kind, partitions) = match event {
+        Rebalance::Assigned(partitions) => ("assigned", partitions),
+        Rebalance::Revoked(partitions) => ("revoked", partitions),
+        Rebalance::Lost(partitions) => ("lost", partitions),
+    };
+    counter!("bookflow_rebalances_total", "stage" => stage, "kind" => kind).increment(1);
+    info!(stage, kind, ?partitions, "rebalance");
+}
+
+pub fn task_restored(stage: &'static str, partition: i32, progress: &Progress) {
+    histogram!("bookflow_state_restore_duration_seconds", "stage" => stage).record(progress.elapsed.as_secs_f64());
+    info!(stage, partition, records = progress.read, seconds = progress.elapsed.as_secs_f64(), "task restored");
+}
+
+pub fn task_waiting(stage: &'static str, partition: i32, what: &str, waits: u32) {
+    counter!("bookflow_retries_total", "stage" => stage).increment(1);
+    // The first wait is everyday life; one that lasts is worth a look.
+    match waits {
+        0 => info!(stage, partition, what, "task waits"),
+        _ => warn!(stage, partition, what, waits, "task still waits"),
+    }
+}
+
+pub fn task_overtaken(stage: &'static str, partition: i32) {
+    warn!(stage, partition, "committed mark is not ours, task is restored");
+}
+
+pub fn copy_loaded(stage: &'static str, partition: i32, turn: u64) {
+    counter!("bookflow_state_copies_total", "stage" => stage, "result" => "loaded").increment(1);
+    info!(stage, partition, turn, "local copy read, only the tail of the changelog follows");
+}
+
+pub fn copy_refused(stage: &'static str, partition: i32, error: &dyn Display) {
+    counter!("bookflow_state_corruptions_total", "stage" => stage).increment(1);
+    warn!(stage, partition, %error, "local copy refused, restoring from the changelog");
+}
+
+pub fn copy_not_written(stage: &'static str, partition: i32, error: &dyn Display) {
+    counter!("bookflow_state_copies_total", "stage" => stage, "result" => "failed").increment(1);
+    warn!(stage, partition, %error, "local copy not written, the next restart reads the changelog");
+}
+
+pub fn dead_letter(stage: &'static str, letter: &DeadLetter<'_>) {
+    counter!("bookflow_dlq_records_total", "stage" => stage, "reason" => letter.reason.to_string()).increment(1);
+    let DeadLetter { record, reason, message, .. } = letter;
+    debug!(stage, reason, message, from = %record.from, offset = record.offset, "dead letter");
+}
+
+pub fn worker_stopped(thread: &str, stop: &dyn Display) {
+    error!(thread, %stop, "worker stopped");
+}

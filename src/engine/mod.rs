@@ -1,5 +1,22 @@
-//! Runs stages exactly once; knows no finance. The rules are in `docs/exactly-once.md`.
+//! Runs stages exactly once; knows no finance. The rules and their reasons are in `docs/exactly-once.md`.
 
-pub mod broker; // port: Kafka's protocol in steps
+pub mod topology; // stages as a value, checked before anything runs
+pub mod stage; // what a stage is: handlers, context, effects
+pub mod table; // its state: undoable entries and their changelog
+pub mod run; // the threads of a process
+pub mod worker; // one thread: consumer, producer, tasks
+pub mod turn; // poll, process, produce, commit, keep
+pub mod doubt; // a turn whose end is unknown
+pub mod assignment; // what the group gives and takes
+pub mod task; // one stage on one partition
+pub mod mark; // what the committed offsets say about the last turn
+pub mod restore; // tables become what the mark names
+pub mod copy; // port: local copies of state
+pub mod view; // whole compacted topics
+pub mod first_start; // the explicit act before the first turn
+pub mod stop; // why a worker ends by itself
+pub mod health; // what the probes answer
+pub mod settings; // what an operator may set
 pub mod batch; // polled records in one arena
+pub mod broker; // port: Kafka's protocol in steps
 pub mod clock; // port: time

@@ -1,0 +1,58 @@
+//! First start: the explicit act after which a missing offset is always an error.
+
+use std::time::Duration;
+
+use super::broker::{Broker, GroupMembership, Member, OffsetToCommit, TopicPartition};
+use super::mark::TurnMark;
+use super::stop::Stop;
+use super::topology::Checked;
+
+/// What a first start found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstStart {
+    Committed {
+        partitions: usize,
+    },
+    /// The group has run before; nothing was done.
+    AlreadyStarted,
+}
+
+/// Commits start offset and mark of every input partition in one transaction. Safe to be called by several workers at
+/// once: they share a transactional id, so one fences the other, and who comes second finds offsets.
+pub fn first_start(checked: &Checked, broker: &dyn Broker, wait: Duration) -> Result<FirstStart, Stop> {
+    let spec = &checked.spec;
+    let client_id = format!("{}-first-start", spec.group());
+    let mut producer = broker.producer(&client_id).map_err(Stop::Broker)?;
+    let member = Member { group: spec.group(), client_id, instance_id: None };
+    let mut consumer = broker.consumer(&member).map_err(Stop::Broker)?;
+    let inputs: Vec<_> = (0..checked.partitions).flat_map(|partition| spec.inputs(partition)).collect();
+    let committed = consumer.committed(&inputs, wait).map_err(Stop::Broker)?;
+    if let Some(missing) = inputs.iter().zip(&committed).find(|(_, committed)| committed.is_none()) {
+        if committed.iter().any(Option::is_some) {
+            return Err(Stop::NeverStarted { partition: *missing.0 });
+        }
+    } else {
+        consumer.close();
+        return Ok(FirstStart::AlreadyStarted);
+    }
+    let mut reader = broker.reader().map_err(Stop::Broker)?;
+    let mut offsets = Vec::new();
+    for partition in 0..checked.partitions {
+        let mut mark = TurnMark { clean: true, ..TurnMark::default() };
+        for &topic in &spec.state {
+            let end = reader.bounds(TopicPartition { topic, partition }).map_err(Stop::Broker)?.end;
+            mark.ends.insert(topic.to_string(), end);
+        }
+        for input in spec.inputs(partition) {
+            let offset = reader.bounds(input).map_err(Stop::Broker)?.start;
+            offsets.push(OffsetToCommit { partition: input, offset, metadata: mark.to_string() });
+        }
+    }
+    // The group has no members yet, so the offsets come from nobody: generation -1 and no member id.
+    let nobody = GroupMembership { group: spec.group(), generation: -1, member_id: String::new(), instance_id: None };
+    let done =
+        producer.begin().and_then(|()| producer.send_offsets(&offsets, &nobody)).and_then(|()| producer.commit());
+    done.map_err(Stop::Broker)?;
+    consumer.close();
+    Ok(FirstStart::Committed { partitions: offsets.len() })
+}

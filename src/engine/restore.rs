@@ -1,0 +1,190 @@
+//! Restore: the tables of a task become what its turn mark names, no more and no less.
+
+use std::time::Duration;
+
+use super::batch::{Batch, Room};
+use super::broker::{Broker, ErrorKind, Reader, TopicPartition};
+use super::copy::{CopyIdentity, CopyStamp, StateStore};
+use super::mark::TurnMark;
+use super::settings::{Planted, Settings};
+use super::stage::Stage;
+use super::stop::Stop;
+use crate::telemetry;
+
+/// Reads the state topics from a local copy's offsets, or from their start, until the reader's position has reached
+/// the mark. Not to the last stable offset: commit markers reach partitions one by one, so committed records may still
+/// be invisible when the offsets are stable already.
+pub struct Restore {
+    reader: Box<dyn Reader>,
+    topics: Vec<StateTopic>,
+    batch: Batch,
+    read: u64,
+    started: Duration,
+    /// When the position moved last: a log that ends below the mark for long has lost data.
+    moved: Duration,
+}
+
+struct StateTopic {
+    at: TopicPartition,
+    from: i64,
+    position: i64,
+    end: i64,
+}
+
+/// How far a restore is, for the health answer and the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub read: u64,
+    /// Offsets still to go; an upper bound of records, because compaction leaves holes.
+    pub remaining: u64,
+    pub elapsed: Duration,
+}
+
+impl Progress {
+    /// Time left at the speed so far.
+    pub fn eta(&self) -> Option<Duration> {
+        let per_record = self.elapsed.checked_div(u32::try_from(self.read).ok()?)?;
+        per_record.checked_mul(u32::try_from(self.remaining).ok()?)
+    }
+}
+
+impl Restore {
+    pub fn start(
+        broker: &dyn Broker,
+        store: &dyn StateStore,
+        identity: &CopyIdentity,
+        mark: &TurnMark,
+        stage: &mut dyn Stage,
+        settings: &Settings,
+        (now_us, now): (i64, Duration),
+    ) -> Result<Restore, Stop> {
+        let copy = load_copy(store, identity, mark, stage, settings, now_us);
+        let mut reader = broker.reader().map_err(Stop::Broker)?;
+        let mut topics = Vec::new();
+        let mut names = Vec::new();
+        stage.tables(&mut |table| names.extend(table.topic()));
+        for topic in names {
+            let at = TopicPartition { topic, partition: identity.partition };
+            let bounds = reader.bounds(at).map_err(Stop::Broker)?;
+            let copied = copy.as_ref().and_then(|stamp| stamp.ends.get(topic)).copied();
+            let from = copied.unwrap_or(0).max(bounds.start);
+            let end = match settings.planted {
+                Some(Planted::RestoreToStableOffset) => bounds.end,
+                _ => mark.end(topic),
+            };
+            topics.push(StateTopic { at, from, position: from, end });
+        }
+        let starts: Vec<_> = topics.iter().map(|topic| (topic.at, topic.from)).collect();
+        reader.assign(&starts).map_err(Stop::Broker)?;
+        Ok(Restore { reader, topics, batch: Batch::default(), read: 0, started: now, moved: now })
+    }
+
+    /// Reads on; true once the state is what the mark names.
+    pub fn advance(
+        &mut self,
+        stage: &mut dyn Stage,
+        room: Room,
+        wait: Duration,
+        now: Duration,
+        patience: Duration,
+    ) -> Result<bool, Stop> {
+        if self.done() {
+            return Ok(true);
+        }
+        self.batch.clear();
+        match self.reader.poll(wait, room, &mut self.batch) {
+            Err(error) if error.kind == ErrorKind::Unavailable => {}
+            other => other.map_err(Stop::Broker)?,
+        }
+        self.take(stage)?;
+        for topic in &mut self.topics {
+            let position = self.reader.position(topic.at).unwrap_or(topic.from).max(topic.position);
+            if position > topic.position {
+                topic.position = position;
+                self.moved = now;
+            }
+        }
+        if now.saturating_sub(self.moved) > patience {
+            self.check_for_loss()?;
+        }
+        Ok(self.done())
+    }
+
+    pub fn progress(&self, now: Duration) -> Progress {
+        let remaining = self.topics.iter().map(|topic| (topic.end - topic.position).max(0) as u64).sum();
+        Progress { read: self.read, remaining, elapsed: now.saturating_sub(self.started) }
+    }
+
+    fn take(&mut self, stage: &mut dyn Stage) -> Result<(), Stop> {
+        for record in self.batch.iter() {
+            let Some(topic) = self.topics.iter().find(|topic| topic.at == record.from) else { continue };
+            if record.offset >= topic.end {
+                return Err(Stop::Torn { partition: topic.at, offset: record.offset, end: topic.end });
+            }
+            let mut taken = Ok(());
+            stage.tables(&mut |table| {
+                if table.topic() == Some(topic.at.topic) {
+                    taken = table.restore(record.key.unwrap_or_default(), record.value);
+                }
+            });
+            taken.map_err(|message| Stop::UnreadableState { partition: topic.at, offset: record.offset, message })?;
+            self.read += 1;
+        }
+        Ok(())
+    }
+
+    fn done(&self) -> bool {
+        self.topics.iter().all(|topic| topic.position >= topic.end)
+    }
+
+    fn check_for_loss(&mut self) -> Result<(), Stop> {
+        for topic in self.topics.iter().filter(|topic| topic.position < topic.end) {
+            let end = self.reader.bounds(topic.at).map_err(Stop::Broker)?.end;
+            if end < topic.end {
+                return Err(Stop::StateLost { partition: topic.at, end, wanted: topic.end });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fills the tables from the local copy where there is a good one; a bad one is as good as none.
+fn load_copy(
+    store: &dyn StateStore,
+    identity: &CopyIdentity,
+    mark: &TurnMark,
+    stage: &mut dyn Stage,
+    settings: &Settings,
+    now_us: i64,
+) -> Option<CopyStamp> {
+    let accept = |stamp: &CopyStamp| {
+        let young = now_us.saturating_sub(stamp.saved_at_us) <= settings.copy_max_age.as_micros() as i64;
+        let not_ahead = stamp.turn <= mark.turn && stamp.ends.iter().all(|(topic, &end)| end <= mark.end(topic));
+        (young || settings.planted == Some(Planted::OldCopyTrusted)) && not_ahead
+    };
+    let mut read = |(number, key, value): (usize, &[u8], &[u8])| {
+        let (mut table_number, mut taken) = (0, Err(format!("no table {number}")));
+        stage.tables(&mut |table| {
+            if table.topic().is_some() {
+                if table_number == number {
+                    taken = table.restore(key, Some(value));
+                }
+                table_number += 1;
+            }
+        });
+        taken
+    };
+    let loaded = store.load(identity, &accept, &mut read);
+    match loaded {
+        Ok(Some(stamp)) => {
+            telemetry::copy_loaded(identity.stage, identity.partition, stamp.turn);
+            Some(stamp)
+        }
+        Ok(None) => None,
+        Err(error) => {
+            telemetry::copy_refused(identity.stage, identity.partition, &error);
+            stage.tables(&mut |table| table.clear());
+            None
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Runs the threads of a worker process until it is told to stop or has to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use super::broker::Broker;
+use super::clock::Clock;
+use super::copy::StateStore;
+use super::health::Health;
+use super::settings::Settings;
+use super::stop::Stop;
+use super::topology::Topology;
+use super::worker::{Parts, Turn, Worker};
+use crate::telemetry;
+
+/// A stage and how many threads run it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    pub stage: String,
+    pub threads: usize,
+}
+
+#[derive(Clone)]
+pub struct Process {
+    pub topology: Arc<Topology>,
+    pub lanes: Vec<Lane>,
+    pub settings: Settings,
+    pub broker: Arc<dyn Broker>,
+    pub store: Arc<dyn StateStore>,
+    pub clock: Arc<dyn Clock>,
+    pub health: Health,
+    /// Set by the first SIGTERM: drain, commit, leave.
+    pub stopping: Arc<AtomicBool>,
+}
+
+impl Process {
+    /// Returns when all threads have ended. One that stops by itself ends the process: the restart is the recovery.
+    pub fn run(&self) -> Result<(), Stop> {
+        let mut workers = Vec::new();
+        for lane in &self.lanes {
+            let spec = self.topology.stage(&lane.stage)?;
+            for number in 0..lane.threads {
+                workers.push((format!("{}-{number}", spec.name), spec.clone(), number));
+            }
+        }
+        thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for (name, spec, number) in workers {
+                let body = move || self.thread(&spec, number);
+                let builder = thread::Builder::new().name(name.clone());
+                let started = builder.spawn_scoped(scope, body).expect("the system has a thread for each lane");
+                threads.push((name, started));
+            }
+            let mut first = Ok(());
+            for (name, thread) in threads {
+                let ended = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                if let Err(stop) = ended {
+                    telemetry::worker_stopped(&name, &stop);
+                    first = first.and(Err(stop));
+                }
+            }
+            first
+        })
+    }
+
+    fn thread(&self, spec: &super::topology::StageSpec, number: usize) -> Result<(), Stop> {
+        let beat = self.health.beat(format!("{}-{number}", spec.name));
+        // Whatever ends one thread, a panic included, ends the process: half a worker must not look alive.
+        let _others_follow = Following(self.stopping.clone());
+        let ended = self.turns(spec, number, beat.clone());
+        if let Err(stop) = &ended {
+            beat.stopped(&stop.to_string());
+        }
+        ended
+    }
+
+    fn turns(&self, spec: &super::topology::StageSpec, thread: usize, beat: super::health::Beat) -> Result<(), Stop> {
+        let checked = self.topology.check(spec, self.broker.as_ref())?;
+        let mut worker = Worker::start(Parts {
+            checked,
+            settings: self.settings.clone(),
+            broker: self.broker.clone(),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            beat,
+            thread,
+        })?;
+        while !self.stopping.load(Ordering::Relaxed) {
+            if let Turn::Aborted(cause) = worker.run_once()? {
+                telemetry::turn_repeats(spec.name, cause);
+            }
+        }
+        worker.close()
+    }
+}
+
+struct Following(Arc<AtomicBool>);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,74 @@
+//! What an operator may set for the engine; defaults and reasons stand in `default.toml`.
+
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Stable and unique per process; part of the transactional id.
+    pub instance: String,
+    /// Static group membership: quicker restarts than the session time-out, but no leaving on close.
+    pub static_membership: bool,
+    /// A turn is full with this many records, bytes of input, or after this time; an idle one commits at once.
+    pub turn_records: usize,
+    pub turn_bytes: usize,
+    pub turn_time: Duration,
+    /// How much one poll may bring into a turn.
+    pub poll_records: usize,
+    /// How long an idle worker waits for a record.
+    pub poll_wait: Duration,
+    /// `send_offsets`, `commit` or `abort` that took this long may have been retried silently: 80 % of `retry.backoff.ms`.
+    pub doubt_after: Duration,
+    /// How long one question for committed offsets may take before it is asked again.
+    pub committed_wait: Duration,
+    /// Changelog records restored between two polls.
+    pub restore_records: usize,
+    /// First and longest pause of a task that waits for something.
+    pub backoff: Duration,
+    pub backoff_max: Duration,
+    /// How often a task's local copy is written.
+    pub copy_every: Duration,
+    /// A local copy older than this may bring back what compaction has forgotten: half of `delete.retention.ms`.
+    pub copy_max_age: Duration,
+    /// A second fencing within this time means that we are the zombie.
+    pub session_timeout: Duration,
+    /// A bug switched on to show that the auditor or the simulation finds it. Never set outside a proof.
+    pub planted: Option<Planted>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            instance: "worker".into(),
+            static_membership: false,
+            turn_records: 50_000,
+            turn_bytes: 16 << 20,
+            turn_time: Duration::from_millis(100),
+            poll_records: 2_000,
+            poll_wait: Duration::from_millis(50),
+            doubt_after: Duration::from_millis(800),
+            committed_wait: Duration::from_secs(5),
+            restore_records: 20_000,
+            backoff: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(30),
+            copy_every: Duration::from_secs(300),
+            copy_max_age: Duration::from_secs(7 * 24 * 3600 / 2),
+            session_timeout: Duration::from_secs(45),
+            planted: None,
+        }
+    }
+}
+
+/// The bugs that the proof must catch, one against each rule that is easily broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    OffsetsBeforeOutputs,
+    StateKeptBeforeCommit,
+    AddInsteadOfReplace,
+    DoubtfulProducerKept,
+    SlowOkTrusted,
+    ErrorCodeTrusted,
+    RestoreToStableOffset,
+    UnfencedTick,
+    OldCopyTrusted,
+    AssignWithoutLead,
+}

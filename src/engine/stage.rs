@@ -1,0 +1,191 @@
+//! What a stage is to the engine: handlers over tables, and a context through which all effects go.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::batch::Record;
+use super::broker::{Header, Outgoing, TopicPartition};
+use super::table::Undoable;
+use super::topology::Routes;
+use super::view::Views;
+
+/// One stage on one partition. Its state lives in its tables and nowhere else.
+pub trait Stage: Send {
+    /// Shows every table and index, always in the same order.
+    fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn Undoable));
+
+    /// Called once the tables are as the turn mark says: the place to build indexes.
+    fn on_restored(&mut self) {}
+
+    /// All or nothing: what it wrote and sent counts only when it answers `Ok`.
+    fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError>;
+
+    /// Called every `StageSpec::tick`; a rejection of a tick is a broken invariant and stops the worker.
+    fn on_tick(&mut self, _context: &mut Context<'_>) -> Result<(), ProcessError> {
+        Ok(())
+    }
+}
+
+/// Which record made something happen: the first field of every output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cause {
+    pub topic: &'static str,
+    pub partition: i32,
+    pub offset: i64,
+}
+
+impl Cause {
+    /// For copies of state, which nobody audits.
+    pub const NONE: Cause = Cause { topic: "", partition: -1, offset: -1 };
+}
+
+impl Record<'_> {
+    pub fn cause(&self) -> Cause {
+        Cause { topic: self.from.topic, partition: self.from.partition, offset: self.offset }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProcessError {
+    /// The record can never be processed: one dead letter, go on.
+    #[error("{message}")]
+    Rejected {
+        /// A stable code such as `wrong_key`; operators group by it.
+        reason: &'static str,
+        message: String,
+    },
+    /// Something else must come back first: the turn is undone, the task waits, the same records come again.
+    #[error("{what}")]
+    Unavailable { what: String },
+}
+
+impl ProcessError {
+    pub fn rejected(reason: &'static str, message: impl fmt::Display) -> Self {
+        ProcessError::Rejected { reason, message: message.to_string() }
+    }
+
+    pub fn unavailable(what: impl fmt::Display) -> Self {
+        ProcessError::Unavailable { what: what.to_string() }
+    }
+}
+
+/// What a handler may know and do beyond its record and its tables.
+pub struct Context<'a> {
+    pub partition: i32,
+    /// The turn and the group generation in which this happens; a blotter answer names them.
+    pub turn: u64,
+    pub generation: i32,
+    /// Wall time, microseconds since 1970 UTC; for deadlines only, never for money.
+    pub now_us: i64,
+    pub(super) views: &'a Views,
+    pub(super) routes: &'a Routes,
+    pub(super) outbox: &'a mut Outbox,
+}
+
+impl Context<'_> {
+    /// Sends a record to the partition that its key belongs to. `write` fills in the value.
+    pub fn send<E: fmt::Display>(
+        &mut self,
+        topic: &'static str,
+        key: &[u8],
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), ProcessError> {
+        let partition = self.routes.partition(topic, key).map_err(ProcessError::unavailable)?;
+        self.outbox.write(TopicPartition { topic, partition }, key, write)
+    }
+
+    /// A view that the stage declared, as this turn sees it.
+    pub fn view<T: 'static>(&self, topic: &'static str) -> Result<&T, ProcessError> {
+        self.views.get(topic).ok_or_else(|| ProcessError::unavailable(format!("{topic} is not a view of this stage")))
+    }
+}
+
+impl OutboxPoint {
+    pub fn differs(self, other: OutboxPoint) -> bool {
+        self.queued != other.queued
+    }
+}
+
+/// Records on their way out, in one arena; what a failed record added is cut off again.
+#[derive(Default)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    queued: Vec<Queued>,
+    headers: Vec<Header>,
+}
+
+struct Queued {
+    to: TopicPartition,
+    key: (usize, usize),
+    value: Option<(usize, usize)>,
+    headers: (usize, usize),
+}
+
+/// A point to cut back to.
+#[derive(Clone, Copy)]
+pub struct OutboxPoint {
+    bytes: usize,
+    queued: usize,
+    headers: usize,
+}
+
+impl Outbox {
+    pub fn point(&self) -> OutboxPoint {
+        OutboxPoint { bytes: self.bytes.len(), queued: self.queued.len(), headers: self.headers.len() }
+    }
+
+    pub fn cut_back(&mut self, point: OutboxPoint) {
+        self.bytes.truncate(point.bytes);
+        self.queued.truncate(point.queued);
+        self.headers.truncate(point.headers);
+    }
+
+    pub fn clear(&mut self) {
+        self.cut_back(OutboxPoint { bytes: 0, queued: 0, headers: 0 });
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.queued.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Outgoing<'_>> {
+        self.queued.iter().map(|queued| Outgoing {
+            to: queued.to,
+            key: Some(&self.bytes[queued.key.0..queued.key.1]),
+            value: queued.value.map(|(start, end)| &self.bytes[start..end]),
+            headers: &self.headers[queued.headers.0..queued.headers.1],
+        })
+    }
+
+    /// Queues a finished record.
+    pub fn push(&mut self, to: TopicPartition, key: &[u8], value: Option<&[u8]>, headers: Vec<Header>) {
+        let key = self.append(key);
+        let value = value.map(|value| self.append(value));
+        let first = self.headers.len();
+        self.headers.extend(headers);
+        self.queued.push(Queued { to, key, value, headers: (first, self.headers.len()) });
+    }
+
+    fn write<E: fmt::Display>(
+        &mut self,
+        to: TopicPartition,
+        key: &[u8],
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), ProcessError> {
+        let key = self.append(key);
+        let start = self.bytes.len();
+        write(&mut self.bytes).map_err(|error| ProcessError::rejected("unencodable", error))?;
+        let headers = (self.headers.len(), self.headers.len());
+        self.queued.push(Queued { to, key, value: Some((start, self.bytes.len())), headers });
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> (usize, usize) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        (start, self.bytes.len())
+    }
+}
+
+/// How often a stage wants its tick.
+pub type Tick = Option<Duration>;

@@ -1,0 +1,250 @@
+//! The worker: one thread's consumer, producer and tasks, and the loop that turns them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::batch::{Batch, Room};
+use super::broker::{Broker, BrokerError, Consumer, ErrorKind, GroupMembership, Member, Producer, TopicPartition};
+use super::clock::Clock;
+use super::copy::StateStore;
+use super::health::Beat;
+use super::settings::{Planted, Settings};
+use super::stage::Outbox;
+use super::stop::Stop;
+use super::task::Task;
+use super::topology::Checked;
+use super::view::Views;
+
+/// What a worker is put together from.
+pub struct Parts {
+    pub checked: Checked,
+    pub settings: Settings,
+    pub broker: Arc<dyn Broker>,
+    pub store: Arc<dyn StateStore>,
+    pub clock: Arc<dyn Clock>,
+    pub beat: Beat,
+    /// Which of the stage's threads in this process.
+    pub thread: usize,
+}
+
+pub struct Worker {
+    pub(super) checked: Checked,
+    pub(super) settings: Settings,
+    pub(super) broker: Arc<dyn Broker>,
+    pub(super) store: Arc<dyn StateStore>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) beat: Beat,
+    pub(super) member: Member,
+    pub(super) consumer: Box<dyn Consumer>,
+    pub(super) producing: Producing,
+    pub(super) tasks: BTreeMap<i32, Task>,
+    pub(super) views: Views,
+    pub(super) batch: Batch,
+    pub(super) outbox: Outbox,
+    /// Turns of one record still to be made, because a turn failed as a whole and the record is to be found.
+    pub(super) solo_turns: usize,
+    pub(super) condemned: Option<Condemned>,
+    /// The group has just assigned: kept partitions may have been somebody else's in between.
+    pub(super) unchecked_since_assignment: bool,
+    pub(super) next_tick: Duration,
+    pub(super) fenced_at: Option<Duration>,
+    pub(super) jitter: u64,
+}
+
+/// The producer, and what is known about its last transaction.
+pub(super) enum Producing {
+    Ready(Box<dyn Producer>),
+    /// Its last transaction may have ended either way, and an old copy of a request may still be under way.
+    /// Only a new producer and the committed turn marks can tell.
+    Doubtful {
+        cause: &'static str,
+        next_try: Duration,
+        tries: u32,
+    },
+}
+
+/// A record that cannot be processed for a reason that its handler does not see.
+pub(super) struct Condemned {
+    pub at: TopicPartition,
+    pub offset: i64,
+    pub reason: &'static str,
+    pub message: String,
+}
+
+/// What one call of `run_once` came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    Committed {
+        records: usize,
+    },
+    /// Undone; the same records come again.
+    Aborted(&'static str),
+    Rebalanced,
+    /// Nothing can be done before something else comes back.
+    Waiting(&'static str),
+    Idle,
+}
+
+impl Worker {
+    pub fn start(parts: Parts) -> Result<Worker, Stop> {
+        let Parts { checked, settings, broker, store, clock, beat, thread } = parts;
+        let group = checked.spec.group();
+        let client_id = format!("{group}-{}-{thread}", settings.instance);
+        let instance_id = settings.static_membership.then(|| client_id.clone());
+        let member = Member { group, client_id, instance_id };
+        let producer = broker.producer(&member.client_id).map_err(|error| Stop::of(error, &member.client_id))?;
+        let views = Views::open(&checked.spec.views, broker.as_ref()).map_err(Stop::Broker)?;
+        let mut consumer = broker.consumer(&member).map_err(|error| Stop::of(error, &member.client_id))?;
+        consumer.subscribe(checked.spec.lead).map_err(Stop::Broker)?;
+        let next_tick = checked.spec.tick.map_or(Duration::MAX, |tick| clock.elapsed() + tick);
+        // Any seed will do: back-off only has to differ between threads.
+        let jitter = xxhash_rust::xxh3::xxh3_64(member.client_id.as_bytes()) | 1;
+        Ok(Worker {
+            checked,
+            settings,
+            broker,
+            store,
+            clock,
+            beat,
+            member,
+            consumer,
+            producing: Producing::Ready(producer),
+            tasks: BTreeMap::new(),
+            views,
+            batch: Batch::default(),
+            outbox: Outbox::default(),
+            solo_turns: 0,
+            condemned: None,
+            unchecked_since_assignment: false,
+            next_tick,
+            fenced_at: None,
+            jitter,
+        })
+    }
+
+    /// One turn, or one step towards being able to make one. Never blocks for longer than a call to the broker may.
+    pub fn run_once(&mut self) -> Result<Turn, Stop> {
+        self.beat.tick(self.clock.elapsed());
+        if !self.resolve_doubt()? {
+            self.poll_without_records()?;
+            return Ok(Turn::Waiting("producer is doubtful"));
+        }
+        self.advance_views()?;
+        self.advance_tasks()?;
+        if !self.check_kept_tasks()? {
+            self.poll_without_records()?;
+            return Ok(Turn::Waiting("committed offsets are pending"));
+        }
+        let turn = self.turn()?;
+        if let Turn::Committed { .. } = turn {
+            self.copy_one_task();
+        }
+        self.report_health();
+        Ok(turn)
+    }
+
+    /// Ends in order: nothing is open, marks say so, copies are written, the group is left.
+    pub fn close(mut self) -> Result<(), Stop> {
+        self.commit_clean_marks()?;
+        let partitions: Vec<_> = self.tasks.keys().copied().collect();
+        for partition in partitions {
+            self.copy_task(partition);
+        }
+        // The consumer first: the group must not wait for a member whose producer is gone.
+        self.consumer.close();
+        drop(self.producing);
+        Ok(())
+    }
+
+    pub(super) fn planted(&self, bug: Planted) -> bool {
+        self.settings.planted == Some(bug)
+    }
+
+    /// The input partitions that partition p of the lead topic brings.
+    pub(super) fn inputs(&self, partition: i32) -> Vec<TopicPartition> {
+        let mut inputs = self.checked.spec.inputs(partition);
+        if self.planted(Planted::AssignWithoutLead) {
+            // As if the group had dealt out the companions by itself.
+            for input in inputs.iter_mut().skip(1) {
+                input.partition = (partition + 1) % self.checked.partitions;
+            }
+        }
+        inputs
+    }
+
+    pub(super) fn room(&self) -> Room {
+        let solo = self.solo_turns > 0 || self.tasks.values().any(|task| task.solo_turns > 0);
+        Room { records: if solo { 1 } else { self.settings.poll_records }, bytes: self.settings.turn_bytes }
+    }
+
+    /// The membership a turn may be opened with.
+    pub(super) fn membership(&self) -> Option<GroupMembership> {
+        let membership = self.consumer.membership();
+        (membership.valid() && !self.consumer.assignment_lost()).then_some(membership)
+    }
+
+    /// Keeps the membership alive and hears of rebalances while no record may be taken.
+    pub(super) fn poll_without_records(&mut self) -> Result<(), Stop> {
+        let inputs: Vec<_> = self.tasks.values().flat_map(|task| task.inputs.clone()).collect();
+        self.consumer.pause(&inputs).map_err(Stop::Broker)?;
+        self.batch.clear();
+        let polled = self.poll(self.settings.poll_wait)?;
+        // What was fetched before the pause is dropped here and fetched again from the task's own offset.
+        self.batch.clear();
+        if let Some(event) = polled {
+            self.on_rebalance(event)?;
+        }
+        self.rewind_running()
+    }
+
+    /// Polls into the batch; a broker that cannot be reached is only waited for.
+    pub(super) fn poll(&mut self, wait: Duration) -> Result<Option<super::broker::Rebalance>, Stop> {
+        let room = self.room();
+        match self.consumer.poll(wait, room, &mut self.batch) {
+            Ok(event) => Ok(event),
+            Err(error) => self.tolerate(error).map(|()| None),
+        }
+    }
+
+    /// An error that passes by itself is waited out; the others stop the worker.
+    pub(super) fn tolerate(&self, error: BrokerError) -> Result<(), Stop> {
+        match error.kind {
+            ErrorKind::Unavailable | ErrorKind::NotMember => Ok(()),
+            _ => Err(Stop::of(error, &self.member.client_id)),
+        }
+    }
+
+    /// Lets running tasks fetch again from where they stand.
+    pub(super) fn rewind_running(&mut self) -> Result<(), Stop> {
+        for task in self.tasks.values().filter(|task| task.running()) {
+            for (&input, &offset) in task.inputs.iter().zip(&task.next) {
+                self.consumer.seek(input, offset).map_err(Stop::Broker)?;
+            }
+            self.consumer.resume(&task.inputs).map_err(Stop::Broker)?;
+        }
+        Ok(())
+    }
+
+    /// Grows with every wait in a row, with half of it left to chance so that workers do not return together.
+    pub(super) fn backoff(&mut self, waits: u32) -> Duration {
+        self.jitter ^= self.jitter << 13;
+        self.jitter ^= self.jitter >> 7;
+        self.jitter ^= self.jitter << 17;
+        let full = self.settings.backoff.saturating_mul(1 << waits.min(16)).min(self.settings.backoff_max);
+        full / 2 + full.mul_f64((self.jitter >> 11) as f64 / (1u64 << 53) as f64) / 2
+    }
+
+    fn report_health(&self) {
+        let running = self.tasks.values().filter(|task| task.running()).count();
+        self.beat.tasks(self.membership().is_some(), running, self.tasks.len());
+    }
+
+    fn advance_views(&mut self) -> Result<(), Stop> {
+        let room = Room { records: self.settings.restore_records, bytes: self.settings.turn_bytes };
+        match self.views.advance(room) {
+            Ok(()) => Ok(()),
+            Err(error) => self.tolerate(error),
+        }
+    }
+}
