@@ -1,1 +1,103 @@
 //! The Broker port on Apache Kafka (rdkafka), admin, schema registry.
+
+pub mod settings; // what is pinned, and why
+pub mod consumer; // a group member on its worker's thread
+pub mod producer; // transactions step by step
+pub mod reader; // committed records without a group
+pub mod admin; // topics: what is there, create, alter
+mod context; // what librdkafka tells: rebalances, deliveries, log lines
+mod failure; // librdkafka's errors by what can be done about them
+mod native; // the few accessors that only the C library has
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+
+use self::admin::Admin;
+use self::consumer::KafkaConsumer;
+use self::context::Silent;
+use self::failure::{broker_error, unavailable};
+use self::producer::KafkaProducer;
+use self::reader::KafkaReader;
+use self::settings::{Settings, Use};
+use crate::engine::broker::{
+    Bounds, Broker, BrokerError, Consumer, ErrorKind, Member, Producer, Reader, TopicInfo, TopicPartition,
+};
+
+/// How long a question to the cluster may take before it counts as unavailable.
+const QUESTION: Duration = Duration::from_secs(15);
+
+/// Apache Kafka behind the Broker port.
+pub struct KafkaBroker {
+    settings: Settings,
+    asker: Arc<Asker>,
+}
+
+impl KafkaBroker {
+    /// Checks the settings; connects when the first question is asked.
+    pub fn new(settings: Settings) -> Result<Self, BrokerError> {
+        let asker = Arc::new(Asker::new(&settings)?);
+        Ok(KafkaBroker { settings, asker })
+    }
+
+    pub fn admin(&self) -> Result<Admin, BrokerError> {
+        Admin::new(&self.settings)
+    }
+}
+
+impl Broker for KafkaBroker {
+    fn consumer(&self, member: &Member) -> Result<Box<dyn Consumer>, BrokerError> {
+        Ok(Box::new(KafkaConsumer::new(&self.settings, self.asker.clone(), member)?))
+    }
+
+    fn producer(&self, transactional_id: &str) -> Result<Box<dyn Producer>, BrokerError> {
+        Ok(Box::new(KafkaProducer::new(&self.settings, transactional_id)?))
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader>, BrokerError> {
+        Ok(Box::new(KafkaReader::new(&self.settings)?))
+    }
+
+    fn cluster_id(&self) -> Result<String, BrokerError> {
+        self.asker.client.client().fetch_cluster_id(QUESTION).ok_or_else(|| {
+            unavailable("the cluster does not tell its id: is the bootstrap address right and reachable?")
+        })
+    }
+
+    fn topic(&self, name: &str) -> Result<Option<TopicInfo>, BrokerError> {
+        native::describe_topic(self.asker.client.client(), name, QUESTION)
+    }
+}
+
+/// Asks for ends of logs as they are, uncommitted records included: a `read_committed` client is told the last stable offset.
+struct Asker {
+    client: BaseConsumer<Silent>,
+}
+
+impl Asker {
+    fn new(settings: &Settings) -> Result<Self, BrokerError> {
+        let client = settings.client(Use::Asking)?.create_with_context(Silent);
+        Ok(Asker { client: client.map_err(|error| broker_error("create a client", &error))? })
+    }
+
+    fn bounds(&self, partition: TopicPartition) -> Result<Bounds, BrokerError> {
+        bounds(&self.client, partition)
+    }
+}
+
+fn bounds<C: rdkafka::consumer::ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partition: TopicPartition,
+) -> Result<Bounds, BrokerError> {
+    let (start, end) = client
+        .fetch_watermarks(partition.topic, partition.partition, QUESTION)
+        .map_err(|error| broker_error(&format!("ask for the bounds of {partition}"), &error))?;
+    if start < 0 || end < start {
+        return Err(BrokerError::new(
+            ErrorKind::Unavailable,
+            format!("{partition}: no valid bounds yet: {start} to {end}"),
+        ));
+    }
+    Ok(Bounds { start, end })
+}

@@ -1,0 +1,310 @@
+//! A group member on its worker's thread: rebalances are reported, never answered here, and every poll has an end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::context::Events;
+use super::failure::{broker_error, only_news, unavailable};
+use super::settings::{Settings, Use};
+use super::{Asker, native};
+use crate::engine::batch::{Batch, Record, Room};
+use crate::engine::broker::{
+    Bounds, BrokerError, CommittedOffset, Consumer, ErrorKind, GroupMembership, Header, Member, Rebalance,
+    TopicPartition,
+};
+
+/// How long a move of the fetch position may take: a partition just given starts within a few milliseconds.
+const SEEK: Duration = Duration::from_secs(10);
+
+pub(super) struct KafkaConsumer {
+    client: BaseConsumer<Events>,
+    asker: Arc<Asker>,
+    member: Member,
+    lead: Option<&'static str>,
+    /// Where each assigned partition started: librdkafka knows no position before the first record.
+    assigned: BTreeMap<TopicPartition, i64>,
+    /// Reported and not yet answered.
+    reported: Option<Rebalance>,
+    /// Came after records of the same poll: told by the next one.
+    later: Option<BrokerError>,
+}
+
+impl KafkaConsumer {
+    pub(super) fn new(settings: &Settings, asker: Arc<Asker>, member: &Member) -> Result<Self, BrokerError> {
+        let client = settings
+            .client(Use::Consuming(member))?
+            .create_with_context(Events::default())
+            .map_err(|error| broker_error("create a consumer", &error))?;
+        Ok(KafkaConsumer {
+            client,
+            asker,
+            member: member.clone(),
+            lead: None,
+            assigned: BTreeMap::new(),
+            reported: None,
+            later: None,
+        })
+    }
+
+    fn failed(&self, error: &rdkafka::error::KafkaError) -> BrokerError {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => self.out_of_range(),
+            _ => broker_error("poll", error),
+        }
+    }
+
+    /// librdkafka does not say which partition it has given up, and that one stays silent for ever: find it.
+    fn out_of_range(&self) -> BrokerError {
+        let mut gone = Vec::new();
+        for (partition, next) in self.positions() {
+            match self.asker.bounds(partition) {
+                Ok(bounds) if next < bounds.start || next > bounds.end => {
+                    gone.push(format!("{partition} at {next} (has {} to {})", bounds.start, bounds.end));
+                }
+                Ok(_) => {}
+                Err(error) => return error,
+            }
+        }
+        let message = format!("offsets that are not in the log: {}", gone.join(", "));
+        BrokerError::new(ErrorKind::OffsetOutOfRange, message)
+    }
+
+    /// The next offset of each assigned partition.
+    fn positions(&self) -> BTreeMap<TopicPartition, i64> {
+        let mut positions = self.assigned.clone();
+        if let Ok(known) = self.client.position() {
+            for (partition, position) in &mut positions {
+                let element = known.find_partition(partition.topic, partition.partition);
+                if let Some(Offset::Offset(offset)) = element.map(|element| element.offset()) {
+                    *position = offset;
+                }
+            }
+        }
+        positions
+    }
+
+    fn answered(&mut self) {
+        self.reported = None;
+    }
+}
+
+impl Consumer for KafkaConsumer {
+    fn subscribe(&mut self, lead: &'static str) -> Result<(), BrokerError> {
+        self.lead = Some(lead);
+        self.client.subscribe(&[lead]).map_err(|error| broker_error(&format!("subscribe to {lead}"), &error))
+    }
+
+    /// The last record may exceed `room.bytes`: its size is only known once librdkafka has handed it out.
+    fn poll(&mut self, wait: Duration, room: Room, batch: &mut Batch) -> Result<Option<Rebalance>, BrokerError> {
+        if let Some(error) = self.later.take() {
+            return Err(error);
+        }
+        let before = (batch.len(), batch.bytes());
+        let deadline = Instant::now() + wait;
+        let mut headers = Vec::new();
+        let mut recent = None;
+        while batch.len() - before.0 < room.records && batch.bytes() - before.1 < room.bytes {
+            let empty = batch.len() == before.0;
+            let wait = if empty { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            match self.client.poll(wait) {
+                Some(Ok(message)) => {
+                    let from = find(recent.iter().chain(self.assigned.keys()), &message)?;
+                    recent = Some(from);
+                    push(&message, from, &mut headers, batch);
+                }
+                Some(Err(error)) if error.rdkafka_error_code().is_some_and(only_news) => {}
+                Some(Err(error)) if empty => return Err(self.failed(&error)),
+                Some(Err(error)) => {
+                    self.later = Some(self.failed(&error));
+                    break;
+                }
+                None if empty && !self.client.context().some() && Instant::now() < deadline => {}
+                None => break,
+            }
+        }
+        if self.reported.is_none() {
+            self.reported = self.client.context().next();
+            return Ok(self.reported.clone());
+        }
+        Ok(None)
+    }
+
+    fn assign(&mut self, partitions: &[(TopicPartition, i64)]) -> Result<(), BrokerError> {
+        let list = offsets(partitions)?;
+        self.client.incremental_assign(&list).map_err(|error| broker_error("assign partitions", &error))?;
+        self.answered();
+        if !partitions.is_empty() {
+            self.client.pause(&list).map_err(|error| broker_error("pause new partitions", &error))?;
+        }
+        self.assigned.extend(partitions.iter().copied());
+        Ok(())
+    }
+
+    fn unassign(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError> {
+        let held: Vec<_> =
+            partitions.iter().copied().filter(|partition| self.assigned.remove(partition).is_some()).collect();
+        self.client.incremental_unassign(&names(&held)).map_err(|error| broker_error("give partitions up", &error))?;
+        self.answered();
+        Ok(())
+    }
+
+    fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError> {
+        self.client.pause(&names(partitions)).map_err(|error| broker_error("pause partitions", &error))
+    }
+
+    fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError> {
+        self.client.resume(&names(partitions)).map_err(|error| broker_error("resume partitions", &error))
+    }
+
+    fn seek(&mut self, partition: TopicPartition, offset: i64) -> Result<(), BrokerError> {
+        let deadline = Instant::now() + SEEK;
+        loop {
+            match self.client.seek(partition.topic, partition.partition, Offset::Offset(offset), SEEK) {
+                Ok(()) => break,
+                // A partition just given is not being fetched yet and refuses.
+                Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
+                Err(error) => return Err(unavailable(&format!("cannot move {partition} to {offset}: {error}"))),
+            }
+        }
+        if let Some(start) = self.assigned.get_mut(&partition) {
+            *start = offset;
+        }
+        Ok(())
+    }
+
+    fn membership(&self) -> GroupMembership {
+        let (generation, member_id) =
+            native::generation_and_member(self.client.client()).unwrap_or((-1, String::new()));
+        GroupMembership {
+            group: self.member.group.clone(),
+            generation,
+            member_id,
+            instance_id: self.member.instance_id.clone(),
+        }
+    }
+
+    fn assignment_lost(&self) -> bool {
+        self.client.assignment_lost()
+    }
+
+    fn committed(
+        &mut self,
+        partitions: &[TopicPartition],
+        wait: Duration,
+    ) -> Result<Vec<Option<CommittedOffset>>, BrokerError> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = self
+            .client
+            .committed_offsets(names(partitions), wait)
+            .map_err(|error| broker_error("read committed offsets", &error))?;
+        partitions.iter().map(|partition| committed(&list, *partition)).collect()
+    }
+
+    fn bounds(&mut self, partition: TopicPartition) -> Result<Bounds, BrokerError> {
+        self.asker.bounds(partition)
+    }
+
+    fn close(self: Box<Self>) {
+        drop(self);
+    }
+}
+
+/// librdkafka closes only when its rebalances are answered: what is open is answered here, what comes is by the callback.
+impl Drop for KafkaConsumer {
+    fn drop(&mut self) {
+        self.client.context().close();
+        let open = self.reported.take().into_iter().chain(std::iter::from_fn(|| self.client.context().next()));
+        let open: Vec<_> = open.collect();
+        for event in open {
+            let answer = match event {
+                Rebalance::Assigned(_) => self.client.incremental_assign(&TopicPartitionList::new()),
+                Rebalance::Revoked(_) | Rebalance::Lost(_) => {
+                    let held: Vec<_> = std::mem::take(&mut self.assigned).into_keys().collect();
+                    self.client.incremental_unassign(&names(&held))
+                }
+            };
+            if let Err(error) = answer {
+                tracing::debug!(%error, "rebalance while closing");
+            }
+        }
+        // Companions are ours alone: the group's own revocation will name the lead topic's partitions only.
+        let companions: Vec<_> =
+            self.assigned.keys().copied().filter(|partition| Some(partition.topic) != self.lead).collect();
+        if !companions.is_empty()
+            && let Err(error) = self.client.incremental_unassign(&names(&companions))
+        {
+            tracing::debug!(%error, "companions while closing");
+        }
+    }
+}
+
+/// The partition by our name for it: a record brings librdkafka's copy of its topic's name.
+pub(super) fn find<'a>(
+    mut assigned: impl Iterator<Item = &'a TopicPartition>,
+    message: &BorrowedMessage<'_>,
+) -> Result<TopicPartition, BrokerError> {
+    assigned
+        .find(|assigned| assigned.partition == message.partition() && assigned.topic == message.topic())
+        .copied()
+        .ok_or_else(|| {
+            let message = format!("record of {}-{}, which is not assigned", message.topic(), message.partition());
+            BrokerError::new(ErrorKind::Fatal, message)
+        })
+}
+
+pub(super) fn push(message: &BorrowedMessage<'_>, from: TopicPartition, headers: &mut Vec<Header>, batch: &mut Batch) {
+    headers.clear();
+    if let Some(all) = message.headers() {
+        headers.extend(all.iter().map(|header| Header {
+            name: header.key.to_owned(),
+            value: header.value.map(<[u8]>::to_vec).unwrap_or_default(),
+        }));
+    }
+    batch.push(Record {
+        from,
+        offset: message.offset(),
+        timestamp_us: message.timestamp().to_millis().unwrap_or(0) * 1_000,
+        key: message.key(),
+        value: message.payload(),
+        headers,
+    });
+}
+
+pub(super) fn offsets(partitions: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, BrokerError> {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for (partition, offset) in partitions {
+        list.add_partition_offset(partition.topic, partition.partition, Offset::Offset(*offset))
+            .map_err(|error| broker_error(&format!("use offset {offset} of {partition}"), &error))?;
+    }
+    Ok(list)
+}
+
+fn names(partitions: &[TopicPartition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        list.add_partition(partition.topic, partition.partition);
+    }
+    list
+}
+
+/// Each element's own error counts: the call as a whole says Ok when only some are known.
+fn committed(list: &TopicPartitionList, partition: TopicPartition) -> Result<Option<CommittedOffset>, BrokerError> {
+    let element = list
+        .find_partition(partition.topic, partition.partition)
+        .ok_or_else(|| unavailable(&format!("no answer about the committed offset of {partition}")))?;
+    element.error().map_err(|error| broker_error(&format!("read the committed offset of {partition}"), &error))?;
+    match element.offset() {
+        Offset::Offset(offset) => Ok(Some(CommittedOffset { offset, metadata: element.metadata().to_owned() })),
+        Offset::Invalid => Ok(None),
+        other => Err(unavailable(&format!("no plain committed offset of {partition}: {other:?}"))),
+    }
+}

@@ -1,0 +1,168 @@
+//! What librdkafka tells its client: rebalances, deliveries, errors and log lines. Callbacks only record; the worker acts.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{DeliveryResult, Message as _};
+use rdkafka::producer::ProducerContext;
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+
+use super::failure::broker_error;
+use crate::engine::broker::{BrokerError, Rebalance};
+
+/// A client whose events nobody waits for.
+pub(super) struct Silent;
+
+impl ClientContext for Silent {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log_error(&error, reason);
+    }
+}
+
+impl ConsumerContext for Silent {}
+
+/// A group member's events, kept until the worker polls them.
+#[derive(Default)]
+pub(super) struct Events {
+    rebalances: Mutex<VecDeque<Rebalance>>,
+    closing: AtomicBool,
+}
+
+impl Events {
+    pub(super) fn next(&self) -> Option<Rebalance> {
+        lock(&self.rebalances).pop_front()
+    }
+
+    pub(super) fn some(&self) -> bool {
+        !lock(&self.rebalances).is_empty()
+    }
+
+    /// From now on rebalances are answered at once: closing polls this callback, and nobody else is left to answer.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+}
+
+impl ClientContext for Events {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log_error(&error, reason);
+    }
+}
+
+impl ConsumerContext for Events {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let given = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.closing.load(Ordering::Relaxed) {
+            let answer = if given { consumer.incremental_assign(list) } else { consumer.incremental_unassign(list) };
+            if let Err(error) = answer {
+                tracing::debug!(%error, "rebalance while closing");
+            }
+            return;
+        }
+        let partitions: Vec<i32> = list.elements().iter().map(|element| element.partition()).collect();
+        lock(&self.rebalances).push_back(match (given, consumer.assignment_lost()) {
+            (true, _) => Rebalance::Assigned(partitions),
+            (false, true) => Rebalance::Lost(partitions),
+            (false, false) => Rebalance::Revoked(partitions),
+        });
+    }
+}
+
+/// What became of the records of the open transaction.
+#[derive(Default)]
+pub(super) struct Deliveries {
+    state: Mutex<Delivered>,
+}
+
+#[derive(Default)]
+struct Delivered {
+    /// By target, as the producer numbers them: the offset after the last delivered record.
+    ends: Vec<Option<i64>>,
+    failure: Option<BrokerError>,
+}
+
+impl Deliveries {
+    pub(super) fn forget(&self) {
+        let mut state = lock(&self.state);
+        state.ends.fill(None);
+        state.failure = None;
+    }
+
+    pub(super) fn end(&self, target: usize) -> Option<i64> {
+        lock(&self.state).ends.get(target).copied().flatten()
+    }
+
+    pub(super) fn failure(&self) -> Option<BrokerError> {
+        lock(&self.state).failure.clone()
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log_error(&error, reason);
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, report: &DeliveryResult<'_>, target: usize) {
+        let mut state = lock(&self.state);
+        match report {
+            Ok(record) => {
+                if state.ends.len() <= target {
+                    state.ends.resize(target + 1, None);
+                }
+                let end = record.offset() + 1;
+                state.ends[target] = state.ends[target].max(Some(end));
+            }
+            // The first failure is the cause; what follows it is mostly "purged".
+            Err((error, record)) => {
+                if state.failure.is_none() {
+                    let tried = format!("deliver a record to {}-{}", record.topic(), record.partition());
+                    state.failure = Some(broker_error(&tried, error));
+                }
+            }
+        }
+    }
+}
+
+/// A panic elsewhere does not make the recorded facts wrong.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+            tracing::warn!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
+            tracing::info!(target: "librdkafka", facility, "{message}")
+        }
+        RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+    }
+}
+
+/// librdkafka goes on by itself after these: nobody must act now, somebody should look today.
+fn log_error(error: &KafkaError, reason: &str) {
+    tracing::warn!(target: "librdkafka", %error, "{reason}");
+}

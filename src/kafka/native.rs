@@ -1,0 +1,141 @@
+//! The few accessors that only the C library has. The one file in which `unsafe` is allowed: rdkafka offers no safe way to
+//! read a member's generation, to send offsets under a membership that was taken earlier, or to ask for a topic's id.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_char};
+use std::ptr;
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::bindings as c;
+use rdkafka::client::Client;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use super::failure::{coded, unavailable};
+use crate::engine::broker::{BrokerError, GroupMembership, TopicInfo};
+
+/// The generation and member id that a consumer has now; `None` before it has a group.
+pub(super) fn generation_and_member<C: ClientContext>(client: &Client<C>) -> Option<(i32, String)> {
+    // SAFETY: the client lives as long as the borrow. The metadata are a copy that is ours to destroy, once; what is read
+    // from them is copied before that.
+    unsafe {
+        let metadata = c::rd_kafka_consumer_group_metadata(client.native_ptr());
+        if metadata.is_null() {
+            return None;
+        }
+        let generation = c::rd_kafka_consumer_group_metadata_generation_id(metadata);
+        let member = text(c::rd_kafka_consumer_group_metadata_member_id(metadata));
+        c::rd_kafka_consumer_group_metadata_destroy(metadata);
+        Some((generation, member))
+    }
+}
+
+/// Sends offsets to the open transaction under the membership that the turn was opened with.
+pub(super) fn send_offsets<C: ClientContext>(
+    client: &Client<C>,
+    offsets: &TopicPartitionList,
+    member: &GroupMembership,
+    wait: Duration,
+) -> Result<(), BrokerError> {
+    let group = c_string(&member.group)?;
+    let member_id = c_string(&member.member_id)?;
+    let instance = member.instance_id.as_deref().map(c_string).transpose()?;
+    let instance = instance.as_ref().map_or(ptr::null(), |instance| instance.as_ptr());
+    // SAFETY: client, list and strings outlive the call; the library copies what it keeps. Metadata and error are ours to
+    // destroy, once each; the error's text is copied before that.
+    unsafe {
+        let metadata = c::rd_kafka_consumer_group_metadata_new_with_genid(
+            group.as_ptr(),
+            member.generation,
+            member_id.as_ptr(),
+            instance,
+        );
+        let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+        let error = c::rd_kafka_send_offsets_to_transaction(client.native_ptr(), offsets.ptr(), metadata, wait);
+        c::rd_kafka_consumer_group_metadata_destroy(metadata);
+        if error.is_null() {
+            return Ok(());
+        }
+        let code = RDKafkaErrorCode::from(c::rd_kafka_error_code(error));
+        let detail = text(c::rd_kafka_error_string(error));
+        c::rd_kafka_error_destroy(error);
+        Err(coded("send offsets to the transaction", code, &detail))
+    }
+}
+
+/// A topic's id and number of partitions; `None` when there is no such topic.
+pub(super) fn describe_topic<C: ClientContext>(
+    client: &Client<C>,
+    name: &str,
+    wait: Duration,
+) -> Result<Option<TopicInfo>, BrokerError> {
+    let topic = c_string(name)?;
+    let mut names = [topic.as_ptr()];
+    let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: queue, options, collection and event are created here and destroyed here, once each; the event owns the
+    // result, and nothing of it is kept as a pointer after the event's end. A null event means that nothing came in time.
+    unsafe {
+        let queue = c::rd_kafka_queue_new(client.native_ptr());
+        let options =
+            c::rd_kafka_AdminOptions_new(client.native_ptr(), c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
+        c::rd_kafka_AdminOptions_set_request_timeout(options, wait, ptr::null_mut(), 0);
+        let collection = c::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
+        c::rd_kafka_DescribeTopics(client.native_ptr(), collection, options, queue);
+        let event = c::rd_kafka_queue_poll(queue, wait);
+        let answer = if event.is_null() { Err(unavailable("no broker answers")) } else { description(event, name) };
+        if !event.is_null() {
+            c::rd_kafka_event_destroy(event);
+        }
+        c::rd_kafka_TopicCollection_destroy(collection);
+        c::rd_kafka_AdminOptions_destroy(options);
+        c::rd_kafka_queue_destroy(queue);
+        answer
+    }
+}
+
+/// # Safety
+/// `event` is the live, non-null answer to a request for one topic.
+unsafe fn description(event: *mut c::rd_kafka_event_t, name: &str) -> Result<Option<TopicInfo>, BrokerError> {
+    let tried = format!("describe topic {name}");
+    // SAFETY: every pointer below belongs to the event, which the caller keeps alive; arrays are read within their counts.
+    unsafe {
+        let code = RDKafkaErrorCode::from(c::rd_kafka_event_error(event));
+        if code != RDKafkaErrorCode::NoError {
+            return Err(coded(&tried, code, &text(c::rd_kafka_event_error_string(event))));
+        }
+        let mut count = 0;
+        let topics =
+            c::rd_kafka_DescribeTopics_result_topics(c::rd_kafka_event_DescribeTopics_result(event), &mut count);
+        if topics.is_null() || count == 0 {
+            return Err(unavailable("the broker described nothing"));
+        }
+        let topic = *topics;
+        let error = c::rd_kafka_TopicDescription_error(topic);
+        match RDKafkaErrorCode::from(c::rd_kafka_error_code(error)) {
+            RDKafkaErrorCode::NoError => {}
+            RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => return Ok(None),
+            code => return Err(coded(&tried, code, &text(c::rd_kafka_error_string(error)))),
+        }
+        let mut partitions = 0;
+        c::rd_kafka_TopicDescription_partitions(topic, &mut partitions);
+        let id = text(c::rd_kafka_Uuid_base64str(c::rd_kafka_TopicDescription_topic_id(topic)));
+        Ok(Some(TopicInfo { id, partitions: i32::try_from(partitions).expect("a topic has at most 2^31 partitions") }))
+    }
+}
+
+/// # Safety
+/// `chars` is null or a NUL-terminated string that lives until this returns.
+unsafe fn text(chars: *const c_char) -> String {
+    if chars.is_null() {
+        return String::new();
+    }
+    // SAFETY: see above.
+    unsafe { CStr::from_ptr(chars) }.to_string_lossy().into_owned()
+}
+
+fn c_string(text: &str) -> Result<CString, BrokerError> {
+    CString::new(text).map_err(|_| {
+        BrokerError::new(crate::engine::broker::ErrorKind::Fatal, format!("name with a zero byte: {text:?}"))
+    })
+}

@@ -1,0 +1,157 @@
+//! A transactional producer, step by step; each step has a time limit, and what became of every record is known.
+
+use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::context::Deliveries;
+use super::failure::{broker_error, unavailable};
+use super::native;
+use super::settings::{RETRY_BACKOFF, Settings, Use};
+use crate::engine::broker::{
+    BrokerError, ErrorKind, GroupMembership, Header, OffsetToCommit, Outgoing, Producer, TopicPartition,
+};
+
+/// Delivery reports are served after this many records, so that they neither pile up nor cost a call each.
+const SERVE_EVERY: u32 = 512;
+
+pub(super) struct KafkaProducer {
+    client: BaseProducer<Deliveries>,
+    /// Numbers for the delivery reports: a number travels with each record, a name would cost an allocation.
+    targets: HashMap<TopicPartition, usize>,
+    sent: u32,
+    message_limit: Duration,
+    transaction_limit: Duration,
+}
+
+impl KafkaProducer {
+    /// Returns when earlier transactions of this id are resolved.
+    pub(super) fn new(settings: &Settings, transactional_id: &str) -> Result<Self, BrokerError> {
+        let client: BaseProducer<Deliveries> = settings
+            .client(Use::Producing(transactional_id))?
+            .create_with_context(Deliveries::default())
+            .map_err(|error| broker_error("create a producer", &error))?;
+        let limits = settings.time_limits();
+        // The broker may have to time an older transaction out first.
+        let patience = limits.transaction + limits.broker_cleanup + limits.socket;
+        client
+            .init_transactions(patience)
+            .map_err(|error| broker_error(&format!("take over transactional id {transactional_id}"), &error))?;
+        Ok(KafkaProducer {
+            client,
+            targets: HashMap::new(),
+            sent: 0,
+            // A report of a time-out comes a little after it.
+            message_limit: limits.message + RETRY_BACKOFF,
+            transaction_limit: limits.transaction,
+        })
+    }
+
+    /// Handles what has been reported, without waiting.
+    fn serve(&self) {
+        self.client.poll(Duration::ZERO);
+    }
+
+    fn undelivered(&self) -> i32 {
+        self.client.in_flight_count()
+    }
+}
+
+impl Producer for KafkaProducer {
+    fn begin(&mut self) -> Result<(), BrokerError> {
+        self.client.context().forget();
+        self.client.begin_transaction().map_err(|error| broker_error("begin a transaction", &error))
+    }
+
+    fn send(&mut self, record: Outgoing<'_>) -> Result<(), BrokerError> {
+        let next = self.targets.len();
+        let target = *self.targets.entry(record.to).or_insert(next);
+        let mut waiting =
+            BaseRecord::<[u8], [u8], usize>::with_opaque_to(record.to.topic, target).partition(record.to.partition);
+        waiting.key = record.key;
+        waiting.payload = record.value;
+        waiting.headers = kafka_headers(record.headers);
+        self.sent = self.sent.wrapping_add(1);
+        if self.sent.is_multiple_of(SERVE_EVERY) {
+            self.serve();
+        }
+        let deadline = Instant::now() + self.message_limit;
+        loop {
+            match self.client.send(waiting) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
+                    if Instant::now() < deadline =>
+                {
+                    waiting = back;
+                    self.client.poll(Duration::from_millis(1));
+                }
+                Err((error, _)) => return Err(broker_error(&format!("send to {}", record.to), &error)),
+            }
+        }
+    }
+
+    fn drain(&mut self) -> Result<(), BrokerError> {
+        let deadline = Instant::now() + self.message_limit;
+        self.serve();
+        while self.undelivered() > 0 {
+            if Instant::now() >= deadline {
+                return Err(unavailable(&format!("{} records were not reported in time", self.undelivered())));
+            }
+            // Not `flush`: between two looks it waits up to 100 ms.
+            self.client.poll(Duration::from_millis(1));
+        }
+        self.client.context().failure().map_or(Ok(()), Err)
+    }
+
+    fn delivered(&self, partition: TopicPartition) -> Option<i64> {
+        self.client.context().end(*self.targets.get(&partition)?)
+    }
+
+    fn send_offsets(&mut self, offsets: &[OffsetToCommit], member: &GroupMembership) -> Result<(), BrokerError> {
+        if !member.valid() {
+            let message = format!("offsets of nobody: generation {}, member {:?}", member.generation, member.member_id);
+            return Err(BrokerError::new(ErrorKind::NotMember, message));
+        }
+        let list = offsets_to_commit(offsets)?;
+        native::send_offsets(self.client.client(), &list, member, self.transaction_limit)
+    }
+
+    fn commit(&mut self) -> Result<(), BrokerError> {
+        self.client.commit_transaction(self.transaction_limit).map_err(|error| broker_error("commit", &error))
+    }
+
+    fn abort(&mut self) -> Result<(), BrokerError> {
+        let aborted = self.client.abort_transaction(self.transaction_limit);
+        // The purged records' reports belong to the transaction that is gone.
+        self.serve();
+        aborted.map_err(|error| broker_error("abort", &error))
+    }
+}
+
+fn kafka_headers(headers: &[Header]) -> Option<OwnedHeaders> {
+    if headers.is_empty() {
+        return None;
+    }
+    let all = OwnedHeaders::new_with_capacity(headers.len());
+    Some(
+        headers.iter().fold(all, |all, header| {
+            all.insert(KafkaHeader { key: &header.name, value: Some(header.value.as_slice()) })
+        }),
+    )
+}
+
+fn offsets_to_commit(offsets: &[OffsetToCommit]) -> Result<TopicPartitionList, BrokerError> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for OffsetToCommit { partition, offset, metadata } in offsets {
+        let mut element = list.add_partition(partition.topic, partition.partition);
+        element
+            .set_offset(Offset::Offset(*offset))
+            .map_err(|error| broker_error(&format!("commit offset {offset} of {partition}"), &error))?;
+        element.set_metadata(metadata);
+    }
+    Ok(list)
+}
