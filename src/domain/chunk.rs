@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::cashflow::CashFlow;
 use super::contract::{ContractLot, Leg, LotId, PositionId, Symbol};
-use super::job::{Job, JobId, Lane};
+use super::job::{Job, JobId};
 use super::key::ContractId;
 use super::market::MarketData;
 use super::money::Currency;
@@ -18,7 +18,6 @@ pub struct Chunk {
     pub job: Job,
     /// Dense from 1.
     pub number: u32,
-    pub lane: Lane,
     pub contracts: Vec<ContractPart>,
     /// Rows that were found before calculation.
     pub notices: Vec<Notice>,

@@ -6,7 +6,9 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::cashflow::RateSpan;
-use super::contract::{IndexName, Symbol};
+use super::chunk::ContractPart;
+use super::contract::{Financing, IndexName, Leg, Rate, Symbol};
+use super::job::Job;
 use super::money::Currency;
 
 /// One immutable set of observations.
@@ -44,6 +46,42 @@ pub struct Dividend {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Contradiction {
     pub date: NaiveDate,
+}
+
+impl MarketData {
+    /// What these contracts use on the days of a job.
+    pub fn of(&self, contracts: &[ContractPart], job: &Job) -> MarketData {
+        let (first, last) = (job.first_day(), job.last_day());
+        let mut used = MarketData::default();
+        let mut settled: BTreeMap<&IndexName, NaiveDate> = BTreeMap::new();
+        for position in contracts.iter().flat_map(|contract| &contract.positions) {
+            match &position.leg {
+                Leg::Equity => {
+                    copy(&self.prices, &mut used.prices, &position.underlying, |series| series.window(first, last));
+                }
+                Leg::Dividend { .. } => {
+                    copy(&self.dividends, &mut used.dividends, &position.underlying, Vec::clone);
+                }
+                Leg::Interest(Financing { rate: Rate::Index { name, .. }, .. }) => {
+                    let earliest = position.lots.iter().map(|lot| lot.settlement_date).min().unwrap_or(last);
+                    settled.entry(name).and_modify(|date| *date = earliest.min(*date)).or_insert(earliest);
+                }
+                Leg::Interest(Financing { rate: Rate::Fixed(_), .. }) => {}
+            }
+        }
+        for (name, from) in settled {
+            copy(&self.rates, &mut used.rates, name, |series| series.window(from, last));
+        }
+        used
+    }
+}
+
+fn copy<K: Ord + Clone, V>(all: &BTreeMap<K, V>, used: &mut BTreeMap<K, V>, name: &K, part: impl Fn(&V) -> V) {
+    if !used.contains_key(name)
+        && let Some(found) = all.get(name)
+    {
+        used.insert(name.clone(), part(found));
+    }
 }
 
 impl Series {

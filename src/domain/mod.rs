@@ -25,6 +25,7 @@ pub mod job; // what is asked for, and the answer
 pub mod chunk; // the units of work of a job
 mod unwind; // closing lots -> what each takes from the open lots
 pub mod resolve; // contracts as read -> contracts that can be calculated
+pub mod split; // a stream of contracts -> chunks
 pub mod slice; // the part of a lot with one fate
 pub mod performance; // price performance of a slice
 pub mod financing; // interest on a slice

@@ -50,6 +50,8 @@ pub enum NoticeCode {
     LotNotActive,
     NotionalDiffers,
     WeekendSettlement,
+    /// A dividend leg whose underlying has no list of dividends.
+    NoDividends,
     RangeExcludesValuationDate,
     /// The valuation date lies outside the contract's life.
     OutsideContract,
@@ -72,6 +74,7 @@ impl NoticeCode {
             NoticeCode::LotNotActive => "LOT_NOT_ACTIVE",
             NoticeCode::NotionalDiffers => "NOTIONAL_DIFFERS",
             NoticeCode::WeekendSettlement => "WEEKEND_SETTLEMENT",
+            NoticeCode::NoDividends => "NO_DIVIDENDS",
             NoticeCode::RangeExcludesValuationDate => "RANGE_EXCLUDES_VALUATION_DATE",
             NoticeCode::OutsideContract => "OUTSIDE_CONTRACT",
         }

@@ -6,15 +6,16 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::chunk::{ContractPart, PositionPart, RelievedLot};
-use super::contract::{Contract, ContractLot, ContractPosition, LotKind, LotStatus};
+use super::contract::{Contract, ContractLot, ContractPosition, Leg, LotKind, LotStatus};
 use super::job::Job;
+use super::market::MarketData;
 use super::money::{Currency, Money};
 use super::notice::{Notice, NoticeCode, Place};
 use super::totals::Counts;
 use super::unwind::{Unclosed, unwind};
 
 /// Relieves and checks one whole contract. It happens before a contract is cut, so that no lot needs another one afterwards.
-pub fn resolve(contract: Contract, job: &Job) -> (ContractPart, Vec<Notice>) {
+pub fn resolve(contract: Contract, job: &Job, market: &MarketData) -> (ContractPart, Vec<Notice>) {
     let place = Place::of(&contract.id);
     let mut notices = Vec::new();
     notices.extend(unsupported_product(&contract, &place));
@@ -37,6 +38,7 @@ pub fn resolve(contract: Contract, job: &Job) -> (ContractPart, Vec<Notice>) {
             ));
             continue;
         }
+        notices.extend(no_dividends(&position, market, &place));
         let resolved = resolve_position(position, job, &place, &mut notices);
         notional = if resolved.currency == contract.currency { add(notional, resolved.notional) } else { None };
         positions.extend(resolved.part);
@@ -110,6 +112,18 @@ fn unsupported_product(contract: &Contract, place: &Place) -> Option<Notice> {
     let message =
         format!("the pay-off of {} itself is not calculated; the legs listed under it are, as they stand", product.0);
     Some(place.error(NoticeCode::Unsupported, "type", message))
+}
+
+fn no_dividends(position: &ContractPosition, market: &MarketData, place: &Place) -> Option<Notice> {
+    let Ok(Leg::Dividend { .. }) = position.leg else { return None };
+    if market.dividends.contains_key(&position.underlying) {
+        return None;
+    }
+    let message = format!(
+        "no dividends of {} are listed, so none are paid; list it in marketData.data.dividends, empty if there are none",
+        position.underlying
+    );
+    Some(place.warning(NoticeCode::NoDividends, "underlying", message))
 }
 
 fn outside_its_life(contract: &Contract, valuation: NaiveDate, place: &Place) -> Option<Notice> {
