@@ -90,8 +90,13 @@ impl Context<'_> {
         key: &[u8],
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), ProcessError> {
-        let partition = self.routes.partition(topic, key).map_err(ProcessError::unavailable)?;
+        let partition = self.home(topic, key)?;
         self.outbox.write(TopicPartition { topic, partition }, key, write)
+    }
+
+    /// The partition of one of the stage's outputs that a key belongs to.
+    pub fn home(&self, topic: &'static str, key: &[u8]) -> Result<i32, ProcessError> {
+        self.routes.partition(topic, key).map_err(ProcessError::unavailable)
     }
 
     /// A view that the stage declared, as this turn sees it.

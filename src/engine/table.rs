@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::hash::Hash;
 
-use hashbrown::HashMap;
+use hashbrown::{Equivalent, HashMap};
 
 use super::stage::Cause;
 
@@ -88,7 +88,8 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
         Table { topic, codec: Box::new(codec), slots: HashMap::new(), undo: Vec::new(), record: 0, dirty: Vec::new() }
     }
 
-    pub fn get(&self, key: &K) -> Option<&V> {
+    /// `key` may be a borrowed form that hashes as the key does.
+    pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<&V> {
         self.slots.get(key)?.value.as_ref()
     }
 

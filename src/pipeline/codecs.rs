@@ -1,0 +1,95 @@
+//! How the stages' tables travel: record keys and messages of their changelog topics.
+
+use std::sync::Arc;
+
+use super::book::TradeKey;
+use super::topics::place;
+use crate::domain::captured::{CapturedTrade, Place};
+use crate::domain::key::{PositionKey, TradeId};
+use crate::domain::lot::Lot;
+use crate::domain::position::Position;
+use crate::engine::stage::Cause;
+use crate::engine::table::Codec;
+use crate::messages::key::{parse_trade_key, trade_key};
+use crate::messages::message::Message;
+use crate::messages::schemas::Schemas;
+
+/// Entries with a key per trade: captured trades and lots.
+pub struct Trades {
+    schemas: Arc<Schemas>,
+}
+
+/// Entries with a key per position.
+pub struct Positions {
+    schemas: Arc<Schemas>,
+}
+
+impl Trades {
+    pub fn new(schemas: Arc<Schemas>) -> Self {
+        Trades { schemas }
+    }
+}
+
+impl Positions {
+    pub fn new(schemas: Arc<Schemas>) -> Self {
+        Positions { schemas }
+    }
+}
+
+/// What names itself by trade.
+pub trait OfTrade: Message<Cause = Place> {
+    fn name(&self) -> (&PositionKey, &TradeId);
+}
+
+impl OfTrade for CapturedTrade {
+    fn name(&self) -> (&PositionKey, &TradeId) {
+        (&self.key, &self.id)
+    }
+}
+
+impl OfTrade for Lot {
+    fn name(&self) -> (&PositionKey, &TradeId) {
+        (&self.key, &self.id)
+    }
+}
+
+impl<V: OfTrade> Codec<TradeKey, V> for Trades {
+    fn write_key(&self, key: &TradeKey, out: &mut Vec<u8>) {
+        trade_key(&key.position, &key.trade, out);
+    }
+
+    fn write_value(&self, _: &TradeKey, value: &V, cause: Cause, out: &mut Vec<u8>) -> Result<(), String> {
+        self.schemas.encode(value, place(cause), out).map_err(|error| error.to_string())
+    }
+
+    fn read_key(&self, key: &[u8]) -> Result<TradeKey, String> {
+        let (position, trade) = parse_trade_key(key).ok_or("the record key is not a trade's")?;
+        Ok(TradeKey { position, trade })
+    }
+
+    fn read(&self, _: &[u8], value: &[u8]) -> Result<(TradeKey, V), String> {
+        let (_, value): (Place, V) = self.schemas.decode(value).map_err(|error| error.to_string())?;
+        let (position, trade) = value.name();
+        Ok((TradeKey { position: position.clone(), trade: trade.clone() }, value))
+    }
+}
+
+impl Codec<PositionKey, Position> for Positions {
+    fn write_key(&self, key: &PositionKey, out: &mut Vec<u8>) {
+        out.extend_from_slice(key.as_str().as_bytes());
+    }
+
+    fn write_value(&self, _: &PositionKey, value: &Position, cause: Cause, out: &mut Vec<u8>) -> Result<(), String> {
+        self.schemas.encode(value, place(cause), out).map_err(|error| error.to_string())
+    }
+
+    fn read_key(&self, key: &[u8]) -> Result<PositionKey, String> {
+        let text = std::str::from_utf8(key).map_err(|error| error.to_string())?;
+        PositionKey::parse(text).map_err(|error| error.to_string())
+    }
+
+    fn read(&self, _: &[u8], value: &[u8]) -> Result<(PositionKey, Position), String> {
+        let (_, position): (Place, Position) = self.schemas.decode(value).map_err(|error| error.to_string())?;
+        Ok((position.key.clone(), position))
+    }
+}
