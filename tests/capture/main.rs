@@ -1,0 +1,8 @@
+//! Capture: what each record is answered, and that positions and lots come out the same whatever the order of arrival.
+
+mod versions; // duplicates, gaps, forces, rebooks, refusals
+mod arrival; // any order of arrival, against an independent oracle
+#[path = "../ledger/mod.rs"]
+mod ledger;
+#[path = "../oracle/mod.rs"]
+mod oracle;
