@@ -335,3 +335,172 @@ impl<G: Hash + Eq + Clone, O: Ord + Clone, V> Undoable for Index<G, O, V> {
         self.groups.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Keys and values of one byte each; 255 is a value that cannot be written.
+    struct Bytes;
+
+    impl Codec<u8, u8> for Bytes {
+        fn write_key(&self, key: &u8, out: &mut Vec<u8>) {
+            out.push(*key);
+        }
+
+        fn write_value(&self, _: &u8, value: &u8, _: Cause, out: &mut Vec<u8>) -> Result<(), String> {
+            out.push(*value);
+            if *value == 255 { Err("255 cannot be written".into()) } else { Ok(()) }
+        }
+
+        fn read_key(&self, key: &[u8]) -> Result<u8, String> {
+            key.first().copied().ok_or("no key".into())
+        }
+
+        fn read(&self, key: &[u8], value: &[u8]) -> Result<(u8, u8), String> {
+            Ok((self.read_key(key)?, value.first().copied().ok_or("no value")?))
+        }
+    }
+
+    const CAUSE: Cause = Cause { topic: "numbers", partition: 0, offset: 7 };
+
+    fn table() -> Table<u8, u8> {
+        Table::new("numbers", Bytes)
+    }
+
+    fn content(table: &Table<u8, u8>) -> BTreeMap<u8, u8> {
+        table.iter().map(|(&key, &value)| (key, value)).collect()
+    }
+
+    fn changes(table: &Table<u8, u8>) -> Vec<(u8, Option<u8>)> {
+        let mut changes = Vec::new();
+        table
+            .changes(&mut |key, value| changes.push((key[0], value.map(|value| value[0]))))
+            .expect("all can be written");
+        changes
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Put(u8, u8),
+        Delete(u8),
+        BeginRecord,
+        UndoRecord,
+        UndoTurn,
+        KeepTurn,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0..6u8, 0..9u8).prop_map(|(key, value)| Step::Put(key, value)),
+            2 => (0..6u8).prop_map(Step::Delete),
+            2 => Just(Step::BeginRecord),
+            1 => Just(Step::UndoRecord),
+            1 => Just(Step::UndoTurn),
+            1 => Just(Step::KeepTurn),
+        ];
+        prop::collection::vec(step, 0..60)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn a_table_is_what_plain_copies_of_a_map_would_be(steps in steps()) {
+            let (mut table, mut index) = (table(), Index::<(), u8, u8>::default());
+            let (mut now, mut record, mut turn) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+            for step in steps {
+                match step {
+                    Step::Put(key, value) => {
+                        table.put(key, value, CAUSE);
+                        index.put(&(), key, value);
+                        now.insert(key, value);
+                    }
+                    Step::Delete(key) => {
+                        table.delete(key, CAUSE);
+                        index.delete(&(), &key);
+                        now.remove(&key);
+                    }
+                    Step::BeginRecord => {
+                        table.begin_record();
+                        index.begin_record();
+                        record.clone_from(&now);
+                    }
+                    Step::UndoRecord => {
+                        table.undo_record();
+                        index.undo_record();
+                        now.clone_from(&record);
+                    }
+                    Step::UndoTurn => {
+                        table.undo_turn();
+                        index.undo_turn();
+                        now.clone_from(&turn);
+                        record.clone_from(&turn);
+                    }
+                    Step::KeepTurn => {
+                        table.keep_turn();
+                        index.keep_turn();
+                        turn.clone_from(&now);
+                        record.clone_from(&now);
+                    }
+                }
+                prop_assert_eq!(content(&table), now.clone());
+                prop_assert_eq!(index.scan(&()).map(|(&key, &value)| (key, value)).collect::<BTreeMap<_, _>>(), now.clone());
+                // What is published is enough to turn the last committed state into this one.
+                let mut replica = turn.clone();
+                for (key, value) in changes(&table) {
+                    match value {
+                        Some(value) => replica.insert(key, value),
+                        None => replica.remove(&key),
+                    };
+                }
+                prop_assert_eq!(replica, now.clone());
+            }
+        }
+    }
+
+    #[test]
+    fn an_entry_is_published_once_a_turn() {
+        let mut table = table();
+        for value in 0..5 {
+            table.put(1, value, CAUSE);
+        }
+        assert_eq!(changes(&table), [(1, Some(4))]);
+        table.keep_turn();
+        assert_eq!(changes(&table), []);
+    }
+
+    #[test]
+    fn a_deletion_leaves_a_tombstone_only_where_something_was() {
+        let mut table = table();
+        table.put(1, 1, CAUSE);
+        table.keep_turn();
+        table.delete(1, CAUSE);
+        table.delete(2, CAUSE);
+        assert_eq!(changes(&table), [(1, None)]);
+    }
+
+    #[test]
+    fn an_entry_out_of_bounds_is_an_error_of_the_turn() {
+        let mut table = table();
+        table.put(1, 255, CAUSE);
+        assert!(table.changes(&mut |_, _| {}).is_err());
+    }
+
+    #[test]
+    fn a_table_is_restored_from_its_own_changelog() {
+        let (mut original, mut replica) = (table(), table());
+        original.put(1, 1, CAUSE);
+        original.put(2, 2, CAUSE);
+        for (key, value) in changes(&original) {
+            replica.restore(&[key], value.map(|value| [value]).as_ref().map(|value| &value[..])).expect("readable");
+        }
+        replica.restore(&[1], None).expect("readable");
+        assert_eq!(content(&replica), BTreeMap::from([(2, 2)]));
+        assert!(replica.restore(&[3], Some(&[])).is_err());
+    }
+}
