@@ -5,10 +5,11 @@ pub mod stage; // what a stage is: handlers, context, effects
 pub mod table; // its state: undoable entries and their changelog
 pub mod run; // the threads of a process
 pub mod worker; // one thread: consumer, producer, tasks
-pub mod turn; // poll, process, produce, commit, keep
-pub mod doubt; // a turn whose end is unknown
-pub mod assignment; // what the group gives and takes
-pub mod task; // one stage on one partition
+mod turn; // polled records become effects
+mod commit; // effects, offsets and marks become one transaction
+mod doubt; // a turn whose end is unknown
+mod assignment; // what the group gives and takes
+mod task; // one stage on one partition
 pub mod mark; // what the committed offsets say about the last turn
 pub mod restore; // tables become what the mark names
 pub mod copy; // port: local copies of state

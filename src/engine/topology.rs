@@ -58,8 +58,11 @@ pub struct ViewSpec {
 #[derive(Clone)]
 pub struct DeadLetters {
     pub topic: &'static str,
-    pub write: fn(&DeadLetter<'_>, &mut Vec<u8>) -> Result<(), String>,
+    pub write: Arc<WriteDeadLetter>,
 }
+
+/// Appends the bytes of a dead letter.
+pub type WriteDeadLetter = dyn Fn(&DeadLetter<'_>, &mut Vec<u8>) -> Result<(), String> + Send + Sync;
 
 /// One rejected record.
 pub struct DeadLetter<'a> {

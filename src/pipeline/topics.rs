@@ -13,13 +13,12 @@ pub const CALCULATION_CHUNKS_BATCH: &str = "calculation-chunks.batch";
 pub const JOB_CASH_FLOWS: &str = "job-cash-flows";
 pub const CHUNK_RESULTS: &str = "chunk-results";
 pub const JOB_CONTROL: &str = "job-control";
-pub const JOBS: &str = "jobs";
 pub const CALCULATION_OUTCOMES: &str = "calculation-outcomes";
 pub const JOB_PROGRESS: &str = "job-progress";
 pub const DEAD_LETTERS: &str = "dead-letters";
 
 /// A topic's number on the wire. Numbers stand in every record for ever: append, never reorder.
-const CODES: [(u16, &str); 14] = [
+const CODES: [(u16, &str); 13] = [
     (1, TRADES),
     (2, CAPTURED_TRADES),
     (3, POSITIONS),
@@ -30,10 +29,9 @@ const CODES: [(u16, &str); 14] = [
     (8, JOB_CASH_FLOWS),
     (9, CHUNK_RESULTS),
     (10, JOB_CONTROL),
-    (11, JOBS),
-    (12, CALCULATION_OUTCOMES),
-    (13, JOB_PROGRESS),
-    (14, DEAD_LETTERS),
+    (11, CALCULATION_OUTCOMES),
+    (12, JOB_PROGRESS),
+    (13, DEAD_LETTERS),
 ];
 
 /// Every topic, in the order of its number.

@@ -1,0 +1,247 @@
+//! How a turn is committed: state changes, outputs, drain, offsets with marks, commit, and only then the state is kept.
+
+use std::time::Duration;
+
+use super::batch::Batch;
+use super::broker::{BrokerError, ErrorKind, GroupMembership, OffsetToCommit, Outgoing, Producer, TopicPartition};
+use super::mark::TurnMark;
+use super::settings::Planted;
+use super::stop::Stop;
+use super::task::{CONDEMNED_ATTEMPT, Task};
+use super::turn::{Failure, Open, owner};
+use super::worker::{Condemned, Producing, Turn, Worker};
+use crate::telemetry;
+
+impl Worker {
+    pub(super) fn commit(&mut self, open: &mut Open) -> Result<Turn, Failure> {
+        let now = self.clock.elapsed();
+        for task in self.tasks.values_mut().filter(|task| task.running()) {
+            // Offsets that nobody commits expire after a week, those of companions and idle partitions too.
+            task.touched |= now.saturating_sub(task.committed_at) > RECOMMIT_AFTER;
+        }
+        if !self.tasks.values().any(|task| task.touched) {
+            return Ok(Turn::Idle);
+        }
+        self.queue_state_changes()?;
+        if self.planted(Planted::OffsetsBeforeOutputs) {
+            let outputs = std::mem::take(&mut self.outbox);
+            self.end_transaction(open)?;
+            self.outbox = outputs;
+            self.produce(open)?;
+            self.commit_without_offsets()?;
+        } else {
+            self.produce(open)?;
+            self.end_transaction(open)?;
+        }
+        let took = self.clock.elapsed().saturating_sub(open.started);
+        telemetry::turn_committed(self.checked.spec.name, open.records, took);
+        self.solo_turns = self.solo_turns.saturating_sub(1);
+        self.condemned = None;
+        Ok(Turn::Committed { records: open.records })
+    }
+
+    /// One changelog record per changed entry, to the task's own partition number whatever the key.
+    fn queue_state_changes(&mut self) -> Result<(), Failure> {
+        let Worker { tasks, outbox, .. } = self;
+        for task in tasks.values_mut().filter(|task| task.touched) {
+            let partition = task.partition;
+            let mut failed = None;
+            task.stage.tables(&mut |table| {
+                let Some(topic) = table.topic() else { return };
+                let to = TopicPartition { topic, partition };
+                let queued = table.changes(&mut |key, value| outbox.push(to, key, value, Vec::new()));
+                failed = queued.err().or(failed.take());
+            });
+            if let Some(message) = failed {
+                return Err(Failure::TooMuch("state_bound", message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the outbox to the producer; the transaction begins with the first record.
+    pub(super) fn produce(&mut self, open: &mut Open) -> Result<(), Failure> {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        let Worker { producing, outbox, .. } = self;
+        let producer = ready(producing)?;
+        begin(producer, open)?;
+        let sent = send_all(producer, outbox.iter());
+        outbox.clear();
+        sent
+    }
+
+    /// Drains, checks the membership again, sends offsets with marks and commits.
+    fn end_transaction(&mut self, open: &mut Open) -> Result<(), Failure> {
+        begin(ready(&mut self.producing)?, open)?;
+        ready(&mut self.producing)?.drain().map_err(delivery_failure)?;
+        if self.planted(Planted::StateKeptBeforeCommit) {
+            let now = self.clock.elapsed();
+            self.tasks.values_mut().filter(|task| task.touched).for_each(|task| {
+                task.stage.tables(&mut |table| table.keep_turn());
+                task.committed_at = now;
+            });
+        }
+        if self.membership().as_ref() != Some(&open.membership) {
+            return Err(Failure::Undo("the group has moved on"));
+        }
+        let offsets = self.marks(open)?;
+        let unfenced = self.planted(Planted::UnfencedTick) && open.records == 0;
+        let began = self.clock.elapsed();
+        let mut doubt = None;
+        if !unfenced {
+            let sent = ready(&mut self.producing)?.send_offsets(&offsets, &open.membership);
+            sent.map_err(|error| Failure::Doubt("send_offsets", error))?;
+            doubt = self.slow(began).then_some("send_offsets was slow");
+        }
+        let began = self.clock.elapsed();
+        ready(&mut self.producing)?.commit().map_err(|error| Failure::Doubt("commit", error))?;
+        open.begun = false;
+        match doubt.or(self.slow(began).then_some("commit was slow")) {
+            Some(cause) if !self.planted(Planted::SlowOkTrusted) => Err(Failure::Doubt(
+                cause,
+                BrokerError::new(ErrorKind::Unavailable, "Ok came late: it may be a retry's"),
+            )),
+            _ => {
+                self.keep_touched();
+                Ok(())
+            }
+        }
+    }
+
+    /// Ok after librdkafka's first silent retry is no proof: an old copy may still end the next transaction.
+    pub(super) fn slow(&self, began: Duration) -> bool {
+        self.clock.elapsed().saturating_sub(began) >= self.settings.doubt_after
+    }
+
+    /// The offsets of every touched task, moved or not: an empty list would be unfenced.
+    fn marks(&mut self, open: &Open) -> Result<Vec<OffsetToCommit>, Failure> {
+        let views = self.views.version();
+        let Worker { producing, tasks, .. } = self;
+        let producer = ready(producing)?;
+        let mut offsets = Vec::new();
+        for task in tasks.values_mut().filter(|task| task.touched) {
+            let mut mark = task.next_mark(open.membership.generation);
+            task.stage.tables(&mut |table| {
+                let Some(topic) = table.topic() else { return };
+                if let Some(end) = producer.delivered(TopicPartition { topic, partition: task.partition }) {
+                    mark.ends.insert(topic.to_string(), end);
+                }
+            });
+            mark.views.clone_from(&views);
+            offsets.extend(offsets_of(task, &task.next, &mark));
+            task.pending = Some(mark);
+        }
+        Ok(offsets)
+    }
+
+    pub(super) fn keep_touched(&mut self) {
+        let now = self.clock.elapsed();
+        self.tasks.values_mut().filter(|task| task.touched).for_each(|task| task.keep_turn(now));
+    }
+
+    /// Before the first turn after an unclean end: the attempt is committed, so that a record that kills us is found.
+    pub(super) fn commit_owed_attempts(&mut self, batch: &Batch, open: &mut Open) -> Result<(), Failure> {
+        let mut offsets = Vec::new();
+        for record in batch.iter() {
+            let Some((task, input)) = owner(self.tasks.values_mut(), &record) else { continue };
+            let Some(attempt) = task.owed_attempt.filter(|_| task.running()) else { continue };
+            if attempt >= CONDEMNED_ATTEMPT && record.offset >= task.next[input] {
+                let message = format!("the process died {} times on this record", attempt - 1);
+                let (at, offset) = (record.from, record.offset);
+                self.condemned = Some(Condemned { at, offset, reason: "kills_process", message });
+            }
+            task.owed_attempt = None;
+            let generation = open.membership.generation;
+            let mark = TurnMark { attempt, turn: task.mark.turn + 1, generation, clean: false, ..task.mark.clone() };
+            offsets.extend(offsets_of(task, &task.offsets, &mark));
+            task.pending = Some(mark);
+            task.touched = true;
+        }
+        match offsets.is_empty() {
+            true => Ok(()),
+            false => self.commit_marks_alone(&offsets, &open.membership),
+        }
+    }
+
+    /// A transaction of nothing but offsets and marks.
+    fn commit_marks_alone(&mut self, offsets: &[OffsetToCommit], member: &GroupMembership) -> Result<(), Failure> {
+        let began = self.clock.elapsed();
+        let producer = ready(&mut self.producing)?;
+        let ended =
+            producer.begin().and_then(|()| producer.send_offsets(offsets, member)).and_then(|()| producer.commit());
+        ended.map_err(|error| Failure::Doubt("commit of a mark", error))?;
+        if self.slow(began) {
+            let late = BrokerError::new(ErrorKind::Unavailable, "Ok came late: it may be a retry's");
+            return Err(Failure::Doubt("commit of a mark was slow", late));
+        }
+        self.keep_touched();
+        Ok(())
+    }
+
+    /// Tells the next owners that nothing was left half done.
+    pub(super) fn commit_clean_marks(&mut self) -> Result<(), Stop> {
+        let Some(member) = self.membership() else { return Ok(()) };
+        let mut offsets = Vec::new();
+        for task in self.tasks.values_mut().filter(|task| task.running() && !task.mark.clean) {
+            let (turn, generation) = (task.mark.turn + 1, member.generation);
+            let mark = TurnMark { turn, generation, attempt: 0, clean: true, ..task.mark.clone() };
+            offsets.extend(offsets_of(task, &task.offsets, &mark));
+            task.pending = Some(mark);
+            task.touched = true;
+        }
+        if offsets.is_empty() || !matches!(self.producing, Producing::Ready(_)) {
+            return Ok(());
+        }
+        match self.commit_marks_alone(&offsets, &member) {
+            // Not clean is only slower for the next owner; copies of these tasks are not to be written, though.
+            Err(Failure::Doubt(cause, error)) => {
+                telemetry::producer_doubtful(self.checked.spec.name, cause, &error);
+                self.tasks.retain(|_, task| !task.touched);
+                Ok(())
+            }
+            Err(Failure::Stop(stop)) => Err(stop),
+            _ => Ok(()),
+        }
+    }
+
+    /// The second half of the planted bug that commits offsets before outputs.
+    fn commit_without_offsets(&mut self) -> Result<(), Failure> {
+        let producer = ready(&mut self.producing)?;
+        let ended = producer.drain().and_then(|()| producer.commit());
+        ended.map_err(|error| Failure::Doubt("commit", error))
+    }
+}
+
+/// Offsets of companions and of idle partitions are committed again at least this often: they expire after 7 days.
+const RECOMMIT_AFTER: Duration = Duration::from_secs(12 * 3600);
+
+fn offsets_of(task: &Task, offsets: &[i64], mark: &TurnMark) -> Vec<OffsetToCommit> {
+    let metadata = mark.to_string();
+    let inputs = task.inputs.iter().zip(offsets);
+    inputs.map(|(&partition, &offset)| OffsetToCommit { partition, offset, metadata: metadata.clone() }).collect()
+}
+
+fn ready(producing: &mut Producing) -> Result<&mut dyn Producer, Failure> {
+    match producing {
+        Producing::Ready(producer) => Ok(producer.as_mut()),
+        Producing::Doubtful { cause, .. } => Err(Failure::Undo(cause)),
+    }
+}
+
+fn begin(producer: &mut dyn Producer, open: &mut Open) -> Result<(), Failure> {
+    if !open.begun {
+        producer.begin().map_err(|error| Failure::Doubt("begin", error))?;
+        open.begun = true;
+    }
+    Ok(())
+}
+
+fn send_all<'a>(producer: &mut dyn Producer, mut records: impl Iterator<Item = Outgoing<'a>>) -> Result<(), Failure> {
+    records.try_for_each(|record| producer.send(record)).map_err(delivery_failure)
+}
+
+fn delivery_failure(error: BrokerError) -> Failure {
+    Failure::Doubt("delivery", error)
+}
