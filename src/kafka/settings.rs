@@ -211,7 +211,10 @@ impl Settings {
                 pin(&mut config, CONSUMING);
                 config.set("group.id", Self::READER_GROUP);
             }
-            Use::Asking => {}
+            // As it is, uncommitted records included; librdkafka's own default is committed only.
+            Use::Asking => {
+                config.set("isolation.level", "read_uncommitted");
+            }
         }
         // An unknown name or a wrong value is told here, before anything connects.
         config

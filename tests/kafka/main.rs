@@ -1,0 +1,8 @@
+//! The Broker port on a real Apache Kafka: what the engine relies on, measured on the thing itself.
+
+#[path = "../cluster/mod.rs"]
+mod cluster; // the broker that dev/up has started
+mod protocol; // turns, marks, fencing
+mod membership; // rebalances, companions, closing
+mod reading; // positions, bounds, lost offsets
+mod topics; // admin

@@ -1,0 +1,144 @@
+//! Turns, marks, fencing.
+
+use std::time::Duration;
+
+use bookflow::engine::broker::*;
+
+use crate::cluster::*;
+
+const WAIT: Duration = Duration::from_secs(10);
+
+fn offset(partition: TopicPartition, offset: i64, metadata: &str) -> OffsetToCommit {
+    OffsetToCommit { partition, offset, metadata: metadata.to_owned() }
+}
+
+#[test]
+fn a_committed_turn_is_seen_and_its_mark_comes_back() {
+    let broker = broker();
+    let (input, output, group) = (topic("in", 1), topic("out", 1), unique("group"));
+    write(&broker, at(input, 0), &["a", "b"]);
+    let mut consumer = joined(&broker, group, input);
+    let batch = take(consumer.as_mut(), 2);
+    assert_eq!(texts(&batch), ["a", "b"]);
+
+    let mut producer = broker.producer(unique("worker")).expect("producer");
+    producer.begin().expect("begin");
+    for value in texts(&batch) {
+        producer.send(record(at(output, 0), &value)).expect("send");
+    }
+    producer.drain().expect("drain");
+    assert_eq!(producer.delivered(at(output, 0)), Some(2));
+    assert_eq!(producer.delivered(at(input, 0)), None);
+    let mark = "turn=7;generation=1;äöü";
+    producer.send_offsets(&[offset(at(input, 0), 3, mark)], &consumer.membership()).expect("offsets");
+    producer.commit().expect("commit");
+
+    let committed = consumer.committed(&[at(input, 0), at(output, 0)], WAIT).expect("committed");
+    assert_eq!(committed, [Some(CommittedOffset { offset: 3, metadata: mark.to_owned() }), None]);
+    assert_eq!(values(&broker, at(output, 0)), ["a", "b"]);
+}
+
+#[test]
+fn an_aborted_turn_leaves_no_record_and_no_offset() {
+    let broker = broker();
+    let (input, output, group) = (topic("in", 1), topic("out", 1), unique("group"));
+    write(&broker, at(input, 0), &["a"]);
+    let mut consumer = joined(&broker, group, input);
+    let mut producer = broker.producer(unique("worker")).expect("producer");
+    producer.begin().expect("begin");
+    producer.send(record(at(output, 0), "undone")).expect("send");
+    producer.drain().expect("drain");
+    producer.send_offsets(&[offset(at(input, 0), 1, "")], &consumer.membership()).expect("offsets");
+    producer.abort().expect("abort");
+    producer.begin().expect("begin again");
+    producer.send(record(at(output, 0), "kept")).expect("send");
+    producer.drain().expect("drain");
+    producer.commit().expect("commit");
+    assert_eq!(values(&broker, at(output, 0)), ["kept"]);
+    assert_eq!(consumer.committed(&[at(input, 0)], WAIT).expect("committed"), [None]);
+}
+
+#[test]
+fn offsets_of_another_generation_a_stranger_or_nobody_are_refused() {
+    let broker = broker();
+    let (input, group) = (topic("in", 1), unique("group"));
+    write(&broker, at(input, 0), &["a"]);
+    let mut consumer = joined(&broker, group, input);
+    let us = consumer.membership();
+    assert!(us.valid(), "{us:?}");
+    let refused = [
+        GroupMembership { generation: us.generation + 1, ..us.clone() },
+        GroupMembership { member_id: "stranger".to_owned(), ..us.clone() },
+        GroupMembership { generation: -1, member_id: String::new(), ..us.clone() },
+    ];
+    for member in refused {
+        let mut producer = broker.producer(unique("worker")).expect("producer");
+        producer.begin().expect("begin");
+        let error = producer.send_offsets(&[offset(at(input, 0), 1, "")], &member).expect_err("refused");
+        assert_eq!(error.kind, ErrorKind::NotMember, "{member:?}: {error}");
+    }
+    assert_eq!(consumer.committed(&[at(input, 0)], WAIT).expect("committed"), [None]);
+}
+
+#[test]
+fn a_second_producer_of_the_same_id_ends_the_first_ones_transaction_and_fences_it() {
+    let broker = broker();
+    let (output, id) = (topic("out", 1), unique("worker"));
+    let mut first = broker.producer(id).expect("first");
+    first.begin().expect("begin");
+    first.send(record(at(output, 0), "of the first")).expect("send");
+    first.drain().expect("drain");
+    let mut second = broker.producer(id).expect("second");
+    let error = first.commit().expect_err("fenced");
+    assert_eq!(error.kind, ErrorKind::Fenced, "{error}");
+    second.begin().expect("begin");
+    second.send(record(at(output, 0), "of the second")).expect("send");
+    second.drain().expect("drain");
+    second.commit().expect("commit");
+    assert_eq!(values(&broker, at(output, 0)), ["of the second"]);
+}
+
+#[test]
+fn a_transaction_over_its_time_is_ended_by_the_broker_and_its_producer_is_fenced() {
+    let broker = broker_with(&variable("BOOKFLOW_KAFKA_BOOTSTRAP"), hasty());
+    let output = topic("out", 1);
+    let mut producer = broker.producer(unique("worker")).expect("producer");
+    producer.begin().expect("begin");
+    producer.send(record(at(output, 0), "too late")).expect("send");
+    producer.drain().expect("drain");
+    std::thread::sleep(Duration::from_secs(7)); // transaction 4 s, the broker looks every second
+    let error = producer.commit().expect_err("over its time");
+    assert_eq!(error.kind, ErrorKind::Fenced, "{error}");
+    assert_eq!(values(&broker, at(output, 0)), [""; 0]);
+}
+
+#[test]
+fn a_record_that_the_topic_does_not_take_is_told_by_drain() {
+    let broker = broker();
+    let output = topic_with("small", 1, &[("max.message.bytes", "2000")]);
+    let mut producer = broker.producer(unique("worker")).expect("producer");
+    producer.begin().expect("begin");
+    producer.send(record(at(output, 0), &"x".repeat(3_000))).expect("send");
+    let error = producer.drain().expect_err("too large");
+    assert_eq!(error.kind, ErrorKind::TooLarge, "{error}");
+    assert!(error.message.contains(output), "{error}");
+}
+
+#[test]
+fn headers_and_tombstones_survive_the_way() {
+    let broker = broker();
+    let (topic, group) = (topic("in", 1), unique("group"));
+    let mut producer = broker.producer(unique("worker")).expect("producer");
+    let headers = [Header { name: "reason".to_owned(), value: b"wrong_key".to_vec() }];
+    producer.begin().expect("begin");
+    let tombstone = Outgoing { to: at(topic, 0), key: Some(b"gone"), value: None, headers: &headers };
+    producer.send(tombstone).expect("send");
+    producer.drain().expect("drain");
+    producer.commit().expect("commit");
+    let mut consumer = joined(&broker, group, topic);
+    let batch = take(consumer.as_mut(), 1);
+    let read = batch.get(0).expect("one record");
+    assert_eq!((read.key, read.value, read.headers), (Some(b"gone".as_slice()), None, headers.as_slice()));
+    assert_eq!((read.from, read.offset), (at(topic, 0), 0));
+    assert!(read.timestamp_us > 1_600_000_000_000_000, "{}", read.timestamp_us);
+}
