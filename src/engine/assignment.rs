@@ -19,7 +19,7 @@ impl Worker {
         match event {
             Rebalance::Assigned(partitions) => self.take_over(&partitions),
             Rebalance::Revoked(partitions) => {
-                self.commit_clean_marks()?;
+                self.commit_clean_marks(&partitions)?;
                 self.give_up(&partitions)
             }
             Rebalance::Lost(partitions) => self.give_up(&partitions),
@@ -78,7 +78,7 @@ impl Worker {
     }
 
     /// The committed marks and offsets of these tasks; `None` when they cannot be had now.
-    pub(super) fn committed(&mut self, partitions: &[i32]) -> Result<Option<Vec<(TurnMark, Vec<i64>)>>, Stop> {
+    pub(super) fn committed(&mut self, partitions: &[i32]) -> Result<Option<Vec<Found>>, Stop> {
         let mut inputs = Vec::new();
         let mut counts = Vec::new();
         for partition in partitions {
@@ -229,10 +229,11 @@ impl Worker {
 /// How long a restoring task may hold the thread waiting for changelog records, between two polls of the group.
 const RESTORE_WAIT: Duration = Duration::from_millis(10);
 
+/// What the group has of one task: its mark, and per input the next offset.
+pub(super) type Found = (TurnMark, Vec<i64>);
+
 /// All inputs of a task carry the same mark: the newest one that was committed with each of them.
-fn read_marks(
-    answers: impl Iterator<Item = (TopicPartition, Option<CommittedOffset>)>,
-) -> Result<(TurnMark, Vec<i64>), Stop> {
+fn read_marks(answers: impl Iterator<Item = (TopicPartition, Option<CommittedOffset>)>) -> Result<Found, Stop> {
     let (mut newest, mut offsets) = (TurnMark::default(), Vec::new());
     for (partition, committed) in answers {
         let committed = committed.ok_or(Stop::NeverStarted { partition })?;

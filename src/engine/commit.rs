@@ -36,7 +36,8 @@ impl Worker {
         let took = self.clock.elapsed().saturating_sub(open.started);
         telemetry::turn_committed(self.checked.spec.name, open.records, took);
         self.solo_turns = self.solo_turns.saturating_sub(1);
-        self.condemned = None;
+        let tasks = &self.tasks;
+        self.condemned.take_if(|found| tasks.values().any(|task| task.passed(found.at, found.offset)));
         Ok(Turn::Committed { records: open.records })
     }
 
@@ -99,10 +100,7 @@ impl Worker {
         ready(&mut self.producing)?.commit().map_err(|error| Failure::Doubt("commit", error))?;
         open.begun = false;
         match doubt.or(self.slow(began).then_some("commit was slow")) {
-            Some(cause) if !self.planted(Planted::SlowOkTrusted) => Err(Failure::Doubt(
-                cause,
-                BrokerError::new(ErrorKind::Unavailable, "Ok came late: it may be a retry's"),
-            )),
+            Some(cause) if !self.planted(Planted::SlowOkTrusted) => Err(Failure::Doubt(cause, late_ok())),
             _ => {
                 self.keep_touched();
                 Ok(())
@@ -141,65 +139,67 @@ impl Worker {
         self.tasks.values_mut().filter(|task| task.touched).for_each(|task| task.keep_turn(now));
     }
 
-    /// Before the first turn after an unclean end: the attempt is committed, so that a record that kills us is found.
-    pub(super) fn commit_owed_attempts(&mut self, batch: &Batch, open: &mut Open) -> Result<(), Failure> {
-        let mut offsets = Vec::new();
+    /// Whether a record belongs to a task whose last owner left no clean mark: its attempt must be committed before the
+    /// record may be touched, so that a record that kills the process is found.
+    pub(super) fn attempt_comes_first(&mut self, batch: &Batch) -> bool {
+        let mut any = false;
         for record in batch.iter() {
             let Some((task, input)) = owner(self.tasks.values_mut(), &record) else { continue };
-            let Some(attempt) = task.owed_attempt.filter(|_| task.running()) else { continue };
+            let Some(attempt) = task.owed_attempt.filter(|_| task.running() && !task.attempt_due) else { continue };
             if attempt >= CONDEMNED_ATTEMPT && record.offset >= task.next[input] {
                 let message = format!("the process died {} times on this record", attempt - 1);
                 let (at, offset) = (record.from, record.offset);
                 self.condemned = Some(Condemned { at, offset, reason: "kills_process", message });
             }
-            task.owed_attempt = None;
-            let generation = open.membership.generation;
-            let mark = TurnMark { attempt, turn: task.mark.turn + 1, generation, clean: false, ..task.mark.clone() };
-            offsets.extend(offsets_of(task, &task.offsets, &mark));
-            task.pending = Some(mark);
-            task.touched = true;
+            task.attempt_due = true;
+            any = true;
         }
-        match offsets.is_empty() {
-            true => Ok(()),
-            false => self.commit_marks_alone(&offsets, &open.membership),
-        }
+        any
     }
 
-    /// A transaction of nothing but offsets and marks.
+    pub(super) fn commit_due_attempts(&mut self, member: &GroupMembership) -> Result<(), Failure> {
+        let mut offsets = Vec::new();
+        for task in self.tasks.values_mut().filter(|task| task.attempt_due) {
+            task.attempt_due = false;
+            let Some(attempt) = task.owed_attempt.take() else { continue };
+            offsets.extend(mark_alone(task, TurnMark { attempt, clean: false, ..task.mark.clone() }, member));
+        }
+        self.commit_marks_alone(&offsets, member)
+    }
+
+    /// A transaction of nothing but offsets and marks; no turn is open.
     fn commit_marks_alone(&mut self, offsets: &[OffsetToCommit], member: &GroupMembership) -> Result<(), Failure> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
         let began = self.clock.elapsed();
         let producer = ready(&mut self.producing)?;
         let ended =
             producer.begin().and_then(|()| producer.send_offsets(offsets, member)).and_then(|()| producer.commit());
         ended.map_err(|error| Failure::Doubt("commit of a mark", error))?;
         if self.slow(began) {
-            let late = BrokerError::new(ErrorKind::Unavailable, "Ok came late: it may be a retry's");
-            return Err(Failure::Doubt("commit of a mark was slow", late));
+            return Err(Failure::Doubt("commit of a mark was slow", late_ok()));
         }
         self.keep_touched();
         Ok(())
     }
 
-    /// Tells the next owners that nothing was left half done.
-    pub(super) fn commit_clean_marks(&mut self) -> Result<(), Stop> {
-        let Some(member) = self.membership() else { return Ok(()) };
-        let mut offsets = Vec::new();
-        for task in self.tasks.values_mut().filter(|task| task.running() && !task.mark.clean) {
-            let (turn, generation) = (task.mark.turn + 1, member.generation);
-            let mark = TurnMark { turn, generation, attempt: 0, clean: true, ..task.mark.clone() };
-            offsets.extend(offsets_of(task, &task.offsets, &mark));
-            task.pending = Some(mark);
-            task.touched = true;
-        }
-        if offsets.is_empty() || !matches!(self.producing, Producing::Ready(_)) {
+    /// Tells the next owners of these tasks that nothing was left half done. Where that fails they are only slower.
+    pub(super) fn commit_clean_marks(&mut self, partitions: &[i32]) -> Result<(), Stop> {
+        let Some(member) = self.membership().filter(|_| matches!(self.producing, Producing::Ready(_))) else {
             return Ok(());
+        };
+        let mut offsets = Vec::new();
+        for partition in partitions {
+            let Some(task) = self.tasks.get_mut(partition) else { continue };
+            if task.running() && !task.mark.clean {
+                offsets.extend(mark_alone(task, TurnMark { attempt: 0, clean: true, ..task.mark.clone() }, &member));
+            }
         }
         match self.commit_marks_alone(&offsets, &member) {
-            // Not clean is only slower for the next owner; copies of these tasks are not to be written, though.
             Err(Failure::Doubt(cause, error)) => {
                 telemetry::producer_doubtful(self.checked.spec.name, cause, &error);
-                self.tasks.retain(|_, task| !task.touched);
-                Ok(())
+                self.doubt(cause, error)
             }
             Err(Failure::Stop(stop)) => Err(stop),
             _ => Ok(()),
@@ -216,6 +216,20 @@ impl Worker {
 
 /// Offsets of companions and of idle partitions are committed again at least this often: they expire after 7 days.
 const RECOMMIT_AFTER: Duration = Duration::from_secs(12 * 3600);
+
+/// What commits a mark without a turn; the task is pending until it is known to be committed.
+fn mark_alone(task: &mut Task, mark: TurnMark, member: &GroupMembership) -> Vec<OffsetToCommit> {
+    let mark = TurnMark { turn: mark.turn + 1, generation: member.generation, ..mark };
+    let offsets = offsets_of(task, &task.offsets, &mark);
+    task.pending = Some(mark);
+    task.touched = true;
+    offsets
+}
+
+/// Ok after librdkafka's first silent retry: it may have been the retry's.
+pub(super) fn late_ok() -> BrokerError {
+    BrokerError::new(ErrorKind::Unavailable, "Ok came late: it may be a retry's")
+}
 
 fn offsets_of(task: &Task, offsets: &[i64], mark: &TurnMark) -> Vec<OffsetToCommit> {
     let metadata = mark.to_string();

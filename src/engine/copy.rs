@@ -25,14 +25,14 @@ pub struct CopyStamp {
 /// One entry: the table's number among the stage's changelog tables, key and value as in its changelog.
 pub type Entry<'a> = (usize, &'a [u8], &'a [u8]);
 
+/// Takes entries one by one.
+pub type TakeEntry<'a> = &'a mut dyn FnMut(Entry<'_>);
+/// Hands every entry to its argument.
+pub type GiveEntries<'a> = &'a mut dyn FnMut(TakeEntry<'_>) -> Result<(), String>;
+
 pub trait StateStore: Send + Sync {
-    /// Replaces the copy as a whole, or leaves the old one; `write` hands every entry to its argument.
-    fn save(
-        &self,
-        identity: &CopyIdentity,
-        stamp: &CopyStamp,
-        write: &mut dyn FnMut(&mut dyn FnMut(Entry<'_>)) -> Result<(), String>,
-    ) -> Result<(), CopyError>;
+    /// Replaces the copy as a whole, or leaves the old one.
+    fn save(&self, identity: &CopyIdentity, stamp: &CopyStamp, write: GiveEntries<'_>) -> Result<(), CopyError>;
 
     /// The stamp of a whole and matching copy, then its entries; `None` when there is none.
     /// Nothing is handed out of a copy that is torn, altered or of another identity.
@@ -56,12 +56,7 @@ pub enum CopyError {
 pub struct NoCopies;
 
 impl StateStore for NoCopies {
-    fn save(
-        &self,
-        _: &CopyIdentity,
-        _: &CopyStamp,
-        _: &mut dyn FnMut(&mut dyn FnMut(Entry<'_>)) -> Result<(), String>,
-    ) -> Result<(), CopyError> {
+    fn save(&self, _: &CopyIdentity, _: &CopyStamp, _: GiveEntries<'_>) -> Result<(), CopyError> {
         Ok(())
     }
 

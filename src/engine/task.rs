@@ -43,6 +43,8 @@ pub struct Task {
     pub pending: Option<TurnMark>,
     /// The attempt that must be committed before the first turn.
     pub owed_attempt: Option<u32>,
+    /// Records for that first turn are there.
+    pub attempt_due: bool,
     /// Turns of one record that are still to be made after crashes.
     pub solo_turns: u32,
     /// Waits in a row, for the back-off.
@@ -72,6 +74,7 @@ impl Task {
             touched: false,
             pending: None,
             owed_attempt: None,
+            attempt_due: false,
             solo_turns: 0,
             waits: 0,
             committed_at: now,
@@ -86,6 +89,11 @@ impl Task {
     /// Which of the inputs this is.
     pub fn input(&self, from: TopicPartition) -> Option<usize> {
         self.inputs.iter().position(|&input| input == from)
+    }
+
+    /// Whether this record is behind the task for good.
+    pub fn passed(&self, from: TopicPartition, offset: i64) -> bool {
+        self.input(from).is_some_and(|input| self.offsets[input] > offset)
     }
 
     /// Forgets everything and asks the group again.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::batch::{Batch, Record};
 use super::broker::{BrokerError, ErrorKind, GroupMembership, TopicPartition};
+use super::commit::late_ok;
 use super::mark::TurnMark;
 use super::settings::Planted;
 use super::stage::{Context, Outbox, ProcessError};
@@ -48,6 +49,9 @@ impl Worker {
             return Ok(Turn::Waiting("not a member of the group"));
         };
         let mut open = Open { membership, started: self.clock.elapsed(), records: 0, bytes: 0, begun: false };
+        if let Err(failure) = self.commit_due_attempts(&open.membership.clone()) {
+            return self.fail(failure, &mut open);
+        }
         loop {
             self.batch.clear();
             let wait = if open.records == 0 { self.idle_wait() } else { Duration::ZERO };
@@ -90,7 +94,9 @@ impl Worker {
 
     /// Processes what was polled and hands it to the producer. Answers the task that has to wait, if one has.
     fn take(&mut self, batch: &Batch, open: &mut Open) -> Result<Option<(i32, String)>, Failure> {
-        self.commit_owed_attempts(batch, open)?;
+        if self.attempt_comes_first(batch) {
+            return Err(Failure::Undo("an attempt is committed first"));
+        }
         for record in batch.iter() {
             if let Some(waiting) = self.process(&record, open)? {
                 return Ok(Some(waiting));
@@ -227,7 +233,7 @@ impl Worker {
             match aborted {
                 Err(error) => self.doubt("abort", error)?,
                 Ok(()) if self.slow(began) && !self.planted(Planted::SlowOkTrusted) => {
-                    self.doubt("abort was slow", BrokerError::new(ErrorKind::Unavailable, "Ok came late"))?;
+                    self.doubt("abort was slow", late_ok())?;
                 }
                 Ok(()) => {}
             }

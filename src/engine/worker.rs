@@ -146,8 +146,8 @@ impl Worker {
 
     /// Ends in order: nothing is open, marks say so, copies are written, the group is left.
     pub fn close(mut self) -> Result<(), Stop> {
-        self.commit_clean_marks()?;
         let partitions: Vec<_> = self.tasks.keys().copied().collect();
+        self.commit_clean_marks(&partitions)?;
         for partition in partitions {
             self.copy_task(partition);
         }
