@@ -1,6 +1,7 @@
 //! A chunk -> the cash flows of its contracts, and what the chunk came to.
 
 use chrono::{Datelike, NaiveDate, Weekday};
+use rust_decimal::Decimal;
 
 use super::cashflow::{CashFlow, FlowId};
 use super::chunk::{Chunk, ChunkResult, ContractFlows, ContractPart, PositionPart, RelievedLot};
@@ -97,7 +98,7 @@ fn flow(payment: Payment, slice: Slice<'_>, position: &PositionPart, part: &Cont
         status: payment.status,
         valuation_date: day,
         amount: payment.amount,
-        unrounded: payment.unrounded,
+        unrounded: if payment.unrounded.is_zero() { Decimal::ZERO } else { payment.unrounded }, // no negative zero
         explain: payment.explain,
     }
 }

@@ -53,6 +53,8 @@ pub enum NoticeCode {
     /// A dividend leg whose underlying has no list of dividends.
     NoDividends,
     RangeExcludesValuationDate,
+    /// Market data was to be fetched, too; only what the request brought is used.
+    MarketDataAsSent,
     /// The valuation date lies outside the contract's life.
     OutsideContract,
 }
@@ -76,6 +78,7 @@ impl NoticeCode {
             NoticeCode::WeekendSettlement => "WEEKEND_SETTLEMENT",
             NoticeCode::NoDividends => "NO_DIVIDENDS",
             NoticeCode::RangeExcludesValuationDate => "RANGE_EXCLUDES_VALUATION_DATE",
+            NoticeCode::MarketDataAsSent => "MARKET_DATA_AS_SENT",
             NoticeCode::OutsideContract => "OUTSIDE_CONTRACT",
         }
     }

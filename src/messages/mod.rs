@@ -9,6 +9,7 @@ pub mod position; // topic positions
 pub mod lot; // topic lots
 pub mod blotter; // topic blotter
 mod parts; // what several messages share
+pub mod request; // the calculation request in JSON
 pub mod key; // record keys and partitions
 pub mod view; // any record as JSON for people
 pub mod compatibility; // may this schema follow those before it?

@@ -1,0 +1,116 @@
+//! Single values of a request: exact decimals, dates, names and words, or the reason why not.
+
+use std::borrow::Cow;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde_json::value::RawValue;
+
+/// A value as it stands in the request.
+pub(super) type Raw<'a> = Option<&'a RawValue>;
+
+/// What a number may be: decimals after the point as on the wire, and 18 digits before it, likewise.
+#[derive(Clone, Copy)]
+pub(super) enum Number {
+    Quantity,
+    /// Not below zero.
+    Price,
+    Rate,
+}
+
+const DIGITS_BEFORE_POINT_MAX: u32 = 18;
+
+/// A text, which must be there.
+pub(super) fn text<'a>(raw: Raw<'a>) -> Result<Cow<'a, str>, String> {
+    optional_text(raw)?.ok_or_else(|| "missing".to_owned())
+}
+
+pub(super) fn optional_text<'a>(raw: Raw<'a>) -> Result<Option<Cow<'a, str>>, String> {
+    let Some(raw) = raw else { return Ok(None) };
+    let json = raw.get();
+    let quoted = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    match quoted {
+        Some(plain) if !plain.contains('\\') => Ok(Some(Cow::Borrowed(plain))),
+        Some(_) => serde_json::from_str(json).map(|text: String| Some(Cow::Owned(text))).map_err(|e| e.to_string()),
+        None => Err(format!("{} is not a text", shortened(json))),
+    }
+}
+
+pub(super) fn date(raw: Raw<'_>) -> Result<NaiveDate, String> {
+    let text = text(raw)?;
+    parse_date(&text).ok_or_else(|| format!("{} is not a date; write it as 2024-01-31", shortened(&text)))
+}
+
+/// A number, exact or not at all: more decimals than are kept are refused, not rounded.
+pub(super) fn number(raw: Raw<'_>, kind: Number) -> Result<Decimal, String> {
+    optional_number(raw, kind)?.ok_or_else(|| "missing".to_owned())
+}
+
+pub(super) fn optional_number(raw: Raw<'_>, kind: Number) -> Result<Option<Decimal>, String> {
+    let Some(raw) = raw else { return Ok(None) };
+    let json = raw.get().trim_matches('"');
+    let value = parse_decimal(json).ok_or_else(|| format!("{} is not an exact decimal number", shortened(json)))?;
+    let decimals = if matches!(kind, Number::Rate) { 12 } else { 10 };
+    if value.scale() > decimals {
+        return Err(format!("{json} has {} decimals; allowed: {decimals}", value.scale()));
+    }
+    if value.trunc().mantissa().unsigned_abs() >= 10_u128.pow(DIGITS_BEFORE_POINT_MAX) {
+        return Err(format!("{json} is too large; allowed: {DIGITS_BEFORE_POINT_MAX} digits before the point"));
+    }
+    if matches!(kind, Number::Price) && value.is_sign_negative() && !value.is_zero() {
+        return Err(format!("{json} is below zero; allowed: prices and amounts of 0 and more"));
+    }
+    Ok(Some(value))
+}
+
+/// One of some words, by its place in the list.
+pub(super) fn word<T: Copy>(raw: Raw<'_>, words: &[(&str, T)]) -> Result<T, String> {
+    let text = text(raw)?;
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let allowed: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        format!("{} is unknown; allowed: {}", shortened(&text), allowed.join(", "))
+    })
+}
+
+/// Enough of a value to recognise it.
+pub(super) fn shortened(value: &str) -> String {
+    match value.char_indices().nth(40) {
+        Some((end, _)) => format!("`{}...`", &value[..end]),
+        None => format!("`{value}`"),
+    }
+}
+
+fn parse_decimal(json: &str) -> Option<Decimal> {
+    if !json.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E')) {
+        return None;
+    }
+    let exact = match json.split_once(['e', 'E']) {
+        None => Decimal::from_str_exact(json).ok()?,
+        Some((mantissa, exponent)) => {
+            let mantissa = Decimal::from_str_exact(mantissa).ok()?.normalize();
+            let exponent: i32 = exponent.parse().ok()?;
+            let scale = i32::try_from(mantissa.scale()).ok()?.checked_sub(exponent)?;
+            if scale >= 0 {
+                Decimal::try_from_i128_with_scale(mantissa.mantissa(), u32::try_from(scale).ok()?).ok()?
+            } else {
+                let power = 10_i128.checked_pow(scale.unsigned_abs())?;
+                Decimal::try_from_i128_with_scale(mantissa.mantissa().checked_mul(power)?, 0).ok()?
+            }
+        }
+    };
+    Some(exact.normalize())
+}
+
+/// `2024-01-31` and nothing else.
+fn parse_date(text: &str) -> Option<NaiveDate> {
+    let digits = |from: usize, to: usize| {
+        let part = text.get(from..to)?;
+        part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<u32>().ok())?
+    };
+    let shaped = text.len() == 10 && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-';
+    if !shaped {
+        return None;
+    }
+    NaiveDate::from_ymd_opt(i32::try_from(digits(0, 4)?).ok()?, digits(5, 7)?, digits(8, 10)?)
+}
