@@ -6,3 +6,4 @@ mod protocol; // turns, marks, fencing
 mod membership; // rebalances, companions, closing
 mod reading; // positions, bounds, lost offsets
 mod topics; // admin
+mod registry; // schema ids
