@@ -1,6 +1,10 @@
 //! The `bookflow` binary: everything is in `cli`.
 
+use std::process::ExitCode;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() {}
+fn main() -> ExitCode {
+    bookflow::cli::run()
+}

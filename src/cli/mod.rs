@@ -1,1 +1,57 @@
 //! One command per file; the only place where parts are put together.
+//! In reading order:
+
+pub mod session; // what every command is given
+pub mod output; // answers, narration, progress
+pub mod exit; // exit codes
+pub mod failure; // what failed, why, what next
+pub mod config; // settings and where they come from
+pub mod log; // structured logs
+pub mod show_config; // `config show`
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::exit::Exit;
+use self::failure::Failure;
+use self::session::{Options, Session};
+
+/// Trades, lots and cash flows of synthetic prime brokerage, exactly once, on Kafka
+#[derive(Parser, Debug)]
+#[command(name = "bookflow", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Settings: default.toml < bookflow.toml or --config FILE < BOOKFLOW_SECTION__KEY < --set; `bookflow config show` lists them.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 precondition, 4 threshold, 5 denied, 6 unreachable, 7 job failed or rows rejected,
+8 fenced or twin, 9 data mismatch, 10 plan has changes, 75 try again later.";
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    #[command(subcommand)]
+    Config(show_config::Command),
+}
+
+/// Runs the command line and answers with the exit code.
+pub fn run() -> ExitCode {
+    // clap ends the process itself: 0 for help, 2 for wrong usage.
+    let Arguments { options, command } = Arguments::parse();
+    let session = Session::new(options);
+    let ended = dispatch(&command, &session);
+    if let Err(failure) = &ended {
+        session.output.fail(failure);
+    }
+    ended.unwrap_or_else(|failure| failure.exit).into()
+}
+
+fn dispatch(command: &Command, session: &Session) -> Result<Exit, Failure> {
+    match command {
+        Command::Config(command) => show_config::run(command, session),
+    }
+}

@@ -1,0 +1,27 @@
+//! Structured logs on standard error.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::EnvFilter;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+/// Starts logging; `RUST_LOG` wins over the level. A second start in one process changes nothing.
+pub fn start(format: LogFormat, verbose: u8, quiet: bool) {
+    let level = match (quiet, verbose) {
+        (true, _) => "error",
+        (_, 0) => "info",
+        (_, 1) => "info,bookflow=debug",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let _ = match format {
+        LogFormat::Json => logs.json().flatten_event(true).with_current_span(false).try_init(),
+        LogFormat::Human => logs.with_target(false).with_ansi(io::stderr().is_terminal()).try_init(),
+    };
+}

@@ -1,0 +1,73 @@
+//! What every command is given: the options before it, its way to speak, and the settings when it asks for them.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use super::config::Config;
+use super::config::layers::Layers;
+use super::failure::Failure;
+use super::log::LogFormat;
+use super::output::Output;
+
+/// Options that every command takes.
+#[derive(clap::Args, Debug)]
+pub struct Options {
+    /// Answer with one JSON object, or with one per line where the answer is a stream
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// File with settings [default: ./bookflow.toml, /etc/bookflow/bookflow.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One setting, as in `--set worker.threads=2`; wins over file and environment
+    #[arg(short = 'X', long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
+    /// More log lines; twice for those of the libraries too
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Nothing on standard error but errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Form of the log lines
+    #[arg(long, global = true, value_name = "FORM", default_value = "human")]
+    pub log: LogFormat,
+    /// Colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+pub struct Session {
+    pub output: Output,
+    options: Options,
+}
+
+impl Session {
+    pub fn new(options: Options) -> Session {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+        let color = match options.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => set("CLICOLOR_FORCE") || (io::stdout().is_terminal() && !set("NO_COLOR")),
+        };
+        Session { output: Output { json: options.json, quiet: options.quiet, color }, options }
+    }
+
+    pub fn layers(&self) -> Result<Layers, Failure> {
+        Layers::read(self.options.config.as_deref(), std::env::vars(), &self.options.set)
+    }
+
+    pub fn config(&self) -> Result<Config, Failure> {
+        Config::read(&self.layers()?)
+    }
+
+    /// Logs are for commands that live long; the others say what they do.
+    pub fn start_logs(&self) {
+        super::log::start(self.options.log, self.options.verbose, self.options.quiet);
+    }
+}
