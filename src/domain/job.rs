@@ -18,7 +18,7 @@ name! {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Job {
     pub id: JobId,
-    /// 128 bits of SHA-256 over the request's bytes: tells the same request again from another one of the same name.
+    /// A 128-bit hash of the request's bytes: tells the same request again from another one of the same name.
     pub request: u128,
     /// Results stand at the end of this day.
     pub valuation_date: NaiveDate,

@@ -3,11 +3,11 @@
 use std::io::Read;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::contract::contract;
 use super::scalar::{Raw, text};
+use super::scan::Scanner;
 use super::{InvalidValue, Path, RequestError};
 use crate::domain::contract::Contract;
 use crate::domain::key::ContractId;
@@ -25,77 +25,37 @@ pub enum Stopped<E> {
 }
 
 /// Hands each contract of a request to `take`, in order, until it fails.
-pub fn read_contracts<E>(reader: impl Read, take: impl FnMut(ReadContract) -> Result<(), E>) -> Result<(), Stopped<E>> {
-    let mut stream = Stream { take, index: 0, stopped: None };
-    let mut json = serde_json::Deserializer::from_reader(reader);
-    let read = json.deserialize_map(Document(&mut stream)).and_then(|()| json.end());
-    match (stream.stopped, read) {
-        (Some(stopped), _) => Err(Stopped::Taker(stopped)),
-        (None, Err(error)) => Err(Stopped::Request(error.into())),
-        (None, Ok(())) => Ok(()),
-    }
-}
-
-struct Stream<F, E> {
-    take: F,
-    index: usize,
-    stopped: Option<E>,
-}
-
-struct Document<'s, F, E>(&'s mut Stream<F, E>);
-
-impl<'de, F: FnMut(ReadContract) -> Result<(), E>, E> Visitor<'de> for Document<'_, F, E> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a calculation request")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            if key == "contractPositions" {
-                map.next_value_seed(List(&mut *self.0))?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
+pub fn read_contracts<E>(
+    reader: impl Read,
+    mut take: impl FnMut(ReadContract) -> Result<(), E>,
+) -> Result<(), Stopped<E>> {
+    let list = Path::root("contractPositions");
+    let mut json = Vec::new();
+    let mut index = 0;
+    let mut stopped = None;
+    let read = Scanner::new(reader).document(|scanner, member| {
+        if member != list.0 {
+            return scanner.skip();
         }
-        Ok(())
+        scanner.list(|scanner| {
+            json.clear();
+            scanner.value(&mut json)?;
+            let read = read_contract(&json, &list.item(index)).map_err(Box::new);
+            index += 1;
+            take(read).map_err(|error| {
+                stopped = Some(error);
+                RequestError::Stopped
+            })
+        })
+    });
+    match stopped {
+        Some(error) => Err(Stopped::Taker(error)),
+        None => read.map_err(Stopped::Request),
     }
 }
 
-struct List<'s, F, E>(&'s mut Stream<F, E>);
-
-impl<'de, F: FnMut(ReadContract) -> Result<(), E>, E> DeserializeSeed<'de> for List<'_, F, E> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de, F: FnMut(ReadContract) -> Result<(), E>, E> Visitor<'de> for List<'_, F, E> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a list of contracts")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let list = Path::root("contractPositions");
-        while let Some(raw) = seq.next_element::<Box<RawValue>>()? {
-            let read = read_contract(raw.get(), &list.item(self.0.index)).map_err(Box::new);
-            self.0.index += 1;
-            if let Err(stopped) = (self.0.take)(read) {
-                self.0.stopped = Some(stopped);
-                return Err(A::Error::custom("stopped"));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn read_contract(json: &str, path: &Path) -> Result<(Contract, Vec<Notice>), Notice> {
-    let read = match serde_json::from_str(json) {
+fn read_contract(json: &[u8], path: &Path) -> Result<(Contract, Vec<Notice>), Notice> {
+    let read = match serde_json::from_slice(json) {
         Ok(wire) => contract(wire, path),
         Err(error) => Err(locate(json, path).unwrap_or_else(|| path.clone().invalid(error.to_string()))),
     };
@@ -103,14 +63,14 @@ fn read_contract(json: &str, path: &Path) -> Result<(Contract, Vec<Notice>), Not
 }
 
 /// The row of a contract that cannot be read; it names the contract where that much can be read.
-fn unreadable(invalid: InvalidValue, json: &str) -> Notice {
+fn unreadable(invalid: InvalidValue, json: &[u8]) -> Notice {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Named<'a> {
         #[serde(borrow)]
         contract_id: Raw<'a>,
     }
-    let named = serde_json::from_str::<Named<'_>>(json).ok().and_then(|named| text(named.contract_id).ok());
+    let named = serde_json::from_slice::<Named<'_>>(json).ok().and_then(|named| text(named.contract_id).ok());
     let id = named.and_then(|id| ContractId::new(&id).ok());
     let place = id.as_ref().map_or_else(Place::request, Place::of);
     let message = format!("{}; the contract is not calculated", invalid.problem);
@@ -118,7 +78,7 @@ fn unreadable(invalid: InvalidValue, json: &str) -> Notice {
 }
 
 /// Finds the list or object that has the wrong shape; single values are looked at later and name themselves.
-fn locate(json: &str, path: &Path) -> Option<InvalidValue> {
+fn locate(json: &[u8], path: &Path) -> Option<InvalidValue> {
     #[derive(Deserialize)]
     struct Lists<'a> {
         #[serde(borrow)]
@@ -126,7 +86,7 @@ fn locate(json: &str, path: &Path) -> Option<InvalidValue> {
         #[serde(borrow)]
         lots: Raw<'a>,
     }
-    let lists: Lists<'_> = match serde_json::from_str(json) {
+    let lists: Lists<'_> = match serde_json::from_slice(json) {
         Ok(lists) => lists,
         Err(error) => return Some(path.clone().invalid(error.to_string())),
     };
@@ -136,7 +96,8 @@ fn locate(json: &str, path: &Path) -> Option<InvalidValue> {
         match serde_json::from_str::<Vec<&RawValue>>(list.get()) {
             Err(error) => return Some(path.invalid(error.to_string())),
             Ok(items) => {
-                let found = items.iter().enumerate().find_map(|(index, item)| locate(item.get(), &path.item(index)));
+                let found =
+                    items.iter().enumerate().find_map(|(index, item)| locate(item.get().as_bytes(), &path.item(index)));
                 if found.is_some() {
                     return found;
                 }

@@ -1,17 +1,16 @@
 //! What stands around the contracts of a request: the job and its market data, wherever in the document they are.
 
-use std::fmt;
 use std::io::Read;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::market::{WireMarketData, market_data};
 use super::scalar::{date, optional_text, text, word};
+use super::scan::Scanner;
 use super::{InvalidValue, Path, RequestError};
-use crate::domain::cashflow::first_128_bits;
 use crate::domain::job::{Calculation, Job, JobId};
 use crate::domain::market::MarketData;
 use crate::domain::notice::{Notice, NoticeCode, Place};
@@ -39,7 +38,6 @@ struct WireRequest {
     calculation_type: Option<Box<RawValue>>,
     market_data_strategy: Option<WireStrategy>,
     market_data: Option<WireMarketData>,
-    contract_positions: Option<Counted>,
     contracts: Option<IgnoredAny>,
 }
 
@@ -61,28 +59,42 @@ enum Type {
     Historical,
 }
 
-/// Reads the whole document once, so that whatever is no JSON is known before the first contract is handed out.
+/// Reads the whole document once, so that one that is cut off is known before the first contract is handed out.
 pub fn read_request(reader: impl Read) -> Result<Request, RequestError> {
-    let mut reader = Hashing { reader, hash: Sha256::new() };
-    let wire: WireRequest = {
-        let mut json = serde_json::Deserializer::from_reader(&mut reader);
-        let wire = Deserialize::deserialize(&mut json)?;
-        json.end()?;
-        wire
-    };
-    let request = first_128_bits(reader.hash);
+    let mut reader = Hashing { reader, hash: Xxh3::new() };
+    let mut around = b"{".to_vec();
+    let mut listed = None;
+    Scanner::new(&mut reader).document(|scanner, member| {
+        if member == "contractPositions" {
+            let mut contracts = 0;
+            scanner.list(|scanner| {
+                contracts += 1;
+                scanner.skip()
+            })?;
+            return match listed.replace(contracts) {
+                None => Ok(()),
+                Some(_) => Err(Path::root(member).invalid("comes twice").into()),
+            };
+        }
+        if around.len() > 1 {
+            around.push(b',');
+        }
+        serde_json::to_writer(&mut around, member)?;
+        around.push(b':');
+        scanner.value(&mut around)
+    })?;
+    around.push(b'}');
+    let wire: WireRequest = serde_json::from_slice(&around)?;
+    let request = reader.hash.digest128();
     let mut notices = Vec::new();
     let job = job(&wire, request, &mut notices)?;
     market_data_source(&wire, &mut notices)?;
-    let contracts = match (&wire.contract_positions, &wire.contracts) {
-        (Some(list), _) => list.0,
-        (None, Some(_)) => {
-            let problem =
-                "missing; contracts with separate lots are not read, list lots under contractPositions[].positions[]";
-            return Err(Path::root("contractPositions").invalid(problem).into());
-        }
-        (None, None) => return Err(Path::root("contractPositions").invalid("missing").into()),
-    };
+    let contracts = listed.ok_or_else(|| {
+        Path::root("contractPositions").invalid(match wire.contracts {
+            Some(_) => "missing; contracts with separate lots are not read: list the lots under contractPositions[].positions[]",
+            None => "missing",
+        })
+    })?;
     let market = wire.market_data.map(|wire| market_data(wire, &mut notices)).unwrap_or_default();
     Ok(Request { job, market, contracts, notices })
 }
@@ -145,36 +157,9 @@ fn market_data_source(wire: &WireRequest, notices: &mut Vec<Notice>) -> Result<(
     }
 }
 
-/// A list that is only counted.
-struct Counted(u64);
-
-impl<'de> Deserialize<'de> for Counted {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Counted, D::Error> {
-        struct Count;
-
-        impl<'de> Visitor<'de> for Count {
-            type Value = Counted;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of contracts")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Counted, A::Error> {
-                let mut count = 0;
-                while seq.next_element::<IgnoredAny>()?.is_some() {
-                    count += 1;
-                }
-                Ok(Counted(count))
-            }
-        }
-
-        deserializer.deserialize_seq(Count)
-    }
-}
-
 struct Hashing<R> {
     reader: R,
-    hash: Sha256,
+    hash: Xxh3,
 }
 
 impl<R: Read> Read for Hashing<R> {

@@ -6,6 +6,7 @@ mod contracts; // the contracts, one after another
 mod market; // prices, rates and dividends
 mod contract; // one contract
 mod scalar; // single values: exact or refused
+mod scan; // a document cut into its values
 
 use std::fmt;
 use std::io;
@@ -18,9 +19,13 @@ pub use head::{Request, read_request};
 pub enum RequestError {
     #[error("the request cannot be read")]
     Io(#[from] io::Error),
-    /// With line and column.
-    #[error("the request is not the JSON of a calculation request: {0}")]
-    Json(serde_json::Error),
+    #[error("the request is not JSON: expected {expected} at byte {byte}")]
+    Malformed { byte: u64, expected: String },
+    /// Something other than the contracts.
+    #[error("the request is not a calculation request")]
+    Json(#[from] serde_json::Error),
+    #[error("whoever takes the contracts has stopped")]
+    Stopped,
     #[error(transparent)]
     Value(#[from] InvalidValue),
 }
@@ -58,12 +63,5 @@ impl Path {
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-impl From<serde_json::Error> for RequestError {
-    /// An error of the reader underneath stays what it is.
-    fn from(error: serde_json::Error) -> RequestError {
-        if error.is_io() { RequestError::Io(error.into()) } else { RequestError::Json(error) }
     }
 }
