@@ -6,6 +6,7 @@ pub mod output; // answers, narration, progress
 pub mod exit; // exit codes
 pub mod failure; // what failed, why, what next
 pub mod config; // settings and where they come from
+pub mod parts; // collaborators, as the settings say
 pub mod log; // structured logs
 pub mod show_config; // `config show`
 

@@ -79,6 +79,13 @@ impl Batch {
         self.slots.iter().map(|slot| self.record(slot))
     }
 
+    /// Gives the records from `first` on the names that this side knows their topics by.
+    pub(super) fn rename(&mut self, first: usize, name: impl Fn(&'static str) -> &'static str) {
+        for slot in &mut self.slots[first..] {
+            slot.from.topic = name(slot.from.topic);
+        }
+    }
+
     fn keep(&mut self, bytes: &[u8]) -> (usize, usize) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);

@@ -20,4 +20,6 @@ pub mod health; // what the probes answer
 pub mod settings; // what an operator may set
 pub mod batch; // polled records in one arena
 pub mod broker; // port: Kafka's protocol in steps
+pub mod admin; // port: topics, looked at and changed
+pub mod namespace; // several installations on one cluster
 pub mod clock; // port: time

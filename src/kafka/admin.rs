@@ -12,35 +12,16 @@ use super::context::Silent;
 use super::failure::{broker_error, coded, unavailable};
 use super::settings::{Settings, Use};
 use super::{QUESTION, native};
+use crate::engine::admin::{Admin, Topic, TopicToCreate};
 use crate::engine::broker::{BrokerError, ErrorKind};
 
 /// Talks to the cluster about topics. Never deletes.
-pub struct Admin {
+pub struct KafkaAdmin {
     client: AdminClient<Silent>,
     runtime: tokio::runtime::Runtime,
 }
 
-/// A topic as it stands in the cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Topic {
-    pub id: String,
-    pub partitions: i32,
-    pub replication: i32,
-    /// What was set for this topic; what it inherits from the broker is not here.
-    pub config: BTreeMap<String, String>,
-}
-
-/// A topic to be created.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicToCreate {
-    pub name: String,
-    pub partitions: i32,
-    /// `None`: the broker's default.
-    pub replication: Option<i32>,
-    pub config: BTreeMap<String, String>,
-}
-
-impl Admin {
+impl KafkaAdmin {
     pub(super) fn new(settings: &Settings) -> Result<Self, BrokerError> {
         let client = settings
             .client(Use::Asking)?
@@ -49,63 +30,7 @@ impl Admin {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .map_err(|error| BrokerError::new(ErrorKind::Fatal, format!("cannot start the admin client: {error}")))?;
-        Ok(Admin { client, runtime })
-    }
-
-    pub fn cluster_id(&self) -> Result<String, BrokerError> {
-        self.client.inner().fetch_cluster_id(QUESTION).ok_or_else(|| unavailable("the cluster does not tell its id"))
-    }
-
-    /// Names of all topics that we may see.
-    pub fn names(&self) -> Result<Vec<String>, BrokerError> {
-        let metadata =
-            self.client.inner().fetch_metadata(None, QUESTION).map_err(|error| broker_error("list topics", &error))?;
-        Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
-    }
-
-    /// `None` when there is no such topic.
-    pub fn topic(&self, name: &str) -> Result<Option<Topic>, BrokerError> {
-        let Some(info) = native::describe_topic(self.client.inner(), name, QUESTION)? else {
-            return Ok(None);
-        };
-        let tried = format!("describe topic {name}");
-        let metadata =
-            self.client.inner().fetch_metadata(Some(name), QUESTION).map_err(|error| broker_error(&tried, &error))?;
-        let replication = metadata
-            .topics()
-            .first()
-            .and_then(|topic| topic.partitions().first())
-            .map_or(0, |partition| i32::try_from(partition.replicas().len()).expect("a handful of replicas"));
-        Ok(Some(Topic { id: info.id, partitions: info.partitions, replication, config: self.config(name)? }))
-    }
-
-    /// Creates topics and waits until the cluster has them; one that is there already is an error.
-    pub fn create(&self, topics: &[TopicToCreate]) -> Result<(), BrokerError> {
-        let new: Vec<_> = topics
-            .iter()
-            .map(|topic| NewTopic {
-                name: &topic.name,
-                num_partitions: topic.partitions,
-                replication: TopicReplication::Fixed(topic.replication.unwrap_or(-1)),
-                config: topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-            })
-            .collect();
-        for result in self.answer("create topics", self.client.create_topics(&new, &options()))? {
-            result.map_err(|(name, code)| coded(&format!("create topic {name}"), code, &code.to_string()))?;
-        }
-        Ok(())
-    }
-
-    /// Sets these names of a topic's configuration and leaves what else was set for it.
-    pub fn configure(&self, topic: &str, config: &BTreeMap<String, String>) -> Result<(), BrokerError> {
-        let mut all = self.config(topic)?;
-        all.extend(config.clone());
-        let entries: HashMap<&str, &str> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let change = AlterConfig { specifier: ResourceSpecifier::Topic(topic), entries };
-        for result in self.answer("configure a topic", self.client.alter_configs([&change], &options()))? {
-            result.map_err(|(_, code)| coded(&format!("configure topic {topic}"), code, &code.to_string()))?;
-        }
-        Ok(())
+        Ok(KafkaAdmin { client, runtime })
     }
 
     fn config(&self, topic: &str) -> Result<BTreeMap<String, String>, BrokerError> {
@@ -122,6 +47,60 @@ impl Admin {
 
     fn answer<T>(&self, tried: &str, answer: impl Future<Output = Result<T, KafkaError>>) -> Result<T, BrokerError> {
         self.runtime.block_on(answer).map_err(|error| broker_error(tried, &error))
+    }
+}
+
+impl Admin for KafkaAdmin {
+    fn cluster_id(&self) -> Result<String, BrokerError> {
+        self.client.inner().fetch_cluster_id(QUESTION).ok_or_else(|| unavailable("the cluster does not tell its id"))
+    }
+
+    fn names(&self) -> Result<Vec<String>, BrokerError> {
+        let metadata =
+            self.client.inner().fetch_metadata(None, QUESTION).map_err(|error| broker_error("list topics", &error))?;
+        Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
+    }
+
+    fn topic(&self, name: &str) -> Result<Option<Topic>, BrokerError> {
+        let Some(info) = native::describe_topic(self.client.inner(), name, QUESTION)? else {
+            return Ok(None);
+        };
+        let tried = format!("describe topic {name}");
+        let metadata =
+            self.client.inner().fetch_metadata(Some(name), QUESTION).map_err(|error| broker_error(&tried, &error))?;
+        let replication = metadata
+            .topics()
+            .first()
+            .and_then(|topic| topic.partitions().first())
+            .map_or(0, |partition| i32::try_from(partition.replicas().len()).expect("a handful of replicas"));
+        Ok(Some(Topic { id: info.id, partitions: info.partitions, replication, config: self.config(name)? }))
+    }
+
+    fn create(&self, topics: &[TopicToCreate]) -> Result<(), BrokerError> {
+        let new: Vec<_> = topics
+            .iter()
+            .map(|topic| NewTopic {
+                name: &topic.name,
+                num_partitions: topic.partitions,
+                replication: TopicReplication::Fixed(topic.replication.unwrap_or(-1)),
+                config: topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            })
+            .collect();
+        for result in self.answer("create topics", self.client.create_topics(&new, &options()))? {
+            result.map_err(|(name, code)| coded(&format!("create topic {name}"), code, &code.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn configure(&self, topic: &str, config: &BTreeMap<String, String>) -> Result<(), BrokerError> {
+        let mut all = self.config(topic)?;
+        all.extend(config.clone());
+        let entries: HashMap<&str, &str> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let change = AlterConfig { specifier: ResourceSpecifier::Topic(topic), entries };
+        for result in self.answer("configure a topic", self.client.alter_configs([&change], &options()))? {
+            result.map_err(|(_, code)| coded(&format!("configure topic {topic}"), code, &code.to_string()))?;
+        }
+        Ok(())
     }
 }
 

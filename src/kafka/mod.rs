@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
-use self::admin::Admin;
+use self::admin::KafkaAdmin;
 use self::consumer::KafkaConsumer;
 use self::context::Silent;
 use self::failure::{broker_error, unavailable};
@@ -42,8 +42,8 @@ impl KafkaBroker {
         Ok(KafkaBroker { settings, asker })
     }
 
-    pub fn admin(&self) -> Result<Admin, BrokerError> {
-        Admin::new(&self.settings)
+    pub fn admin(&self) -> Result<KafkaAdmin, BrokerError> {
+        KafkaAdmin::new(&self.settings)
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bookflow::engine::admin::{Admin, TopicToCreate};
 use bookflow::engine::batch::{Batch, Room};
 use bookflow::engine::broker::*;
 use bookflow::kafka::KafkaBroker;
-use bookflow::kafka::admin::TopicToCreate;
 use bookflow::kafka::settings::{Settings, TimeLimits};
 
 /// Long enough for a busy machine; what is waited for comes much sooner.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use bookflow::engine::admin::{Admin, TopicToCreate};
 use bookflow::engine::broker::*;
-use bookflow::kafka::admin::TopicToCreate;
 
 use crate::cluster::*;
 

@@ -57,8 +57,10 @@ pub struct Worker {
 
 #[derive(Clone, Debug)]
 pub struct Jobs {
-    pub batch_threshold: u32,
-    pub chunk_positions: u32,
+    pub realtime_positions: usize,
+    pub realtime_lots: usize,
+    pub chunk_positions: usize,
+    pub chunk_lots: usize,
     pub timeout: Duration,
 }
 
@@ -75,8 +77,10 @@ impl Config {
             registry: read.optional("registry.url"),
             worker: read.worker()?,
             jobs: Jobs {
-                batch_threshold: read.number("jobs.batch_threshold", 1, 1_000_000)? as u32,
-                chunk_positions: read.number("jobs.chunk_positions", 1, 100_000)? as u32,
+                realtime_positions: read.number("jobs.realtime_positions", 1, 100_000)?,
+                realtime_lots: read.number("jobs.realtime_lots", 1, 1_000_000)?,
+                chunk_positions: read.number("jobs.chunk_positions", 1, 100_000)?,
+                chunk_lots: read.number("jobs.chunk_lots", 1, 100_000)?,
                 timeout: read.duration("jobs.timeout", "1s", "7d")?,
             },
             admin: read.admin()?,

@@ -1,0 +1,99 @@
+//! Puts collaborators together as the settings say: broker, admin, schema ids, engine settings.
+
+use std::sync::Arc;
+
+use super::config::secret::Secret;
+use super::config::{Config, Worker};
+use super::failure::Failure;
+use crate::domain::split::SplitLimits;
+use crate::engine;
+use crate::engine::admin::Admin;
+use crate::engine::broker::Broker;
+use crate::engine::namespace::Namespaced;
+use crate::kafka::KafkaBroker;
+use crate::kafka::registry::Registry;
+use crate::kafka::settings::{RETRY_BACKOFF, Settings, TimeLimits};
+use crate::messages::schemas::{EmbeddedIds, SchemaIds, SchemaName, Schemas};
+
+pub fn broker(config: &Config) -> Result<Arc<dyn Broker>, Failure> {
+    let broker = kafka(config)?;
+    Ok(match config.kafka.namespace.as_str() {
+        "" => Arc::new(broker),
+        namespace => Arc::new(Namespaced::new(broker, namespace)),
+    })
+}
+
+pub fn admin(config: &Config) -> Result<Box<dyn Admin>, Failure> {
+    let admin = kafka(config)?.admin()?;
+    Ok(match config.kafka.namespace.as_str() {
+        "" => Box::new(admin),
+        namespace => Box::new(Namespaced::new(admin, namespace)),
+    })
+}
+
+/// Schemas with ids from the registry, or from their content when none is set.
+pub fn schemas(config: &Config, topics: &[(&str, SchemaName)]) -> Result<Arc<Schemas>, Failure> {
+    let ids: Box<dyn SchemaIds> = match &config.registry {
+        Some(url) => Box::new(Registry::new(url)?),
+        None => Box::new(EmbeddedIds),
+    };
+    // A namespace has subjects of its own, as it has topics of its own.
+    let subjects: Vec<_> = topics.iter().map(|(topic, schema)| (full_name(config, topic), *schema)).collect();
+    let subjects: Vec<_> = subjects.iter().map(|(topic, schema)| (topic.as_str(), *schema)).collect();
+    Ok(Arc::new(Schemas::connect(ids, &subjects)?))
+}
+
+/// A topic's name as the cluster and the registry know it.
+pub fn full_name(config: &Config, topic: &str) -> String {
+    match config.kafka.namespace.as_str() {
+        "" => topic.into(),
+        namespace => format!("{namespace}.{topic}"),
+    }
+}
+
+pub fn engine_settings(config: &Config) -> engine::settings::Settings {
+    let Worker { instance, static_membership, turn_records, turn_bytes, turn_time, poll_records, poll_wait, .. } =
+        config.worker.clone();
+    let Worker { restore_records, backoff, backoff_max, copy_every, copy_max_age, .. } = config.worker;
+    engine::settings::Settings {
+        instance,
+        static_membership,
+        turn_records,
+        turn_bytes,
+        turn_time,
+        poll_records,
+        poll_wait,
+        restore_records,
+        backoff,
+        backoff_max,
+        copy_every,
+        copy_max_age,
+        // An answer as late as the first silent retry may have been retried: 80 % allow for the timer's slack.
+        doubt_after: RETRY_BACKOFF * 4 / 5,
+        session_timeout: time_limits(config).session,
+        ..engine::settings::Settings::default()
+    }
+}
+
+pub fn split_limits(config: &Config) -> SplitLimits {
+    let jobs = &config.jobs;
+    SplitLimits {
+        chunk_positions: jobs.chunk_positions,
+        chunk_lots: jobs.chunk_lots,
+        realtime_positions: jobs.realtime_positions,
+        realtime_lots: jobs.realtime_lots,
+    }
+}
+
+/// The Kafka broker without its namespace.
+pub fn kafka(config: &Config) -> Result<KafkaBroker, Failure> {
+    let mut settings = Settings::new(&config.kafka.bootstrap).limits(time_limits(config))?;
+    for (name, value) in &config.kafka.properties {
+        settings = settings.set(name, Secret::reveal(value)).map_err(|error| Failure::usage(error.message))?;
+    }
+    KafkaBroker::new(settings).map_err(|error| Failure::usage(error.message))
+}
+
+fn time_limits(config: &Config) -> TimeLimits {
+    if config.kafka.short_time_limits { TimeLimits::short() } else { TimeLimits::default() }
+}
