@@ -155,6 +155,8 @@ pub trait Producer {
     /// The offset after the last record delivered to this partition since `begin`; known after `drain`.
     fn delivered(&self, partition: TopicPartition) -> Option<i64>;
 
+    /// The broker refuses the offsets of a wrong generation or an unknown member, but takes those of nobody: only the
+    /// first start of a group may come from nobody, and it is for the caller to see to that.
     fn send_offsets(&mut self, offsets: &[OffsetToCommit], member: &GroupMembership) -> Result<(), BrokerError>;
     fn commit(&mut self) -> Result<(), BrokerError>;
     fn abort(&mut self) -> Result<(), BrokerError>;

@@ -12,9 +12,7 @@ use super::context::Deliveries;
 use super::failure::{broker_error, unavailable};
 use super::native;
 use super::settings::{RETRY_BACKOFF, Settings, Use};
-use crate::engine::broker::{
-    BrokerError, ErrorKind, GroupMembership, Header, OffsetToCommit, Outgoing, Producer, TopicPartition,
-};
+use crate::engine::broker::{BrokerError, GroupMembership, Header, OffsetToCommit, Outgoing, Producer, TopicPartition};
 
 /// Delivery reports are served after this many records, so that they neither pile up nor cost a call each.
 const SERVE_EVERY: u32 = 512;
@@ -112,10 +110,7 @@ impl Producer for KafkaProducer {
     }
 
     fn send_offsets(&mut self, offsets: &[OffsetToCommit], member: &GroupMembership) -> Result<(), BrokerError> {
-        if !member.valid() {
-            let message = format!("offsets of nobody: generation {}, member {:?}", member.generation, member.member_id);
-            return Err(BrokerError::new(ErrorKind::NotMember, message));
-        }
+        // The engine opens no turn with an invalid membership; the first start of a group is nobody's on purpose.
         let list = offsets_to_commit(offsets)?;
         native::send_offsets(self.client.client(), &list, member, self.transaction_limit)
     }

@@ -2,6 +2,9 @@
 
 #[path = "../cluster/mod.rs"]
 mod cluster; // the broker that dev/up has started
+#[path = "../sums/mod.rs"]
+mod sums; // a small topology
+mod turns; // the worker: turns, take-overs, outages
 mod protocol; // turns, marks, fencing
 mod membership; // rebalances, companions, closing
 mod reading; // positions, bounds, lost offsets

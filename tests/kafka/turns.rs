@@ -1,0 +1,209 @@
+//! The worker on a real broker: turns, take-overs, dead letters, outages.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bookflow::engine::batch::Batch;
+use bookflow::engine::broker::*;
+use bookflow::engine::clock::SystemClock;
+use bookflow::engine::copy::NoCopies;
+use bookflow::engine::first_start::{FirstStart, first_start};
+use bookflow::engine::health::Health;
+use bookflow::engine::settings::Settings;
+use bookflow::engine::stop::Stop;
+use bookflow::engine::topology::Topology;
+use bookflow::engine::worker::{Parts, Turn, Worker};
+
+use super::cluster::{self, PATIENCE, at, unique, until, values, write};
+use super::sums::{self, Switches, Topics};
+
+const PARTITIONS: i32 = 4;
+
+struct Run {
+    broker: Arc<dyn Broker>,
+    topology: Topology,
+    topics: Topics,
+    switches: Switches,
+}
+
+impl Run {
+    fn new() -> Run {
+        let compacted = [("cleanup.policy", "compact")];
+        let topics = Topics {
+            numbers: cluster::topic("numbers", PARTITIONS),
+            sums: cluster::topic_with("sums", PARTITIONS, &compacted),
+            answers: cluster::topic("answers", PARTITIONS),
+            dead: cluster::topic("dead", 1),
+        };
+        let switches = Switches::default();
+        let topology = sums::topology(unique("sum"), topics, switches.clone());
+        Run {
+            broker: Arc::new(cluster::broker_with(&cluster::variable("BOOKFLOW_KAFKA_BOOTSTRAP"), cluster::hasty())),
+            topology,
+            topics,
+            switches,
+        }
+    }
+
+    fn checked(&self) -> bookflow::engine::topology::Checked {
+        self.topology.check(&self.topology.stages[0], self.broker.as_ref()).expect("the topology fits the cluster")
+    }
+
+    fn first_start(&self) -> FirstStart {
+        first_start(&self.checked(), self.broker.as_ref(), PATIENCE).expect("first start")
+    }
+
+    fn worker(&self, instance: &str) -> Worker {
+        self.try_worker(instance).expect("worker starts")
+    }
+
+    fn try_worker(&self, instance: &str) -> Result<Worker, Stop> {
+        Worker::start(Parts {
+            checked: self.checked(),
+            settings: Settings { instance: instance.into(), ..Settings::default() },
+            broker: self.broker.clone(),
+            store: Arc::new(NoCopies),
+            clock: Arc::new(SystemClock::start()),
+            beat: Health::default().beat(instance),
+            thread: 0,
+        })
+    }
+
+    fn write(&self, partition: i32, values: &[&str]) {
+        let broker = cluster::broker();
+        write(&broker, at(self.topics.numbers, partition), values);
+    }
+
+    fn read(&self, topic: &'static str, partition: i32) -> Vec<String> {
+        values(&cluster::broker(), at(topic, partition))
+    }
+
+    fn answers(&self) -> usize {
+        (0..PARTITIONS).map(|partition| self.read(self.topics.answers, partition).len()).sum()
+    }
+
+    /// The sums as a reader of the changelog sees them.
+    fn sums(&self, partition: i32) -> BTreeMap<String, i64> {
+        let broker = cluster::broker();
+        let mut reader = broker.reader().expect("reader");
+        let from = at(self.topics.sums, partition);
+        let bounds = reader.bounds(from).expect("bounds");
+        reader.assign(&[(from, bounds.start)]).expect("assign");
+        let mut batch = Batch::default();
+        until("the end of the sums", || {
+            reader.poll(Duration::from_millis(100), cluster::ROOM, &mut batch).expect("poll");
+            (reader.position(from) >= Some(bounds.end)).then_some(())
+        });
+        sums::last_sums(batch.iter())
+    }
+}
+
+fn turn_until(workers: &mut [&mut Worker], what: &str, mut done: impl FnMut() -> bool) {
+    until(what, || {
+        for worker in workers.iter_mut() {
+            worker.run_once().expect("turn");
+        }
+        done().then_some(())
+    });
+}
+
+/// Turns until a worker has committed this many records in all.
+fn commit(worker: &mut Worker, records: usize) {
+    let mut committed = 0;
+    until("committed records", || {
+        if let Turn::Committed { records } = worker.run_once().expect("turn") {
+            committed += records;
+        }
+        (committed >= records).then_some(())
+    });
+}
+
+#[test]
+fn every_number_gets_one_answer_and_the_sum_is_published_once_a_turn() {
+    let run = Run::new();
+    assert_eq!(run.first_start(), FirstStart::Committed { partitions: PARTITIONS as usize });
+    assert_eq!(run.first_start(), FirstStart::AlreadyStarted);
+    run.write(0, &["1", "2", "bad", "panic", "3"]);
+    let mut worker = run.worker("one");
+    commit(&mut worker, 5);
+    assert_eq!(run.answers(), 3);
+    assert_eq!(run.read(run.topics.dead, 0), ["bad_number:bad", "panic:panic"]);
+    assert_eq!(run.sums(0), BTreeMap::from([("key".into(), 6)]));
+    assert_eq!(run.read(run.topics.sums, 0).len(), 1);
+    worker.close().expect("closes");
+}
+
+#[test]
+fn a_worker_without_a_first_start_stops_with_the_remedy() {
+    let run = Run::new();
+    let mut worker = run.worker("one");
+    let stop = until("a stop", || worker.run_once().err());
+    assert!(matches!(stop, Stop::NeverStarted { .. }), "{stop}");
+    assert!(stop.to_string().contains("--first-start"));
+}
+
+#[test]
+fn the_next_owner_goes_on_where_a_dead_one_stopped() {
+    let run = Run::new();
+    run.first_start();
+    run.write(1, &["1", "2", "3"]);
+    let mut first = run.worker("one");
+    commit(&mut first, 3);
+    // Dropped without close: it never says goodbye, and its marks are not clean.
+    drop(first);
+    run.write(1, &["4"]);
+    let mut second = run.worker("two");
+    commit(&mut second, 1);
+    assert_eq!(run.sums(1), BTreeMap::from([("key".into(), 10)]));
+    assert_eq!(run.answers(), 4);
+}
+
+#[test]
+fn two_workers_share_the_partitions_and_a_third_takes_over_what_one_leaves() {
+    let run = Run::new();
+    run.first_start();
+    let (mut one, mut two) = (run.worker("one"), run.worker("two"));
+    for round in 0..5 {
+        for partition in 0..PARTITIONS {
+            run.write(partition, &["1", "1"]);
+        }
+        turn_until(&mut [&mut one, &mut two], "answers", || run.answers() == (round + 1) * 8);
+    }
+    one.close().expect("closes");
+    let mut three = run.worker("three");
+    for partition in 0..PARTITIONS {
+        run.write(partition, &["1"]);
+    }
+    turn_until(&mut [&mut two, &mut three], "answers", || run.answers() == 44);
+    for partition in 0..PARTITIONS {
+        assert_eq!(run.sums(partition), BTreeMap::from([("key".into(), 11)]), "partition {partition}");
+    }
+}
+
+#[test]
+fn an_outage_holds_its_partition_and_loses_nothing() {
+    let run = Run::new();
+    run.first_start();
+    run.switches.outage.store(true, Ordering::Relaxed);
+    run.write(0, &["1", "needs", "2"]);
+    run.write(1, &["5"]);
+    let mut worker = run.worker("one");
+    turn_until(&mut [&mut worker], "the other partition", || run.sums(1) == BTreeMap::from([("key".into(), 5)]));
+    assert_eq!(run.answers(), 1, "nothing of the partition that waits is visible");
+    run.switches.outage.store(false, Ordering::Relaxed);
+    turn_until(&mut [&mut worker], "the end of the outage", || run.answers() == 4);
+    assert_eq!(run.sums(0), BTreeMap::from([("key".into(), 3)]));
+}
+
+#[test]
+fn an_entry_out_of_bounds_lands_on_its_record() {
+    let run = Run::new();
+    run.first_start();
+    run.write(2, &["1", "2000000", "3"]);
+    let mut worker = run.worker("one");
+    turn_until(&mut [&mut worker], "all answers", || run.answers() == 2);
+    assert_eq!(run.read(run.topics.dead, 0), ["state_bound:2000000"]);
+    assert_eq!(run.sums(2), BTreeMap::from([("key".into(), 4)]));
+}

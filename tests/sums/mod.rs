@@ -1,0 +1,128 @@
+//! A small topology for tests of the engine: numbers in, one answer each, and a sum per key as state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bookflow::engine::batch::Record;
+use bookflow::engine::stage::{Cause, Context, ProcessError, Stage};
+use bookflow::engine::table::{Codec, Table, Undoable};
+use bookflow::engine::topology::{DeadLetter, DeadLetters, StageSpec, Topology};
+
+/// The topics of one test; names must be unique on a shared broker.
+#[derive(Clone, Copy)]
+pub struct Topics {
+    pub numbers: &'static str,
+    pub sums: &'static str,
+    pub answers: &'static str,
+    pub dead: &'static str,
+}
+
+/// What a test may do to a running stage.
+#[derive(Clone, Default)]
+pub struct Switches {
+    /// The value `needs` is unavailable while this is set.
+    pub outage: Arc<AtomicBool>,
+}
+
+/// Values are decimal integers; `bad` is rejected, `panic` panics, `needs` waits for the end of an outage, and a sum above
+/// a million cannot be written.
+pub fn topology(name: &'static str, topics: Topics, switches: Switches) -> Topology {
+    let create = move |_| -> Box<dyn Stage> {
+        Box::new(Sums { topics, switches: switches.clone(), sums: Table::new(topics.sums, Texts) })
+    };
+    Topology {
+        stages: vec![StageSpec {
+            name,
+            lead: topics.numbers,
+            companions: vec![],
+            views: vec![],
+            state: vec![topics.sums],
+            outputs: vec![topics.answers],
+            tick: None,
+            state_version: 1,
+            create: Arc::new(create),
+        }],
+        partitioner: |key, partitions| key.iter().map(|&byte| i32::from(byte)).sum::<i32>() % partitions,
+        dead_letters: DeadLetters { topic: topics.dead, write: Arc::new(write_dead_letter) },
+    }
+}
+
+fn write_dead_letter(letter: &DeadLetter<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+    out.extend_from_slice(letter.reason.as_bytes());
+    out.push(b':');
+    out.extend_from_slice(letter.record.value.unwrap_or_default());
+    Ok(())
+}
+
+struct Sums {
+    topics: Topics,
+    switches: Switches,
+    sums: Table<String, i64>,
+}
+
+impl Stage for Sums {
+    fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn Undoable)) {
+        visit(&mut self.sums);
+    }
+
+    fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        let (key, value) = (text(record.key), text(record.value));
+        // Written before anything can go wrong, so that a test sees whether it is undone.
+        let before = self.sums.get(&key).copied().unwrap_or(0);
+        self.sums.put(key.clone(), i64::MIN, record.cause());
+        context.send(self.topics.answers, key.as_bytes(), |out| -> Result<(), String> {
+            out.extend_from_slice(format!("{}={value}", record.offset).as_bytes());
+            Ok(())
+        })?;
+        let number = match value.as_str() {
+            "bad" => return Err(ProcessError::rejected("bad_number", "this is a bad number")),
+            "panic" => panic!("asked to panic"),
+            "needs" if self.switches.outage.load(Ordering::Relaxed) => {
+                return Err(ProcessError::unavailable("what `needs` needs"));
+            }
+            "needs" => 0,
+            number => number.parse::<i64>().map_err(|error| ProcessError::rejected("no_number", error))?,
+        };
+        self.sums.put(key, before + number, record.cause());
+        Ok(())
+    }
+}
+
+/// Keys and sums as text; a value starts with its cause.
+struct Texts;
+
+impl Codec<String, i64> for Texts {
+    fn write_key(&self, key: &String, out: &mut Vec<u8>) {
+        out.extend_from_slice(key.as_bytes());
+    }
+
+    fn write_value(&self, _: &String, value: &i64, cause: Cause, out: &mut Vec<u8>) -> Result<(), String> {
+        if *value > 1_000_000 {
+            return Err("a sum above a million is out of bounds".into());
+        }
+        out.extend_from_slice(format!("{}|{value}", cause.offset).as_bytes());
+        Ok(())
+    }
+
+    fn read_key(&self, key: &[u8]) -> Result<String, String> {
+        String::from_utf8(key.to_vec()).map_err(|error| error.to_string())
+    }
+
+    fn read(&self, key: &[u8], value: &[u8]) -> Result<(String, i64), String> {
+        let text = String::from_utf8_lossy(value).into_owned();
+        let sum = text.split('|').nth(1).and_then(|sum| sum.parse().ok()).ok_or("not a sum")?;
+        Ok((self.read_key(key)?, sum))
+    }
+}
+
+/// The last sum of every key in a changelog read from its start.
+pub fn last_sums<'a>(records: impl Iterator<Item = Record<'a>>) -> BTreeMap<String, i64> {
+    let mut sums = BTreeMap::new();
+    for record in records {
+        let (key, sum) = Texts.read(record.key.unwrap_or_default(), record.value.unwrap_or_default()).expect("a sum");
+        sums.insert(key, sum);
+    }
+    sums
+}
