@@ -6,6 +6,9 @@ use super::key::{PositionKey, TradeId};
 use super::lot::Relief;
 use super::trade::{BusinessOrder, ContentHash, Terms, TradeEvent};
 
+/// Versions of one trade that may wait at the same time; beyond it the record of the trade would outgrow a message.
+pub const HELD_MAX: usize = 1_000;
+
 /// Where a record came from. The domain only hands it on, to name records by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {

@@ -1,12 +1,9 @@
 //! Which version of a trade counts: duplicates, gaps, and what may follow what.
 
 use super::answer::Refusal;
-use super::captured::{CapturedTrade, Place, TradeStatus};
+use super::captured::{CapturedTrade, HELD_MAX, Place, TradeStatus};
 use super::key::PositionKey;
 use super::trade::{ContentHash, Trade, TradeEvent};
-
-/// Versions of one trade that may wait at the same time; beyond it the record of the trade would outgrow a message.
-pub const HELD_MAX: usize = 1_000;
 
 /// How a version stands to what is known of its trade.
 #[derive(Debug)]

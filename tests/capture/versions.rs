@@ -1,7 +1,7 @@
 //! What each record is answered: duplicates, gaps, forces, rebooks, refusals.
 
 use bookflow::domain::answer::{Refusal, Verdict};
-use bookflow::domain::captured::{Place, TradeStatus};
+use bookflow::domain::captured::{HELD_MAX, Place, TradeStatus};
 use bookflow::domain::key::PositionKey;
 use bookflow::domain::trade::{InvalidTerms, Terms, Trade, TradeEvent};
 use rust_decimal::Decimal;
@@ -157,6 +157,18 @@ fn a_held_version_that_cannot_follow_is_refused_when_its_turn_comes() {
     // Its number is not used up.
     books.take(&version("T1", 3, TradeEvent::New(buy(5))));
     assert_eq!(quantity(&books, &here()), decimal("5"));
+}
+
+#[test]
+fn so_many_versions_of_a_trade_wait_and_no_more() {
+    let mut books = Books::default();
+    let last = HELD_MAX as u32 + 1;
+    (2..=last).for_each(|number| drop(books.take(&version("T1", number, TradeEvent::Amend(buy(number))))));
+    assert_eq!(books.record(&version("T1", last + 1, TradeEvent::Cancel)), Err(Refusal::TooManyHeld));
+    let again = books.take(&version("T1", last, TradeEvent::Amend(buy(last))));
+    assert!(matches!(again.answers[0].verdict, Verdict::Duplicate { revision: None, .. }));
+    assert_eq!(books.take(&new("T1", buy(1))).answers.len(), HELD_MAX + 1);
+    assert_eq!(quantity(&books, &here()), Decimal::from(last));
 }
 
 #[test]

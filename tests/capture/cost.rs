@@ -1,0 +1,97 @@
+//! What capture reads: the usual trade nothing but the lots it relieves, a late one what lies after it.
+
+use std::cell::Cell;
+
+use bookflow::domain::capture::{Capture, Ledger, capture};
+use bookflow::domain::captured::{CapturedTrade, Place};
+use bookflow::domain::key::{PositionKey, TradeId};
+use bookflow::domain::lot::Lot;
+use bookflow::domain::position::Position;
+use bookflow::domain::trade::{Terms, Trade, TradeEvent};
+
+use crate::ledger::{Books, Shelf, key, terms, trade};
+
+const LOTS: u32 = 6_500;
+
+/// A shelf that counts what is taken from it.
+struct Counted<'a> {
+    shelf: &'a Shelf,
+    lots: Cell<usize>,
+    trades: Cell<usize>,
+}
+
+impl Ledger for Counted<'_> {
+    fn captured(&self, id: &TradeId) -> Option<&CapturedTrade> {
+        self.shelf.captured(id)
+    }
+
+    fn position(&self) -> Option<&Position> {
+        self.shelf.position()
+    }
+
+    fn lot(&self, id: &TradeId) -> Option<&Lot> {
+        self.shelf.lot(id)
+    }
+
+    fn lots_fifo(&self) -> impl Iterator<Item = &Lot> {
+        self.shelf.lots_fifo().inspect(|_| self.lots.set(self.lots.get() + 1))
+    }
+
+    fn trades_from_latest(&self) -> impl Iterator<Item = &CapturedTrade> {
+        self.shelf.trades_from_latest().inspect(|_| self.trades.set(self.trades.get() + 1))
+    }
+}
+
+fn here() -> PositionKey {
+    key("ACC_BOOK_HERE")
+}
+
+fn at(source_seq: u32, text: &str) -> Terms {
+    Terms { source_seq: source_seq.into(), ..terms(&format!("{text} on 2025-03-03")) }
+}
+
+fn new(source_seq: u32, text: &str) -> Trade {
+    trade(&here(), &format!("T{source_seq}"), 1, TradeEvent::New(at(source_seq, text)))
+}
+
+/// A position of 6,500 lots of 10 units each; the trades' counters are even.
+fn many_lots() -> Books {
+    let mut books = Books::default();
+    for lot in 1..=LOTS {
+        books.take(&new(2 * lot, "BUY 10 @ 10.00"));
+    }
+    books
+}
+
+fn read(books: &Books, trade: &Trade) -> (Capture, usize, usize) {
+    let counted = Counted { shelf: books.shelf(&here()), lots: Cell::new(0), trades: Cell::new(0) };
+    let capture = capture(&counted, trade, Place { topic: 1, partition: 0, offset: 9_999 }).expect("it is accepted");
+    (capture, counted.lots.get(), counted.trades.get())
+}
+
+#[test]
+fn a_trade_at_the_end_reads_only_the_lots_it_relieves() {
+    let books = many_lots();
+    let (capture, lots, trades) = read(&books, &new(2 * LOTS + 1, "BUY 10 @ 10.00"));
+    assert_eq!((capture.lots.len(), lots), (1, 0));
+    assert!(trades <= 2, "{trades}");
+    let (capture, lots, trades) = read(&books, &new(2 * LOTS + 1, "SELL 25 @ 10.00"));
+    assert_eq!((capture.lots.len(), lots), (3, 3));
+    assert!(trades <= 2, "{trades}");
+}
+
+#[test]
+fn a_late_trade_reads_what_lies_after_it() {
+    let books = many_lots();
+    let (capture, lots, trades) = read(&books, &new(2 * LOTS - 5, "BUY 10 @ 10.00"));
+    assert_eq!((capture.lots.len(), capture.trades.len()), (1, 1), "later purchases stay as they are");
+    assert!(lots <= 1 && trades <= 6, "{lots} lots, {trades} trades");
+}
+
+#[test]
+fn a_late_sale_takes_the_oldest_lots_and_leaves_the_rest() {
+    let books = many_lots();
+    let (capture, lots, trades) = read(&books, &new(2 * LOTS - 5, "SELL 15 @ 10.00"));
+    assert_eq!((capture.lots.len(), capture.trades.len()), (2, 1));
+    assert!(lots <= 4 && trades <= 6, "{lots} lots, {trades} trades");
+}
