@@ -9,6 +9,7 @@ pub mod config; // settings and where they come from
 pub mod parts; // collaborators, as the settings say
 pub mod log; // structured logs
 pub mod show_config; // `config show`
+pub mod generate; // seeded load
 
 use std::process::ExitCode;
 
