@@ -4,9 +4,12 @@
 mod cluster; // the broker that dev/up has started
 #[path = "../sums/mod.rs"]
 mod sums; // a small topology
+#[path = "../proxy/mod.rs"]
+mod proxy; // between a client and the broker
 mod turns; // the worker: turns, take-overs, outages
 mod protocol; // turns, marks, fencing
 mod membership; // rebalances, companions, closing
 mod reading; // positions, bounds, lost offsets
 mod topics; // admin
 mod registry; // schema ids
+mod hazards; // requests that arrive late
