@@ -16,7 +16,8 @@ pub struct Settings {
     pub poll_records: usize,
     /// How long an idle worker waits for a record.
     pub poll_wait: Duration,
-    /// `send_offsets`, `commit` or `abort` that took this long may have been retried silently: 80 % of `retry.backoff.ms`.
+    /// `send_offsets`, `commit` or `abort` that took this long may have been retried silently: 80 % of the shorter of
+    /// `retry.backoff.ms` and the fixed 500 ms after which a lost TxnOffsetCommit is sent again.
     pub doubt_after: Duration,
     /// How long one question for committed offsets may take before it is asked again.
     pub committed_wait: Duration,
@@ -45,7 +46,7 @@ impl Default for Settings {
             turn_time: Duration::from_millis(100),
             poll_records: 2_000,
             poll_wait: Duration::from_millis(50),
-            doubt_after: Duration::from_millis(800),
+            doubt_after: Duration::from_millis(400),
             committed_wait: Duration::from_secs(5),
             restore_records: 20_000,
             backoff: Duration::from_millis(100),
