@@ -12,7 +12,7 @@ use crate::messages::framing::HEADER_BYTES;
 use crate::messages::message::Message;
 use crate::messages::schemas::{SchemaName, Schemas, Undecodable};
 use crate::messages::wire::Unreadable;
-use crate::messages::{samples, view};
+use crate::messages::{job_samples, samples, view};
 
 static SCHEMAS: LazyLock<Schemas> = LazyLock::new(Schemas::embedded);
 
@@ -119,6 +119,13 @@ messages! {
     position: crate::domain::position::Position, samples::position(), samples::place();
     lot: crate::domain::lot::Lot, samples::lot(), samples::place();
     blotter: crate::messages::blotter::BlotterRow, samples::blotter_row(), samples::place();
+    chunk: crate::domain::chunk::Chunk, job_samples::chunk(), prop::option::of(samples::place());
+    job_cash_flows: crate::messages::cash_flows::JobCashFlows, job_samples::job_cash_flows(), samples::place();
+    chunk_result: crate::domain::chunk::ChunkResult, job_samples::chunk_result(), samples::place();
+    job_control: crate::messages::job_control::JobControl, job_samples::job_control(), prop::option::of(samples::place());
+    job_progress: crate::domain::collect::Progress, job_samples::progress(), samples::place();
+    outcome: crate::domain::job::Outcome, job_samples::outcome(), samples::place();
+    dead_letter: crate::messages::dead_letter::DeadLetter, job_samples::dead_letter(), samples::place();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Record keys, and the partition they belong to: murmur2 over the key's bytes, as Java clients do it, so that all producers agree.
 
-use crate::domain::key::{PositionKey, TradeId};
+use crate::domain::job::JobId;
+use crate::domain::key::{ContractId, PositionKey, TradeId};
 
 /// The record key of what is kept per trade: `account_book_security_source|trade_id`.
 ///
@@ -9,6 +10,12 @@ pub fn trade_key(key: &PositionKey, id: &TradeId, out: &mut Vec<u8>) {
     out.extend_from_slice(key.as_str().as_bytes());
     out.push(b'_');
     out.extend_from_slice(id.as_str().as_bytes());
+}
+
+/// The record key of a job's flows of one contract part: `job/contract/part`, with `%` and `/` percent-encoded.
+pub fn flows_key(job: &JobId, contract: &ContractId, part: u32) -> String {
+    let encode = |name: &str| name.replace('%', "%25").replace('/', "%2F");
+    format!("{}/{}/{part}", encode(job.as_str()), encode(contract.as_str()))
 }
 
 /// The inverse of [`trade_key`].
@@ -89,6 +96,16 @@ mod tests {
         assert_eq!(parse_trade_key(b"A_B_S"), None);
         assert_eq!(parse_trade_key(b"A_B_S_T1"), None);
         assert_eq!(parse_trade_key(&[0xff]), None);
+    }
+
+    #[test]
+    fn flows_of_different_jobs_or_contracts_never_share_a_key() {
+        let key = |job, contract, part| {
+            flows_key(&JobId::new(job).expect("a name"), &ContractId::new(contract).expect("a name"), part)
+        };
+        assert_eq!(key("J-1", "EQ/1", 0), "J-1/EQ%2F1/0");
+        assert_ne!(key("a/b", "c", 1), key("a", "b/c", 1));
+        assert_ne!(key("a%2Fb", "c", 1), key("a/b", "c", 1));
     }
 
     #[test]

@@ -8,8 +8,16 @@ pub mod captured_trade; // topic captured-trades
 pub mod position; // topic positions
 pub mod lot; // topic lots
 pub mod blotter; // topic blotter
-mod parts; // what several messages share
+pub mod chunk; // topics calculation-chunks.*
+pub mod cash_flows; // topic job-cash-flows
+pub mod chunk_result; // topic chunk-results
+pub mod job_control; // topic job-control
+pub mod job_progress; // topic job-progress
+pub mod outcome; // topic calculation-outcomes
+pub mod dead_letter; // topic dead-letters
 pub mod request; // the calculation request in JSON
+mod parts; // what messages about trades share
+mod job_parts; // what messages about jobs share
 pub mod key; // record keys and partitions
 pub mod view; // any record as JSON for people
 pub mod compatibility; // may this schema follow those before it?
@@ -21,3 +29,5 @@ pub mod framing; // the registry's header
 mod agreement;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod job_samples;

@@ -53,6 +53,13 @@ schema_names! {
     Position "position": 1;
     Lot "lot": 1;
     Blotter "blotter": 1;
+    Chunk "chunk": 1;
+    JobCashFlows "job_cash_flows": 1;
+    ChunkResult "chunk_result": 1;
+    JobControl "job_control": 1;
+    JobProgress "job_progress": 1;
+    Outcome "outcome": 1;
+    DeadLetter "dead_letter": 1;
 }
 
 impl SchemaName {

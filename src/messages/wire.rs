@@ -126,6 +126,11 @@ impl<'a> Encoder<'a> {
         self.decimal(value, RATE_SCALE);
     }
 
+    /// decimal(38,0): a sum that never overflows
+    pub fn integer(&mut self, value: i128) {
+        decimal::write_integer(value, self.out);
+    }
+
     /// A symbol of an enum whose first symbol, UNKNOWN, has no place in `symbols`.
     pub fn symbol<T: PartialEq>(&mut self, symbols: &[T], value: &T) {
         let index = symbols.iter().position(|symbol| symbol == value).expect("the table names every variant");
@@ -263,6 +268,11 @@ impl<'a> Decoder<'a> {
     /// decimal(28,12)
     pub fn rate(&mut self) -> Result<Decimal, Unreadable> {
         Ok(decimal::read(self.bytes()?, RATE_SCALE)?)
+    }
+
+    /// decimal(38,0)
+    pub fn integer(&mut self) -> Result<i128, Unreadable> {
+        Ok(decimal::integer(self.bytes()?)?)
     }
 
     /// A symbol of an enum whose first symbol is UNKNOWN; that one is refused like any other we do not know.

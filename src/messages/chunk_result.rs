@@ -1,0 +1,23 @@
+//! `chunk-results`: what a chunk came to; counts and totals only, never the bulk.
+
+use crate::domain::captured::Place;
+use crate::domain::chunk::ChunkResult;
+use crate::messages::message::Message;
+use crate::messages::schemas::SchemaName;
+use crate::messages::wire::{Decoder, Encoder, Unreadable};
+
+impl Message for ChunkResult {
+    type Cause = Place;
+    const SCHEMA: SchemaName = SchemaName::ChunkResult;
+
+    fn write(&self, out: &mut Encoder) {
+        out.job(&self.job);
+        out.number(self.number);
+        out.totals(&self.totals);
+        out.notices(&self.rows);
+    }
+
+    fn read(input: &mut Decoder) -> Result<Self, Unreadable> {
+        Ok(ChunkResult { job: input.job()?, number: input.number()?, totals: input.totals()?, rows: input.notices()? })
+    }
+}

@@ -1,0 +1,77 @@
+//! `job-control`: what `collect` is told about a job by whoever submits, plans or cancels it.
+
+use compact_str::CompactString;
+
+use crate::domain::captured::Place;
+use crate::domain::job::{JobEvent, JobId};
+use crate::domain::key::Timestamp;
+use crate::domain::totals::Counts;
+use crate::messages::message::Message;
+use crate::messages::schemas::SchemaName;
+use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
+
+/// One word about one job.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JobControl {
+    pub job: JobId,
+    pub word: ControlWord,
+}
+
+/// The job events that do not come from a chunk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ControlWord {
+    Started { request: u128, deadline: Timestamp },
+    Planned { chunks: u32, counts: Counts },
+    Cancelled { reason: CompactString },
+    Rejected { reason: CompactString },
+}
+
+impl From<ControlWord> for JobEvent {
+    fn from(word: ControlWord) -> JobEvent {
+        match word {
+            ControlWord::Started { request, deadline } => JobEvent::Started { request, deadline },
+            ControlWord::Planned { chunks, counts } => JobEvent::Planned { chunks, counts },
+            ControlWord::Cancelled { reason } => JobEvent::Cancelled { reason },
+            ControlWord::Rejected { reason } => JobEvent::Rejected { reason },
+        }
+    }
+}
+
+/// In the order of the schema's symbols, after UNKNOWN.
+const WORDS: [&str; 4] = ["STARTED", "PLANNED", "CANCELLED", "REJECTED"];
+
+impl Message for JobControl {
+    type Cause = Option<Place>;
+    const SCHEMA: SchemaName = SchemaName::JobControl;
+
+    fn write(&self, out: &mut Encoder) {
+        out.job(&self.job);
+        let (name, started, planned, reason) = match &self.word {
+            ControlWord::Started { request, deadline } => ("STARTED", Some((*request, *deadline)), None, None),
+            ControlWord::Planned { chunks, counts } => ("PLANNED", None, Some((*chunks, counts)), None),
+            ControlWord::Cancelled { reason } => ("CANCELLED", None, None, Some(reason)),
+            ControlWord::Rejected { reason } => ("REJECTED", None, None, Some(reason)),
+        };
+        out.symbol(&WORDS, &name);
+        out.optional(started.map(|(request, _)| request), Encoder::hash);
+        out.optional(started.map(|(_, deadline)| deadline), Encoder::instant);
+        out.optional(planned.map(|(chunks, _)| chunks), Encoder::number);
+        out.optional(planned.map(|(_, counts)| counts), Encoder::counts);
+        out.reason(reason);
+    }
+
+    fn read(input: &mut Decoder) -> Result<Self, Unreadable> {
+        let job = input.job()?;
+        let name = input.symbol(&WORDS, "word")?;
+        let started = input.optional(Decoder::hash)?.zip(input.optional(Decoder::instant)?);
+        let planned = input.optional(Decoder::number)?.zip(input.optional(Decoder::counts)?);
+        let word = match (name, started, planned, input.reason()?) {
+            ("STARTED", Some((request, deadline)), None, None) => ControlWord::Started { request, deadline },
+            ("PLANNED", None, Some((chunks, counts)), None) => ControlWord::Planned { chunks, counts },
+            ("CANCELLED", None, None, Some(reason)) => ControlWord::Cancelled { reason },
+            ("REJECTED", None, None, Some(reason)) => ControlWord::Rejected { reason },
+            _ => return Err(invalid("word")("its details are missing, or there are too many of them")),
+        };
+        Ok(JobControl { job, word })
+    }
+}

@@ -1,0 +1,284 @@
+//! Any value of the messages about jobs, for property tests.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+
+use crate::domain::cashflow::{CashFlow, Explain, FlowId, FlowKind, FlowStatus, RateSpan};
+use crate::domain::chunk::{Chunk, ChunkResult, Close, ContractFlows, ContractPart, PositionPart, RelievedLot};
+use crate::domain::collect::{ChunkSet, Collecting, Progress, Stage};
+use crate::domain::contract::{Averaging, Financing, IndexName, Leg, LotId, PositionId, Rate, Symbol};
+use crate::domain::daycount::DayCount;
+use crate::domain::job::{Calculation, Ending, Job, JobId, Missing, Outcome};
+use crate::domain::key::{ContractId, InvalidName, Timestamp};
+use crate::domain::market::{Dividend, MarketData, Observation, Series};
+use crate::domain::notice::{Notice, NoticeCode, Severity};
+use crate::domain::totals::{ControlTotals, Counts};
+use crate::messages::cash_flows::JobCashFlows;
+use crate::messages::dead_letter::{DeadLetter, Original};
+use crate::messages::job_control::{ControlWord, JobControl};
+use crate::messages::samples::{count, currency, date, money, quantity, version};
+
+fn name<T: std::fmt::Debug>(make: fn(&str) -> Result<T, InvalidName>) -> impl Strategy<Value = T> {
+    "[A-Za-z0-9 _é-]{1,20}".prop_map(move |text| make(&text).expect("a name"))
+}
+
+/// Any decimal(28,12).
+fn rate() -> impl Strategy<Value = Decimal> {
+    let unscaled = prop_oneof![-1_000_000_000_000i128..1_000_000_000_000, -(10i128.pow(28)) + 1..10i128.pow(28)];
+    unscaled.prop_map(|unscaled| Decimal::from_i128_with_scale(unscaled, 12))
+}
+
+/// Any decimal at all.
+fn exact() -> impl Strategy<Value = Decimal> {
+    (-(1i128 << 96) + 1..1i128 << 96, 0u32..=28)
+        .prop_map(|(digits, scale)| Decimal::from_i128_with_scale(digits, scale))
+}
+
+fn day_count() -> impl Strategy<Value = DayCount> {
+    prop_oneof![Just(DayCount::Act360), Just(DayCount::Act365Fixed)]
+}
+
+fn flow_kind() -> impl Strategy<Value = FlowKind> {
+    prop_oneof![Just(FlowKind::EquityPerformance), Just(FlowKind::Interest), Just(FlowKind::Dividend)]
+}
+
+fn flow_status() -> impl Strategy<Value = FlowStatus> {
+    prop_oneof![Just(FlowStatus::Accrued), Just(FlowStatus::Realised)]
+}
+
+fn counts() -> impl Strategy<Value = Counts> {
+    (count(), count(), count()).prop_map(|(contracts, positions, lots)| Counts { contracts, positions, lots })
+}
+
+fn totals() -> impl Strategy<Value = ControlTotals> {
+    let sums = btree_map((currency(), flow_kind(), flow_status()), any::<i128>(), 0..5);
+    (counts(), count(), count(), count(), sums, any::<u128>()).prop_map(
+        |(counts, flows, errors, warnings, sums, hash)| ControlTotals { counts, flows, errors, warnings, sums, hash },
+    )
+}
+
+fn notice() -> impl Strategy<Value = Notice> {
+    let severity = prop_oneof![Just(Severity::Error), Just(Severity::Warning)];
+    let code = prop_oneof![
+        Just(NoticeCode::Unreadable),
+        Just(NoticeCode::DuplicateId),
+        Just(NoticeCode::TotalsDiffer),
+        Just(NoticeCode::OutsideContract),
+    ];
+    let place = (option::of(name(ContractId::new)), option::of(name(PositionId::new)), option::of(name(LotId::new)));
+    (severity, place, code, "[a-z.]{0,10}", ".{0,40}").prop_map(|(severity, place, code, field, message)| Notice {
+        severity,
+        contract: place.0,
+        position: place.1,
+        lot: place.2,
+        code,
+        field: field.into(),
+        message,
+    })
+}
+
+fn series<N: Ord>(
+    name: impl Strategy<Value = N>,
+    value: impl Strategy<Value = Decimal> + Clone,
+) -> impl Strategy<Value = BTreeMap<N, Series>>
+where
+    N: std::fmt::Debug,
+{
+    let observation = |(date, value): (NaiveDate, Decimal)| Observation { date, value };
+    let base = option::of((date(), value.clone()).prop_map(observation));
+    let changes = btree_map(date(), value, 0..4).prop_map(move |all| all.into_iter().map(observation).collect());
+    btree_map(name, (base, changes).prop_map(|(base, changes)| Series { base, changes }), 0..3)
+}
+
+fn market() -> impl Strategy<Value = MarketData> {
+    let dividend = (date(), quantity(), currency()).prop_map(|(ex_date, per_share, currency)| Dividend {
+        ex_date,
+        per_share,
+        currency,
+    });
+    let dividends = btree_map(name(Symbol::new), vec(dividend, 0..3), 0..3);
+    let prices = series(name(Symbol::new), quantity().boxed());
+    (prices, series(name(IndexName::new), rate().boxed()), dividends)
+        .prop_map(|(prices, rates, dividends)| MarketData { prices, rates, dividends })
+}
+
+fn leg() -> impl Strategy<Value = Leg> {
+    let averaging = prop_oneof![Just(Averaging::Simple), Just(Averaging::Compounded)];
+    let rate_of = prop_oneof![
+        rate().prop_map(Rate::Fixed),
+        (name(IndexName::new), averaging).prop_map(|(name, averaging)| Rate::Index { name, averaging }),
+    ];
+    prop_oneof![
+        Just(Leg::Equity),
+        (rate_of, rate(), day_count()).prop_map(|(rate, spread, day_count)| Leg::Interest(Financing {
+            rate,
+            spread,
+            day_count
+        })),
+        rate().prop_map(|payout_ratio| Leg::Dividend { payout_ratio }),
+    ]
+}
+
+fn relieved_lot() -> impl Strategy<Value = RelievedLot> {
+    let close = (name(LotId::new), quantity(), quantity(), date(), date()).prop_map(
+        |(lot, quantity, price, date, settlement_date)| Close { lot, quantity, price, date, settlement_date },
+    );
+    (name(LotId::new), quantity(), quantity(), date(), date(), vec(close, 0..3)).prop_map(
+        |(id, quantity, cost_price, cost_date, settlement_date, closes)| RelievedLot {
+            id,
+            quantity,
+            cost_price,
+            cost_date,
+            settlement_date,
+            closes,
+        },
+    )
+}
+
+fn contract() -> impl Strategy<Value = ContractPart> {
+    let position = (name(PositionId::new), leg(), name(Symbol::new), currency(), vec(relieved_lot(), 0..3))
+        .prop_map(|(id, leg, underlying, currency, lots)| PositionPart { id, leg, underlying, currency, lots });
+    (name(ContractId::new), version(), date(), counts(), vec(position, 0..3))
+        .prop_map(|(id, part, start, counts, positions)| ContractPart { id, part, start, counts, positions })
+}
+
+fn job() -> impl Strategy<Value = Job> {
+    let calculation = prop_oneof![
+        Just(Calculation::Valuation),
+        (date(), date()).prop_map(|(from, to)| Calculation::Historical { from, to }),
+    ];
+    (name(JobId::new), any::<u128>(), date(), calculation).prop_map(|(id, request, valuation_date, calculation)| Job {
+        id,
+        request,
+        valuation_date,
+        calculation,
+    })
+}
+
+pub fn chunk() -> impl Strategy<Value = Chunk> {
+    (job(), version(), vec(contract(), 0..3), vec(notice(), 0..3), market())
+        .prop_map(|(job, number, contracts, notices, market)| Chunk { job, number, contracts, notices, market })
+}
+
+fn explain() -> impl Strategy<Value = Explain> {
+    let span = (date(), date(), rate(), option::of(date())).prop_map(|(from, to, rate, observed)| RateSpan {
+        from,
+        to,
+        rate,
+        observed,
+    });
+    let interest = ((exact(), day_count(), rate(), any::<bool>()), date(), date(), vec(span, 0..4));
+    prop_oneof![
+        (quantity(), quantity(), quantity(), date()).prop_map(|(quantity, cost_price, price, price_date)| {
+            Explain::Performance { quantity, cost_price, price, price_date }
+        }),
+        interest.prop_map(|((notional, day_count, spread, compounded), from, to, rates)| {
+            Explain::Interest { notional, day_count, spread, compounded, from, to, rates }
+        }),
+        (quantity(), quantity(), rate(), date()).prop_map(|(quantity, per_share, payout_ratio, ex_date)| {
+            Explain::Dividend { quantity, per_share, payout_ratio, ex_date }
+        }),
+    ]
+}
+
+pub fn job_cash_flows() -> impl Strategy<Value = JobCashFlows> {
+    let names = (name(ContractId::new), name(PositionId::new), name(LotId::new), option::of(name(LotId::new)));
+    let amounts = (flow_kind(), flow_status(), money(), exact());
+    let flow = (any::<u128>(), names, date(), amounts, explain()).prop_map(
+        |(id, (contract, position, lot, closing_lot), valuation_date, (kind, status, amount, unrounded), explain)| {
+            CashFlow {
+                id: FlowId(id),
+                contract,
+                position,
+                lot,
+                closing_lot,
+                kind,
+                status,
+                valuation_date,
+                amount,
+                unrounded,
+                explain,
+            }
+        },
+    );
+    (name(JobId::new), name(ContractId::new), version(), vec(flow, 0..4))
+        .prop_map(|(job, contract, part, flows)| JobCashFlows { job, flows: ContractFlows { contract, part, flows } })
+}
+
+pub fn chunk_result() -> impl Strategy<Value = ChunkResult> {
+    (name(JobId::new), version(), totals(), vec(notice(), 0..4)).prop_map(|(job, number, totals, rows)| ChunkResult {
+        job,
+        number,
+        totals,
+        rows,
+    })
+}
+
+pub fn job_control() -> impl Strategy<Value = JobControl> {
+    let word = prop_oneof![
+        (any::<u128>(), any::<i64>())
+            .prop_map(|(request, deadline)| ControlWord::Started { request, deadline: Timestamp(deadline) }),
+        (version(), counts()).prop_map(|(chunks, counts)| ControlWord::Planned { chunks, counts }),
+        ".{0,20}".prop_map(|reason| ControlWord::Cancelled { reason: reason.into() }),
+        ".{0,20}".prop_map(|reason| ControlWord::Rejected { reason: reason.into() }),
+    ];
+    (name(JobId::new), word).prop_map(|(job, word)| JobControl { job, word })
+}
+
+pub fn outcome() -> impl Strategy<Value = Outcome> {
+    let range = (version(), version()).prop_map(|(one, other)| (one.min(other), one.max(other)));
+    let ending = prop_oneof![
+        Just(Ending::Completed),
+        Just(Ending::CompletedWithErrors),
+        version().prop_map(|received| Ending::TimedOut { missing: Missing::Plan { received } }),
+        vec(range, 0..3).prop_map(|ranges| Ending::TimedOut { missing: Missing::Chunks(ranges) }),
+        ".{0,20}".prop_map(|reason| Ending::Cancelled { reason: reason.into() }),
+        ".{0,20}".prop_map(|reason| Ending::Rejected { reason: reason.into() }),
+    ];
+    (name(JobId::new), option::of(any::<u128>()), ending, totals(), vec(notice(), 0..4))
+        .prop_map(|(job, request, ending, totals, rows)| Outcome { job, request, ending, totals, rows })
+}
+
+pub fn progress() -> impl Strategy<Value = Progress> {
+    let received = vec(1u32..40, 0..20).prop_map(|numbers| {
+        let mut set = ChunkSet::default();
+        for number in numbers {
+            set.insert(number);
+        }
+        set
+    });
+    let started = option::of((any::<u128>(), any::<i64>().prop_map(Timestamp)));
+    let collecting = (started, option::of((version(), counts())), received, totals(), vec(notice(), 0..4))
+        .prop_map(|(started, planned, received, totals, rows)| Collecting { started, planned, received, totals, rows });
+    let stage = prop_oneof![collecting.prop_map(Stage::Collecting), outcome().prop_map(Stage::Ended)];
+    (name(JobId::new), stage).prop_map(|(job, stage)| Progress { job, stage })
+}
+
+pub fn dead_letter() -> impl Strategy<Value = DeadLetter> {
+    let bytes = || vec(any::<u8>(), 0..40);
+    let value = prop_oneof![
+        Just(Original::Tombstone),
+        bytes().prop_map(Original::Bytes),
+        (count(), any::<[u8; 32]>()).prop_map(|(length, sha256)| Original::TooLarge { length, sha256 }),
+    ];
+    let texts = ("[a-z]{1,10}", "[a-z_]{1,20}", ".{0,60}");
+    let times = (any::<i64>(), any::<i64>(), version());
+    (texts, option::of(bytes()), value, vec(("[a-z]{0,8}", bytes()), 0..3), times).prop_map(
+        |((stage, reason, message), key, value, headers, (timestamp, first_seen, attempts))| DeadLetter {
+            stage,
+            reason,
+            message,
+            key,
+            value,
+            headers,
+            timestamp: Timestamp(timestamp),
+            first_seen: Timestamp(first_seen),
+            attempts,
+        },
+    )
+}
