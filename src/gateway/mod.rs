@@ -1,1 +1,5 @@
 //! The only async code: the admin port with metrics and health.
+//! In reading order:
+
+pub mod probes; // what the probes answer, from the engine's health
+pub mod admin; // the admin port itself
