@@ -143,7 +143,7 @@ fn survive(trade: &Trade, due: Due, revision: u64, effect: Effect) -> (CapturedT
     let mut sends = Vec::new();
     for (index, line) in due.lines.into_iter().enumerate() {
         let Some(step) = line.step else { continue };
-        sends.extend(step.send);
+        sends.extend(step.send.map(|send| *send));
         if index == last {
             survivor = Some((line.version, line.place, step.status, step.content))
         }

@@ -20,8 +20,8 @@ pub(super) struct Line {
 pub(super) struct Step {
     pub status: TradeStatus,
     pub content: ContentHash,
-    /// The second half of a rebook.
-    pub send: Option<Trade>,
+    /// The second half of a rebook; boxed because it is rare and lines are moved about.
+    pub send: Option<Box<Trade>>,
 }
 
 /// The record's own line, then those of held versions; and the versions that wait on.
@@ -130,12 +130,12 @@ impl Step {
             same_currency(ledger, trade, terms)?;
         }
         let send = match event {
-            TradeEvent::Rebook { to, terms } => Some(Trade {
+            TradeEvent::Rebook { to, terms } => Some(Box::new(Trade {
                 key: to.clone(),
                 id: trade.id.clone(),
                 version,
                 event: TradeEvent::RebookIn { from: trade.key.clone(), terms: terms.clone() },
-            }),
+            })),
             _ => None,
         };
         Ok(Step { status, content: event.content(), send })
@@ -144,11 +144,9 @@ impl Step {
 
 /// All live trades of a position are in one currency; the only one may change it.
 fn same_currency<L: Ledger>(ledger: &L, trade: &Trade, terms: &Terms) -> Result<(), Refusal> {
-    let other = ledger.trades_from_latest().find(|other| other.id != trade.id);
-    match other.and_then(CapturedTrade::terms).map(|terms| terms.currency) {
-        Some(position) if position != terms.currency => {
-            Err(Refusal::CurrencyDiffers { position, trade: terms.currency })
-        }
-        _ => Ok(()),
+    let Some(currency) = ledger.position().map(|position| position.currency) else { return Ok(()) };
+    if currency == terms.currency || ledger.trades_from_latest().all(|other| other.id == trade.id) {
+        return Ok(());
     }
+    Err(Refusal::CurrencyDiffers { position: currency, trade: terms.currency })
 }
