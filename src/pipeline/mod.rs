@@ -1,6 +1,10 @@
 //! Connects: topics, the topology, one file per stage. A stage reads state, calls one domain function, writes what it said.
 
+pub mod topology; // THE PAGE: stages, what they read, keep and send
 pub mod topics; // names and numbers of topics
 pub mod book; // stage: trades -> answers, positions, lots
+pub mod calculate; // stages: chunks -> cash flows and results
+pub mod collect; // stage: results -> progress and one outcome per job
 mod codecs; // how tables travel
+mod dead_letters; // a rejected record as it came
 mod refusals; // why a record becomes a dead letter

@@ -1,0 +1,84 @@
+//! THE PAGE: which stages there are, what they read, keep and send. Run by `worker`, checked at start, compared with
+//! `topics/` and `schemas/` by a test, driven by the simulation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::book::Book;
+use super::calculate::Calculate;
+use super::collect::Collect;
+use super::dead_letters;
+use super::topics::*;
+use crate::engine::stage::Stage;
+use crate::engine::topology::{DeadLetters, StageSpec, Topology};
+use crate::messages::key;
+use crate::messages::schemas::Schemas;
+
+pub const BOOK: &str = "book";
+pub const CALCULATE_REALTIME: &str = "calculate.realtime";
+pub const CALCULATE_BATCH: &str = "calculate.batch";
+pub const COLLECT: &str = "collect";
+
+/// ```text
+/// trades ───────────────────────► book ──────────────► blotter, captured-trades, positions, lots (and trades: rebooks)
+/// calculation-chunks.realtime ──► calculate.realtime ─► job-cash-flows, chunk-results
+/// calculation-chunks.batch ─────► calculate.batch ────► job-cash-flows, chunk-results
+/// job-control, chunk-results ───► collect ───────────► calculation-outcomes, job-progress
+/// any of them ──────────────────► dead-letters
+/// ```
+pub fn topology(schemas: Arc<Schemas>) -> Topology {
+    let (book, collect) = (schemas.clone(), schemas.clone());
+    Topology {
+        stages: vec![
+            StageSpec {
+                companions: vec![],
+                state: vec![CAPTURED_TRADES, POSITIONS, LOTS],
+                outputs: vec![BLOTTER, TRADES],
+                tick: None,
+                ..stage(BOOK, TRADES, move || Box::new(Book::new(book.clone())))
+            },
+            calculate(CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME, &schemas),
+            calculate(CALCULATE_BATCH, CALCULATION_CHUNKS_BATCH, &schemas),
+            StageSpec {
+                companions: vec![CHUNK_RESULTS],
+                state: vec![JOB_PROGRESS],
+                outputs: vec![CALCULATION_OUTCOMES],
+                tick: Some(DEADLINES_EVERY),
+                ..stage(COLLECT, JOB_CONTROL, move || Box::new(Collect::new(collect.clone())))
+            },
+        ],
+        partitioner: key::partition,
+        dead_letters: DeadLetters { topic: DEAD_LETTERS, write: dead_letters::writer(schemas) },
+    }
+}
+
+/// How late a deadline may be noticed.
+const DEADLINES_EVERY: Duration = Duration::from_millis(500);
+
+/// The two lanes are one stage twice, with a group of their own each, so that they scale on their own.
+fn calculate(name: &'static str, chunks: &'static str, schemas: &Arc<Schemas>) -> StageSpec {
+    let schemas = schemas.clone();
+    StageSpec {
+        outputs: vec![JOB_CASH_FLOWS, CHUNK_RESULTS],
+        ..stage(name, chunks, move || Box::new(Calculate::new(schemas.clone())))
+    }
+}
+
+/// A stage with neither companions, views, state nor tick.
+fn stage(
+    name: &'static str,
+    lead: &'static str,
+    create: impl Fn() -> Box<dyn Stage> + Send + Sync + 'static,
+) -> StageSpec {
+    StageSpec {
+        name,
+        lead,
+        companions: vec![],
+        views: vec![],
+        state: vec![],
+        outputs: vec![],
+        tick: None,
+        state_version: 1,
+        create: Arc::new(move |_| create()),
+    }
+}
