@@ -2,6 +2,7 @@
 
 pub mod topology; // THE PAGE: stages, what they read, keep and send
 pub mod topics; // names and numbers of topics
+pub mod topic_files; // what each topic must be on a cluster
 pub mod book; // stage: trades -> answers, positions, lots
 pub mod calculate; // stages: chunks -> cash flows and results
 pub mod collect; // stage: results -> progress and one outcome per job

@@ -82,3 +82,39 @@ fn stage(
         create: Arc::new(move |_| create()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::topic_files::{self, Role, TopicSpec};
+
+    #[test]
+    fn the_page_and_the_topic_files_agree() {
+        let files = topic_files::embedded();
+        let file = |topic: &str| -> &TopicSpec {
+            files.iter().find(|file| file.name == topic).unwrap_or_else(|| panic!("topics/{topic}.toml is missing"))
+        };
+        let topology = topology(Arc::new(Schemas::embedded()));
+        let mut used = vec![topology.dead_letters.topic];
+        for stage in &topology.stages {
+            let lead = file(stage.lead);
+            let tied = [&stage.companions[..], &stage.state].concat();
+            for topic in &tied {
+                assert_eq!(
+                    file(topic).partitions,
+                    lead.partitions,
+                    "{topic} belongs to {} of {}",
+                    lead.name,
+                    stage.name
+                );
+            }
+            assert!(stage.state.iter().all(|topic| file(topic).role == Role::State), "state of {}", stage.name);
+            assert!(stage.companions.iter().all(|topic| file(topic).role == Role::Input), "inputs of {}", stage.name);
+            assert_eq!(lead.role, Role::Input);
+            used.extend(tied.iter().chain(&stage.outputs).chain([&stage.lead]));
+        }
+        assert_eq!(file(topology.dead_letters.topic).role, Role::DeadLetters);
+        let unused: Vec<_> = files.iter().filter(|file| !used.contains(&file.name.as_str())).collect();
+        assert!(unused.is_empty(), "no stage reads or writes {unused:?}");
+    }
+}
