@@ -7,10 +7,6 @@ use std::time::Duration;
 use metrics::{counter, histogram};
 use tracing::{debug, error, info, warn};
 
-use crate::engine::broker::Rebalance;
-use crate::engine::restore::Progress;
-use crate::engine::topology::DeadLetter;
-
 pub fn turn_committed(stage: &'static str, records: usize, took: Duration) {
     counter!("bookflow_txn_total", "stage" => stage, "result" => "committed").increment(1);
     counter!("bookflow_records_processed_total", "stage" => stage).increment(records as u64);
@@ -41,19 +37,14 @@ pub fn fenced(stage: &'static str) {
     warn!(stage, "fenced: all tasks are restored");
 }
 
-pub fn rebalanced(stage: &'static str, event: &Rebalance) {
-    let (kind, partitions) = match event {
-        Rebalance::Assigned(partitions) => ("assigned", partitions),
-        Rebalance::Revoked(partitions) => ("revoked", partitions),
-        Rebalance::Lost(partitions) => ("lost", partitions),
-    };
+pub fn rebalanced(stage: &'static str, kind: &'static str, partitions: &[i32]) {
     counter!("bookflow_rebalances_total", "stage" => stage, "kind" => kind).increment(1);
     info!(stage, kind, ?partitions, "rebalance");
 }
 
-pub fn task_restored(stage: &'static str, partition: i32, progress: &Progress) {
-    histogram!("bookflow_state_restore_duration_seconds", "stage" => stage).record(progress.elapsed.as_secs_f64());
-    info!(stage, partition, records = progress.read, seconds = progress.elapsed.as_secs_f64(), "task restored");
+pub fn task_restored(stage: &'static str, partition: i32, records: u64, took: Duration) {
+    histogram!("bookflow_state_restore_duration_seconds", "stage" => stage).record(took.as_secs_f64());
+    info!(stage, partition, records, seconds = took.as_secs_f64(), "task restored");
 }
 
 pub fn task_waiting(stage: &'static str, partition: i32, what: &str, waits: u32) {
@@ -84,10 +75,9 @@ pub fn copy_not_written(stage: &'static str, partition: i32, error: &dyn Display
     warn!(stage, partition, %error, "local copy not written, the next restart reads the changelog");
 }
 
-pub fn dead_letter(stage: &'static str, letter: &DeadLetter<'_>) {
-    counter!("bookflow_dlq_records_total", "stage" => stage, "reason" => letter.reason.to_string()).increment(1);
-    let DeadLetter { record, reason, message, .. } = letter;
-    debug!(stage, reason, message, from = %record.from, offset = record.offset, "dead letter");
+pub fn dead_letter(stage: &'static str, reason: &str, message: &str, from: &dyn Display, offset: i64) {
+    counter!("bookflow_dlq_records_total", "stage" => stage, "reason" => reason.to_string()).increment(1);
+    debug!(stage, reason, message, %from, offset, "dead letter");
 }
 
 pub fn worker_stopped(thread: &str, stop: &dyn Display) {

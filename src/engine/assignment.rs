@@ -15,7 +15,8 @@ use crate::telemetry;
 impl Worker {
     /// Answers a rebalance. The turn has been abandoned before.
     pub(super) fn on_rebalance(&mut self, event: Rebalance) -> Result<(), Stop> {
-        telemetry::rebalanced(self.checked.spec.name, &event);
+        let (kind, partitions) = event.described();
+        telemetry::rebalanced(self.checked.spec.name, kind, partitions);
         match event {
             Rebalance::Assigned(partitions) => self.take_over(&partitions),
             Rebalance::Revoked(partitions) => {
@@ -156,7 +157,8 @@ impl Worker {
             self.beat.restoring(partition, restore.progress(now));
             return Ok(());
         }
-        telemetry::task_restored(self.checked.spec.name, partition, &restore.progress(now));
+        let progress = restore.progress(now);
+        telemetry::task_restored(self.checked.spec.name, partition, progress.read, progress.elapsed);
         self.beat.restored(partition);
         task.stage.on_restored();
         task.stage.tables(&mut |table| table.keep_turn());

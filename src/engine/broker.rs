@@ -124,6 +124,17 @@ pub enum Rebalance {
     Lost(Vec<i32>),
 }
 
+impl Rebalance {
+    /// Its word for log and metric, and its partitions.
+    pub fn described(&self) -> (&'static str, &[i32]) {
+        match self {
+            Rebalance::Assigned(partitions) => ("assigned", partitions),
+            Rebalance::Revoked(partitions) => ("revoked", partitions),
+            Rebalance::Lost(partitions) => ("lost", partitions),
+        }
+    }
+}
+
 /// Generation and member id, sent with the offsets so that the broker can fence a zombie (KIP-447).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMembership {

@@ -68,6 +68,7 @@ impl Stop {
             Stop::NeverStarted { .. } | Stop::InputLost { .. } | Stop::NotAMark { .. } | Stop::Topology(_) => 3,
             Stop::Broker(error) if error.kind == ErrorKind::Denied => 5,
             Stop::Broker(error) if error.kind == ErrorKind::Unavailable => 6,
+            Stop::Broker(error) if error.kind == ErrorKind::OffsetOutOfRange => 3,
             _ => 1,
         }
     }

@@ -265,7 +265,7 @@ pub(super) fn owner<'a>(
 
 fn dead_letter(letter: &DeadLetter<'_>, checked: &Checked, outbox: &mut Outbox) -> Result<(), Stop> {
     let stage = checked.spec.name;
-    telemetry::dead_letter(stage, letter);
+    telemetry::dead_letter(stage, letter.reason, letter.message, &letter.record.from, letter.record.offset);
     let mut bytes = Vec::new();
     (checked.dead_letters.write)(letter, &mut bytes).map_err(|message| Stop::NoDeadLetter { stage, message })?;
     let topic = checked.dead_letters.topic;
