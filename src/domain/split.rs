@@ -97,8 +97,8 @@ impl<'a> Splitter<'a> {
         }
     }
 
-    /// Takes the next contract; gives the chunks that are ready.
-    pub fn contract(&mut self, contract: Contract) -> Vec<(Lane, Chunk)> {
+    /// Takes the next contract and the rows that came up while it was read; gives the chunks that are ready.
+    pub fn contract(&mut self, contract: Contract, mut notices: Vec<Notice>) -> Vec<(Lane, Chunk)> {
         if !self.seen.insert(contract.id.clone()) {
             return self.notice(Place::of(&contract.id).error(
                 NoticeCode::DuplicateId,
@@ -106,7 +106,8 @@ impl<'a> Splitter<'a> {
                 "listed before in this request; this contract is not calculated: give each its own id".to_owned(),
             ));
         }
-        let (part, notices) = resolve(contract, &self.job, self.market);
+        let (part, resolved) = resolve(contract, &self.job, self.market);
+        notices.extend(resolved);
         self.counts.add(part.counts);
         self.add(part, notices);
         self.ready()

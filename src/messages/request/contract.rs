@@ -191,7 +191,10 @@ fn lot(wire: WireLot<'_>, path: impl Fn() -> Path) -> Result<ContractLot, Invali
             None => LotKind::New,
             given => word(given, &LOT_KINDS).map_err(at("lotType"))?,
         },
-        status: word(wire.status, &LOT_STATUSES).map_err(at("status"))?,
+        status: match wire.status {
+            None => LotStatus::Active,
+            given => word(given, &LOT_STATUSES).map_err(at("status"))?,
+        },
         unwinding: unwinding(wire.unwinding_method).map_err(at("unwindingMethod"))?,
     };
     if lot.settlement_date < lot.cost_date {

@@ -64,6 +64,7 @@ struct WireDividend {
     ex_date: Owned,
     amount: Owned,
     currency: Owned,
+    withholding_tax_rate: Owned,
 }
 
 pub(super) fn market_data(wire: WireMarketData, notices: &mut Vec<Notice>) -> MarketData {
@@ -128,6 +129,13 @@ fn dividends(wire: WireDividends, path: &Path) -> Result<(Symbol, Vec<Dividend>)
             let path = list.item(index).field(field);
             move |problem: String| path.invalid(problem)
         };
+        let tax =
+            optional_number(wire.withholding_tax_rate.as_deref(), Number::Price).map_err(at("withholdingTaxRate"))?;
+        if tax.is_some_and(|tax| !tax.is_zero()) {
+            return Err(at("withholdingTaxRate")(
+                "tax is not calculated; send the amount that is paid, without a rate".into(),
+            ));
+        }
         Ok(Dividend {
             ex_date: date(wire.ex_date.as_deref()).map_err(at("exDate"))?,
             per_share: number(wire.amount.as_deref(), Number::Price).map_err(at("amount"))?,

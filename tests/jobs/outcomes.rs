@@ -1,0 +1,132 @@
+//! How a job ends: once, when the set of what was planned is in, in whatever order word of it comes.
+
+use bookflow::domain::chunk::ChunkResult;
+use bookflow::domain::collect::{ChunkSet, Progress};
+use bookflow::domain::job::{Ending, JobEvent, JobId, Missing, Outcome};
+use bookflow::domain::key::Timestamp;
+use bookflow::domain::totals::{ControlTotals, Counts};
+use proptest::prelude::*;
+
+const STARTED: JobEvent = JobEvent::Started { request: 7, deadline: Timestamp(100) };
+
+fn counts(chunks: u64) -> Counts {
+    Counts { contracts: chunks, positions: 2 * chunks, lots: 3 * chunks }
+}
+
+fn planned(chunks: u32) -> JobEvent {
+    JobEvent::Planned { chunks, counts: counts(u64::from(chunks)) }
+}
+
+fn result(number: u32) -> JobEvent {
+    let totals =
+        ControlTotals { counts: counts(1), flows: u64::from(number), hash: u128::MAX, ..ControlTotals::default() };
+    JobEvent::Chunk(ChunkResult { job: JobId::new("J").expect("a name"), number, totals, rows: Vec::new() })
+}
+
+fn progress() -> Progress {
+    Progress::new(JobId::new("J").expect("a name"))
+}
+
+fn ended(events: impl IntoIterator<Item = JobEvent>) -> Option<Outcome> {
+    let mut progress = progress();
+    let outcomes: Vec<Outcome> = events.into_iter().filter_map(|event| progress.record(event)).collect();
+    assert!(outcomes.len() <= 1, "a job ends once");
+    outcomes.into_iter().next()
+}
+
+proptest! {
+    #[test]
+    fn any_order_and_any_repetition_ends_the_same(
+        events in Just([STARTED, planned(4), result(1), result(2), result(3), result(4)].to_vec()).prop_shuffle(),
+        again in prop::collection::vec(1_u32..=4, 0..6),
+    ) {
+        let in_order = ended([STARTED, planned(4), result(1), result(2), result(3), result(4)]);
+        let repeated = again.into_iter().map(result).chain(events).chain([result(2), planned(9)]);
+        let outcome = ended(repeated);
+        prop_assert_eq!(&outcome, &in_order);
+        prop_assert_eq!(outcome.map(|outcome| outcome.totals.flows), Some(10));
+    }
+
+    #[test]
+    fn a_chunk_set_knows_what_is_missing(numbers in prop::collection::vec(1_u32..60, 0..80)) {
+        let mut set = ChunkSet::default();
+        let mut known = std::collections::BTreeSet::new();
+        for number in numbers {
+            prop_assert_eq!(set.insert(number), known.insert(number));
+        }
+        let missing: Vec<u32> = set.missing(50).into_iter().flat_map(|(first, last)| first..=last).collect();
+        let expected: Vec<u32> = (1..=50).filter(|number| !known.contains(number)).collect();
+        prop_assert_eq!(missing, expected);
+        prop_assert_eq!(set.count() as usize, known.len());
+        prop_assert!(set.0.iter().zip(set.0.iter().skip(1)).all(|((_, last), (first, _))| last + 1 < *first), "ranges are joined");
+    }
+}
+
+#[test]
+fn a_job_of_nothing_is_complete_when_it_is_planned() {
+    let outcome = ended([STARTED, planned(0)]).expect("nothing is missing");
+    assert_eq!((outcome.ending, outcome.request), (Ending::Completed, Some(7)));
+}
+
+#[test]
+fn a_deadline_names_what_is_missing() {
+    let mut progress = progress();
+    for event in [STARTED, planned(9), result(2), result(3), result(7)] {
+        assert_eq!(progress.record(event), None);
+    }
+    assert_eq!(progress.tick(Timestamp(99)), None);
+    let outcome = progress.tick(Timestamp(100)).expect("the deadline has passed");
+    assert_eq!(outcome.ending, Ending::TimedOut { missing: Missing::Chunks(vec![(1, 1), (4, 6), (8, 9)]) });
+    assert_eq!(outcome.totals.flows, 12);
+    assert_eq!(progress.tick(Timestamp(200)), None, "a job ends once");
+    assert_eq!(progress.record(result(1)), None, "what comes late changes nothing");
+}
+
+#[test]
+fn a_deadline_without_a_plan_says_so() {
+    let mut progress = progress();
+    assert_eq!(progress.record(result(1)), None);
+    assert_eq!(progress.tick(Timestamp(i64::MAX)), None, "nobody has given a deadline");
+    assert_eq!(progress.record(STARTED), None);
+    let outcome = progress.tick(Timestamp(100)).expect("the deadline has passed");
+    assert_eq!(outcome.ending, Ending::TimedOut { missing: Missing::Plan { received: 1 } });
+}
+
+#[test]
+fn the_same_job_again_is_answered_not_run_again() {
+    let mut progress = progress();
+    progress.record(STARTED);
+    progress.record(result(1));
+    let outcome = progress.record(planned(1)).expect("the job is complete");
+    assert_eq!(progress.record(JobEvent::Started { request: 8, deadline: Timestamp(900) }), Some(outcome.clone()));
+    assert_eq!(outcome.request, Some(7), "so that another request under the same name is noticed");
+}
+
+#[test]
+fn a_running_job_that_is_started_again_keeps_its_deadline() {
+    let mut progress = progress();
+    progress.record(STARTED);
+    progress.record(JobEvent::Started { request: 7, deadline: Timestamp(900) });
+    assert!(progress.tick(Timestamp(100)).is_some());
+}
+
+#[test]
+fn a_job_can_be_cancelled_or_rejected_and_stays_so() {
+    for (event, ending) in [
+        (JobEvent::Cancelled { reason: "asked".into() }, Ending::Cancelled { reason: "asked".into() }),
+        (JobEvent::Rejected { reason: "no date".into() }, Ending::Rejected { reason: "no date".into() }),
+    ] {
+        let outcome = ended([STARTED, event, result(1), planned(1)]).expect("the job ended");
+        assert_eq!(outcome.ending, ending);
+        assert_eq!(outcome.totals, ControlTotals::default());
+    }
+}
+
+#[test]
+fn totals_that_are_not_what_was_planned_are_an_error() {
+    let outcome =
+        ended([STARTED, JobEvent::Planned { chunks: 1, counts: counts(2) }, result(1)]).expect("all chunks are in");
+    assert_eq!(outcome.ending, Ending::CompletedWithErrors);
+    assert_eq!(outcome.rows[0].code.name(), "TOTALS_DIFFER");
+    assert_eq!(outcome.totals.errors, 1);
+}
