@@ -60,6 +60,27 @@ pub enum NoticeCode {
 }
 
 impl NoticeCode {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [NoticeCode; 17] = [
+        NoticeCode::Unreadable,
+        NoticeCode::Unsupported,
+        NoticeCode::DuplicateId,
+        NoticeCode::LotElsewhere,
+        NoticeCode::MissingPrice,
+        NoticeCode::MissingFixing,
+        NoticeCode::RateUnit,
+        NoticeCode::NothingToClose,
+        NoticeCode::OutOfRange,
+        NoticeCode::TotalsDiffer,
+        NoticeCode::LotNotActive,
+        NoticeCode::NotionalDiffers,
+        NoticeCode::WeekendSettlement,
+        NoticeCode::NoDividends,
+        NoticeCode::RangeExcludesValuationDate,
+        NoticeCode::MarketDataAsSent,
+        NoticeCode::OutsideContract,
+    ];
+
     /// The code as it is written in rows and outcomes.
     pub fn name(self) -> &'static str {
         match self {

@@ -19,23 +19,6 @@ const FLOW_KINDS: [FlowKind; 3] = [FlowKind::EquityPerformance, FlowKind::Intere
 const FLOW_STATUSES: [FlowStatus; 2] = [FlowStatus::Accrued, FlowStatus::Realised];
 const DAY_COUNTS: [DayCount; 2] = [DayCount::Act360, DayCount::Act365Fixed];
 const SEVERITIES: [Severity; 2] = [Severity::Error, Severity::Warning];
-const NOTICE_CODES: [NoticeCode; 15] = [
-    NoticeCode::Unreadable,
-    NoticeCode::Unsupported,
-    NoticeCode::DuplicateId,
-    NoticeCode::LotElsewhere,
-    NoticeCode::MissingPrice,
-    NoticeCode::MissingFixing,
-    NoticeCode::RateUnit,
-    NoticeCode::NothingToClose,
-    NoticeCode::OutOfRange,
-    NoticeCode::TotalsDiffer,
-    NoticeCode::LotNotActive,
-    NoticeCode::NotionalDiffers,
-    NoticeCode::WeekendSettlement,
-    NoticeCode::RangeExcludesValuationDate,
-    NoticeCode::OutsideContract,
-];
 
 impl Encoder<'_> {
     pub fn job(&mut self, job: &JobId) {
@@ -85,7 +68,7 @@ impl Encoder<'_> {
             out.contract(notice.contract.as_ref());
             out.optional(notice.position.as_ref(), |out, id| out.text(id.as_str()));
             out.optional(notice.lot.as_ref(), |out, id| out.text(id.as_str()));
-            out.symbol(&NOTICE_CODES, &notice.code);
+            out.symbol(&NoticeCode::ALL, &notice.code);
             out.text(&notice.field);
             out.text(&notice.message);
         });
@@ -158,7 +141,7 @@ impl Decoder<'_> {
                 contract: input.optional(|input| input.name("contract", ContractId::new))?,
                 position: input.optional(|input| input.name("position", PositionId::new))?,
                 lot: input.optional(|input| input.name("lot", LotId::new))?,
-                code: input.symbol(&NOTICE_CODES, "code")?,
+                code: input.symbol(&NoticeCode::ALL, "code")?,
                 field: input.text()?.into(),
                 message: input.text()?.into(),
             })
@@ -174,5 +157,24 @@ impl Decoder<'_> {
             let (first, last) = (input.number()?, input.number()?);
             if first > last { Err(invalid("range")("its first number is after its last")) } else { Ok((first, last)) }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schemas_know_every_notice_code_in_its_order() {
+        let names: Vec<String> = NoticeCode::ALL.iter().map(|code| format!("\"{}\"", code.name())).collect();
+        for schema in [
+            include_str!("../../schemas/chunk.avsc"),
+            include_str!("../../schemas/chunk_result.avsc"),
+            include_str!("../../schemas/job_progress.avsc"),
+            include_str!("../../schemas/outcome.avsc"),
+        ] {
+            let dense: String = schema.split_whitespace().collect();
+            assert!(dense.contains(&format!("[\"UNKNOWN\",{}]", names.join(","))), "{dense}");
+        }
     }
 }

@@ -64,12 +64,7 @@ fn totals() -> impl Strategy<Value = ControlTotals> {
 
 fn notice() -> impl Strategy<Value = Notice> {
     let severity = prop_oneof![Just(Severity::Error), Just(Severity::Warning)];
-    let code = prop_oneof![
-        Just(NoticeCode::Unreadable),
-        Just(NoticeCode::DuplicateId),
-        Just(NoticeCode::TotalsDiffer),
-        Just(NoticeCode::OutsideContract),
-    ];
+    let code = prop::sample::select(&NoticeCode::ALL);
     let place = (option::of(name(ContractId::new)), option::of(name(PositionId::new)), option::of(name(LotId::new)));
     (severity, place, code, "[a-z.]{0,10}", ".{0,40}").prop_map(|(severity, place, code, field, message)| Notice {
         severity,

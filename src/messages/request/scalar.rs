@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 /// A value as it stands in the request.
 pub(super) type Raw<'a> = Option<&'a RawValue>;
 
-/// What a number may be: decimals after the point as on the wire, and 18 digits before it, likewise.
+/// What a number may be: of the 28 digits on the wire, 10 stand after the point, and 12 of a rate.
 #[derive(Clone, Copy)]
 pub(super) enum Number {
     Quantity,
@@ -18,7 +18,7 @@ pub(super) enum Number {
     Rate,
 }
 
-const DIGITS_BEFORE_POINT_MAX: u32 = 18;
+const DIGITS: u32 = 28;
 
 /// A text, which must be there.
 pub(super) fn text<'a>(raw: Raw<'a>) -> Result<Cow<'a, str>, String> {
@@ -54,8 +54,8 @@ pub(super) fn optional_number(raw: Raw<'_>, kind: Number) -> Result<Option<Decim
     if value.scale() > decimals {
         return Err(format!("{json} has {} decimals; allowed: {decimals}", value.scale()));
     }
-    if value.trunc().mantissa().unsigned_abs() >= 10_u128.pow(DIGITS_BEFORE_POINT_MAX) {
-        return Err(format!("{json} is too large; allowed: {DIGITS_BEFORE_POINT_MAX} digits before the point"));
+    if value.trunc().mantissa().unsigned_abs() >= 10_u128.pow(DIGITS - decimals) {
+        return Err(format!("{json} is too large; allowed: {} digits before the point", DIGITS - decimals));
     }
     if matches!(kind, Number::Price) && value.is_sign_negative() && !value.is_zero() {
         return Err(format!("{json} is below zero; allowed: prices and amounts of 0 and more"));
