@@ -9,6 +9,7 @@ pub mod config; // settings and where they come from
 pub mod parts; // collaborators, as the settings say
 pub mod log; // structured logs
 pub mod show_config; // `config show`
+pub mod worker; // `worker`
 pub mod generate; // seeded load
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 precondition, 4 threshold, 5 denied, 6 un
 
 #[derive(clap::Subcommand, Debug)]
 enum Command {
+    Worker(worker::Arguments),
     #[command(subcommand)]
     Config(show_config::Command),
 }
@@ -54,6 +56,7 @@ pub fn run() -> ExitCode {
 
 fn dispatch(command: &Command, session: &Session) -> Result<Exit, Failure> {
     match command {
+        Command::Worker(arguments) => worker::run(arguments, session),
         Command::Config(command) => show_config::run(command, session),
     }
 }

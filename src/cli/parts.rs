@@ -9,11 +9,14 @@ use crate::domain::split::SplitLimits;
 use crate::engine;
 use crate::engine::admin::Admin;
 use crate::engine::broker::Broker;
+use crate::engine::copy::{NoCopies, StateStore};
 use crate::engine::namespace::Namespaced;
 use crate::kafka::KafkaBroker;
 use crate::kafka::registry::Registry;
-use crate::kafka::settings::{RETRY_BACKOFF, Settings, TimeLimits};
-use crate::messages::schemas::{EmbeddedIds, SchemaIds, SchemaName, Schemas};
+use crate::kafka::settings::{Settings, TimeLimits};
+use crate::messages::schemas::{EmbeddedIds, SchemaIds, Schemas};
+use crate::pipeline::topic_files;
+use crate::store::DiskStore;
 
 pub fn broker(config: &Config) -> Result<Arc<dyn Broker>, Failure> {
     let broker = kafka(config)?;
@@ -32,15 +35,16 @@ pub fn admin(config: &Config) -> Result<Box<dyn Admin>, Failure> {
 }
 
 /// Schemas with ids from the registry, or from their content when none is set.
-pub fn schemas(config: &Config, topics: &[(&str, SchemaName)]) -> Result<Arc<Schemas>, Failure> {
+pub fn schemas(config: &Config) -> Result<Arc<Schemas>, Failure> {
     let ids: Box<dyn SchemaIds> = match &config.registry {
         Some(url) => Box::new(Registry::new(url)?),
         None => Box::new(EmbeddedIds),
     };
     // A namespace has subjects of its own, as it has topics of its own.
-    let subjects: Vec<_> = topics.iter().map(|(topic, schema)| (full_name(config, topic), *schema)).collect();
-    let subjects: Vec<_> = subjects.iter().map(|(topic, schema)| (topic.as_str(), *schema)).collect();
-    Ok(Arc::new(Schemas::connect(ids, &subjects)?))
+    let topics: Vec<_> =
+        topic_files::subjects().into_iter().map(|(topic, name)| (full_name(config, topic), name)).collect();
+    let topics: Vec<_> = topics.iter().map(|(topic, name)| (topic.as_str(), *name)).collect();
+    Ok(Arc::new(Schemas::connect(ids, &topics)?))
 }
 
 /// A topic's name as the cluster and the registry know it.
@@ -68,11 +72,19 @@ pub fn engine_settings(config: &Config) -> engine::settings::Settings {
         backoff_max,
         copy_every,
         copy_max_age,
-        // An answer as late as the first silent retry may have been retried: 80 % allow for the timer's slack.
-        doubt_after: RETRY_BACKOFF * 4 / 5,
         session_timeout: time_limits(config).session,
         ..engine::settings::Settings::default()
     }
+}
+
+/// Where local copies of state rest, if anywhere.
+pub fn store(config: &Config) -> Result<Arc<dyn StateStore>, Failure> {
+    let Some(folder) = &config.worker.state_folder else {
+        return Ok(Arc::new(NoCopies));
+    };
+    let store = DiskStore::open(folder)
+        .map_err(|error| Failure::usage(format!("worker.state_folder {}: {error}", folder.display())))?;
+    Ok(Arc::new(store))
 }
 
 pub fn split_limits(config: &Config) -> SplitLimits {

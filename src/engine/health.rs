@@ -20,6 +20,8 @@ pub struct Report {
     pub running: usize,
     pub tasks: usize,
     pub restoring: BTreeMap<i32, Progress>,
+    /// Records of committed turns since the thread began.
+    pub records: u64,
     pub stopped: Option<String>,
 }
 
@@ -68,6 +70,10 @@ impl Beat {
         self.update(|report| {
             (report.member, report.running, report.tasks) = (member, running, tasks);
         });
+    }
+
+    pub fn committed(&self, records: usize) {
+        self.update(|report| report.records += records as u64);
     }
 
     pub fn restoring(&self, partition: i32, progress: Progress) {

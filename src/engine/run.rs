@@ -83,12 +83,14 @@ impl Process {
             broker: self.broker.clone(),
             store: self.store.clone(),
             clock: self.clock.clone(),
-            beat,
+            beat: beat.clone(),
             thread,
         })?;
         while !self.stopping.load(Ordering::Relaxed) {
-            if let Turn::Aborted(cause) = worker.run_once()? {
-                telemetry::turn_repeats(spec.name, cause);
+            match worker.run_once()? {
+                Turn::Aborted(cause) => telemetry::turn_repeats(spec.name, cause),
+                Turn::Committed { records } => beat.committed(records),
+                Turn::Rebalanced | Turn::Waiting(_) | Turn::Idle => {}
             }
         }
         worker.close()

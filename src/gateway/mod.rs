@@ -3,3 +3,4 @@
 
 pub mod probes; // what the probes answer, from the engine's health
 pub mod admin; // the admin port itself
+pub mod metrics; // where all metrics are counted

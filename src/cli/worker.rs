@@ -1,0 +1,179 @@
+//! `worker`: runs stages until it is told to stop. SIGTERM or SIGINT drains and commits; a second one ends at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use super::config::Config;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::parts;
+use super::session::Session;
+use crate::engine::broker::{Broker, ErrorKind};
+use crate::engine::clock::SystemClock;
+use crate::engine::first_start::{FirstStart, first_start};
+use crate::engine::health::Health;
+use crate::engine::run::{Lane, Process};
+use crate::engine::stop::Stop;
+use crate::engine::topology::Topology;
+use crate::gateway::admin::{AdminPort, Told};
+use crate::gateway::metrics;
+use crate::pipeline::topology::topology;
+
+/// Nothing came for this long: idle. Several times the longest wait of a poll.
+const IDLE_AFTER: Duration = Duration::from_secs(3);
+/// How long one question for committed offsets may take.
+const QUESTION: Duration = Duration::from_secs(15);
+/// Workers that make their first start at the same moment fence each other; all but one then find it done.
+const FIRST_START_TRIES: usize = 5;
+
+/// Runs stages: captures trades, calculates chunks, collects outcomes
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Stages to run, comma separated [default: worker.stages, or all]
+    #[arg(long, value_delimiter = ',', value_name = "STAGES")]
+    stages: Vec<String>,
+    /// Threads per stage [default: worker.threads]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Name of this worker, stable and unique [default: worker.instance, or the host's name]
+    #[arg(long)]
+    instance: Option<String>,
+    /// Commit the start offsets of stages that have never run; does nothing to the others
+    #[arg(long)]
+    first_start: bool,
+    /// End when nothing has come for a few seconds
+    #[arg(long)]
+    until_idle: bool,
+    /// End after this many records
+    #[arg(long, value_name = "N")]
+    max_records: Option<u64>,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    session.start_logs();
+    let mut config = session.config()?;
+    if let Some(instance) = &arguments.instance {
+        config.worker.instance = instance.clone();
+    }
+    if let Some(threads) = arguments.threads.filter(|threads| *threads > 0) {
+        config.worker.threads = threads;
+    }
+    if !arguments.stages.is_empty() {
+        config.worker.stages = arguments.stages.clone();
+    }
+    let process = process(&config)?;
+    if arguments.first_start {
+        for lane in &process.lanes {
+            start_first(&process, &lane.stage, session)?;
+        }
+    }
+    stop_at_signals(&process.stopping)?;
+    let _port = admin_port(&config, &process)?;
+    let ended = thread::scope(|scope| {
+        scope.spawn(|| stop_when_done(arguments, &process));
+        let ended = process.run();
+        process.stopping.store(true, Ordering::Relaxed);
+        ended
+    });
+    let records: u64 = process.health.reports().values().map(|report| report.records).sum();
+    ended?;
+    session
+        .output
+        .say(json!({ "ended": "drained", "records": records }), format!("drained after {records} records"))?;
+    Ok(Exit::Ok)
+}
+
+/// A process of all the stages that the settings ask for.
+fn process(config: &Config) -> Result<Process, Failure> {
+    let topology = Arc::new(topology(parts::schemas(config)?));
+    let chosen = &config.worker.stages;
+    let stages = match chosen.is_empty() {
+        true => topology.stages.iter().map(|stage| stage.name.to_string()).collect(),
+        false => chosen.clone(),
+    };
+    for stage in &stages {
+        topology.stage(stage)?;
+    }
+    let threads = config.worker.threads;
+    Ok(Process {
+        lanes: stages.into_iter().map(|stage| Lane { stage, threads }).collect(),
+        topology,
+        settings: parts::engine_settings(config),
+        broker: parts::broker(config)?,
+        store: parts::store(config)?,
+        clock: Arc::new(SystemClock::start()),
+        health: Health::default(),
+        stopping: Arc::default(),
+    })
+}
+
+fn start_first(process: &Process, stage: &str, session: &Session) -> Result<(), Failure> {
+    let (topology, broker): (&Topology, &dyn Broker) = (&process.topology, process.broker.as_ref());
+    let checked = topology.check(topology.stage(stage)?, broker)?;
+    let mut tries = 0;
+    let done = loop {
+        tries += 1;
+        match first_start(&checked, broker, QUESTION) {
+            Err(Stop::Broker(error)) if error.kind == ErrorKind::Fenced && tries < FIRST_START_TRIES => {}
+            done => break done?,
+        }
+    };
+    session.output.note(match done {
+        FirstStart::Committed { partitions } => {
+            format!("{stage}: first start, {partitions} partitions from their start")
+        }
+        FirstStart::AlreadyStarted => format!("{stage}: has run before, offsets stay"),
+    });
+    Ok(())
+}
+
+fn stop_at_signals(stopping: &Arc<AtomicBool>) -> Result<(), Failure> {
+    let told_before = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        // In this order: the first signal finds the flag unset and sets it, the second finds it set and ends the process.
+        flag::register_conditional_shutdown(signal, 128 + signal, told_before.clone())?;
+        flag::register(signal, told_before.clone())?;
+        flag::register(signal, stopping.clone())?;
+    }
+    Ok(())
+}
+
+fn admin_port(config: &Config, process: &Process) -> Result<Option<AdminPort>, Failure> {
+    let Some(bind) = config.admin.bind else { return Ok(None) };
+    let metrics = metrics::install().map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    let told = Told {
+        health: process.health.clone(),
+        clock: process.clock.clone(),
+        draining: process.stopping.clone(),
+        metrics,
+    };
+    let port = AdminPort::open(bind, told).map_err(|error| {
+        Failure::new(Exit::Precondition, format!("admin.bind {bind}: {error}"))
+            .next("give this worker a port of its own: --set admin.bind=127.0.0.1:0 takes any free one")
+    })?;
+    tracing::info!(address = %port.address, "admin port open: /metrics /livez /readyz /startupz");
+    Ok(Some(port))
+}
+
+/// Watches for the end that the arguments ask for; without one, only for the worker's.
+fn stop_when_done(arguments: &Arguments, process: &Process) {
+    let mut seen = 0;
+    let mut quiet_since = Instant::now();
+    while !process.stopping.load(Ordering::Relaxed) {
+        thread::sleep(Duration::from_millis(50));
+        let records = process.health.reports().values().map(|report| report.records).sum();
+        if records != seen || !process.health.ready() {
+            (seen, quiet_since) = (records, Instant::now());
+        }
+        let enough = arguments.max_records.is_some_and(|most| records >= most);
+        if enough || (arguments.until_idle && quiet_since.elapsed() >= IDLE_AFTER) {
+            process.stopping.store(true, Ordering::Relaxed);
+        }
+    }
+}
