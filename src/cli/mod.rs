@@ -10,6 +10,8 @@ pub mod parts; // collaborators, as the settings say
 pub mod log; // structured logs
 pub mod show_config; // `config show`
 pub mod worker; // `worker`
+pub mod topics; // `topics`
+pub mod schemas; // `schemas`
 pub mod generate; // seeded load
 
 use std::process::ExitCode;
@@ -39,6 +41,10 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 precondition, 4 threshold, 5 denied, 6 un
 enum Command {
     Worker(worker::Arguments),
     #[command(subcommand)]
+    Topics(topics::Command),
+    #[command(subcommand)]
+    Schemas(schemas::Command),
+    #[command(subcommand)]
     Config(show_config::Command),
 }
 
@@ -57,6 +63,8 @@ pub fn run() -> ExitCode {
 fn dispatch(command: &Command, session: &Session) -> Result<Exit, Failure> {
     match command {
         Command::Worker(arguments) => worker::run(arguments, session),
+        Command::Topics(command) => topics::run(command, session),
+        Command::Schemas(command) => schemas::run(command, session),
         Command::Config(command) => show_config::run(command, session),
     }
 }
