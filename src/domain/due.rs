@@ -91,7 +91,7 @@ impl Due {
         let cause = self.lines[0].place;
         for held in held {
             let base = &self.lines[self.last_effective()];
-            if held.version > base.version + 1 {
+            if held.version > base.version.saturating_add(1) {
                 self.waiting.push(held.clone());
                 continue;
             }

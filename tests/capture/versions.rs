@@ -191,11 +191,11 @@ fn a_force_releases_a_version_despite_its_gap() {
 fn a_force_past_a_held_version_answers_that_one_stale() {
     let mut books = Books::default();
     books.take(&version("T1", 2, TradeEvent::Amend(buy(20))));
-    books.take(&version("T1", 4, TradeEvent::Amend(buy(40))));
-    books.take(&version("T1", 4, TradeEvent::Force));
+    books.take(&version("T1", u32::MAX, TradeEvent::Amend(buy(40))));
+    books.take(&version("T1", u32::MAX, TradeEvent::Force));
     assert_eq!(
         verdicts(&books)[2..],
-        [(2, Verdict::Accepted), (1, Verdict::Released), (0, Verdict::Stale { current: 4 })]
+        [(2, Verdict::Accepted), (1, Verdict::Released), (0, Verdict::Stale { current: u32::MAX })]
     );
     assert_eq!(quantity(&books, &here()), decimal("40"));
 }
