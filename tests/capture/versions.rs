@@ -251,6 +251,16 @@ fn a_rebook_leaves_one_position_and_arrives_in_the_other_with_its_version_as_bas
 }
 
 #[test]
+fn a_held_version_that_the_second_half_of_a_rebook_replaces_is_refused() {
+    let mut books = Books::default();
+    books.take(&trade(&there(), "T1", 2, TradeEvent::Amend(buy(9))));
+    books.take(&trade(&there(), "T1", 2, TradeEvent::RebookIn { from: here(), terms: buy(12) }));
+    let conflict = Refusal::Conflict { first: at(1) };
+    assert_eq!(verdicts(&books)[1..], [(1, Verdict::Accepted), (0, Verdict::Refused(conflict))]);
+    assert_eq!(quantity(&books, &there()), decimal("12"));
+}
+
+#[test]
 fn a_rebooked_trade_can_come_home() {
     let mut books = Books::default();
     books.take(&new("T1", buy(10)));
