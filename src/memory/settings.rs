@@ -15,6 +15,8 @@ pub struct Settings {
     pub transaction_check: Duration,
     /// When a client repeats a request that was not answered.
     pub retry_backoff: Duration,
+    /// The same for committed offsets, where librdkafka goes by a number of its own.
+    pub offsets_retry_backoff: Duration,
     /// How long a client repeats a request.
     pub request: Duration,
     pub markers: MarkerDelays,
@@ -46,6 +48,7 @@ impl Default for Settings {
             transaction: Duration::from_secs(20),
             transaction_check: Duration::from_secs(10),
             retry_backoff: Duration::from_secs(1),
+            offsets_retry_backoff: Duration::from_millis(500),
             request: Duration::from_secs(5),
             markers: MarkerDelays::default(),
             offsets_retention: Duration::from_secs(7 * 24 * 3_600),

@@ -111,7 +111,10 @@ impl Shared {
             return Err(unavailable(kind));
         }
         if let Fault::Doubled { .. } = fault {
-            self.clock.sleep(self.settings.retry_backoff);
+            self.clock.sleep(match request {
+                Request::CommitOffsets { .. } => self.settings.offsets_retry_backoff,
+                _ => self.settings.retry_backoff,
+            });
         }
         let answer = self.insist(self.settings.request, |cluster, now| cluster.handle(&request, now));
         match fault {
