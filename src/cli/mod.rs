@@ -10,6 +10,7 @@ pub mod parts; // collaborators, as the settings say
 pub mod log; // structured logs
 pub mod show_config; // `config show`
 pub mod worker; // `worker`
+pub mod submit; // `submit`
 pub mod topics; // `topics`
 pub mod schemas; // `schemas`
 pub mod generate; // seeded load
@@ -41,6 +42,8 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 precondition, 4 threshold, 5 denied, 6 un
 enum Command {
     Worker(worker::Arguments),
     #[command(subcommand)]
+    Submit(submit::Command),
+    #[command(subcommand)]
     Topics(topics::Command),
     #[command(subcommand)]
     Schemas(schemas::Command),
@@ -63,6 +66,7 @@ pub fn run() -> ExitCode {
 fn dispatch(command: &Command, session: &Session) -> Result<Exit, Failure> {
     match command {
         Command::Worker(arguments) => worker::run(arguments, session),
+        Command::Submit(command) => submit::run(command, session),
         Command::Topics(command) => topics::run(command, session),
         Command::Schemas(command) => schemas::run(command, session),
         Command::Config(command) => show_config::run(command, session),

@@ -5,7 +5,7 @@ mod head; // job and market data
 mod contracts; // the contracts, one after another
 mod market; // prices, rates and dividends
 mod contract; // one contract
-mod scalar; // single values: exact or refused
+pub(crate) mod scalar; // single values: exact or refused
 mod scan; // a document cut into its values
 
 use std::fmt;

@@ -74,14 +74,15 @@ pub(super) fn word<T: Copy>(raw: Raw<'_>, words: &[(&str, T)]) -> Result<T, Stri
 }
 
 /// Enough of a value to recognise it.
-pub(super) fn shortened(value: &str) -> String {
+pub(crate) fn shortened(value: &str) -> String {
     match value.char_indices().nth(40) {
         Some((end, _)) => format!("`{}...`", &value[..end]),
         None => format!("`{value}`"),
     }
 }
 
-fn parse_decimal(json: &str) -> Option<Decimal> {
+/// An exact decimal, or none.
+pub(crate) fn parse_decimal(json: &str) -> Option<Decimal> {
     if !json.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E')) {
         return None;
     }
@@ -103,7 +104,7 @@ fn parse_decimal(json: &str) -> Option<Decimal> {
 }
 
 /// `2024-01-31` and nothing else.
-fn parse_date(text: &str) -> Option<NaiveDate> {
+pub(crate) fn parse_date(text: &str) -> Option<NaiveDate> {
     let digits = |from: usize, to: usize| {
         let part = text.get(from..to)?;
         part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<u32>().ok())?

@@ -1,0 +1,52 @@
+//! Records in transactions: what was reported as sent is committed, and nothing is half there.
+
+use crate::cli::failure::Failure;
+use crate::engine::broker::{Broker, Outgoing, Producer, TopicPartition};
+use crate::messages::key;
+
+/// A transaction ends with this many records or bytes: long before the broker's patience with it does.
+const RECORDS: usize = 5_000;
+const BYTES: usize = 4 << 20;
+
+pub struct Sender {
+    producer: Box<dyn Producer>,
+    open: usize,
+    bytes: usize,
+    /// Records in transactions that are committed.
+    pub committed: u64,
+}
+
+impl Sender {
+    /// Transactional ids are this process's own: two submissions never fence each other.
+    pub fn open(broker: &dyn Broker) -> Result<Sender, Failure> {
+        let id = format!("bookflow.submit-{}-{:08x}", std::process::id(), rand::random::<u32>());
+        Ok(Sender { producer: broker.producer(&id)?, open: 0, bytes: 0, committed: 0 })
+    }
+
+    /// Sends to the partition where the key belongs; answers true when this ended a transaction.
+    pub fn send(&mut self, topic: &'static str, partitions: i32, key: &[u8], value: &[u8]) -> Result<bool, Failure> {
+        if self.open == 0 {
+            self.producer.begin()?;
+        }
+        let to = TopicPartition { topic, partition: key::partition(key, partitions) };
+        self.producer.send(Outgoing { to, key: Some(key), value: Some(value), headers: &[] })?;
+        self.open += 1;
+        self.bytes += key.len() + value.len();
+        let full = self.open >= RECORDS || self.bytes >= BYTES;
+        if full {
+            self.commit()?;
+        }
+        Ok(full)
+    }
+
+    pub fn commit(&mut self) -> Result<(), Failure> {
+        if self.open == 0 {
+            return Ok(());
+        }
+        self.producer.drain()?;
+        self.producer.commit()?;
+        self.committed += self.open as u64;
+        (self.open, self.bytes) = (0, 0);
+        Ok(())
+    }
+}
