@@ -5,5 +5,5 @@ mod cost; // what capture reads of a position with thousands of lots
 mod arrival; // any order of arrival, against an independent oracle
 #[path = "../ledger/mod.rs"]
 mod ledger;
-#[path = "../oracle/mod.rs"]
-mod oracle;
+
+use bookflow::cli::verify::oracle;

@@ -1,9 +1,10 @@
 //! What positions and lots must be, worked out again from nothing but the trade records: slow, simple, single-threaded.
 //!
 //! It shares no code and no type with the kernel: quantities and prices are whole numbers of 10^-10, days are day numbers.
-//! Forces by an operator are outside its reach.
+//! The tests of the kernel hold it against `positions`, the auditor replays what it found to survive with `replay`.
+//! `positions` knows no forces by an operator.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// One trade record from outside, in order of arrival. The second halves of rebooks are worked out here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +71,8 @@ pub fn positions(records: &[Record]) -> BTreeMap<String, Position> {
     for ((key, id), deal) in surviving(records) {
         trades.entry(key).or_default().push((id, deal));
     }
-    trades.into_iter().map(|(key, trades)| (key, replay(trades))).collect()
+    let replayed = |trades| replay(trades).expect("records of a test are of a size that 128 bits hold");
+    trades.into_iter().map(|(key, trades)| (key, replayed(trades))).collect()
 }
 
 /// The live trades by key and id: of each version the first record counts, and only when nothing is missing before it.
@@ -111,37 +113,46 @@ fn surviving(records: &[Record]) -> BTreeMap<(String, String), Deal> {
     }
 }
 
-fn replay(mut trades: Vec<(String, Deal)>) -> Position {
-    trades.sort_by_key(|(id, deal)| (deal.trade_date, deal.exec_time, deal.source_seq, id.clone()));
+/// What live trades add up to; `None` when an amount is beyond 128 bits.
+pub fn replay(mut trades: Vec<(String, Deal)>) -> Option<Position> {
+    trades.sort_by(|(id, deal), (other_id, other)| {
+        let order = |deal: &Deal| (deal.trade_date, deal.exec_time, deal.source_seq);
+        order(deal).cmp(&order(other)).then_with(|| id.cmp(other_id))
+    });
     let mut position = Position::default();
+    let mut lots = VecDeque::<Lot>::new();
     for (id, deal) in trades {
-        position.currency = deal.currency.clone();
+        position.currency.clone_from(&deal.currency);
         position.quantity += deal.quantity;
         position.live.insert(id.clone());
         let mut left = deal.quantity;
-        while left != 0 && position.lots.first().is_some_and(|lot| lot.remaining.signum() != left.signum()) {
-            let lot = &mut position.lots[0];
+        while left != 0
+            && let Some(lot) = lots.front_mut().filter(|lot| lot.remaining.signum() != left.signum())
+        {
             let direction = lot.remaining.signum();
             let quantity = lot.remaining.abs().min(left.abs());
-            let realised = to_minor(direction * quantity * (deal.price - lot.price), deal.decimals);
+            let realised = to_minor(direction * quantity, deal.price - lot.price, deal.decimals)?;
             let relief = Relief { lot: lot.id.clone(), quantity, realised };
             position.reliefs.entry(id.clone()).or_default().push(relief);
             position.realised += realised;
             lot.remaining -= direction * quantity;
             left += direction * quantity;
             if lot.remaining == 0 {
-                position.lots.remove(0);
+                lots.pop_front();
             }
         }
         if left != 0 {
-            position.lots.push(Lot { id, opened: left, remaining: left, price: deal.price });
+            lots.push_back(Lot { id, opened: left, remaining: left, price: deal.price });
         }
     }
-    position
+    position.lots = lots.into();
+    Some(position)
 }
 
-/// From 10^-20 of a unit to minor units, a half away from zero.
-fn to_minor(amount: i128, decimals: u32) -> i128 {
+/// Quantity times price in minor units, a half away from zero.
+pub fn to_minor(quantity: i128, price: i128, decimals: u32) -> Option<i128> {
+    let amount = quantity.checked_mul(price)?;
     let unit = 10_i128.pow(20 - decimals);
-    (2 * amount.abs() + unit) / (2 * unit) * amount.signum()
+    let twice = amount.checked_abs()?.checked_mul(2)?.checked_add(unit)?;
+    Some(twice / (2 * unit) * amount.signum())
 }

@@ -1,0 +1,55 @@
+//! One partition as a stream of records between two offsets.
+
+use std::time::{Duration, Instant};
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::engine::batch::{Batch, Record, Room};
+use crate::engine::broker::{Broker, Reader, TopicPartition};
+
+/// How much is held of a partition at a time.
+const ROOM: Room = Room { records: 5_000, bytes: 4 << 20 };
+const WAIT: Duration = Duration::from_millis(200);
+/// A broker that gives nothing for so long, though there is something to read, is not there.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Reads committed records; what lies between `from` and `to` and is not handed out does not exist.
+pub struct Cursor {
+    reader: Box<dyn Reader>,
+    partition: TopicPartition,
+    to: i64,
+    batch: Batch,
+    next: usize,
+}
+
+impl Cursor {
+    pub fn open(broker: &dyn Broker, partition: TopicPartition, from: i64, to: i64) -> Result<Cursor, Failure> {
+        let mut reader = broker.reader()?;
+        if from < to {
+            reader.assign(&[(partition, from)])?;
+        }
+        Ok(Cursor { reader, partition, to: to.max(from), batch: Batch::default(), next: 0 })
+    }
+
+    /// The record at hand, until `step` moves on; `None` at the end.
+    pub fn peek(&mut self) -> Result<Option<Record<'_>>, Failure> {
+        let began = Instant::now();
+        while self.next == self.batch.len() {
+            if self.reader.position(self.partition).is_none_or(|position| position >= self.to) {
+                return Ok(None);
+            }
+            self.batch.clear();
+            self.next = 0;
+            self.reader.poll(WAIT, ROOM, &mut self.batch)?;
+            if self.batch.is_empty() && began.elapsed() > PATIENCE {
+                let message = format!("{} gives no records up to {}", self.partition, self.to);
+                return Err(Failure::new(Exit::Unreachable, message).next("look at the broker, then verify again"));
+            }
+        }
+        Ok(self.batch.get(self.next).filter(|record| record.offset < self.to))
+    }
+
+    pub fn step(&mut self) {
+        self.next += 1;
+    }
+}
