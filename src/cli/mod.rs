@@ -14,6 +14,7 @@ pub mod submit; // `submit`
 pub mod topics; // `topics`
 pub mod schemas; // `schemas`
 pub mod generate; // seeded load
+pub mod verify; // the auditor
 
 use std::process::ExitCode;
 

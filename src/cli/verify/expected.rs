@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::answer::{Answer, Refusal, Verdict};
 use crate::domain::captured::Place;
-use crate::domain::key::{PositionKey, TradeId};
+use crate::domain::key::TradeId;
 use crate::domain::money::Currency;
 use crate::domain::trade::{Terms, Trade, TradeEvent};
 
@@ -262,9 +262,4 @@ fn terms_of(event: &TradeEvent) -> Option<&Terms> {
         TradeEvent::New(terms) | TradeEvent::Amend(terms) | TradeEvent::RebookIn { terms, .. } => Some(terms),
         TradeEvent::Cancel | TradeEvent::Rebook { .. } | TradeEvent::Force => None,
     }
-}
-
-/// What a position is called in the report.
-pub fn shown(key: &PositionKey, id: &TradeId) -> String {
-    format!("{key} {id}")
 }

@@ -173,7 +173,11 @@ impl fmt::Display for Report {
             Damage::ALL.iter().map(|&damage| format!("{} {}", self.damage(damage), damage.name())).collect();
         writeln!(f, "verdict     {}", damages.join(", "))?;
         for Difference { damage, place, key, expected, found } in &self.differences {
-            writeln!(f, "{:<11} {place} {key}\n            expected {expected}\n            found    {found}", damage.name())?;
+            writeln!(
+                f,
+                "{:<11} {place} {key}\n            expected {expected}\n            found    {found}",
+                damage.name()
+            )?;
         }
         Ok(())
     }

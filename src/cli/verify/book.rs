@@ -1,0 +1,387 @@
+//! Trades against their answers: each record below the committed offset has exactly one, in order, and it is the right one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::cursor::Cursor;
+use super::expected::Expected;
+use super::letters::{Letter, Letters, at};
+use super::rebooks::Rebooks;
+use super::report::{Damage, Report, Window};
+use super::snapshot::{Snapshot, Stand};
+use super::state::State;
+use crate::cli::failure::Failure;
+use crate::domain::answer::{Answer, Refusal, Verdict};
+use crate::domain::captured::Place;
+use crate::domain::key::PositionKey;
+use crate::domain::trade::{Trade, TradeEvent};
+use crate::engine::batch::Record;
+use crate::engine::broker::{Broker, TopicPartition};
+use crate::messages::blotter::BlotterRow;
+use crate::messages::key;
+use crate::messages::schemas::Schemas;
+use crate::pipeline::topics::{self, BLOTTER, CAPTURED_TRADES, LOTS, POSITIONS, TRADES};
+
+/// Reasons that no auditor can work out from a trade: the engine's own, and a number that would not fit. They are
+/// believed: the record had no effect.
+const BELIEVED: [&str; 6] = ["panic", "kills_process", "too_large", "state_bound", "unencodable", "out_of_range"];
+
+/// One position under audit.
+#[derive(Default)]
+struct Audited {
+    expected: Expected,
+    /// Sum of what the answers said, in minor units.
+    realised: i128,
+}
+
+/// One partition of `trades` under audit.
+struct Partition<'a> {
+    schemas: &'a Schemas,
+    report: &'a mut Report,
+    letters: &'a mut Letters,
+    rebooks: &'a mut Rebooks,
+    positions: HashMap<PositionKey, Audited>,
+    partitions: i32,
+    /// All records from the first one on can be seen, and all their answers: what they come to can be worked out.
+    whole: bool,
+}
+
+/// Audits one partition; answers whether all of it could be worked out again.
+pub fn audit(
+    broker: &dyn Broker,
+    schemas: &Schemas,
+    snapshot: &Snapshot,
+    input: TopicPartition,
+    letters: &mut Letters,
+    rebooks: &mut Rebooks,
+    report: &mut Report,
+) -> Result<bool, Failure> {
+    let stand = snapshot.stand(input);
+    let of = |topic| TopicPartition { topic, ..input };
+    let log = snapshot.bounds(input);
+    let seen = |topic| snapshot.bounds(of(topic)).start == 0;
+    let whole = log.start == 0 && [BLOTTER, CAPTURED_TRADES, POSITIONS, LOTS].into_iter().all(seen);
+    let mut answers = Answers::open(broker, schemas, snapshot, of(BLOTTER))?;
+    let mut window = Window { partition: input, from: log.start, to: stand.offset.unwrap_or(log.start) };
+    if !whole {
+        if !seen(BLOTTER) {
+            window.from = window.from.max(answers.first(report)?.map_or(window.to, |place| place.offset + 1));
+        }
+        report.unproved.push(format!("{input}: older records are gone; positions and lots cannot be worked out again"));
+    }
+    if stand.offset.is_none() {
+        report.unproved.push(format!("{input}: no worker has ever started here"));
+    }
+    let partitions = snapshot.partitions(TRADES).count() as i32;
+    let mut audit = Partition { schemas, report, letters, rebooks, positions: HashMap::new(), partitions, whole };
+    let mut records = Cursor::open(broker, input, window.from, log.end)?;
+    while let Some(record) = records.peek()? {
+        if record.offset < window.to {
+            let rows = answers.of(record.offset, audit.report)?;
+            let answered = audit.record(&record, rows)?;
+            if !answered {
+                answers.unanswered.insert(record.offset, key_text(&record));
+            }
+        }
+        audit.second_half(&record);
+        records.step();
+    }
+    answers.finish(&window, stand, audit.letters.whole, audit.report)?;
+    let positions = audit.positions;
+    let code = topics::code(TRADES);
+    for (place, letter) in
+        letters.left(code, input.partition, window.to).filter(|(place, _)| place.offset >= window.from)
+    {
+        let place = format!("{input}@{}", place.offset);
+        report.differs(Damage::Doubled, place, "", "no dead letter", format!("{letter:?}"));
+    }
+    if whole {
+        let mut state = State::read(broker, schemas, snapshot, stand, input.partition, report)?;
+        for (key, Audited { expected, realised }) in &positions {
+            state.compare(key, expected, *realised, report);
+        }
+        state.finish(report);
+    }
+    report.windows.push(window);
+    Ok(whole)
+}
+
+impl Partition<'_> {
+    /// Judges one record; answers whether it was answered at all.
+    fn record(&mut self, record: &Record<'_>, rows: Vec<BlotterRow>) -> Result<bool, Failure> {
+        self.report.counts.records += 1;
+        let place = topics::place(record.cause());
+        let letters = self.letters.take(place);
+        let own = rows.iter().filter(|row| row.answer.place == place).count();
+        if own + letters.len() > 1 {
+            let found = format!("{own} blotter rows and {} dead letters", letters.len());
+            self.report.differs(Damage::Doubled, at(record), key_text(record), "one answer", found);
+        }
+        self.count(&rows, &letters);
+        for letter in letters.iter().filter(|letter| !letter.holds(record)) {
+            let found = format!("a dead letter ({}) with other bytes", letter.reason);
+            self.report.differs(Damage::Wrong, at(record), key_text(record), "the record's own bytes", found);
+        }
+        let answered = own + letters.len() > 0;
+        if self.whole {
+            self.compare(record, place, &rows, &letters, answered)?;
+        }
+        Ok(answered)
+    }
+
+    /// Works the record out again and holds the answer against it.
+    fn compare(
+        &mut self,
+        record: &Record<'_>,
+        place: Place,
+        rows: &[BlotterRow],
+        letters: &[Letter],
+        answered: bool,
+    ) -> Result<(), Failure> {
+        let refused = letters.first().map(|letter| letter.reason.as_str());
+        let trade = match read(self.schemas, record, self.partitions) {
+            Ok(trade) => trade,
+            Err(Unacceptable::Later(failure)) => return Err(failure),
+            Err(Unacceptable::Never(reason)) => {
+                if refused.is_none() && answered {
+                    self.wrong(record, format!("a dead letter ({reason})"), format!("{:?}", rows[0].answer.verdict));
+                }
+                return Ok(());
+            }
+        };
+        if refused.is_some_and(|reason| BELIEVED.contains(&reason)) {
+            return Ok(());
+        }
+        let audited = self.positions.entry(trade.key.clone()).or_default();
+        let beyond: Vec<_> = rows.iter().filter(|row| out_of_range(row)).map(|row| row.answer.place).collect();
+        let taken = audited.expected.take(&trade, place, &beyond);
+        for row in rows {
+            let delta = row.answer.realised_delta.map_or(0, |delta| delta.minor);
+            audited.realised += i128::from(delta);
+        }
+        match taken {
+            Err(refusal) if refused == Some(refusal.code()) || !answered => {}
+            Err(refusal) => self.wrong(record, refusal.code(), found(rows, letters)),
+            Ok(_) if refused.is_some() => self.wrong(record, "a blotter row", found(rows, letters)),
+            Ok(taken) => {
+                self.rebooks.expect(place, taken.sends);
+                self.rows(record, place, &taken.rows, rows, answered);
+            }
+        }
+        Ok(())
+    }
+
+    /// Row by row: each expected one once, and as expected.
+    fn rows(&mut self, record: &Record<'_>, own: Place, expected: &[Answer], rows: &[BlotterRow], answered: bool) {
+        let mut left: Vec<&BlotterRow> = rows.iter().collect();
+        for answer in expected {
+            let Some(index) = left.iter().position(|row| row.answer.place == answer.place) else {
+                if answer.place != own || answered {
+                    let expected = format!("{:?} for offset {}", answer.verdict, answer.place.offset);
+                    self.report.differs(Damage::Lost, at(record), &answer.key, expected, "no row");
+                }
+                continue;
+            };
+            let row = left.remove(index);
+            let found = Answer { realised_delta: None, ..row.answer.clone() };
+            if found == *answer {
+                continue;
+            }
+            let revisions = |answer: &Answer| (answer.revision_before, answer.revision_after);
+            let holes = revisions(&found) != revisions(answer);
+            let damage = if holes { Damage::Torn } else { Damage::Wrong };
+            self.report.differs(damage, at(record), &answer.key, shown(answer), shown(&found));
+        }
+        // More rows for the record itself have been counted as doubled already.
+        for row in left.into_iter().filter(|row| row.answer.place != own) {
+            self.report.differs(Damage::Doubled, at(record), &row.answer.key, "no row", shown(&row.answer));
+        }
+    }
+
+    /// An internal record names the rebook that caused it, whether it has been consumed yet or not.
+    fn second_half(&mut self, record: &Record<'_>) {
+        let Some(Ok((Some(cause), trade))) = record.value.map(|value| self.schemas.decode::<Trade>(value)) else {
+            return;
+        };
+        if matches!(trade.event, TradeEvent::RebookIn { .. }) {
+            self.rebooks.find(cause, trade);
+        }
+    }
+
+    fn count(&mut self, rows: &[BlotterRow], letters: &[Letter]) {
+        let counts = &mut self.report.counts;
+        counts.dead_letters += letters.len() as u64;
+        for row in rows {
+            match row.answer.verdict {
+                Verdict::Accepted => counts.accepted += 1,
+                Verdict::Duplicate { .. } => counts.duplicates += 1,
+                Verdict::Stale { .. } => counts.stale += 1,
+                Verdict::Held { .. } => counts.held += 1,
+                Verdict::Released | Verdict::Refused(_) => counts.released += 1,
+            }
+        }
+    }
+
+    fn wrong(&mut self, record: &Record<'_>, expected: impl std::fmt::Display, found: String) {
+        self.report.differs(Damage::Wrong, at(record), key_text(record), expected, found);
+    }
+}
+
+/// Why a record can be no trade.
+enum Unacceptable {
+    Never(&'static str),
+    Later(Failure),
+}
+
+/// The trade in a record that is where it belongs.
+fn read(schemas: &Schemas, record: &Record<'_>, partitions: i32) -> Result<Trade, Unacceptable> {
+    let value = record.value.ok_or(Unacceptable::Never("tombstone"))?;
+    let (cause, trade) = match schemas.decode::<Trade>(value) {
+        Ok(decoded) => decoded,
+        Err(crate::messages::schemas::Undecodable::Registry(error)) => return Err(Unacceptable::Later(error.into())),
+        Err(_) => return Err(Unacceptable::Never("unreadable")),
+    };
+    let key = trade.key.as_str().as_bytes();
+    if record.key != Some(key) {
+        return Err(Unacceptable::Never("wrong_key"));
+    }
+    if key::partition(key, partitions) != record.from.partition {
+        return Err(Unacceptable::Never("wrong_partition"));
+    }
+    if cause.is_none() && matches!(trade.event, TradeEvent::RebookIn { .. }) {
+        return Err(Unacceptable::Never("internal_event"));
+    }
+    Ok(trade)
+}
+
+/// The blotter of one partition beside its trades.
+struct Answers<'a> {
+    cursor: Cursor,
+    schemas: &'a Schemas,
+    partition: TopicPartition,
+    next: Option<(Place, BlotterRow)>,
+    /// Records that had no answer when it was their turn, with their keys.
+    unanswered: BTreeMap<i64, String>,
+    turn: u64,
+    generation: i32,
+}
+
+impl<'a> Answers<'a> {
+    fn open(
+        broker: &dyn Broker,
+        schemas: &'a Schemas,
+        snapshot: &Snapshot,
+        partition: TopicPartition,
+    ) -> Result<Answers<'a>, Failure> {
+        let bounds = snapshot.bounds(partition);
+        let cursor = Cursor::open(broker, partition, bounds.start, bounds.end)?;
+        let unanswered = BTreeMap::new();
+        Ok(Answers { cursor, schemas, partition, next: None, unanswered, turn: 0, generation: i32::MIN })
+    }
+
+    /// The cause of the first row that can still be read.
+    fn first(&mut self, report: &mut Report) -> Result<Option<Place>, Failure> {
+        Ok(self.peek(report)?.map(|(cause, _)| *cause))
+    }
+
+    /// The rows that a record caused. Rows of earlier records that stand here stand too late, or too often.
+    fn of(&mut self, offset: i64, report: &mut Report) -> Result<Vec<BlotterRow>, Failure> {
+        let mut rows = Vec::new();
+        while let Some((cause, row)) = self.peek(report)?
+            && cause.offset <= offset
+        {
+            let (cause, row) = (*cause, row.clone());
+            self.next = None;
+            match cause.offset == offset {
+                true => rows.push(row),
+                false => self.late(cause, &row, report),
+            }
+        }
+        Ok(rows)
+    }
+
+    fn late(&mut self, cause: Place, row: &BlotterRow, report: &mut Report) {
+        let place = format!("{} for offset {}", self.partition, cause.offset);
+        match self.unanswered.remove(&cause.offset) {
+            Some(_) => {
+                report.differs(Damage::Misordered, place, &row.answer.key, "answers in input order", "a later place");
+            }
+            None => report.differs(Damage::Doubled, place, &row.answer.key, "one answer", shown(&row.answer)),
+        }
+    }
+
+    fn peek(&mut self, report: &mut Report) -> Result<Option<&(Place, BlotterRow)>, Failure> {
+        while self.next.is_none() {
+            let Some(record) = self.cursor.peek()? else { break };
+            match self.schemas.decode::<BlotterRow>(record.value.unwrap_or_default()) {
+                Ok((cause, row)) if cause.partition == self.partition.partition => {
+                    if row.generation < self.generation || row.turn < self.turn {
+                        let expected = format!("turn {} of generation {} or later", self.turn, self.generation);
+                        let found = format!("turn {} of generation {}", row.turn, row.generation);
+                        report.differs(Damage::Zombie, at(&record), &row.answer.key, expected, found);
+                    }
+                    (self.turn, self.generation) = (row.turn, row.generation);
+                    self.next = Some((cause, row));
+                }
+                Ok((cause, row)) => {
+                    let expected = format!("causes in partition {}", self.partition.partition);
+                    report.differs(Damage::Wrong, at(&record), &row.answer.key, expected, format!("{cause:?}"));
+                }
+                Err(error) => report.differs(Damage::Wrong, at(&record), "", "a blotter row", error),
+            }
+            self.cursor.step();
+        }
+        Ok(self.next.as_ref())
+    }
+
+    /// What is left: rows of later records, and records without an answer.
+    fn finish(
+        mut self,
+        window: &Window,
+        stand: &Stand,
+        letters_whole: bool,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        while let Some((cause, row)) = self.peek(report)? {
+            let (cause, row) = (*cause, row.clone());
+            self.next = None;
+            if cause.offset < window.to {
+                self.late(cause, &row, report);
+            } else if stand.still {
+                let expected = format!("no answer from offset {} on", window.to);
+                let place = format!("{} for offset {}", self.partition, cause.offset);
+                report.differs(Damage::Torn, place, &row.answer.key, expected, shown(&row.answer));
+            }
+        }
+        for (offset, key) in &self.unanswered {
+            let place = format!("{}@{offset}", window.partition);
+            match letters_whole {
+                true => report.differs(Damage::Lost, place, key, "one answer", "none"),
+                false => report.unproved.push(format!("{place}: no blotter row, and older dead letters are gone")),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn out_of_range(row: &BlotterRow) -> bool {
+    row.answer.verdict == Verdict::Refused(Refusal::OutOfRange)
+}
+
+fn key_text(record: &Record<'_>) -> String {
+    record.key.map_or_else(String::new, |key| String::from_utf8_lossy(key).into_owned())
+}
+
+fn found(rows: &[BlotterRow], letters: &[Letter]) -> String {
+    let rows = rows.iter().map(|row| shown(&row.answer));
+    let letters = letters.iter().map(|letter| format!("dead letter {}", letter.reason));
+    rows.chain(letters).collect::<Vec<_>>().join(", ")
+}
+
+fn shown(answer: &Answer) -> String {
+    let Answer { id, version, verdict, revision_before, revision_after, quantity_after, released_by, .. } = answer;
+    let released = released_by.map_or_else(String::new, |place| format!(", by offset {}", place.offset));
+    format!(
+        "{id} version {version} {verdict:?}{released}, revision {revision_before} to {revision_after}, \
+         quantity {quantity_after}"
+    )
+}

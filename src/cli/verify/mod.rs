@@ -1,0 +1,36 @@
+//! `verify`: the auditor. It reads the topics alone and shares nothing with what it audits but the wire forms.
+//! In reading order:
+
+pub mod report; // what was found
+pub mod snapshot; // the moment that is audited
+mod cursor; // a partition as a stream
+mod letters; // dead letters by record
+mod book; // trades against their answers
+mod expected; // what a position's records must have been answered
+mod rebooks; // second halves, exactly once
+mod state; // last positions and lots against the fold
+pub mod oracle; // the fold
+
+use self::letters::Letters;
+use self::rebooks::Rebooks;
+use self::report::Report;
+use self::snapshot::Snapshot;
+use super::failure::Failure;
+use crate::engine::broker::Broker;
+use crate::messages::schemas::Schemas;
+use crate::pipeline::topics::TRADES;
+
+/// Audits everything that can be seen, at the moment it begins; workers may go on. Keeps the first `kept` differences.
+pub fn audit(broker: &dyn Broker, schemas: &Schemas, kept: usize) -> Result<Report, Failure> {
+    let mut report = Report::keeping(kept);
+    let snapshot = Snapshot::take(broker)?;
+    let mut letters = Letters::read(broker, schemas, &snapshot, &mut report)?;
+    let mut rebooks = Rebooks::default();
+    let mut proved = Vec::new();
+    for input in snapshot.partitions(TRADES) {
+        proved.push(book::audit(broker, schemas, &snapshot, input, &mut letters, &mut rebooks, &mut report)?);
+    }
+    let all_proved = |partition: i32| proved.get(partition as usize).copied().unwrap_or(false);
+    rebooks.settle(&snapshot, all_proved, &mut report);
+    Ok(report)
+}
