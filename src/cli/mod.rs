@@ -13,8 +13,8 @@ pub mod worker; // `worker`
 pub mod submit; // `submit`
 pub mod topics; // `topics`
 pub mod schemas; // `schemas`
-pub mod generate; // seeded load
-pub mod verify; // the auditor
+pub mod generate; // `generate`
+pub mod verify; // `verify`
 
 use std::process::ExitCode;
 
@@ -49,6 +49,9 @@ enum Command {
     #[command(subcommand)]
     Schemas(schemas::Command),
     #[command(subcommand)]
+    Generate(generate::command::Command),
+    Verify(verify::command::Arguments),
+    #[command(subcommand)]
     Config(show_config::Command),
 }
 
@@ -70,6 +73,8 @@ fn dispatch(command: &Command, session: &Session) -> Result<Exit, Failure> {
         Command::Submit(command) => submit::run(command, session),
         Command::Topics(command) => topics::run(command, session),
         Command::Schemas(command) => schemas::run(command, session),
+        Command::Generate(command) => generate::command::run(command, session),
+        Command::Verify(arguments) => verify::command::run(arguments, session),
         Command::Config(command) => show_config::run(command, session),
     }
 }

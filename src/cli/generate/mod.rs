@@ -6,3 +6,5 @@ mod terms; // who trades what, when and at which price
 pub mod poison; // the many ways in which a record can be bad
 pub mod record; // a generated record as it is sent
 pub mod request; // calculation requests
+pub mod send; // straight to the topic
+pub mod command; // `generate trades|job`

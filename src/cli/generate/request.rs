@@ -90,7 +90,8 @@ impl RequestShape {
         let price = Decimal::new(random.random_range(9_000..15_000), 2);
         let age = u64::from(self.lots - lot) * 7 % (HISTORY_DAYS - 20) + random.random_range(0..7);
         let cost_date = weekday(self.valuation_date - Days::new(age));
-        let settlement_date = weekday(cost_date + Days::new(2));
+        let days = if matches!(cost_date.weekday(), Weekday::Thu | Weekday::Fri) { 4 } else { 2 };
+        let settlement_date = cost_date + Days::new(days);
         let kind = if closing { "CLOSING_LOT" } else { "NEW_LOT" };
         write!(
             out,

@@ -1,6 +1,7 @@
 //! `verify`: the auditor. It reads the topics alone and shares nothing with what it audits but the wire forms.
 //! In reading order:
 
+pub mod command; // `verify`
 pub mod report; // what was found
 pub mod snapshot; // the moment that is audited
 mod cursor; // a partition as a stream

@@ -1,0 +1,22 @@
+//! `verify`: says what is proved, what is not, and the first differences; ends with 9 when there are any.
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::parts;
+use crate::cli::session::Session;
+
+/// Audits the topics: nothing lost, doubled, out of order or torn
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Differences to show; all are counted
+    #[arg(long, default_value_t = 20)]
+    differences: usize,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let config = session.config()?;
+    let (broker, schemas) = (parts::broker(&config)?, parts::schemas(&config)?);
+    let report = super::audit(broker.as_ref(), &schemas, arguments.differences)?;
+    session.output.say(report.json(), &report)?;
+    Ok(if report.clean() { Exit::Ok } else { Exit::Mismatch })
+}
