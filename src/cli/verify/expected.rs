@@ -115,7 +115,7 @@ impl Expected {
         loop {
             let known = self.known(trade);
             let (version, at) = (known.version, known.place);
-            let Some(next) = known.held.first_entry().filter(|next| *next.key() <= version + 1) else { return };
+            let Some(next) = known.held.first_entry().filter(|next| *next.key() <= version.saturating_add(1)) else { return };
             let (held, (event, place)) = next.remove_entry();
             let verdict = if held < version {
                 Verdict::Stale { current: version }
@@ -247,7 +247,7 @@ fn judge(known: &mut Known, trade: &Trade, place: Place) -> Result<Judged, Refus
     if trade.version == 1 && !matches!(trade.event, TradeEvent::New(_)) {
         return Err(Refusal::FirstVersionNotNew);
     }
-    if trade.version == known.version + 1 {
+    if known.version.checked_add(1) == Some(trade.version) {
         return Ok(Judged::Next);
     }
     if known.held.len() >= HELD_MAX {
