@@ -25,6 +25,12 @@ fn a_true_zero_is_a_result() {
 }
 
 #[test]
+fn a_lot_of_nothing_pays_nothing_and_says_so() {
+    let run = run(&request("2024-06-28", one("EQUITY_LEG", json!([lot("L1", 0, "120", "2024-01-10", "2024-01-12")]))));
+    assert_eq!(run.amounts(), [("L1", EquityPerformance, 0)]);
+}
+
+#[test]
 fn a_lot_bought_after_the_valuation_date_has_no_flow() {
     let lots =
         json!([lot("L1", 1000, "120", "2024-06-29", "2024-07-01"), lot("L2", 1, "149", "2024-06-28", "2024-07-01")]);
@@ -74,6 +80,23 @@ fn the_unwinding_method_decides_which_lot_is_closed() {
             run.flows.iter().filter(|flow| flow.closing_lot.is_some()).map(|flow| flow.lot.as_str()).collect();
         assert_eq!(closed, [relieved], "{method}");
     }
+}
+
+#[test]
+fn closing_lots_work_in_the_order_of_their_dates_however_they_are_listed() {
+    let lots = json!([
+        closing("X2", -100, "170", "2024-04-01", "2024-04-03"),
+        closing("X1", -100, "160", "2024-03-01", "2024-03-05"),
+        lot("L2", 100, "130", "2024-02-01", "2024-02-05"),
+        lot("L1", 100, "120", "2024-01-10", "2024-01-12"),
+    ]);
+    let run = run(&request("2024-06-28", one("EQUITY_LEG", lots)));
+    let closed: Vec<_> = run
+        .flows
+        .iter()
+        .map(|flow| (flow.lot.as_str(), flow.closing_lot.as_ref().map(|lot| lot.as_str()), flow.amount.minor))
+        .collect();
+    assert_eq!(closed, [("L2", Some("X2"), 400_000), ("L1", Some("X1"), 400_000)]);
 }
 
 #[test]
@@ -140,6 +163,18 @@ fn a_change_of_the_rate_counts_from_its_day() {
         rates.iter().map(|span| (span.rate, span.observed.is_some())).collect::<Vec<_>>(),
         [(decimal("0.0525"), false), (decimal("0.06"), true)]
     );
+}
+
+#[test]
+fn a_rate_observed_on_the_day_of_settlement_needs_no_base() {
+    let lots = json!([lot("L1", 1000, "120", "2024-06-26", "2024-06-28")]);
+    let mut request = request("2024-06-30", one("INTEREST_LEG", lots));
+    request["marketData"]["data"]["rates"][0] =
+        json!({ "index": "SOFR", "changes": [{ "date": "2024-06-28", "rate": 0.0525 }] });
+    let run = run(&request);
+    assert_eq!(run.amounts(), [("L1", Interest, -3500)]);
+    let Explain::Interest { rates, .. } = &run.flows[0].explain else { panic!("interest explains interest") };
+    assert_eq!(rates.len(), 1, "no span of no days");
 }
 
 #[test]

@@ -78,6 +78,12 @@ proptest! {
         prop_assert_eq!(sorted(cut.flows), sorted(whole.flows));
         let numbers: Vec<u32> = cut.chunks.iter().map(|(_, chunk)| chunk.number).collect();
         prop_assert_eq!(numbers, (1..=cut.plan.chunks).collect::<Vec<_>>());
+        for (_, chunk) in &cut.chunks {
+            let held: Vec<_> = chunk.contracts.iter().flat_map(|contract| &contract.positions).collect();
+            let weights: Vec<usize> = held.iter().flat_map(|held| &held.lots).map(|lot| 1 + lot.closes.len()).collect();
+            prop_assert!(held.len() <= positions, "{} positions in a chunk of {positions}", held.len());
+            prop_assert!(weights.iter().sum::<usize>() <= lots || weights.len() == 1, "{weights:?} in a chunk of {lots} lots");
+        }
     }
 
     #[test]
@@ -112,6 +118,31 @@ proptest! {
         let by_time = interest(json!([from("2024-02-01", quantity)]), &middle) + interest(json!([from(&middle, quantity)]), "2024-02-28");
         let close = |other: Decimal| (whole - other).abs() < decimal("0.000000000001");
         prop_assert!(close(by_quantity) && close(by_time), "{whole} {by_quantity} {by_time}");
+    }
+}
+
+#[test]
+fn the_hash_of_the_totals_is_the_hash_of_the_flows() {
+    let lots =
+        json!([lot("L1", 1, "100", "2024-01-10", "2024-01-12"), lot("L2", 1, "100", "2024-01-10", "2024-01-12")]);
+    let run = run_with(&request("2024-06-28", one("EQUITY_LEG", lots)), limits(1, 1));
+    let hash_of = |flows: &[CashFlow]| {
+        let mut totals = ControlTotals::default();
+        flows.iter().for_each(|flow| totals.add_flow(flow));
+        totals.hash
+    };
+    let whole = hash_of(&run.flows);
+    assert_eq!((run.plan.chunks, run.outcome.totals.hash), (2, whole));
+    let changes: [fn(&mut CashFlow); 4] = [
+        |flow| flow.id.0 += 1,
+        |flow| flow.amount.minor += 1,
+        |flow| flow.unrounded += Decimal::new(1, 9),
+        |flow| flow.status = bookflow::domain::cashflow::FlowStatus::Realised,
+    ];
+    for change in changes {
+        let mut flows = run.flows.clone();
+        change(&mut flows[0]);
+        assert_ne!(hash_of(&flows), whole);
     }
 }
 

@@ -40,7 +40,7 @@ pub fn read_contracts<E>(
         scanner.list(|scanner| {
             json.clear();
             scanner.value(&mut json)?;
-            let read = read_contract(&json, &list.item(index)).map_err(Box::new);
+            let read = read_contract(&json, &list.item(index));
             index += 1;
             take(read).map_err(|error| {
                 stopped = Some(error);
@@ -54,12 +54,12 @@ pub fn read_contracts<E>(
     }
 }
 
-fn read_contract(json: &[u8], path: &Path) -> Result<(Contract, Vec<Notice>), Notice> {
+fn read_contract(json: &[u8], path: &Path) -> ReadContract {
     let read = match serde_json::from_slice(json) {
         Ok(wire) => contract(wire, path),
         Err(error) => Err(locate(json, path).unwrap_or_else(|| path.clone().invalid(error.to_string()))),
     };
-    read.map_err(|invalid| unreadable(invalid, json))
+    read.map_err(|invalid| Box::new(unreadable(invalid, json)))
 }
 
 /// The row of a contract that cannot be read; it names the contract where that much can be read.
