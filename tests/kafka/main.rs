@@ -7,9 +7,13 @@ mod sums; // a small topology
 #[path = "../proxy/mod.rs"]
 mod proxy; // between a client and the broker
 mod turns; // the worker: turns, take-overs, outages
+#[path = "../contract/protocol.rs"]
 mod protocol; // turns, marks, fencing
+#[path = "../contract/membership.rs"]
 mod membership; // rebalances, companions, closing
+#[path = "../contract/reading.rs"]
 mod reading; // positions, bounds, lost offsets
+#[path = "../contract/topics.rs"]
 mod topics; // admin
 mod registry; // schema ids
 mod hazards; // requests that arrive late

@@ -16,7 +16,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(broker: &impl Broker, group: &str, lead: &'static str, companion: &'static str) -> Worker {
+    fn start(broker: &dyn Broker, group: &str, lead: &'static str, companion: &'static str) -> Worker {
         let mut consumer = broker.consumer(&member(group)).expect("consumer");
         consumer.subscribe(lead).expect("subscribe");
         Worker { consumer, lead, companion, held: Vec::new() }
@@ -119,7 +119,7 @@ fn close_in_time(consumer: Box<dyn Consumer>) {
 
 #[test]
 fn a_member_that_does_not_poll_loses_its_partitions_and_is_told_so() {
-    let broker = broker_with(&variable("BOOKFLOW_KAFKA_BOOTSTRAP"), hasty());
+    let broker = hasty_broker();
     let (lead, companion, group) = (topic("lead", 2), topic("companion", 2), unique("group"));
     let mut worker = Worker::start(&broker, group, lead, companion);
     until("partitions", || {

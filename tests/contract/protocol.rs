@@ -108,13 +108,13 @@ fn a_second_producer_of_the_same_id_ends_the_first_ones_transaction_and_fences_i
 
 #[test]
 fn a_transaction_over_its_time_is_ended_by_the_broker_and_its_producer_is_fenced() {
-    let broker = broker_with(&variable("BOOKFLOW_KAFKA_BOOTSTRAP"), hasty());
+    let broker = hasty_broker();
     let output = topic("out", 1);
     let mut producer = broker.producer(unique("worker")).expect("producer");
     producer.begin().expect("begin");
     producer.send(record(at(output, 0), "too late")).expect("send");
     producer.drain().expect("drain");
-    std::thread::sleep(Duration::from_secs(7)); // transaction 4 s, the broker looks every second
+    std::thread::sleep(transaction_over());
     let error = producer.commit().expect_err("over its time");
     assert_eq!(error.kind, ErrorKind::Fenced, "{error}");
     assert_eq!(values(&broker, at(output, 0)), [""; 0]);

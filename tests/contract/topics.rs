@@ -25,8 +25,7 @@ fn a_topic_has_an_identity_and_a_missing_one_is_no_error() {
 
 #[test]
 fn a_change_of_configuration_leaves_what_else_was_set() {
-    let broker = broker();
-    let admin = broker.admin().expect("admin");
+    let admin = admin();
     let name = unique("configured");
     let set = config(&[("cleanup.policy", "compact"), ("max.message.bytes", "9000")]);
     let topic = TopicToCreate { name: name.to_owned(), partitions: 2, replication: Some(1), config: set };
