@@ -3,16 +3,17 @@
 use std::fmt::Debug;
 use std::sync::LazyLock;
 
+use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
-use crate::messages::framing::HEADER_BYTES;
+use crate::messages::framing::{self, HEADER_BYTES};
 use crate::messages::message::Message;
-use crate::messages::schemas::{SchemaName, Schemas, Undecodable};
+use crate::messages::schemas::{RegistryUnavailable, SchemaIds, SchemaName, Schemas, Undecodable, content_id};
 use crate::messages::wire::Unreadable;
-use crate::messages::{job_samples, samples, view};
+use crate::messages::{job_samples, resolution, samples, view};
 
 static SCHEMAS: LazyLock<Schemas> = LazyLock::new(Schemas::embedded);
 
@@ -69,6 +70,52 @@ where
     Ok(())
 }
 
+/// A newer program, whose schema has a field more, writes it and reads it: both directions between the two versions.
+fn evolves<M>(message: M, cause: M::Cause) -> TestCaseResult
+where
+    M: Message + PartialEq + Debug,
+{
+    let mut record = Vec::new();
+    SCHEMAS.encode(&message, cause, &mut record).expect("samples fit their fields");
+    let (own, later) = (M::SCHEMA.parsed(), later(M::SCHEMA));
+    let incompatible = |reason| panic!("{reason}");
+    let theirs = resolution::resolve(&own, &later, &record[HEADER_BYTES..], incompatible).expect("it has a default");
+    prop_assert_eq!(theirs.len(), record.len() - HEADER_BYTES + 1, "one more field, null");
+
+    let newer = Schemas::connect(Box::new(Newer), &[]).expect("always available");
+    let mut record = Vec::new();
+    framing::frame(NEWER_ID + M::SCHEMA as u32, &mut record);
+    record.extend_from_slice(&theirs);
+    prop_assert_eq!(newer.decode::<M>(&record).expect("one field more").1, message);
+    for end in HEADER_BYTES..record.len() {
+        prop_assert!(newer.decode::<M>(&record[..end]).is_err(), "cut at {end}");
+    }
+    Ok(())
+}
+
+const NEWER_ID: u32 = 1_000;
+
+/// A registry that knows a later version of every schema.
+struct Newer;
+
+impl SchemaIds for Newer {
+    fn id(&self, _subject: &str, schema: &str) -> Result<u32, RegistryUnavailable> {
+        Ok(content_id(schema))
+    }
+
+    fn schema(&self, id: u32) -> Result<Option<String>, RegistryUnavailable> {
+        let name = id.checked_sub(NEWER_ID).and_then(|index| SchemaName::ALL.get(index as usize));
+        Ok(name.map(|name| serde_json::to_string(&later(*name)).expect("a schema is JSON")))
+    }
+}
+
+fn later(name: SchemaName) -> Schema {
+    let mut schema: serde_json::Value = serde_json::from_str(name.current()).expect("valid");
+    let field = serde_json::json!({"name": "later", "type": ["null", "string"], "default": null});
+    schema["fields"].as_array_mut().expect("a record").push(field);
+    Schema::parse(&schema).expect("valid")
+}
+
 /// A sound body with a few bytes changed, taken out or put in.
 fn damaged<M: Message>(message: &M, cause: M::Cause, damage: &[(prop::sample::Index, u8, u8)]) -> Vec<u8> {
     let mut record = Vec::new();
@@ -94,6 +141,11 @@ macro_rules! messages {
                 #[test]
                 fn agrees_with_its_schema(message in $sample, cause in $cause) {
                     agrees(message, cause)?;
+                }
+
+                #[test]
+                fn is_read_in_its_next_version(message in $sample, cause in $cause) {
+                    evolves(message, cause)?;
                 }
 
                 #[test]

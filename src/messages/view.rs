@@ -10,7 +10,7 @@ use crate::messages::wire::{Decoder, Unreadable, invalid};
 use crate::messages::{decimal, framing};
 
 /// Schemas that refer to themselves may nest without end; ours go five deep.
-const DEPTH_MAX: usize = 32;
+pub(super) const DEPTH_MAX: usize = 32;
 
 /// A framed record as JSON.
 pub fn record(schemas: &Schemas, record: &[u8]) -> Result<Json, Undecodable> {
@@ -22,7 +22,7 @@ pub fn record(schemas: &Schemas, record: &[u8]) -> Result<Json, Undecodable> {
 pub fn body(schema: &Schema, bytes: &[u8]) -> Result<Json, Unreadable> {
     let names = ResolvedSchema::new(schema).map_err(invalid("schema"))?;
     let mut input = Decoder::new(bytes);
-    let json = Walk { names: names.get_names() }.value(schema, &mut input, 0)?;
+    let json = value(schema, names.get_names(), &mut input, 0)?;
     input.finish()?;
     Ok(json)
 }
@@ -35,60 +35,65 @@ pub fn bytes(bytes: &[u8]) -> Json {
     }
 }
 
-struct Walk<'a> {
-    names: &'a NamesRef<'a>,
+/// One value as JSON, at `depth` within its record.
+pub(super) fn value(
+    schema: &Schema,
+    names: &NamesRef,
+    input: &mut Decoder,
+    depth: usize,
+) -> Result<Json, Unreadable> {
+    if depth > DEPTH_MAX {
+        return Err(invalid("schema")("nested too deep"));
+    }
+    Ok(match named(schema, names)? {
+        Schema::Null => Json::Null,
+        Schema::Boolean => input.boolean()?.into(),
+        Schema::Int | Schema::TimeMillis => input.int()?.into(),
+        Schema::Long | Schema::TimeMicros => input.long()?.into(),
+        Schema::Date => input.date()?.to_string().into(),
+        Schema::TimestampMillis | Schema::LocalTimestampMillis => instant(input.long()?, 1_000),
+        Schema::TimestampMicros | Schema::LocalTimestampMicros => instant(input.long()?, 1_000_000),
+        Schema::TimestampNanos | Schema::LocalTimestampNanos => instant(input.long()?, 1_000_000_000),
+        Schema::Float => number(f32::from_le_bytes(input.fixed()?).into()),
+        Schema::Double => number(f64::from_le_bytes(input.fixed()?)),
+        Schema::String | Schema::Uuid(UuidSchema::String) => input.text()?.into(),
+        Schema::Bytes | Schema::BigDecimal | Schema::Uuid(UuidSchema::Bytes) => bytes(input.bytes()?),
+        Schema::Fixed(fixed) | Schema::Uuid(UuidSchema::Fixed(fixed)) | Schema::Duration(fixed) => {
+            hex(input.take(fixed.size)?).into()
+        }
+        Schema::Decimal(decimal) => digits(decimal, input)?.into(),
+        Schema::Array(array) => input.array(|input| value(&array.items, names, input, depth + 1))?.into(),
+        Schema::Map(map) => {
+            let entry =
+                |input: &mut Decoder| Ok((input.text()?.to_string(), value(&map.types, names, input, depth + 1)?));
+            Json::Object(input.array(entry)?.into_iter().collect())
+        }
+        Schema::Union(union) => {
+            let variant: usize = input.ranged("a union")?;
+            let variant = union.variants().get(variant).ok_or_else(|| invalid("union")("no such variant"))?;
+            value(variant, names, input, depth + 1)?
+        }
+        Schema::Enum(schema) => {
+            let symbol: usize = input.ranged("an enum")?;
+            let symbol = schema.symbols.get(symbol).ok_or_else(|| invalid("enum")("no such symbol"))?;
+            symbol.as_str().into()
+        }
+        Schema::Record(record) => {
+            let mut fields = Map::new();
+            for field in &record.fields {
+                fields.insert(field.name.clone(), value(&field.schema, names, input, depth + 1)?);
+            }
+            Json::Object(fields)
+        }
+        Schema::Ref { .. } => return Err(invalid("schema")("a name that refers to a name")),
+    })
 }
 
-impl Walk<'_> {
-    fn value(&self, schema: &Schema, input: &mut Decoder, depth: usize) -> Result<Json, Unreadable> {
-        if depth > DEPTH_MAX {
-            return Err(invalid("schema")("nested too deep"));
-        }
-        Ok(match schema {
-            Schema::Null => Json::Null,
-            Schema::Boolean => input.boolean()?.into(),
-            Schema::Int | Schema::TimeMillis => input.int()?.into(),
-            Schema::Long | Schema::TimeMicros => input.long()?.into(),
-            Schema::Date => input.date()?.to_string().into(),
-            Schema::TimestampMillis | Schema::LocalTimestampMillis => instant(input.long()?, 1_000),
-            Schema::TimestampMicros | Schema::LocalTimestampMicros => instant(input.long()?, 1_000_000),
-            Schema::TimestampNanos | Schema::LocalTimestampNanos => instant(input.long()?, 1_000_000_000),
-            Schema::Float => number(f32::from_le_bytes(input.fixed()?).into()),
-            Schema::Double => number(f64::from_le_bytes(input.fixed()?)),
-            Schema::String | Schema::Uuid(UuidSchema::String) => input.text()?.into(),
-            Schema::Bytes | Schema::BigDecimal | Schema::Uuid(UuidSchema::Bytes) => bytes(input.bytes()?),
-            Schema::Fixed(fixed) | Schema::Uuid(UuidSchema::Fixed(fixed)) | Schema::Duration(fixed) => {
-                hex(input.take(fixed.size)?).into()
-            }
-            Schema::Decimal(decimal) => number_text(decimal, input)?.into(),
-            Schema::Array(array) => input.array(|input| self.value(&array.items, input, depth + 1))?.into(),
-            Schema::Map(map) => {
-                let entries =
-                    input.array(|input| Ok((input.text()?.to_string(), self.value(&map.types, input, depth + 1)?)))?;
-                Json::Object(entries.into_iter().collect())
-            }
-            Schema::Union(union) => {
-                let variant: usize = input.ranged("a union")?;
-                let schema = union.variants().get(variant).ok_or_else(|| invalid("union")("no such variant"))?;
-                self.value(schema, input, depth + 1)?
-            }
-            Schema::Enum(schema) => {
-                let symbol: usize = input.ranged("an enum")?;
-                let symbol = schema.symbols.get(symbol).ok_or_else(|| invalid("enum")("no such symbol"))?;
-                symbol.as_str().into()
-            }
-            Schema::Record(record) => {
-                let mut fields = Map::new();
-                for field in &record.fields {
-                    fields.insert(field.name.clone(), self.value(&field.schema, input, depth + 1)?);
-                }
-                Json::Object(fields)
-            }
-            Schema::Ref { name } => {
-                let schema = self.names.get(name).ok_or_else(|| invalid("schema")("refers to nothing"))?;
-                self.value(schema, input, depth + 1)?
-            }
-        })
+/// The schema itself, where a name stands for it.
+pub(super) fn named<'a>(schema: &'a Schema, names: &NamesRef<'a>) -> Result<&'a Schema, Unreadable> {
+    match schema {
+        Schema::Ref { name } => names.get(name).copied().ok_or_else(|| invalid("schema")("a name refers to nothing")),
+        schema => Ok(schema),
     }
 }
 
@@ -110,14 +115,14 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The number in digits, whatever its precision: other writers may have more of them than ours.
-fn number_text(decimal: &DecimalSchema, input: &mut Decoder) -> Result<String, Unreadable> {
+fn digits(decimal: &DecimalSchema, input: &mut Decoder) -> Result<String, Unreadable> {
     let bytes = match &decimal.inner {
         InnerDecimalSchema::Bytes => input.bytes()?,
         InnerDecimalSchema::Fixed(fixed) => input.take(fixed.size)?,
     };
     let integer = decimal::integer(bytes)?;
-    let digits = format!("{:0>width$}", integer.unsigned_abs(), width = decimal.scale + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - decimal.scale);
+    let text = format!("{:0>width$}", integer.unsigned_abs(), width = decimal.scale + 1);
+    let (whole, fraction) = text.split_at(text.len() - decimal.scale);
     let fraction = fraction.trim_end_matches('0');
     let sign = if integer < 0 { "-" } else { "" };
     Ok(if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") })

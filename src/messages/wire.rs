@@ -328,6 +328,16 @@ impl<'a> Decoder<'a> {
         Ok(count as usize)
     }
 
+    /// The bytes that `read` reads.
+    pub(super) fn span(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<(), Unreadable>,
+    ) -> Result<&'a [u8], Unreadable> {
+        let start = self.at;
+        read(self)?;
+        Ok(&self.record[start..self.at])
+    }
+
     #[inline]
     pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], Unreadable> {
         if length > self.left() {
