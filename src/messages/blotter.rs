@@ -16,8 +16,8 @@ pub struct BlotterRow {
 }
 
 /// In the order of the schema's symbols, after UNKNOWN.
-#[derive(Clone, Copy, PartialEq)]
-enum VerdictName {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum VerdictName {
     Accepted,
     Duplicate,
     Stale,
@@ -26,7 +26,7 @@ enum VerdictName {
     Refused,
 }
 
-const VERDICTS: [VerdictName; 6] = [
+pub(super) const VERDICTS: [VerdictName; 6] = [
     VerdictName::Accepted,
     VerdictName::Duplicate,
     VerdictName::Stale,
@@ -36,7 +36,7 @@ const VERDICTS: [VerdictName; 6] = [
 ];
 
 /// `Refusal::code` in the order of the schema's symbols, after UNKNOWN.
-const REFUSALS: [&str; 11] = [
+pub(super) const REFUSALS: [&str; 11] = [
     "version_zero",
     "conflict",
     "first_version_not_new",

@@ -8,15 +8,16 @@ use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
 
 /// In the order of the schema's symbols, after UNKNOWN.
-#[derive(Clone, Copy, PartialEq)]
-enum StatusName {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum StatusName {
     Awaited,
     Live,
     Cancelled,
     Rebooked,
 }
 
-const STATUSES: [StatusName; 4] = [StatusName::Awaited, StatusName::Live, StatusName::Cancelled, StatusName::Rebooked];
+pub(super) const STATUSES: [StatusName; 4] =
+    [StatusName::Awaited, StatusName::Live, StatusName::Cancelled, StatusName::Rebooked];
 
 impl Message for CapturedTrade {
     type Cause = Place;

@@ -16,9 +16,9 @@ use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
 
 // Each table is in the order of its schema's symbols, after UNKNOWN.
-const AVERAGINGS: [Averaging; 2] = [Averaging::Simple, Averaging::Compounded];
-const CALCULATIONS: [&str; 2] = ["VALUATION", "HISTORICAL"];
-const LEGS: [&str; 3] = ["EQUITY", "INTEREST", "DIVIDEND"];
+pub(super) const AVERAGINGS: [Averaging; 2] = [Averaging::Simple, Averaging::Compounded];
+pub(super) const CALCULATIONS: [&str; 2] = ["VALUATION", "HISTORICAL"];
+pub(super) const LEGS: [&str; 3] = ["EQUITY", "INTEREST", "DIVIDEND"];
 
 impl Message for Chunk {
     type Cause = Option<Place>;

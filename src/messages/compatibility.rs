@@ -199,7 +199,10 @@ mod tests {
     #[test]
     fn a_field_without_a_default_neither_comes_nor_goes() {
         let more = after(|schema| {
-            schema["fields"].as_array_mut().expect("a record").push(serde_json::json!({"name": "desk", "type": "string"}));
+            schema["fields"]
+                .as_array_mut()
+                .expect("a record")
+                .push(serde_json::json!({"name": "desk", "type": "string"}));
         });
         refused(more, "desk: not written, and no default");
         let fewer = after(|schema| {
@@ -243,7 +246,10 @@ mod tests {
         refused(terms(|terms| field(terms, "source_seq")["type"] = "int".into()), "source_seq: Long is not Int");
         refused(terms(|terms| field(terms, "trade_date")["type"] = "int".into()), "terms.trade_date: Date is not Int");
         refused(terms(|terms| field(terms, "quantity")["type"] = "bytes".into()), "quantity: Decimal is not Bytes");
-        refused(terms(|terms| field(terms, "price")["type"]["scale"] = 8.into()), "decimal(28, 10) is not decimal(28, 8)");
+        refused(
+            terms(|terms| field(terms, "price")["type"]["scale"] = 8.into()),
+            "decimal(28, 10) is not decimal(28, 8)",
+        );
         refused(
             terms(|terms| field(terms, "exec_time")["type"]["logicalType"] = "timestamp-millis".into()),
             "exec_time: TimestampMicros is not TimestampMillis",

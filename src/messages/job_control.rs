@@ -38,7 +38,7 @@ impl From<ControlWord> for JobEvent {
 }
 
 /// In the order of the schema's symbols, after UNKNOWN.
-const WORDS: [&str; 4] = ["STARTED", "PLANNED", "CANCELLED", "REJECTED"];
+pub(super) const WORDS: [&str; 4] = ["STARTED", "PLANNED", "CANCELLED", "REJECTED"];
 
 impl Message for JobControl {
     type Cause = Option<Place>;

@@ -28,6 +28,8 @@ pub mod framing; // the registry's header
 #[cfg(test)]
 mod agreement;
 #[cfg(test)]
+mod pinned;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod job_samples;

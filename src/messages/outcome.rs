@@ -7,7 +7,7 @@ use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
 
 /// In the order of the schema's symbols, after UNKNOWN.
-const ENDINGS: [&str; 5] = ["COMPLETED", "COMPLETED_WITH_ERRORS", "TIMED_OUT", "CANCELLED", "REJECTED"];
+pub(super) const ENDINGS: [&str; 5] = ["COMPLETED", "COMPLETED_WITH_ERRORS", "TIMED_OUT", "CANCELLED", "REJECTED"];
 
 impl Message for Outcome {
     type Cause = Place;

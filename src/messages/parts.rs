@@ -8,10 +8,10 @@ use crate::messages::message::Cause;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
 
 /// In the order of the schema's symbols, after UNKNOWN.
-const SIDES: [Side; 2] = [Side::Buy, Side::Sell];
+pub const SIDES: [Side; 2] = [Side::Buy, Side::Sell];
 
 /// In the order of the schema's symbols, after UNKNOWN.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub enum EventName {
     New,
     Amend,
@@ -21,7 +21,7 @@ pub enum EventName {
     Force,
 }
 
-const EVENTS: [EventName; 6] =
+pub const EVENTS: [EventName; 6] =
     [EventName::New, EventName::Amend, EventName::Cancel, EventName::Rebook, EventName::RebookIn, EventName::Force];
 
 impl Encoder<'_> {

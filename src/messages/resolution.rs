@@ -56,9 +56,9 @@ impl Resolution<'_> {
             (Schema::Record(writer), Schema::Record(reader)) => self.record(writer, reader, input, out, depth),
             (Schema::Enum(writer), Schema::Enum(reader)) => symbol(writer, reader, input, out),
             (Schema::Union(writer), Schema::Union(reader)) => self.variant(writer, reader, input, out, depth),
-            (Schema::Array(writer), Schema::Array(reader)) => self.blocks(input, out, |input, out| {
-                self.value(&writer.items, &reader.items, input, out, depth + 1)
-            }),
+            (Schema::Array(writer), Schema::Array(reader)) => {
+                self.blocks(input, out, |input, out| self.value(&writer.items, &reader.items, input, out, depth + 1))
+            }
             (Schema::Map(writer), Schema::Map(reader)) => self.blocks(input, out, |input, out| {
                 Encoder::new(out).text(input.text()?);
                 self.value(&writer.types, &reader.types, input, out, depth + 1)
@@ -140,12 +140,7 @@ impl Resolution<'_> {
 }
 
 /// A symbol that the reader does not know becomes its default, UNKNOWN.
-fn symbol(
-    writer: &EnumSchema,
-    reader: &EnumSchema,
-    input: &mut Decoder,
-    out: &mut Vec<u8>,
-) -> Result<(), Unreadable> {
+fn symbol(writer: &EnumSchema, reader: &EnumSchema, input: &mut Decoder, out: &mut Vec<u8>) -> Result<(), Unreadable> {
     let index: usize = input.ranged("an enum")?;
     let symbol = writer.symbols.get(index).ok_or_else(|| invalid("enum")("no such symbol"))?;
     let known = |symbol: &String| reader.symbols.iter().position(|known| known == symbol);

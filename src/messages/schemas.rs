@@ -253,3 +253,120 @@ fn read<M: Message>(body: &[u8]) -> Result<(M::Cause, M), Unreadable> {
     input.finish()?;
     Ok((cause, message))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+    use super::*;
+    use crate::domain::captured::Place;
+    use crate::domain::key::PositionKey;
+    use crate::domain::money::{Currency, Money};
+    use crate::domain::position::Position;
+
+    /// Gives every subject an id of its own, counts questions, and may be down.
+    #[derive(Default)]
+    struct Fake {
+        asked: AtomicU32,
+        down: AtomicBool,
+    }
+
+    impl SchemaIds for Arc<Fake> {
+        fn id(&self, subject: &str, _schema: &str) -> Result<u32, RegistryUnavailable> {
+            self.answer(content_id(&format!("\"{subject}\"")))
+        }
+
+        fn schema(&self, id: u32) -> Result<Option<String>, RegistryUnavailable> {
+            self.answer((id == 5).then(|| SchemaName::Position.current().to_string()))
+        }
+    }
+
+    impl Fake {
+        fn answer<T>(&self, answer: T) -> Result<T, RegistryUnavailable> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            if self.down.load(Ordering::Relaxed) { Err(RegistryUnavailable("down".into())) } else { Ok(answer) }
+        }
+    }
+
+    const CAUSE: Place = Place { topic: 1, partition: 2, offset: 3 };
+
+    fn position() -> Position {
+        let money = Money::zero(Currency::new("USD").expect("in the table"));
+        Position {
+            key: PositionKey::new("A", "B", "S").expect("three names"),
+            revision: 1,
+            quantity: 5.into(),
+            currency: money.currency,
+            realised: money,
+            cost: money,
+            open_lots: 1,
+        }
+    }
+
+    fn record(schemas: &Schemas, id: Option<u32>) -> Vec<u8> {
+        let mut record = Vec::new();
+        schemas.encode(&position(), CAUSE, &mut record).expect("it fits");
+        if let Some(id) = id {
+            record[1..framing::HEADER_BYTES].copy_from_slice(&id.to_be_bytes());
+        }
+        record
+    }
+
+    #[test]
+    fn a_registry_that_goes_down_after_the_start_changes_nothing() {
+        let fake = Arc::new(Fake::default());
+        let topics = [("positions", SchemaName::Position), ("positions.copy", SchemaName::Position)];
+        let schemas = Schemas::connect(Box::new(fake.clone()), &topics).expect("it is up");
+        assert_eq!(fake.asked.load(Ordering::Relaxed), 2);
+        let foreign = record(&schemas, Some(5));
+        assert_eq!(schemas.decode::<Position>(&foreign), Ok((CAUSE, position())));
+        fake.down.store(true, Ordering::Relaxed);
+        let copy = record(&schemas, Some(content_id("\"positions.copy-value\"")));
+        for record in [record(&schemas, None), copy, foreign] {
+            assert_eq!(schemas.decode::<Position>(&record), Ok((CAUSE, position())));
+        }
+        assert_eq!(fake.asked.load(Ordering::Relaxed), 3, "asked once for the foreign id");
+    }
+
+    #[test]
+    fn an_unknown_id_is_asked_for_once_and_a_registry_that_is_down_is_asked_again() {
+        let fake = Arc::new(Fake::default());
+        let schemas = Schemas::connect(Box::new(fake.clone()), &[]).expect("nothing to ask for");
+        let record = record(&schemas, Some(6));
+        fake.down.store(true, Ordering::Relaxed);
+        for _ in 0..2 {
+            let error = schemas.decode::<Position>(&record).expect_err("down");
+            assert!(error.temporary(), "{error}");
+        }
+        fake.down.store(false, Ordering::Relaxed);
+        for _ in 0..2 {
+            let error = schemas.decode::<Position>(&record).expect_err("there is none");
+            assert_eq!(error, Undecodable::UnknownSchema(6));
+            assert!(!error.temporary());
+        }
+        assert_eq!(fake.asked.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn another_message_is_not_read_as_this_one() {
+        let schemas = Schemas::embedded();
+        let mut record = record(&schemas, None);
+        record[1..framing::HEADER_BYTES].copy_from_slice(&content_id(SchemaName::Lot.current()).to_be_bytes());
+        let error = schemas.decode::<Position>(&record).expect_err("a lot is no position");
+        assert!(matches!(&error, Undecodable::Incompatible { reason, .. } if reason.contains("Lot")), "{error}");
+    }
+
+    #[test]
+    fn records_out_of_all_proportion_are_not_looked_at() {
+        let record = vec![0; RECORD_BYTES_MAX + 1];
+        assert_eq!(Schemas::embedded().decode::<Position>(&record), Err(Undecodable::Oversized(RECORD_BYTES_MAX + 1)));
+    }
+
+    #[test]
+    fn ids_from_content_are_positive_distinct_and_deaf_to_layout() {
+        let ids: Vec<_> = SchemaName::ALL.iter().map(|name| content_id(name.current())).collect();
+        assert!(ids.iter().enumerate().all(|(index, id)| *id < 1 << 31 && !ids[..index].contains(id)));
+        assert_eq!(content_id(r#"{"type":"int", "a":1}"#), content_id(r#"{ "a": 1, "type": "int" }"#));
+        assert_eq!(ids[0], content_id(SchemaName::from_name("trade").expect("it is one").current()));
+    }
+}

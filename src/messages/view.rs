@@ -36,12 +36,7 @@ pub fn bytes(bytes: &[u8]) -> Json {
 }
 
 /// One value as JSON, at `depth` within its record.
-pub(super) fn value(
-    schema: &Schema,
-    names: &NamesRef,
-    input: &mut Decoder,
-    depth: usize,
-) -> Result<Json, Unreadable> {
+pub(super) fn value(schema: &Schema, names: &NamesRef, input: &mut Decoder, depth: usize) -> Result<Json, Unreadable> {
     if depth > DEPTH_MAX {
         return Err(invalid("schema")("nested too deep"));
     }
