@@ -11,6 +11,8 @@ pub mod log; // structured logs
 pub mod show_config; // `config show`
 pub mod worker; // `worker`
 pub mod submit; // `submit`
+pub mod jobs; // what is known of a job, and waiting for it
+pub mod tail; // a topic read as a person would
 pub mod topics; // `topics`
 pub mod schemas; // `schemas`
 pub mod generate; // `generate`

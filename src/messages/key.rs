@@ -1,5 +1,6 @@
 //! Record keys, and the partition they belong to: murmur2 over the key's bytes, as Java clients do it, so that all producers agree.
 
+use crate::domain::chunk::Chunk;
 use crate::domain::job::JobId;
 use crate::domain::key::{ContractId, PositionKey, TradeId};
 
@@ -16,6 +17,14 @@ pub fn trade_key(key: &PositionKey, id: &TradeId, out: &mut Vec<u8>) {
 pub fn flows_key(job: &JobId, contract: &ContractId, part: u32) -> String {
     let encode = |name: &str| name.replace('%', "%25").replace('/', "%2F");
     format!("{}/{}/{part}", encode(job.as_str()), encode(contract.as_str()))
+}
+
+/// The record key of a chunk: that of its first contract's flows, so that the parts of a large contract spread.
+pub fn chunk_key(chunk: &Chunk) -> String {
+    match chunk.contracts.first() {
+        Some(contract) => flows_key(&chunk.job.id, &contract.id, contract.part),
+        None => chunk.job.id.as_str().into(),
+    }
 }
 
 /// The inverse of [`trade_key`].

@@ -2,6 +2,7 @@
 //! In reading order:
 
 mod trades; // `submit trades`
+mod job; // `submit job`
 mod rows; // a file -> rows, one after another
 mod row; // a row -> a trade
 mod fields; // a row as named texts
@@ -17,10 +18,12 @@ use super::session::Session;
 #[derive(clap::Subcommand, Debug)]
 pub enum Command {
     Trades(trades::Arguments),
+    Job(job::Arguments),
 }
 
 pub fn run(command: &Command, session: &Session) -> Result<Exit, Failure> {
     match command {
         Command::Trades(arguments) => trades::run(arguments, session),
+        Command::Job(arguments) => job::run(arguments, session),
     }
 }

@@ -14,8 +14,8 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::parts;
 use crate::cli::session::Session;
+use crate::cli::tail::partitions;
 use crate::domain::trade::Trade;
-use crate::engine::broker::Broker;
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::TRADES;
 
@@ -99,14 +99,6 @@ impl Target {
             .map_err(|error| Failure::new(Exit::Failed, format!("trade {}: {error}", trade.id)))?;
         self.sender.send(TRADES, self.partitions, trade.key.as_str().as_bytes(), &self.value)
     }
-}
-
-/// How many partitions a topic has; one that is missing is told with the remedy.
-pub fn partitions(broker: &dyn Broker, topic: &str) -> Result<i32, Failure> {
-    let info = broker.topic(topic)?.ok_or_else(|| {
-        Failure::new(Exit::Precondition, format!("topic {topic} does not exist")).next("run `bookflow topics apply`")
-    })?;
-    Ok(info.partitions)
 }
 
 impl Submission {

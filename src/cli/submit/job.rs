@@ -1,0 +1,184 @@
+//! `submit job`: a calculation request, cut into chunks while it is read. The same request again is answered, not run again.
+
+use std::fs::File;
+use std::io::{self, BufReader, Seek};
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::sender::Sender;
+use crate::cli::config::Config;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, chain};
+use crate::cli::jobs::{self, Known};
+use crate::cli::parts;
+use crate::cli::session::Session;
+use crate::cli::tail::partitions;
+use crate::domain::chunk::Chunk;
+use crate::domain::job::{Job, JobId, Lane};
+use crate::domain::key::Timestamp;
+use crate::domain::split::{Plan, Splitter};
+use crate::engine::broker::Broker;
+use crate::engine::clock::{Clock, SystemClock};
+use crate::messages::job_control::{ControlWord, JobControl};
+use crate::messages::key::chunk_key;
+use crate::messages::request::{Request, Stopped, read_contracts, read_request};
+use crate::messages::schemas::Schemas;
+use crate::pipeline::topics::{CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, JOB_CONTROL};
+
+/// Sends a calculation job; answers with the job's name, or with --wait with its outcome
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// File with the request, or - for standard input
+    file: String,
+    /// Name of the job instead of the request's own requestId
+    #[arg(long, value_name = "NAME")]
+    idempotency_key: Option<String>,
+    /// Wait for the outcome and print it
+    #[arg(long)]
+    wait: bool,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let mut file = open(&arguments.file)?;
+    let mut request = read_request(BufReader::new(&file))
+        .map_err(|error| Failure::new(Exit::Partial, format!("{}: {}", arguments.file, chain(&error))))?;
+    if let Some(key) = &arguments.idempotency_key {
+        request.job.id = JobId::new(key).map_err(|error| Failure::usage(format!("--idempotency-key: {error}")))?;
+    }
+    let job = request.job.clone();
+    let config = session.config()?;
+    let broker = parts::broker(&config)?;
+    let schemas = parts::schemas(&config)?;
+    let known = jobs::known(broker.as_ref(), &schemas, &job.id)?;
+    if let Some(other) = known.request.filter(|other| *other != job.request) {
+        let message = format!("job {} is known with another request ({other:032x})", job.id);
+        return Err(Failure::new(Exit::Precondition, message)
+            .next("give this request a name of its own: --idempotency-key, or another requestId"));
+    }
+    // A submission that was cut off before its plan was written is taken up again: its chunks are the same.
+    if known.outcome.is_none() && !known.planned {
+        file.rewind()?;
+        let mut submission = Submission::open(broker.as_ref(), schemas.clone(), &request)?;
+        let plan = submission.run(&file, &request, &config, session)?;
+        let Plan { chunks, lane, .. } = plan;
+        session.output.note(format!("{}: {chunks} chunks in the {} lane", job.id, lane_name(lane)));
+    }
+    answer(arguments, session, broker.as_ref(), &schemas, &job, known)
+}
+
+fn answer(
+    arguments: &Arguments,
+    session: &Session,
+    broker: &dyn Broker,
+    schemas: &Schemas,
+    job: &Job,
+    known: Known,
+) -> Result<Exit, Failure> {
+    let outcome = match known.outcome {
+        Some(outcome) => Some(outcome),
+        None if arguments.wait => Some(jobs::wait(broker, schemas, &job.id, &session.output)?),
+        None => None,
+    };
+    match outcome {
+        Some(outcome) => jobs::show(&outcome, &session.output),
+        None => {
+            session.output.say(json!({ "job": job.id.as_str(), "state": "SUBMITTED" }), &job.id)?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+/// A file that can be read twice: market data may stand behind the contracts.
+fn open(file: &str) -> Result<File, Failure> {
+    if file != "-" {
+        return File::open(file).map_err(|error| Failure::from(error).during(file));
+    }
+    let mut spool = tempfile::tempfile()?;
+    io::copy(&mut io::stdin().lock(), &mut spool)?;
+    spool.rewind()?;
+    Ok(spool)
+}
+
+fn lane_name(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Realtime => "real-time",
+        Lane::Batch => "batch",
+    }
+}
+
+struct Submission {
+    schemas: Arc<Schemas>,
+    sender: Sender,
+    job: JobId,
+    /// Of the topics that are written to: control, real-time chunks, batch chunks.
+    partitions: [i32; 3],
+    value: Vec<u8>,
+}
+
+impl Submission {
+    fn open(broker: &dyn Broker, schemas: Arc<Schemas>, request: &Request) -> Result<Submission, Failure> {
+        let partitions = [
+            partitions(broker, JOB_CONTROL)?,
+            partitions(broker, CALCULATION_CHUNKS_REALTIME)?,
+            partitions(broker, CALCULATION_CHUNKS_BATCH)?,
+        ];
+        let sender = Sender::open(broker)?;
+        Ok(Submission { schemas, sender, job: request.job.id.clone(), partitions, value: Vec::new() })
+    }
+
+    /// First the announcement, so that a job that is cut off here still ends at its deadline; last the plan.
+    fn run(&mut self, file: &File, request: &Request, config: &Config, session: &Session) -> Result<Plan, Failure> {
+        let timeout = i64::try_from(config.jobs.timeout.as_micros()).expect("bounded to days");
+        let deadline = Timestamp(SystemClock::start().now_us() + timeout);
+        self.control(ControlWord::Started { request: request.job.request, deadline })?;
+        self.sender.commit()?;
+        let mut splitter = Splitter::new(request.job.clone(), &request.market, parts::split_limits(config));
+        for notice in request.notices.iter().cloned() {
+            self.chunks(splitter.notice(notice))?;
+        }
+        let bar = session.output.progress(request.contracts, "contracts");
+        let read = read_contracts(BufReader::new(file), |contract| {
+            bar.inc(1);
+            self.chunks(match contract {
+                Ok((contract, notices)) => splitter.contract(contract, notices),
+                Err(notice) => splitter.notice(*notice),
+            })
+        });
+        bar.finish_and_clear();
+        read.map_err(|stopped| match stopped {
+            Stopped::Taker(failure) => failure,
+            Stopped::Request(error) => Failure::new(Exit::Partial, chain(&error)),
+        })?;
+        let (last, plan) = splitter.finish();
+        self.chunks(last)?;
+        self.control(ControlWord::Planned { chunks: plan.chunks, counts: plan.counts })?;
+        self.sender.commit()?;
+        Ok(plan)
+    }
+
+    fn chunks(&mut self, chunks: Vec<(Lane, Chunk)>) -> Result<(), Failure> {
+        for (lane, chunk) in chunks {
+            let (topic, partitions) = match lane {
+                Lane::Realtime => (CALCULATION_CHUNKS_REALTIME, self.partitions[1]),
+                Lane::Batch => (CALCULATION_CHUNKS_BATCH, self.partitions[2]),
+            };
+            self.value.clear();
+            self.schemas
+                .encode(&chunk, None, &mut self.value)
+                .map_err(|error| Failure::new(Exit::Failed, format!("chunk {}: {error}", chunk.number)))?;
+            self.sender.send(topic, partitions, chunk_key(&chunk).as_bytes(), &self.value)?;
+        }
+        Ok(())
+    }
+
+    fn control(&mut self, word: ControlWord) -> Result<(), Failure> {
+        let control = JobControl { job: self.job.clone(), word };
+        self.value.clear();
+        self.schemas
+            .encode(&control, None, &mut self.value)
+            .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        self.sender.send(JOB_CONTROL, self.partitions[0], self.job.as_str().as_bytes(), &self.value)?;
+        Ok(())
+    }
+}
