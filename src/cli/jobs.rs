@@ -174,7 +174,7 @@ fn outcome_text(outcome: &Outcome, output: &Output) -> String {
 
 /// Minor units as people write money; a sum that has too many digits for that stays as it is.
 fn major(minor: i128, currency: Currency) -> String {
-    match Decimal::try_from_i128_with_scale(minor, currency.minor_units()) {
+    match Decimal::try_from_i128_with_scale(minor, currency.decimals()) {
         Ok(amount) => amount.to_string(),
         Err(_) => format!("{minor} minor units of"),
     }

@@ -115,7 +115,9 @@ impl Expected {
         loop {
             let known = self.known(trade);
             let (version, at) = (known.version, known.place);
-            let Some(next) = known.held.first_entry().filter(|next| *next.key() <= version.saturating_add(1)) else { return };
+            let Some(next) = known.held.first_entry().filter(|next| *next.key() <= version.saturating_add(1)) else {
+                return;
+            };
             let (held, (event, place)) = next.remove_entry();
             let verdict = if held < version {
                 Verdict::Stale { current: version }
