@@ -1,5 +1,7 @@
 //! A transactional producer, step by step; each step has a time limit, and what became of every record is known.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
@@ -119,10 +121,20 @@ impl Producer for KafkaProducer {
         self.client.commit_transaction(self.transaction_limit).map_err(|error| broker_error("commit", &error))
     }
 
+    /// librdkafka waits until the reports of purged records and of those on their way have been served, which nobody does
+    /// while this thread waits for it: without the second thread every such abort lasted until its time limit.
     fn abort(&mut self) -> Result<(), BrokerError> {
-        let aborted = self.client.abort_transaction(self.transaction_limit);
-        // The purged records' reports belong to the transaction that is gone.
-        self.serve();
+        let ended = AtomicBool::new(false);
+        let aborted = thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    self.client.poll(Duration::from_millis(1));
+                }
+            });
+            let aborted = self.client.abort_transaction(self.transaction_limit);
+            ended.store(true, Ordering::Relaxed);
+            aborted
+        });
         aborted.map_err(|error| broker_error("abort", &error))
     }
 }

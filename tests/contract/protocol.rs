@@ -1,6 +1,6 @@
 //! Turns, marks, fencing.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bookflow::engine::broker::*;
 
@@ -56,6 +56,28 @@ fn an_aborted_turn_leaves_no_record_and_no_offset() {
     producer.commit().expect("commit");
     assert_eq!(values(&broker, at(output, 0)), ["kept"]);
     assert_eq!(consumer.committed(&[at(input, 0)], WAIT).expect("committed"), [None]);
+}
+
+#[test]
+fn an_abort_does_not_wait_for_the_reports_that_nobody_asks_for() {
+    let broker = broker();
+    let output = topic("out", 1);
+    let mut producer = broker.producer(unique("worker")).expect("producer");
+    for pause_ms in [0, 2, 50] {
+        producer.begin().expect("begin");
+        for _ in 0..1_000 {
+            producer.send(record(at(output, 0), "undone")).expect("send");
+        }
+        std::thread::sleep(Duration::from_millis(pause_ms)); // queued, on their way, or arrived
+        let start = Instant::now();
+        producer.abort().expect("abort");
+        assert!(start.elapsed() < Duration::from_secs(3), "{pause_ms}: {:?}", start.elapsed());
+    }
+    producer.begin().expect("begin");
+    producer.send(record(at(output, 0), "kept")).expect("send");
+    producer.drain().expect("drain");
+    producer.commit().expect("commit");
+    assert_eq!(values(&broker, at(output, 0)), ["kept"]);
 }
 
 #[test]

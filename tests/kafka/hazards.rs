@@ -45,7 +45,8 @@ fn a_late_copy_of_a_commit_publishes_half_of_the_next_turn() {
     producer.abort().expect_err("there is nothing left to abort");
     assert_eq!(values(&crate::cluster::broker(), at(output, 0)), ["whole", "half"]);
     let counts = proxy.counts();
-    assert_eq!((counts.of(Api::END_TXN), counts.held, counts.delivered_late), (3, 1, 1));
+    assert_eq!((counts.held, counts.delivered_late), (1, 1));
+    assert!(counts.of(Api::END_TXN) >= 3, "the copy held, its retry, and the abort: {counts:?}");
 }
 
 #[test]

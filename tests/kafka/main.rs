@@ -17,3 +17,4 @@ mod reading; // positions, bounds, lost offsets
 mod topics; // admin
 mod registry; // schema ids
 mod hazards; // requests that arrive late
+mod late; // the worker, while requests arrive late

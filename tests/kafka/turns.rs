@@ -21,15 +21,20 @@ use super::sums::{self, Switches, Topics};
 
 const PARTITIONS: i32 = 4;
 
-struct Run {
+pub struct Run {
     broker: Arc<dyn Broker>,
     topology: Topology,
-    topics: Topics,
-    switches: Switches,
+    pub topics: Topics,
+    pub switches: Switches,
 }
 
 impl Run {
     fn new() -> Run {
+        Run::through(&cluster::variable("BOOKFLOW_KAFKA_BOOTSTRAP"))
+    }
+
+    /// Its workers reach the cluster through this address; what a test writes and reads goes straight.
+    pub fn through(bootstrap: &str) -> Run {
         let compacted = [("cleanup.policy", "compact")];
         let topics = Topics {
             numbers: cluster::topic("numbers", PARTITIONS),
@@ -39,53 +44,53 @@ impl Run {
         };
         let switches = Switches::default();
         let topology = sums::topology(unique("sum"), topics, switches.clone());
-        Run {
-            broker: Arc::new(cluster::broker_with(&cluster::variable("BOOKFLOW_KAFKA_BOOTSTRAP"), cluster::hasty())),
-            topology,
-            topics,
-            switches,
-        }
+        Run { broker: Arc::new(cluster::broker_with(bootstrap, cluster::hasty())), topology, topics, switches }
     }
 
     fn checked(&self) -> bookflow::engine::topology::Checked {
         self.topology.check(&self.topology.stages[0], self.broker.as_ref()).expect("the topology fits the cluster")
     }
 
-    fn first_start(&self) -> FirstStart {
+    pub fn first_start(&self) -> FirstStart {
         first_start(&self.checked(), self.broker.as_ref(), PATIENCE).expect("first start")
     }
 
-    fn worker(&self, instance: &str) -> Worker {
+    pub fn worker(&self, instance: &str) -> Worker {
         self.try_worker(instance).expect("worker starts")
     }
 
     fn try_worker(&self, instance: &str) -> Result<Worker, Stop> {
+        self.worker_with(Settings { instance: instance.into(), ..Settings::default() })
+    }
+
+    pub fn worker_with(&self, settings: Settings) -> Result<Worker, Stop> {
+        let instance = settings.instance.clone();
         Worker::start(Parts {
             checked: self.checked(),
-            settings: Settings { instance: instance.into(), ..Settings::default() },
+            settings,
             broker: self.broker.clone(),
             store: Arc::new(NoCopies),
             clock: Arc::new(SystemClock::start()),
-            beat: Health::default().beat(instance),
+            beat: Health::default().beat(&instance),
             thread: 0,
         })
     }
 
-    fn write(&self, partition: i32, values: &[&str]) {
+    pub fn write(&self, partition: i32, values: &[&str]) {
         let broker = cluster::broker();
         write(&broker, at(self.topics.numbers, partition), values);
     }
 
-    fn read(&self, topic: &'static str, partition: i32) -> Vec<String> {
+    pub fn read(&self, topic: &'static str, partition: i32) -> Vec<String> {
         values(&cluster::broker(), at(topic, partition))
     }
 
-    fn answers(&self) -> usize {
+    pub fn answers(&self) -> usize {
         (0..PARTITIONS).map(|partition| self.read(self.topics.answers, partition).len()).sum()
     }
 
     /// The sums as a reader of the changelog sees them.
-    fn sums(&self, partition: i32) -> BTreeMap<String, i64> {
+    pub fn sums(&self, partition: i32) -> BTreeMap<String, i64> {
         let broker = cluster::broker();
         let mut reader = broker.reader().expect("reader");
         let from = at(self.topics.sums, partition);
@@ -100,7 +105,7 @@ impl Run {
     }
 }
 
-fn turn_until(workers: &mut [&mut Worker], what: &str, mut done: impl FnMut() -> bool) {
+pub fn turn_until(workers: &mut [&mut Worker], what: &str, mut done: impl FnMut() -> bool) {
     until(what, || {
         for worker in workers.iter_mut() {
             worker.run_once().expect("turn");

@@ -33,11 +33,13 @@ struct Shared {
     rules: Mutex<Rules>,
     open: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
+    late: Mutex<Vec<Late>>,
 }
 
 /// What came of a request that was delivered late.
 pub struct Late {
     pub api: Api,
+    pub request: Vec<u8>,
     /// The answer after its correlation id; empty when the broker closed the connection instead.
     pub answer: Vec<u8>,
 }
@@ -51,8 +53,12 @@ impl Proxy {
         };
         let ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
         let (listen, upstream) = (variable("BOOKFLOW_KAFKA_PROXY_LISTEN"), variable("BOOKFLOW_KAFKA_PROXY_UPSTREAM"));
-        let shared =
-            Arc::new(Shared { rules: Mutex::default(), open: AtomicBool::new(true), connections: Mutex::default() });
+        let shared = Arc::new(Shared {
+            rules: Mutex::default(),
+            open: AtomicBool::new(true),
+            connections: Mutex::default(),
+            late: Mutex::default(),
+        });
         let pairs = listen.split(',').zip(upstream.split(','));
         let listeners = pairs.map(|(listen, upstream)| {
             let listener =
@@ -84,12 +90,20 @@ impl Proxy {
         }
     }
 
-    /// Delivers what is held, each on a connection of its own, and returns the broker's answers.
+    /// Delivers what is held, each on a connection of its own, and returns what the broker said.
     pub fn deliver(&self) -> Vec<Late> {
-        let held = std::mem::take(&mut self.shared.rules().held);
-        let late: Vec<Late> = held.into_iter().map(deliver).collect();
-        self.shared.rules().counts.delivered_late += late.len();
-        late
+        self.shared.deliver();
+        self.late()
+    }
+
+    /// Delivers what is held just before the `nth` request of this kind that comes after it was caught.
+    pub fn deliver_before(&self, api: Api, nth: usize) {
+        self.shared.rules().deliver_before = Some((api, nth));
+    }
+
+    /// What has been delivered late since the last question.
+    pub fn late(&self) -> Vec<Late> {
+        std::mem::take(&mut self.shared.late.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The broker executes the next `count` requests of this kind, but the client never hears of it.
@@ -125,6 +139,15 @@ impl Drop for Proxy {
 impl Shared {
     fn rules(&self) -> MutexGuard<'_, Rules> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when the broker has answered, so that what passes next comes after it.
+    fn deliver(&self) {
+        let held = std::mem::take(&mut self.rules().held);
+        for late in held.into_iter().map(deliver) {
+            self.rules().counts.delivered_late += 1;
+            self.late.lock().unwrap_or_else(PoisonError::into_inner).push(late);
+        }
     }
 
     fn remember(&self, stream: &TcpStream) -> io::Result<()> {
@@ -180,7 +203,10 @@ fn carry_requests(
         let (fate, delay) = shared.rules().request(&request);
         thread::sleep(delay);
         match fate {
-            Fate::Pass => {
+            Fate::Pass { after_held } => {
+                if after_held {
+                    shared.deliver();
+                }
                 waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(request.correlation, request.api);
                 server.write_all(&bytes)?;
             }
@@ -218,5 +244,5 @@ fn deliver(held: Held) -> Late {
     server.set_read_timeout(Some(Duration::from_secs(30))).expect("a time limit");
     server.write_all(&held.bytes).expect("sent");
     let answer = frame::read(&server).expect("an answer in time").unwrap_or_default();
-    Late { api: held.api, answer: answer.get(8..).unwrap_or_default().to_vec() }
+    Late { api: held.api, request: held.bytes, answer: answer.get(8..).unwrap_or_default().to_vec() }
 }

@@ -50,6 +50,8 @@ pub(super) struct Rules {
     losses: Vec<(Api, usize, Loss)>,
     pub(super) delays: BTreeMap<Api, Duration>,
     pub(super) held: Vec<Held>,
+    /// Counted down by requests of this kind once something is held.
+    pub(super) deliver_before: Option<(Api, usize)>,
     pub(super) counts: Counts,
 }
 
@@ -61,7 +63,7 @@ pub(super) struct Held {
 }
 
 pub(super) enum Fate {
-    Pass,
+    Pass { after_held: bool },
     Hold(Loss),
 }
 
@@ -84,7 +86,21 @@ impl Rules {
                 self.counts.held += 1;
                 (Fate::Hold(self.holds.remove(place).2), delay)
             }
-            None => (Fate::Pass, delay),
+            None => (Fate::Pass { after_held: self.time_has_come(request.api) }, delay),
+        }
+    }
+
+    fn time_has_come(&mut self, asked: Api) -> bool {
+        match &mut self.deliver_before {
+            Some((api, left)) if *api == asked && !self.held.is_empty() => {
+                *left -= 1;
+                let come = *left == 0;
+                if come {
+                    self.deliver_before = None;
+                }
+                come
+            }
+            _ => false,
         }
     }
 

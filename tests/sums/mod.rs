@@ -25,8 +25,8 @@ pub struct Switches {
     pub outage: Arc<AtomicBool>,
 }
 
-/// Values are decimal integers; `bad` is rejected, `panic` panics, `needs` waits for the end of an outage, and a sum above
-/// a million cannot be written.
+/// Values are decimal integers; `bad` is rejected, `panic` panics, `needs` waits for the end of an outage, `slow` takes its
+/// time, and a sum above a million cannot be written.
 pub fn topology(name: &'static str, topics: Topics, switches: Switches) -> Topology {
     let create = move |_| -> Box<dyn Stage> {
         Box::new(Sums { topics, switches: switches.clone(), sums: Table::new(topics.sums, Texts) })
@@ -83,6 +83,10 @@ impl Stage for Sums {
                 return Err(ProcessError::unavailable("what `needs` needs"));
             }
             "needs" => 0,
+            "slow" => {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+                0
+            }
             number => number.parse::<i64>().map_err(|error| ProcessError::rejected("no_number", error))?,
         };
         self.sums.put(key, before + number, record.cause());
