@@ -22,6 +22,9 @@ pub struct Calculated {
     pub result: ChunkResult,
 }
 
+/// Flows of one published record: about 250 KB of usual names, and below the topic's bound with the longest ones.
+const PIECE_FLOWS: usize = 1_000;
+
 /// Calculates every contract of a chunk; what cannot be calculated becomes a row and stops nothing else.
 pub fn calculate(chunk: &Chunk) -> Calculated {
     let mut totals = ControlTotals::default();
@@ -32,13 +35,27 @@ pub fn calculate(chunk: &Chunk) -> Calculated {
         totals.counts.add(part.counts);
         of_contract.iter().for_each(|flow| totals.add_flow(flow));
         rows.extend(notices);
-        flows.push(ContractFlows { contract: part.id.clone(), part: part.part, flows: of_contract });
+        flows.extend(pieces(part, of_contract));
     }
     totals.errors = rows.iter().filter(|row| row.severity == Severity::Error).count() as u64;
     totals.warnings = rows.len() as u64 - totals.errors;
     keep_first(&mut rows, ROWS_KEPT);
     let result = ChunkResult { job: chunk.job.id.clone(), number: chunk.number, totals, rows };
     Calculated { flows, result }
+}
+
+/// At least one, so that a contract without flows is answered, too.
+fn pieces(part: &ContractPart, mut flows: Vec<CashFlow>) -> Vec<ContractFlows> {
+    let mut pieces = Vec::with_capacity(1);
+    loop {
+        let rest = flows.split_off(flows.len().min(PIECE_FLOWS));
+        let piece = pieces.len() as u32;
+        pieces.push(ContractFlows { contract: part.id.clone(), part: part.part, piece, flows });
+        if rest.is_empty() {
+            return pieces;
+        }
+        flows = rest;
+    }
 }
 
 /// The flows of one contract part on every day of the job, and a row for each lot that is odd or has no amount.

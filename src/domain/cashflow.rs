@@ -131,11 +131,15 @@ pub enum Explain {
         compounded: bool,
         from: NaiveDate,
         to: NaiveDate,
+        /// At most `RATES_EXPLAINED`; more of them are drawn together to one span at their average, to 12 decimals.
         rates: Vec<RateSpan>,
     },
     /// quantity x amount per share x payout ratio.
     Dividend { quantity: Decimal, per_share: Decimal, payout_ratio: Decimal, ex_date: NaiveDate },
 }
+
+/// A year of daily fixings in every flow would be a hundred times the flow; the series itself stays in the market data.
+pub const RATES_EXPLAINED: usize = 8;
 
 /// A rate and the days it holds for: `from` counted, `to` not.
 #[derive(Clone, Copy, PartialEq, Debug)]

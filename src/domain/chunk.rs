@@ -71,11 +71,13 @@ pub struct Close {
     pub settlement_date: NaiveDate,
 }
 
-/// All flows of one contract part: what is published by contract.
+/// Flows of one contract part: what is published by contract.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ContractFlows {
     pub contract: ContractId,
     pub part: u32,
+    /// A part of many flows comes in several pieces, dense from 0.
+    pub piece: u32,
     pub flows: Vec<CashFlow>,
 }
 

@@ -3,9 +3,9 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::cashflow::{Explain, FlowKind, FlowStatus, RateSpan};
+use super::cashflow::{Explain, FlowKind, FlowStatus, RATES_EXPLAINED, RateSpan};
 use super::contract::{Averaging, Financing, IndexName, Rate};
-use super::daycount::days;
+use super::daycount::{DayCount, days};
 use super::market::MarketData;
 use super::money::{Currency, Money};
 use super::notice::NoticeCode;
@@ -40,9 +40,25 @@ pub fn interest(
             compounded,
             from,
             to,
-            rates,
+            rates: explained(rates, compounded, terms.day_count),
         },
     })
+}
+
+fn explained(rates: Vec<RateSpan>, compounded: bool, day_count: DayCount) -> Vec<RateSpan> {
+    let (Some(first), Some(last)) = (rates.first(), rates.last()) else { return rates };
+    if rates.len() <= RATES_EXPLAINED {
+        return rates;
+    }
+    let (basis, total) = (Decimal::from(day_count.basis()), Decimal::from(days(first.from, last.to)));
+    let weighted = |span: &RateSpan| span.rate * Decimal::from(days(span.from, span.to));
+    let average = if compounded {
+        let factor = rates.iter().fold(Decimal::ONE, |factor, span| factor * (Decimal::ONE + weighted(span) / basis));
+        (factor - Decimal::ONE) * basis / total
+    } else {
+        rates.iter().map(weighted).sum::<Decimal>() / total
+    };
+    vec![RateSpan { from: first.from, to: last.to, rate: average.round_dp(12), observed: last.observed }]
 }
 
 /// From the client's view: a long's notional is above zero and it pays.

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::chunk::{Chunk, ContractPart, PositionPart};
-use super::contract::Contract;
+use super::chunk::{Chunk, ContractPart, PositionPart, RelievedLot};
+use super::contract::{Contract, Leg};
 use super::job::{Calculation, Job, Lane};
 use super::key::ContractId;
 use super::market::MarketData;
@@ -16,7 +16,7 @@ use super::totals::Counts;
 pub struct SplitLimits {
     /// Positions of a chunk.
     pub chunk_positions: usize,
-    /// Lots of a chunk, counted once for each day that is valued; what closed a lot counts like a lot.
+    /// Lots of a chunk, counted once for each day that is valued and each dividend listed; what closed a lot counts like a lot.
     pub chunk_lots: usize,
     /// Positions up to which a job takes the real-time lane.
     pub realtime_positions: usize,
@@ -131,7 +131,7 @@ impl<'a> Splitter<'a> {
     }
 
     fn add(&mut self, part: ContractPart, notices: Vec<Notice>) {
-        let size = Size::of(&part);
+        let size = Size::of(&part, self.market);
         self.make_room(size);
         self.draft.notices.extend(notices);
         if self.limits.hold(size) {
@@ -139,9 +139,9 @@ impl<'a> Splitter<'a> {
             self.draft.contracts.push(part);
             return;
         }
-        let mut pieces = cut(part, self.limits).into_iter().peekable();
+        let mut pieces = cut(part, self.limits, self.market).into_iter().peekable();
         while let Some(piece) = pieces.next() {
-            self.draft.size = Size::of(&piece);
+            self.draft.size = Size::of(&piece, self.market);
             self.draft.contracts.push(piece);
             if pieces.peek().is_some() {
                 self.close();
@@ -190,8 +190,12 @@ impl SplitLimits {
 }
 
 impl Size {
-    fn of(part: &ContractPart) -> Size {
-        Size { positions: part.positions.len(), lots: part.positions.iter().map(weight).sum() }
+    fn of(part: &ContractPart, market: &MarketData) -> Size {
+        let of_lots = |position: &PositionPart| {
+            let flows = flows_of_slice(position, market);
+            position.lots.iter().map(|lot| weight(lot, flows)).sum::<usize>()
+        };
+        Size { positions: part.positions.len(), lots: part.positions.iter().map(of_lots).sum() }
     }
 
     fn add(&mut self, other: Size) {
@@ -200,12 +204,20 @@ impl Size {
     }
 }
 
-fn weight(position: &PositionPart) -> usize {
-    position.lots.iter().map(|lot| 1 + lot.closes.len()).sum()
+/// A lot counts once for each flow it may have on a day, so that a chunk's flows are bounded, too.
+fn weight(lot: &RelievedLot, flows_of_slice: usize) -> usize {
+    (1 + lot.closes.len()) * flows_of_slice
+}
+
+fn flows_of_slice(position: &PositionPart, market: &MarketData) -> usize {
+    match position.leg {
+        Leg::Dividend { .. } => market.dividends.get(&position.underlying).map_or(1, |listed| listed.len().max(1)),
+        Leg::Equity | Leg::Interest(_) => 1,
+    }
 }
 
 /// Cuts a contract by lot range, so that each piece fits a chunk of its own. The first piece accounts for the whole contract.
-fn cut(contract: ContractPart, limits: SplitLimits) -> Vec<ContractPart> {
+fn cut(contract: ContractPart, limits: SplitLimits, market: &MarketData) -> Vec<ContractPart> {
     let piece = |part, counts| ContractPart {
         id: contract.id.clone(),
         part,
@@ -218,9 +230,10 @@ fn cut(contract: ContractPart, limits: SplitLimits) -> Vec<ContractPart> {
     let mut size = Size::default();
     for position in contract.positions {
         let empty = PositionPart { lots: Vec::new(), ..position.clone() };
+        let flows = flows_of_slice(&position, market);
         let mut fresh = true;
         for lot in position.lots {
-            let weight = 1 + lot.closes.len();
+            let weight = weight(&lot, flows);
             let more = Size { positions: size.positions + usize::from(fresh), lots: size.lots + weight };
             if !limits.hold(more) && size.lots > 0 {
                 let next = piece(current.part + 1, Counts::default());

@@ -25,13 +25,15 @@ impl Message for JobCashFlows {
         out.job(&self.job);
         out.text(self.flows.contract.as_str());
         out.number(self.flows.part);
+        out.number(self.flows.piece);
         out.array(self.flows.flows.iter(), write_flow);
     }
 
     fn read(input: &mut Decoder) -> Result<Self, Unreadable> {
         let job = input.job()?;
-        let (contract, part) = (input.name("contract", ContractId::new)?, input.number()?);
-        Ok(JobCashFlows { job, flows: ContractFlows { contract, part, flows: input.array(read_flow)? } })
+        let contract = input.name("contract", ContractId::new)?;
+        let (part, piece) = (input.number()?, input.number()?);
+        Ok(JobCashFlows { job, flows: ContractFlows { contract, part, piece, flows: input.array(read_flow)? } })
     }
 }
 

@@ -201,8 +201,12 @@ pub fn job_cash_flows() -> impl Strategy<Value = JobCashFlows> {
             }
         },
     );
-    (name(JobId::new), name(ContractId::new), version(), vec(flow, 0..4))
-        .prop_map(|(job, contract, part, flows)| JobCashFlows { job, flows: ContractFlows { contract, part, flows } })
+    (name(JobId::new), name(ContractId::new), (version(), version()), vec(flow, 0..4)).prop_map(
+        |(job, contract, (part, piece), flows)| JobCashFlows {
+            job,
+            flows: ContractFlows { contract, part, piece, flows },
+        },
+    )
 }
 
 pub fn chunk_result() -> impl Strategy<Value = ChunkResult> {

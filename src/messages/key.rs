@@ -13,10 +13,10 @@ pub fn trade_key(key: &PositionKey, id: &TradeId, out: &mut Vec<u8>) {
     out.extend_from_slice(id.as_str().as_bytes());
 }
 
-/// The record key of a job's flows of one contract part: `job/contract/part`, with `%` and `/` percent-encoded.
-pub fn flows_key(job: &JobId, contract: &ContractId, part: u32) -> String {
+/// The record key of a job's flows of one contract part: `job/contract/part/piece`, with `%` and `/` percent-encoded.
+pub fn flows_key(job: &JobId, contract: &ContractId, part: u32, piece: u32) -> String {
     let encode = |name: &str| name.replace('%', "%25").replace('/', "%2F");
-    format!("{}/{}/{part}", encode(job.as_str()), encode(contract.as_str()))
+    format!("{}/{}/{part}/{piece}", encode(job.as_str()), encode(contract.as_str()))
 }
 
 /// The record key of a chunk: that of its first contract's flows, so that the parts of a large contract spread.
@@ -110,9 +110,9 @@ mod tests {
     #[test]
     fn flows_of_different_jobs_or_contracts_never_share_a_key() {
         let key = |job, contract, part| {
-            flows_key(&JobId::new(job).expect("a name"), &ContractId::new(contract).expect("a name"), part)
+            flows_key(&JobId::new(job).expect("a name"), &ContractId::new(contract).expect("a name"), part, 2)
         };
-        assert_eq!(key("J-1", "EQ/1", 0), "J-1/EQ%2F1/0");
+        assert_eq!(key("J-1", "EQ/1", 0), "J-1/EQ%2F1/0/2");
         assert_ne!(key("a/b", "c", 1), key("a", "b/c", 1));
         assert_ne!(key("a%2Fb", "c", 1), key("a/b", "c", 1));
     }

@@ -33,7 +33,7 @@ impl Stage for Calculate {
         let place = topics::place(record.cause());
         let job = &chunk.job.id;
         for flows in calculated.flows {
-            let key = flows_key(job, &flows.contract, flows.part);
+            let key = flows_key(job, &flows.contract, flows.part, flows.piece);
             let message = JobCashFlows { job: job.clone(), flows };
             context.send(JOB_CASH_FLOWS, key.as_bytes(), |out| self.schemas.encode(&message, place, out))?;
         }

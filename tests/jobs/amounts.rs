@@ -166,6 +166,19 @@ fn a_change_of_the_rate_counts_from_its_day() {
 }
 
 #[test]
+fn a_long_series_of_rates_is_explained_by_its_average() {
+    let mut request =
+        request("2024-03-11", one("INTEREST_LEG", json!([lot("L1", 1000, "120", "2024-02-28", "2024-03-01")])));
+    let daily: Vec<_> =
+        (1..=10).map(|day| json!({ "date": format!("2024-03-{day:02}"), "rate": format!("0.05{day:02}") })).collect();
+    request["marketData"]["data"]["rates"][0]["changes"] = daily.into();
+    let run = run(&request);
+    assert_eq!(run.amounts(), [("L1", Interest, -16_850)]); // 120,000 x 0.5055 / 360
+    let Explain::Interest { rates, .. } = &run.flows[0].explain else { panic!("interest explains interest") };
+    assert_eq!((rates.len(), rates[0].rate), (1, decimal("0.05055")));
+}
+
+#[test]
 fn a_rate_observed_on_the_day_of_settlement_needs_no_base() {
     let lots = json!([lot("L1", 1000, "120", "2024-06-26", "2024-06-28")]);
     let mut request = request("2024-06-30", one("INTEREST_LEG", lots));

@@ -161,6 +161,28 @@ fn a_contract_larger_than_a_chunk_is_cut_by_lot_range_after_its_closing_lots_wer
 }
 
 #[test]
+fn many_flows_of_one_contract_are_published_in_pieces_and_none_in_one() {
+    let lots: Value = (0..2_300).map(|index| lot(&format!("L{index}"), 1, "120", "2024-01-10", "2024-01-12")).collect();
+    let many = contract("C1", json!([position("P", "EQUITY_LEG", lots)]));
+    let run = run(&request("2024-06-28", json!([many, contract("C2", json!([]))])));
+    let published: Vec<_> = run.chunks.iter().flat_map(|(_, chunk)| calculate(chunk).flows).collect();
+    let pieces: Vec<_> =
+        published.iter().map(|one| (one.contract.as_str(), one.part, one.piece, one.flows.len())).collect();
+    assert_eq!(pieces, [("C1", 0, 0, 1_000), ("C1", 0, 1, 1_000), ("C1", 0, 2, 300), ("C2", 0, 0, 0)]);
+}
+
+#[test]
+fn a_long_list_of_dividends_makes_smaller_chunks() {
+    let lots: Value = (0..10).map(|index| lot(&format!("L{index}"), 1, "120", "2024-01-10", "2024-01-12")).collect();
+    let mut request = request("2024-06-28", one("DIVIDEND_LEG", lots));
+    let listed: Vec<Value> =
+        (1..=5).map(|day| json!({ "exDate": format!("2024-03-0{day}"), "amount": 1, "currency": "USD" })).collect();
+    request["marketData"]["data"]["dividends"][0]["dividends"] = listed.into();
+    let run = run_with(&request, limits(10, 10));
+    assert_eq!((run.plan.chunks, run.flows.len(), run.total()), (5, 50, 5_000));
+}
+
+#[test]
 fn the_lane_depends_on_the_positions_of_the_whole_job() {
     let contracts = |positions: usize| -> Value {
         (0..positions)

@@ -24,6 +24,12 @@ pub enum Stopped<E> {
     Taker(E),
 }
 
+impl<E> From<RequestError> for Stopped<E> {
+    fn from(error: RequestError) -> Stopped<E> {
+        Stopped::Request(error)
+    }
+}
+
 /// Hands each contract of a request to `take`, in order, until it fails.
 pub fn read_contracts<E>(
     reader: impl Read,
@@ -32,26 +38,18 @@ pub fn read_contracts<E>(
     let list = Path::root("contractPositions");
     let mut json = Vec::new();
     let mut index = 0;
-    let mut stopped = None;
-    let read = Scanner::new(reader).document(|scanner, member| {
+    Scanner::new(reader).document(|scanner, member| {
         if member != list.0 {
-            return scanner.skip();
+            return Ok(scanner.skip()?);
         }
         scanner.list(|scanner| {
             json.clear();
             scanner.value(&mut json)?;
             let read = read_contract(&json, &list.item(index));
             index += 1;
-            take(read).map_err(|error| {
-                stopped = Some(error);
-                RequestError::Stopped
-            })
+            take(read).map_err(Stopped::Taker)
         })
-    });
-    match stopped {
-        Some(error) => Err(Stopped::Taker(error)),
-        None => read.map_err(Stopped::Request),
-    }
+    })
 }
 
 fn read_contract(json: &[u8], path: &Path) -> ReadContract {

@@ -24,8 +24,6 @@ pub enum RequestError {
     /// Something other than the contracts.
     #[error("the request is not a calculation request")]
     Json(#[from] serde_json::Error),
-    #[error("whoever takes the contracts has stopped")]
-    Stopped,
     #[error(transparent)]
     Value(#[from] InvalidValue),
 }

@@ -24,10 +24,10 @@ impl<R: Read> Scanner<R> {
     }
 
     /// Hands over the name of each member of the document; `on_member` consumes the value.
-    pub fn document(
+    pub fn document<E: From<RequestError>>(
         &mut self,
-        mut on_member: impl FnMut(&mut Self, &str) -> Result<(), RequestError>,
-    ) -> Result<(), RequestError> {
+        mut on_member: impl FnMut(&mut Self, &str) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.expect(b'{')?;
         let mut name = Vec::new();
         self.items(b'}', |scanner| {
@@ -39,12 +39,12 @@ impl<R: Read> Scanner<R> {
         })?;
         match self.peek_token()? {
             None => Ok(()),
-            Some(_) => Err(self.malformed("the end of the document")),
+            Some(_) => Err(self.malformed("the end of the document").into()),
         }
     }
 
     /// Calls `on_item` for each item of a list, which consumes it.
-    pub fn list(&mut self, on_item: impl FnMut(&mut Self) -> Result<(), RequestError>) -> Result<(), RequestError> {
+    pub fn list<E: From<RequestError>>(&mut self, on_item: impl FnMut(&mut Self) -> Result<(), E>) -> Result<(), E> {
         self.expect(b'[')?;
         self.items(b']', on_item)
     }
@@ -59,11 +59,11 @@ impl<R: Read> Scanner<R> {
         self.consume(|_| {})
     }
 
-    fn items(
+    fn items<E: From<RequestError>>(
         &mut self,
         close: u8,
-        mut on_item: impl FnMut(&mut Self) -> Result<(), RequestError>,
-    ) -> Result<(), RequestError> {
+        mut on_item: impl FnMut(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
         if self.peek_token()? == Some(close) {
             self.next += 1;
             return Ok(());
@@ -76,7 +76,7 @@ impl<R: Read> Scanner<R> {
                     self.next += 1;
                     return Ok(());
                 }
-                _ => return Err(self.malformed("a comma or the end of the list or object")),
+                _ => return Err(self.malformed("a comma or the end of the list or object").into()),
             }
         }
     }
