@@ -15,6 +15,7 @@ pub mod jobs; // what is known of a job, and waiting for it
 pub mod tail; // a topic read as a person would
 pub mod topics; // `topics`
 pub mod schemas; // `schemas`
+pub mod embedded; // a broker in this process, and workers on it
 pub mod generate; // `generate`
 pub mod verify; // `verify`
 

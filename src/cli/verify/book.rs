@@ -33,6 +33,12 @@ struct Audited {
     realised: i128,
 }
 
+impl Audited {
+    fn told(&mut self, answer: &Answer) {
+        self.realised += answer.realised_delta.map_or(0, |delta| i128::from(delta.minor));
+    }
+}
+
 /// One partition of `trades` under audit.
 struct Partition<'a> {
     schemas: &'a Schemas,
@@ -71,6 +77,7 @@ pub fn audit(
     if stand.offset.is_none() {
         report.unproved.push(format!("{input}: no worker has ever started here"));
     }
+    answers.from = window.from;
     let partitions = snapshot.partitions(TRADES).count() as i32;
     let mut audit = Partition { schemas, report, letters, rebooks, positions: HashMap::new(), partitions, whole };
     let mut records = Cursor::open(broker, input, window.from, log.end)?;
@@ -85,7 +92,9 @@ pub fn audit(
         audit.second_half(&record);
         records.step();
     }
-    answers.finish(&window, stand, audit.letters.whole, audit.report)?;
+    for late in answers.finish(&window, stand, audit.letters.whole, audit.report)? {
+        audit.positions.entry(late.key.clone()).or_default().told(&late);
+    }
     let positions = audit.positions;
     let code = topics::code(TRADES);
     for (place, letter) in
@@ -154,10 +163,7 @@ impl Partition<'_> {
         let audited = self.positions.entry(trade.key.clone()).or_default();
         let beyond: Vec<_> = rows.iter().filter(|row| out_of_range(row)).map(|row| row.answer.place).collect();
         let taken = audited.expected.take(&trade, place, &beyond);
-        for row in rows {
-            let delta = row.answer.realised_delta.map_or(0, |delta| delta.minor);
-            audited.realised += i128::from(delta);
-        }
+        rows.iter().for_each(|row| audited.told(&row.answer));
         match taken {
             Err(refusal) if refused == Some(refusal.code()) || !answered => {}
             Err(refusal) => self.wrong(record, refusal.code(), found(rows, letters)),
@@ -261,6 +267,10 @@ struct Answers<'a> {
     next: Option<(Place, BlotterRow)>,
     /// Records that had no answer when it was their turn, with their keys.
     unanswered: BTreeMap<i64, String>,
+    /// Answers that stand too late.
+    late: Vec<Answer>,
+    /// Causes before it lie outside the window.
+    from: i64,
     turn: u64,
     generation: i32,
 }
@@ -274,8 +284,8 @@ impl<'a> Answers<'a> {
     ) -> Result<Answers<'a>, Failure> {
         let bounds = snapshot.bounds(partition);
         let cursor = Cursor::open(broker, partition, bounds.start, bounds.end)?;
-        let unanswered = BTreeMap::new();
-        Ok(Answers { cursor, schemas, partition, next: None, unanswered, turn: 0, generation: i32::MIN })
+        let (unanswered, late) = (BTreeMap::new(), Vec::new());
+        Ok(Answers { cursor, schemas, partition, next: None, unanswered, late, from: 0, turn: 0, generation: i32::MIN })
     }
 
     /// The cause of the first row that can still be read.
@@ -304,7 +314,9 @@ impl<'a> Answers<'a> {
         match self.unanswered.remove(&cause.offset) {
             Some(_) => {
                 report.differs(Damage::Misordered, place, &row.answer.key, "answers in input order", "a later place");
+                self.late.push(row.answer.clone());
             }
+            None if cause.offset < self.from => {}
             None => report.differs(Damage::Doubled, place, &row.answer.key, "one answer", shown(&row.answer)),
         }
     }
@@ -340,7 +352,7 @@ impl<'a> Answers<'a> {
         stand: &Stand,
         letters_whole: bool,
         report: &mut Report,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<Answer>, Failure> {
         while let Some((cause, row)) = self.peek(report)? {
             let (cause, row) = (*cause, row.clone());
             self.next = None;
@@ -359,7 +371,7 @@ impl<'a> Answers<'a> {
                 false => report.unproved.push(format!("{place}: no blotter row, and older dead letters are gone")),
             }
         }
-        Ok(())
+        Ok(self.late)
     }
 }
 

@@ -11,6 +11,7 @@ mod expected; // what a position's records must have been answered
 mod rebooks; // second halves, exactly once
 mod state; // last positions and lots against the fold
 pub mod oracle; // the fold
+mod jobs; // chunks, results, outcomes
 
 use self::letters::Letters;
 use self::rebooks::Rebooks;
@@ -33,5 +34,6 @@ pub fn audit(broker: &dyn Broker, schemas: &Schemas, kept: usize) -> Result<Repo
     }
     let all_proved = |partition: i32| proved.get(partition as usize).copied().unwrap_or(false);
     rebooks.settle(&snapshot, all_proved, &mut report);
+    jobs::audit(broker, schemas, &snapshot, &mut letters, &mut report)?;
     Ok(report)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::cursor::Cursor;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::engine::broker::{Bounds, Broker, BrokerError, CommittedOffset, ErrorKind, Member, TopicPartition};
@@ -77,6 +78,17 @@ impl Snapshot {
     /// Of an input partition of a stage.
     pub fn stand(&self, input: TopicPartition) -> &Stand {
         &self.stands[&input]
+    }
+
+    /// Whether no stage has anything left to read; markers at the end of a log are nothing.
+    pub fn caught_up(&self, broker: &dyn Broker) -> Result<bool, Failure> {
+        for (input, stand) in &self.stands {
+            let from = stand.offset.unwrap_or_default();
+            if Cursor::open(broker, *input, from, self.bounds(*input).end)?.peek()?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(self.stands.values().all(|stand| stand.still))
     }
 
     /// `None` for what no stage consumes.

@@ -1,0 +1,270 @@
+//! Jobs: each chunk has one result that adds up over its published flows, each job one outcome that adds up over its chunks.
+
+use std::collections::BTreeMap;
+
+use super::cursor::Cursor;
+use super::letters::{Letters, at};
+use super::report::{Damage, Report, Window};
+use super::snapshot::Snapshot;
+use crate::cli::failure::Failure;
+use crate::domain::captured::Place;
+use crate::domain::chunk::{Chunk, ChunkResult};
+use crate::domain::job::{Ending, JobId, Outcome};
+use crate::domain::totals::{ControlTotals, Counts};
+use crate::engine::batch::Record;
+use crate::engine::broker::{Broker, TopicPartition};
+use crate::messages::cash_flows::JobCashFlows;
+use crate::messages::job_control::{ControlWord, JobControl};
+use crate::messages::message::Message;
+use crate::messages::schemas::Schemas;
+use crate::pipeline::topics::{
+    self, CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CALCULATION_OUTCOMES, CHUNK_RESULTS, JOB_CASH_FLOWS,
+    JOB_CONTROL,
+};
+
+const LANES: [&str; 2] = [CALCULATION_CHUNKS_REALTIME, CALCULATION_CHUNKS_BATCH];
+
+/// What the auditor knows of one job. Chunks are kept by number and totals, never with their contents.
+#[derive(Default)]
+struct Seen {
+    starts: usize,
+    planned: Option<(u32, Counts)>,
+    /// Cancelled or rejected, which ends it whatever comes in.
+    ended: bool,
+    /// The first result of each chunk, as far as `collect` has read it.
+    results: BTreeMap<u32, ControlTotals>,
+    /// Results that `collect` has not read yet.
+    ahead: bool,
+    outcomes: Vec<Outcome>,
+}
+
+struct Audit<'a> {
+    broker: &'a dyn Broker,
+    schemas: &'a Schemas,
+    snapshot: &'a Snapshot,
+    letters: &'a mut Letters,
+    report: &'a mut Report,
+    /// By the chunk that caused them.
+    flows: BTreeMap<Place, ControlTotals>,
+    results: BTreeMap<Place, Vec<ChunkResult>>,
+    jobs: BTreeMap<JobId, Seen>,
+}
+
+pub fn audit(
+    broker: &dyn Broker,
+    schemas: &Schemas,
+    snapshot: &Snapshot,
+    letters: &mut Letters,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let all = [LANES[0], LANES[1], JOB_CONTROL, CHUNK_RESULTS, JOB_CASH_FLOWS, CALCULATION_OUTCOMES];
+    let mut partitions = all.into_iter().flat_map(|topic| snapshot.partitions(topic));
+    if let Some(cut) = partitions.find(|partition| snapshot.bounds(*partition).start > 0) {
+        report
+            .unproved
+            .push(format!("jobs: {cut} has lost its oldest records, so chunks and outcomes cannot be matched"));
+        return Ok(());
+    }
+    let (flows, results, jobs) = Default::default();
+    let mut audit = Audit { broker, schemas, snapshot, letters, report, flows, results, jobs };
+    audit.read_flows()?;
+    audit.read_results()?;
+    LANES.into_iter().try_for_each(|lane| audit.chunks(lane))?;
+    audit.causeless();
+    audit.read_control()?;
+    audit.read_outcomes()?;
+    audit.outcomes();
+    Ok(())
+}
+
+impl Audit<'_> {
+    fn read_flows(&mut self) -> Result<(), Failure> {
+        self.each::<JobCashFlows>(JOB_CASH_FLOWS, |audit, _, cause, message| {
+            let totals = audit.flows.entry(cause).or_default();
+            message.flows.flows.iter().for_each(|flow| totals.add_flow(flow));
+            audit.report.counts.flows += message.flows.flows.len() as u64;
+        })
+    }
+
+    fn read_results(&mut self) -> Result<(), Failure> {
+        self.each::<ChunkResult>(CHUNK_RESULTS, |audit, record, cause, result| {
+            let read = audit.consumed(record);
+            let job = audit.jobs.entry(result.job.clone()).or_default();
+            match read {
+                true => drop(job.results.entry(result.number).or_insert_with(|| result.totals.clone())),
+                false => job.ahead = true,
+            }
+            audit.results.entry(cause).or_default().push(result);
+        })
+    }
+
+    /// Each chunk below the committed offset against its result and its flows.
+    fn chunks(&mut self, lane: &'static str) -> Result<(), Failure> {
+        for input in self.snapshot.partitions(lane) {
+            let to = self.snapshot.stand(input).offset.unwrap_or(0);
+            let mut cursor = Cursor::open(self.broker, input, 0, to)?;
+            while let Some(record) = cursor.peek()? {
+                self.chunk(&record);
+                cursor.step();
+            }
+            self.report.windows.push(Window { partition: input, from: 0, to });
+        }
+        Ok(())
+    }
+
+    fn chunk(&mut self, record: &Record<'_>) {
+        let place = topics::place(record.cause());
+        let letters = self.letters.take(place);
+        let results = self.results.remove(&place).unwrap_or_default();
+        let flows = self.flows.remove(&place).unwrap_or_default();
+        let chunk = self.schemas.decode::<Chunk>(record.value.unwrap_or_default()).map(|(_, chunk)| chunk);
+        let key =
+            chunk.as_ref().map_or_else(|_| String::new(), |chunk| format!("{} chunk {}", chunk.job.id, chunk.number));
+        self.report.counts.chunks += 1;
+        self.report.counts.dead_letters += letters.len() as u64;
+        match results.len() + letters.len() {
+            0 => self.report.differs(Damage::Lost, at(record), &key, "one result", "none"),
+            1 => {}
+            found => self.report.differs(Damage::Doubled, at(record), &key, "one result", found),
+        }
+        let Some(result) = results.first() else { return };
+        match chunk {
+            Ok(chunk) if (&chunk.job.id, chunk.number) == (&result.job, result.number) => {}
+            Ok(_) | Err(_) => {
+                let found = format!("{} chunk {}", result.job, result.number);
+                self.report.differs(Damage::Wrong, at(record), &key, "the chunk's own result", found);
+            }
+        }
+        let told = &result.totals;
+        if (told.flows, &told.sums, told.hash) != (flows.flows, &flows.sums, flows.hash) {
+            self.report.differs(Damage::Torn, at(record), &key, summary(told), summary(&flows));
+        }
+    }
+
+    /// Results and flows of no chunk that was consumed: a turn under way, or a torn one.
+    fn causeless(&mut self) {
+        let places: Vec<_> = self.results.keys().chain(self.flows.keys()).copied().collect();
+        for place in places {
+            let Some(topic) = topics::coded(place.topic) else { continue };
+            let input = TopicPartition { topic, partition: place.partition };
+            if self.snapshot.known(input).is_none_or(|stand| stand.still) {
+                let name = format!("{input}@{}", place.offset);
+                self.report.differs(Damage::Torn, name, "", "no result before the chunk is committed", "one");
+            }
+        }
+    }
+
+    fn read_control(&mut self) -> Result<(), Failure> {
+        for input in self.snapshot.partitions(JOB_CONTROL) {
+            let to = self.snapshot.stand(input).offset.unwrap_or(0);
+            let mut cursor = Cursor::open(self.broker, input, 0, to)?;
+            while let Some(record) = cursor.peek()? {
+                let letters = self.letters.take(topics::place(record.cause()));
+                self.report.counts.dead_letters += letters.len() as u64;
+                match self.schemas.decode::<JobControl>(record.value.unwrap_or_default()) {
+                    Ok((_, JobControl { job, word })) if letters.is_empty() => self.word(job, word),
+                    Ok(_) => {}
+                    Err(_) if letters.len() == 1 => {}
+                    Err(error) => self.report.differs(Damage::Lost, at(&record), "", "one dead letter", error),
+                }
+                cursor.step();
+            }
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, job: JobId, word: ControlWord) {
+        let seen = self.jobs.entry(job).or_default();
+        match word {
+            ControlWord::Started { .. } => seen.starts += 1,
+            ControlWord::Planned { chunks, counts } => drop(seen.planned.get_or_insert((chunks, counts))),
+            ControlWord::Cancelled { .. } | ControlWord::Rejected { .. } => seen.ended = true,
+        }
+    }
+
+    fn read_outcomes(&mut self) -> Result<(), Failure> {
+        self.each::<Outcome>(CALCULATION_OUTCOMES, |audit, _, _, outcome| {
+            audit.jobs.entry(outcome.job.clone()).or_default().outcomes.push(outcome);
+        })
+    }
+
+    fn outcomes(&mut self) {
+        for (job, seen) in std::mem::take(&mut self.jobs) {
+            self.report.counts.jobs += 1;
+            let complete = seen.starts > 0
+                && seen
+                    .planned
+                    .is_some_and(|(chunks, _)| (1..=chunks).all(|number| seen.results.contains_key(&number)));
+            let Some(outcome) = seen.outcomes.first() else {
+                if complete || seen.ended {
+                    self.report.differs(Damage::Lost, CALCULATION_OUTCOMES, &job, "one outcome", "none");
+                }
+                continue;
+            };
+            // A job that is submitted again is answered again, with the same outcome.
+            let others = seen.outcomes.iter().filter(|other| *other != outcome).count();
+            if others > 0 || seen.outcomes.len() > seen.starts.max(1) {
+                let found = format!("{} outcomes, {others} of them different", seen.outcomes.len());
+                self.report.differs(Damage::Doubled, CALCULATION_OUTCOMES, &job, "one outcome", found);
+            }
+            if !matches!(outcome.ending, Ending::Completed | Ending::CompletedWithErrors) {
+                continue;
+            }
+            match seen.planned.filter(|_| complete) {
+                Some((_, counts)) => self.totals(&job, outcome, counts, &seen.results),
+                None if seen.ahead => {}
+                None => {
+                    let found = format!("{:?}", outcome.ending);
+                    self.report.differs(Damage::Torn, CALCULATION_OUTCOMES, &job, "all chunks before the end", found);
+                }
+            }
+        }
+    }
+
+    fn totals(&mut self, job: &JobId, outcome: &Outcome, planned: Counts, results: &BTreeMap<u32, ControlTotals>) {
+        let mut sum = ControlTotals::default();
+        results.values().for_each(|totals| sum.merge(totals));
+        // The outcome says itself when the plan and the chunks differ.
+        sum.errors += u64::from(sum.counts != planned);
+        if sum != outcome.totals {
+            let (expected, found) = (summary(&sum), summary(&outcome.totals));
+            self.report.differs(Damage::Torn, CALCULATION_OUTCOMES, job, expected, found);
+        }
+    }
+
+    /// Whether the stage that reads this record had committed past it.
+    fn consumed(&self, record: &Record<'_>) -> bool {
+        self.snapshot.stand(record.from).offset.is_some_and(|offset| record.offset < offset)
+    }
+
+    fn each<M: Message<Cause = Place>>(
+        &mut self,
+        topic: &'static str,
+        mut act: impl FnMut(&mut Self, &Record<'_>, Place, M),
+    ) -> Result<(), Failure> {
+        for partition in self.snapshot.partitions(topic) {
+            let bounds = self.snapshot.bounds(partition);
+            let mut cursor = Cursor::open(self.broker, partition, bounds.start, bounds.end)?;
+            while let Some(record) = cursor.peek()? {
+                match self.schemas.decode::<M>(record.value.unwrap_or_default()) {
+                    Ok((cause, message)) => act(self, &record, cause, message),
+                    Err(error) => {
+                        self.report.differs(Damage::Wrong, at(&record), "", M::SCHEMA.as_str(), error);
+                    }
+                }
+                cursor.step();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn summary(totals: &ControlTotals) -> String {
+    let sums: Vec<_> = totals
+        .sums
+        .iter()
+        .map(|((currency, kind, status), sum)| format!("{} {} {sum} {currency}", status.name(), kind.name()))
+        .collect();
+    let ControlTotals { counts, flows, errors, warnings, hash, .. } = totals;
+    format!("{counts}, {flows} flows, {errors} errors, {warnings} warnings, {}, hash {hash:032x}", sums.join(", "))
+}

@@ -1,0 +1,253 @@
+//! The auditor: silent about what workers did, and loud about every kind of damage done to it afterwards.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use bookflow::cli::embedded;
+use bookflow::cli::generate::load::Load;
+use bookflow::cli::generate::send::send;
+use bookflow::cli::verify::audit;
+use bookflow::cli::verify::report::{Damage, Report};
+use bookflow::domain::captured::Place;
+use bookflow::domain::lot::Lot;
+use bookflow::domain::trade::Trade;
+use bookflow::engine::broker::{Broker, TopicPartition};
+use bookflow::engine::settings::Settings;
+use bookflow::memory::interference::Undisturbed;
+use bookflow::messages::blotter::BlotterRow;
+use bookflow::messages::message::Message;
+use bookflow::messages::schemas::Schemas;
+use bookflow::pipeline::topics::{BLOTTER, DEAD_LETTERS, LOTS, POSITIONS, TRADES};
+use bookflow::pipeline::topology::{BOOK, topology};
+
+mod paper;
+use self::paper::{Log, Paper};
+
+const PARTITIONS: i32 = 3;
+const RECORDS: u64 = 6_000;
+
+/// What a worker made of a load with everything in it; the same for all tests.
+fn worked() -> Paper {
+    static WORKED: OnceLock<Paper> = OnceLock::new();
+    WORKED.get_or_init(work).clone()
+}
+
+fn work() -> Paper {
+    let schemas = Arc::new(Schemas::embedded());
+    let memory = embedded::broker(Default::default(), Arc::new(Undisturbed), PARTITIONS).expect("a broker");
+    let broker: Arc<dyn Broker> = Arc::new(memory.clone());
+    let topology = Arc::new(topology(schemas.clone()));
+    embedded::start_all(&topology, broker.as_ref()).expect("a first start");
+    let mut load = Load { keys: 40, ..Load::new(11, RECORDS) };
+    load.mix.poison.0 = 100;
+    send(broker.as_ref(), &schemas, "load", load.trades().expect("a load"), |_| {}).expect("room in memory");
+    let process = embedded::process(&topology, &broker, [BOOK].into_iter(), Settings::default());
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| process.run());
+        let began = Instant::now();
+        while !embedded::caught_up(broker.as_ref()).expect("it answers") {
+            assert!(began.elapsed() < Duration::from_secs(120), "the worker does not come to the end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        process.stopping.store(true, std::sync::atomic::Ordering::Relaxed);
+        worker.join().expect("no panic").expect("no stop");
+    });
+    Paper::copy(&memory, PARTITIONS, &[(BOOK, TRADES)])
+}
+
+fn audited(paper: &Paper) -> Report {
+    audit(paper, &Schemas::embedded(), 5).expect("paper can be read")
+}
+
+/// Only this kind of damage, and so often.
+fn found(report: &Report, damage: Damage, count: u64) {
+    for other in Damage::ALL {
+        let expected = if other == damage { count } else { 0 };
+        assert_eq!(report.damage(other), expected, "{}\n{report}", other.name());
+    }
+}
+
+/// A row of the blotter and where it stands in its log.
+fn row(log: &Log, wanted: impl Fn(&BlotterRow) -> bool) -> usize {
+    let read = |value: &Option<Vec<u8>>| message::<BlotterRow>(value.as_deref().unwrap_or_default()).1;
+    log.records.iter().rposition(|(_, _, value)| wanted(&read(value))).expect("the load has one")
+}
+
+fn message<M: Message>(value: &[u8]) -> (M::Cause, M) {
+    Schemas::embedded().decode(value).expect("a worker wrote it")
+}
+
+fn encoded<M: Message>(cause: M::Cause, message: &M) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Schemas::embedded().encode(message, cause, &mut bytes).expect("it was encoded before");
+    bytes
+}
+
+fn plain(row: &BlotterRow) -> bool {
+    row.answer.revision_after == row.answer.revision_before + 1 && row.answer.released_by.is_none()
+}
+
+#[test]
+fn what_a_worker_did_is_proved_and_counted() {
+    let report = audited(&worked());
+    assert!(report.clean(), "{report}");
+    assert_eq!(report.unproved, Vec::<String>::new());
+    let counts = report.counts;
+    assert_eq!(counts.records, RECORDS + counts.rebooks);
+    let answers = counts.accepted + counts.duplicates + counts.stale + counts.held + counts.dead_letters;
+    assert_eq!(answers, counts.records);
+    for count in [counts.duplicates, counts.held, counts.released, counts.dead_letters, counts.rebooks, counts.lots] {
+        assert!(count > 10, "the load has everything: {counts:?}");
+    }
+    assert_eq!(counts.positions, 40);
+}
+
+#[test]
+fn a_missing_answer_is_lost() {
+    let mut paper = worked();
+    let log = paper.log(BLOTTER, 1);
+    let index = row(log, |row| row.answer.realised_delta.is_some_and(|delta| delta.minor == 0) && plain(row));
+    log.records.remove(index);
+    found(&audited(&paper), Damage::Lost, 1);
+}
+
+#[test]
+fn a_missing_dead_letter_is_lost() {
+    let mut paper = worked();
+    paper.log(DEAD_LETTERS, 0).records.remove(3);
+    found(&audited(&paper), Damage::Lost, 1);
+}
+
+#[test]
+fn a_second_answer_is_doubled() {
+    let mut paper = worked();
+    let log = paper.log(BLOTTER, 0);
+    let index = row(log, |row| row.answer.realised_delta.is_some_and(|delta| delta.minor == 0) && plain(row));
+    let (_, key, value) = log.records[index].clone();
+    log.records.push((log.end, key, value));
+    log.end += 1;
+    let report = audited(&paper);
+    // It stands at the end of the log, from a turn that was over.
+    assert_eq!((report.damage(Damage::Doubled), report.damage(Damage::Lost)), (1, 0), "{report}");
+}
+
+#[test]
+fn two_answers_that_changed_places_are_misordered() {
+    let mut paper = worked();
+    let log = paper.log(BLOTTER, 2);
+    let (first, second) = (log.records[100].0, log.records[101].0);
+    log.records.swap(100, 101);
+    (log.records[100].0, log.records[101].0) = (first, second);
+    found(&audited(&paper), Damage::Misordered, 1);
+}
+
+#[test]
+fn another_number_in_a_lot_is_torn() {
+    let mut paper = worked();
+    let log = paper.log(LOTS, 1);
+    let (_, _, value) = log.records.iter_mut().rev().find(|(_, _, value)| value.is_some()).expect("a lot is open");
+    let (cause, mut lot) = message::<Lot>(value.as_deref().expect("it has a value"));
+    lot.remaining += lot.remaining;
+    *value = Some(encoded::<Lot>(cause, &lot));
+    found(&audited(&paper), Damage::Torn, 1);
+}
+
+#[test]
+fn a_lot_that_came_back_is_torn() {
+    let mut paper = worked();
+    let log = paper.log(LOTS, 1);
+    let last = log.records.iter().rposition(|(_, _, value)| value.is_none()).expect("a lot was closed");
+    log.records.remove(last);
+    found(&audited(&paper), Damage::Torn, 1);
+}
+
+#[test]
+fn half_a_turn_is_torn() {
+    let mut paper = worked();
+    let at = TopicPartition { topic: TRADES, partition: 0 };
+    let before = paper.committed.get(&(format!("bookflow.{BOOK}"), at)).expect("it has started").clone();
+    let (_, value) = last_of(&paper, POSITIONS, 0);
+    let log = paper.log(POSITIONS, 0);
+    log.records.push((log.end, Some(b"A_B_C".to_vec()), value));
+    log.end += 1;
+    assert_eq!(paper.committed[&(format!("bookflow.{BOOK}"), at)], before);
+    found(&audited(&paper), Damage::Torn, 1);
+}
+
+#[test]
+fn answers_of_a_turn_that_was_not_committed_are_torn() {
+    let mut paper = worked();
+    let at = (format!("bookflow.{BOOK}"), TopicPartition { topic: TRADES, partition: 0 });
+    let committed = paper.committed.get_mut(&at).expect("it has started");
+    committed.offset -= 100;
+    let report = audited(&paper);
+    assert!(report.damage(Damage::Torn) > 50, "{report}");
+}
+
+#[test]
+fn a_rebook_without_its_second_half_is_lost() {
+    let mut paper = worked();
+    // The second half that no worker has consumed: the committed offset ends before it.
+    let cut = |paper: &Paper, partition: i32| {
+        let log = &paper.logs[&TopicPartition { topic: TRADES, partition }];
+        log.records.iter().rposition(|(_, _, value)| {
+            let read = value.as_deref().map(|value| Schemas::embedded().decode::<Trade>(value));
+            matches!(read, Some(Ok((Some(Place { .. }), _))))
+        })
+    };
+    let index = cut(&paper, 0).expect("the load rebooks");
+    let log = paper.log(TRADES, 0);
+    let offset = log.records[index].0;
+    log.records.remove(index);
+    let report = audited(&paper);
+    assert_eq!(report.damage(Damage::Lost), 1, "second half at {offset}\n{report}");
+    assert!(!report.clean());
+}
+
+#[test]
+fn a_hole_between_revisions_is_torn() {
+    let mut paper = worked();
+    changed_row(&mut paper, |row| row.answer.revision_after += 1);
+    found(&audited(&paper), Damage::Torn, 1);
+}
+
+#[test]
+fn another_verdict_is_wrong() {
+    let mut paper = worked();
+    changed_row(&mut paper, |row| row.answer.quantity_after += row.answer.quantity_after);
+    found(&audited(&paper), Damage::Wrong, 1);
+}
+
+#[test]
+fn an_answer_of_an_older_generation_is_a_zombies() {
+    let mut paper = worked();
+    changed_row(&mut paper, |row| row.generation -= 1);
+    found(&audited(&paper), Damage::Zombie, 1);
+}
+
+#[test]
+fn what_retention_took_is_called_unproved_and_not_lost() {
+    let mut paper = worked();
+    for topic in [TRADES, BLOTTER] {
+        let log = paper.log(topic, 0);
+        log.start = log.records[500].0;
+        log.records.drain(..500);
+    }
+    let report = audited(&paper);
+    assert!(report.clean(), "{report}");
+    assert_eq!(report.unproved.len(), 1, "{report}");
+}
+
+fn changed_row(paper: &mut Paper, change: impl FnOnce(&mut BlotterRow)) {
+    let log = paper.log(BLOTTER, 1);
+    let index = row(log, |row| plain(row) && !row.answer.quantity_after.is_zero());
+    let (_, _, value) = &mut log.records[index];
+    let (cause, mut row) = message::<BlotterRow>(value.as_deref().expect("it has a value"));
+    change(&mut row);
+    *value = Some(encoded::<BlotterRow>(cause, &row));
+}
+
+fn last_of(paper: &Paper, topic: &'static str, partition: i32) -> (i64, Option<Vec<u8>>) {
+    let (offset, _, value) = paper.logs[&TopicPartition { topic, partition }].records.last().expect("not empty");
+    (*offset, value.clone())
+}
