@@ -6,3 +6,8 @@ mod protocol; // turns, marks, fencing
 mod membership; // rebalances, companions, closing
 mod reading; // positions, bounds, lost offsets
 mod topics; // admin
+mod faults; // faults planned call by call
+mod late; // requests that arrive late, answers that are lost
+mod markers; // transactions that end place by place
+mod members; // silence in a group
+mod logs; // cleaning, retention, loss

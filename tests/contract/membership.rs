@@ -138,3 +138,57 @@ fn a_member_that_does_not_poll_loses_its_partitions_and_is_told_so() {
     });
     assert!(!worker.consumer.assignment_lost());
 }
+
+#[test]
+fn a_second_process_with_the_same_instance_id_takes_the_place_and_the_first_is_told() {
+    let broker = broker();
+    let (lead, group) = (topic("lead", 2), unique("group"));
+    let member = Member { instance_id: Some(unique("instance").to_owned()), ..member(group) };
+    let mut first = broker.consumer(&member).expect("consumer");
+    first.subscribe(lead).expect("subscribe");
+    assert_eq!(next_event(first.as_mut()), Rebalance::Assigned(vec![0, 1]));
+    first.assign(&[(at(lead, 0), 0), (at(lead, 1), 0)]).expect("assign");
+    let before = first.membership();
+
+    let mut second = broker.consumer(&member).expect("consumer");
+    second.subscribe(lead).expect("subscribe");
+    assert_eq!(next_event(second.as_mut()), Rebalance::Assigned(vec![0, 1]));
+    second.assign(&[(at(lead, 0), 0), (at(lead, 1), 0)]).expect("assign");
+    assert_eq!(second.membership().generation, before.generation, "nobody else had to move");
+    let error = until("the news", || {
+        let mut batch = Batch::default();
+        first.poll(Duration::from_millis(100), ROOM, &mut batch).err()
+    });
+    assert_eq!(error.kind, ErrorKind::TwinInstance, "{error}");
+
+    let mut producer = broker.producer(unique("worker")).expect("producer");
+    producer.begin().expect("begin");
+    let offset = OffsetToCommit { partition: at(lead, 0), offset: 1, metadata: String::new() };
+    let error = producer.send_offsets(&[offset], &before).expect_err("another has the place");
+    assert_eq!(error.kind, ErrorKind::TwinInstance, "{error}");
+}
+
+#[test]
+fn the_generation_moves_before_the_rebalance_is_seen() {
+    let broker = broker();
+    let (lead, companion, group) = (topic("lead", 2), topic("companion", 2), unique("group"));
+    let mut first = Worker::start(&broker, group, lead, companion);
+    until("partitions", || {
+        first.step();
+        (first.held.len() == 2).then_some(())
+    });
+    let before = first.consumer.membership();
+    let mut second = Worker::start(&broker, group, lead, companion);
+    until("the new generation", || {
+        second.step();
+        std::thread::sleep(Duration::from_millis(20));
+        (first.consumer.membership().generation > before.generation).then_some(())
+    });
+    let mut producer = broker.producer(unique("worker")).expect("producer");
+    producer.begin().expect("begin");
+    let offset = OffsetToCommit { partition: at(lead, 0), offset: 1, metadata: String::new() };
+    let error = producer.send_offsets(&[offset], &before).expect_err("the group has moved on");
+    assert_eq!(error.kind, ErrorKind::NotMember, "{error}");
+    let event = until("a revocation", || first.step());
+    assert!(matches!(event, Rebalance::Revoked(ref taken) if taken.len() == 1), "{event:?}");
+}

@@ -155,6 +155,50 @@ fn a_record_that_the_topic_does_not_take_is_told_by_drain() {
 }
 
 #[test]
+fn offsets_of_an_open_transaction_are_pending_until_it_ends() {
+    let broker = broker();
+    let (input, group) = (topic("in", 2), unique("group"));
+    let mut consumer = joined(&broker, group, input);
+    let mut producer = broker.producer(unique("worker")).expect("producer");
+    producer.begin().expect("begin");
+    producer.send_offsets(&[offset(at(input, 0), 4, "mark")], &consumer.membership()).expect("offsets");
+    let error = consumer.committed(&[at(input, 0)], Duration::from_millis(300)).expect_err("pending");
+    assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+    assert_eq!(consumer.committed(&[at(input, 1)], WAIT).expect("nothing is pending here"), [None]);
+    producer.commit().expect("commit");
+    let committed = consumer.committed(&[at(input, 0)], WAIT).expect("committed");
+    assert_eq!(committed, [Some(CommittedOffset { offset: 4, metadata: "mark".to_owned() })]);
+}
+
+#[test]
+fn a_producer_made_anew_finds_the_offsets_of_the_one_before_decided() {
+    let broker = broker();
+    let (input, group, id) = (topic("in", 1), unique("group"), unique("worker"));
+    let mut consumer = joined(&broker, group, input);
+    let mut producer = broker.producer(id).expect("producer");
+    producer.begin().expect("begin");
+    producer.send_offsets(&[offset(at(input, 0), 4, "")], &consumer.membership()).expect("offsets");
+    drop(producer);
+    let _anew = broker.producer(id).expect("producer made anew");
+    assert_eq!(consumer.committed(&[at(input, 0)], WAIT).expect("decided"), [None]);
+}
+
+#[test]
+fn a_transaction_in_which_nothing_was_sent_ends_without_a_trace() {
+    let broker = broker();
+    let topic = topic("out", 1);
+    let mut producer = broker.producer(unique("worker")).expect("producer");
+    for _ in 0..2 {
+        producer.begin().expect("begin");
+        producer.commit().expect("commit nothing");
+        producer.begin().expect("begin");
+        producer.abort().expect("abort nothing");
+    }
+    let mut reader = broker.reader().expect("reader");
+    assert_eq!(reader.bounds(at(topic, 0)), Ok(Bounds { start: 0, end: 0 }));
+}
+
+#[test]
 fn headers_and_tombstones_survive_the_way() {
     let broker = broker();
     let (topic, group) = (topic("in", 1), unique("group"));
