@@ -11,6 +11,8 @@ pub mod log; // structured logs
 pub mod show_config; // `config show`
 pub mod worker; // `worker`
 pub mod submit; // `submit`
+pub mod watch; // `watch`
+pub mod dlq; // `dlq`
 pub mod jobs; // what is known of a job, and waiting for it
 pub mod tail; // a topic read as a person would
 pub mod topics; // `topics`
@@ -47,6 +49,9 @@ enum Command {
     Worker(worker::Arguments),
     #[command(subcommand)]
     Submit(submit::Command),
+    Watch(watch::Arguments),
+    #[command(subcommand)]
+    Dlq(dlq::Command),
     #[command(subcommand)]
     Topics(topics::Command),
     #[command(subcommand)]
@@ -74,6 +79,8 @@ fn dispatch(command: &Command, session: &Session) -> Result<Exit, Failure> {
     match command {
         Command::Worker(arguments) => worker::run(arguments, session),
         Command::Submit(command) => submit::run(command, session),
+        Command::Watch(arguments) => watch::run(arguments, session),
+        Command::Dlq(command) => dlq::run(command, session),
         Command::Topics(command) => topics::run(command, session),
         Command::Schemas(command) => schemas::run(command, session),
         Command::Generate(command) => generate::command::run(command, session),
