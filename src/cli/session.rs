@@ -11,6 +11,7 @@ use super::output::Output;
 
 /// Options that every command takes.
 #[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Options {
     /// Answer with one JSON object, or with one per line where the answer is a stream
     #[arg(long, global = true)]

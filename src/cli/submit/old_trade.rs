@@ -65,7 +65,9 @@ enum Unit {
 
 /// Whether a line is of the old form.
 pub fn old(line: &str) -> bool {
-    members(line).is_ok_and(|members| members.iter().any(|(name, _)| name == "tradeLots"))
+    // The look for the word spares every other line a second reading.
+    line.contains("\"tradeLots\"")
+        && members(line).is_ok_and(|members| members.iter().any(|(name, _)| name == "tradeLots"))
 }
 
 /// The trades of one old trade: one for each quantity and price, because a trade opens one lot.
