@@ -6,6 +6,9 @@ mod protocol; // turns, marks, fencing
 mod membership; // rebalances, companions, closing
 mod reading; // positions, bounds, lost offsets
 mod topics; // admin
+#[path = "../sums/mod.rs"]
+mod sums; // a small topology
+mod turns; // the worker: turns, take-overs, outages
 mod faults; // faults planned call by call
 mod late; // requests that arrive late, answers that are lost
 mod markers; // transactions that end place by place

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use bookflow::engine::settings::{Planted, Settings};
 use bookflow::engine::worker::Worker;
 
-use crate::cluster::{PATIENCE, until};
+use crate::cluster::{PATIENCE, broker_with, hasty, until};
 use crate::proxy::{Api, Loss, Proxy};
 use crate::turns::{Run, turn_until};
 
@@ -26,7 +26,7 @@ struct Scene {
 impl Scene {
     fn new(planted: Option<Planted>) -> Scene {
         let proxy = Proxy::start();
-        let run = Run::through(proxy.bootstrap());
+        let run = Run::through(broker_with(proxy.bootstrap(), hasty()));
         run.first_start();
         // Turns of several polls: what the first ones produced is on its way when a later one fails.
         let settings =

@@ -6,6 +6,7 @@ mod cluster; // the broker that dev/up has started
 mod sums; // a small topology
 #[path = "../proxy/mod.rs"]
 mod proxy; // between a client and the broker
+#[path = "../contract/turns.rs"]
 mod turns; // the worker: turns, take-overs, outages
 #[path = "../contract/protocol.rs"]
 mod protocol; // turns, marks, fencing

@@ -1,4 +1,4 @@
-//! The worker on a real broker: turns, take-overs, dead letters, outages.
+//! The worker on a broker: turns, take-overs, dead letters, outages.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,11 +30,11 @@ pub struct Run {
 
 impl Run {
     fn new() -> Run {
-        Run::through(&cluster::variable("BOOKFLOW_KAFKA_BOOTSTRAP"))
+        Run::through(cluster::hasty_broker())
     }
 
-    /// Its workers reach the cluster through this address; what a test writes and reads goes straight.
-    pub fn through(bootstrap: &str) -> Run {
+    /// Its workers reach the cluster in this way; what a test writes and reads goes straight.
+    pub fn through(broker: impl Broker + 'static) -> Run {
         let compacted = [("cleanup.policy", "compact")];
         let topics = Topics {
             numbers: cluster::topic("numbers", PARTITIONS),
@@ -44,7 +44,7 @@ impl Run {
         };
         let switches = Switches::default();
         let topology = sums::topology(unique("sum"), topics, switches.clone());
-        Run { broker: Arc::new(cluster::broker_with(bootstrap, cluster::hasty())), topology, topics, switches }
+        Run { broker: Arc::new(broker), topology, topics, switches }
     }
 
     fn checked(&self) -> bookflow::engine::topology::Checked {
