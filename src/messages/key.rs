@@ -19,7 +19,7 @@ pub fn flows_key(job: &JobId, contract: &ContractId, part: u32, piece: u32) -> S
     format!("{}/{}/{part}/{piece}", encode(job.as_str()), encode(contract.as_str()))
 }
 
-/// The record key of a chunk: that of its first contract's flows, so that the parts of a large contract spread.
+/// The record key of a chunk: that of its first contract's first flows, so that the parts of a large contract spread.
 pub fn chunk_key(chunk: &Chunk) -> String {
     match chunk.contracts.first() {
         Some(contract) => flows_key(&chunk.job.id, &contract.id, contract.part, 0),
