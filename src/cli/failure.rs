@@ -72,7 +72,7 @@ impl From<BrokerError> for Failure {
         let failure = Failure::new(exit, error.message);
         match exit {
             Exit::Unreachable => {
-                failure.next("look at kafka.bootstrap: is a broker running there? `dev/up` starts one")
+                failure.next("is it running, and is this the way to it? `dev/up` starts a broker and a registry")
             }
             Exit::Denied => failure.next("look at kafka.username, kafka.password and the cluster's access rules"),
             _ => failure,
@@ -111,7 +111,8 @@ impl From<TopologyError> for Failure {
 
 impl From<RegistryUnavailable> for Failure {
     fn from(error: RegistryUnavailable) -> Failure {
-        Failure::new(Exit::Unreachable, error.to_string()).next("look at registry.url: is a registry running there?")
+        Failure::new(Exit::Unreachable, error.to_string())
+            .next("is it running? `dev/up` starts a broker and a registry")
     }
 }
 

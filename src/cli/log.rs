@@ -10,12 +10,22 @@ pub enum LogFormat {
     Json,
 }
 
+/// What is logged when nobody asks for more or less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usual {
+    /// The life of a process that runs for long.
+    Info,
+    /// What keeps a command from its answer, such as a certificate that is not trusted.
+    Warnings,
+}
+
 /// Starts logging; `RUST_LOG` wins over the level. A second start in one process changes nothing.
-pub fn start(format: LogFormat, verbose: u8, quiet: bool) {
-    let level = match (quiet, verbose) {
-        (true, _) => "error",
-        (_, 0) => "info",
-        (_, 1) => "info,bookflow=debug",
+pub fn start(usual: Usual, format: LogFormat, verbose: u8, quiet: bool) {
+    let level = match (quiet, verbose, usual) {
+        (true, _, _) => "error",
+        (_, 0, Usual::Warnings) => "warn",
+        (_, 0, Usual::Info) => "info",
+        (_, 1, _) => "info,bookflow=debug",
         _ => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));

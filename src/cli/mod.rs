@@ -27,6 +27,7 @@ use clap::Parser;
 
 use self::exit::Exit;
 use self::failure::Failure;
+use self::log::Usual;
 use self::session::{Options, Session};
 
 /// Trades, lots and cash flows of synthetic prime brokerage, exactly once, on Kafka
@@ -68,7 +69,10 @@ pub fn run() -> ExitCode {
     // clap ends the process itself: 0 for help, 2 for wrong usage.
     let Arguments { options, command } = Arguments::parse();
     let session = Session::new(options);
-    let ended = dispatch(&command, &session);
+    if !matches!(command, Command::Worker(_)) {
+        session.start_logs(Usual::Warnings);
+    }
+    let ended = dispatch(&command, &session).map_err(|failure| session.explain(failure));
     if let Err(failure) = &ended {
         session.output.fail(failure);
     }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use super::config::Config;
 use super::config::layers::Layers;
+use super::exit::Exit;
 use super::failure::Failure;
-use super::log::LogFormat;
+use super::log::{LogFormat, Usual};
 use super::output::Output;
 
 /// Options that every command takes.
@@ -67,8 +68,20 @@ impl Session {
         Config::read(&self.layers()?)
     }
 
-    /// Logs are for commands that live long; the others say what they do.
-    pub fn start_logs(&self) {
-        super::log::start(self.options.log, self.options.verbose, self.options.quiet);
+    pub fn start_logs(&self, usual: Usual) {
+        super::log::start(usual, self.options.log, self.options.verbose, self.options.quiet);
+    }
+
+    /// A failure with what only the settings know: where it was tried.
+    pub fn explain(&self, failure: Failure) -> Failure {
+        match (failure.exit, self.config()) {
+            (Exit::Unreachable, Ok(config)) => {
+                let registry = config.registry.map_or(String::new(), |url| format!(", registry.url is {url}"));
+                let tried = format!("kafka.bootstrap is {}{registry}", config.kafka.bootstrap);
+                let next = failure.next.iter().fold(tried, |tried, next| format!("{tried}: {next}"));
+                failure.next(next)
+            }
+            _ => failure,
+        }
     }
 }

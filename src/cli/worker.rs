@@ -12,6 +12,7 @@ use signal_hook::flag;
 use super::config::Config;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::log::Usual;
 use super::parts;
 use super::session::Session;
 use crate::engine::broker::{Broker, ErrorKind};
@@ -56,7 +57,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
-    session.start_logs();
+    session.start_logs(Usual::Info);
     let mut config = session.config()?;
     if let Some(instance) = &arguments.instance {
         config.worker.instance = instance.clone();

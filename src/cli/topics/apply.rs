@@ -31,7 +31,7 @@ pub fn run(plan: &Plan, allow_destructive: bool, source: &Source, session: &Sess
                 done.push(change.topic.as_str());
             }
             Err(error) => {
-                let failure = Failure::from(error).during(&change.topic);
+                let failure = explain(error, change);
                 session.output.fail(&failure);
                 failed.get_or_insert(failure);
             }
@@ -44,6 +44,17 @@ pub fn run(plan: &Plan, allow_destructive: bool, source: &Source, session: &Sess
         format!("{} of {} changes made, {total} topics", done.len(), plan.changes.len()),
     )?;
     Ok(failed.map_or(Exit::Ok, |failure| failure.exit))
+}
+
+fn explain(error: BrokerError, change: &Change) -> Failure {
+    let too_few = error.message.contains("InvalidReplicationFactor");
+    let failure = Failure::from(error).during(&change.topic);
+    match too_few {
+        true => {
+            failure.next("the cluster has fewer brokers than replicas are wanted: use --replication 1 on a single one")
+        }
+        false => failure,
+    }
 }
 
 pub fn one(change: &Change, admin: &dyn Admin) -> Result<(), BrokerError> {
