@@ -44,7 +44,13 @@ impl PositionKey {
         check("account", account, PART_LENGTH_MAX)?;
         check("book", book, PART_LENGTH_MAX)?;
         check("security", security, PART_LENGTH_MAX)?;
-        Ok(PositionKey(format!("{}_{}_{}", encode(account), encode(book), encode(security)).into()))
+        let mut text = String::with_capacity(account.len() + book.len() + security.len() + 2);
+        text.push_str(&encode(account));
+        text.push('_');
+        text.push_str(&encode(book));
+        text.push('_');
+        text.push_str(&encode(security));
+        Ok(PositionKey(text.into()))
     }
 
     /// Reads the wire form. Only the spelling that `new` gives is a key, so that equal keys are equal bytes and share a partition.
@@ -137,14 +143,20 @@ pub(super) fn check(name: &'static str, text: &str, length_max: usize) -> Result
     if text.len() > length_max && text.chars().count() > length_max {
         return Err(InvalidName::TooLong(name));
     }
-    if text.chars().any(char::is_control) {
+    // Names are ASCII as a rule, and every record that is read brings five of them.
+    let control = if text.is_ascii() {
+        text.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        text.chars().any(char::is_control)
+    };
+    if control {
         return Err(InvalidName::ControlCharacter(name));
     }
     Ok(())
 }
 
 fn encode(part: &str) -> Cow<'_, str> {
-    if !part.contains(['%', '_']) {
+    if !part.bytes().any(|byte| matches!(byte, b'%' | b'_')) {
         return Cow::Borrowed(part);
     }
     Cow::Owned(part.replace('%', "%25").replace('_', "%5F"))

@@ -79,17 +79,23 @@ fn shortest(unscaled: i128, mut scale: u32) -> Decimal {
         wide /= 10;
         scale -= 1;
     }
-    // Nearly every number fits 64 bits, where division is cheap.
+    // Nearly every number fits 64 bits, where division by a constant is cheap.
     let Ok(mut narrow) = i64::try_from(wide) else {
         return Decimal::from_i128_with_scale(wide, scale);
     };
-    for (factor, places) in [(100_000_000, 8), (10_000, 4), (100, 2), (10, 1)] {
-        while scale >= places && narrow % factor == 0 {
-            narrow /= factor;
-            scale -= places;
-        }
+    strip::<100_000_000>(8, &mut narrow, &mut scale);
+    strip::<10_000>(4, &mut narrow, &mut scale);
+    strip::<100>(2, &mut narrow, &mut scale);
+    strip::<10>(1, &mut narrow, &mut scale);
+    Decimal::new(narrow, scale)
+}
+
+#[inline]
+fn strip<const FACTOR: i64>(zeros: u32, number: &mut i64, scale: &mut u32) {
+    while *scale >= zeros && *number % FACTOR == 0 {
+        *number /= FACTOR;
+        *scale -= zeros;
     }
-    Decimal::from_i128_with_scale(i128::from(narrow), scale)
 }
 
 #[cfg(test)]

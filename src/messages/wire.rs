@@ -192,8 +192,19 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// Most numbers take one byte: lengths, symbols, the marks of unions.
     #[inline]
     pub fn long(&mut self) -> Result<i64, Unreadable> {
+        match self.record.get(self.at) {
+            Some(byte) if byte & 0x80 == 0 => {
+                self.at += 1;
+                Ok(unzigzag(u64::from(*byte)))
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Result<i64, Unreadable> {
         let start = self.at;
         let mut zigzag = 0u64;
         for shift in (0..64).step_by(7) {
@@ -204,7 +215,7 @@ impl<'a> Decoder<'a> {
             }
             zigzag |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
-                return Ok((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64));
+                return Ok(unzigzag(zigzag));
             }
         }
         Err(Unreadable::EndlessNumber(start))
@@ -215,6 +226,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A number in the range of `T`; `what` completes "out of range for".
+    #[inline]
     pub fn ranged<T: TryFrom<i64>>(&mut self, what: &'static str) -> Result<T, Unreadable> {
         let at = self.at;
         let number = self.long()?;
@@ -237,11 +249,13 @@ impl<'a> Decoder<'a> {
         })
     }
 
+    #[inline]
     pub fn text(&mut self) -> Result<&'a str, Unreadable> {
         let bytes = self.bytes()?;
         std::str::from_utf8(bytes).map_err(|_| Unreadable::Text(self.at))
     }
 
+    #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], Unreadable> {
         let length = self.ranged("a length")?;
         self.take(length)
@@ -356,4 +370,9 @@ impl<'a> Decoder<'a> {
     fn truncated(&self, wanted: u64) -> Unreadable {
         Unreadable::Truncated { wanted, at: self.at, length: self.record.len() }
     }
+}
+
+#[inline]
+fn unzigzag(zigzag: u64) -> i64 {
+    (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64)
 }
