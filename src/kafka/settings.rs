@@ -137,8 +137,9 @@ const ALIASES: &[(&str, &str)] = &[
 
 /// Ours, but a user may know better.
 const DEFAULTS: &[(&str, &str)] = &[
-    // Records wait for the end of the turn anyway; at its end they wait no longer than this.
-    ("linger.ms", "5"),
+    // A lone record waits for this before it leaves: with 1 instead of 5 its turn took 12 ms instead of 23, and full turns
+    // cost the same.
+    ("linger.ms", "1"),
     ("queue.buffering.max.messages", "1000000"),
     ("queue.buffering.max.kbytes", "524288"),
     // What the largest topic takes; the topic's own limit decides.
