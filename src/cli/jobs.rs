@@ -137,7 +137,8 @@ pub fn outcome_json(outcome: &Outcome) -> Value {
     }
 }
 
-fn outcome_text(outcome: &Outcome, output: &Output) -> String {
+/// The outcome for people.
+pub fn outcome_text(outcome: &Outcome, output: &Output) -> String {
     let (word, detail) = match &outcome.ending {
         Ending::Completed => ("COMPLETED", String::new()),
         Ending::CompletedWithErrors => ("COMPLETED_WITH_ERRORS", String::new()),

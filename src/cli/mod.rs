@@ -20,6 +20,7 @@ pub mod schemas; // `schemas`
 pub mod embedded; // a broker in this process, and workers on it
 pub mod generate; // `generate`
 pub mod verify; // `verify`
+pub mod demo; // `demo`
 
 use std::process::ExitCode;
 
@@ -60,6 +61,7 @@ enum Command {
     #[command(subcommand)]
     Generate(generate::command::Command),
     Verify(verify::command::Arguments),
+    Demo(demo::Arguments),
     #[command(subcommand)]
     Config(show_config::Command),
 }
@@ -89,6 +91,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<Exit, Failure> {
         Command::Schemas(command) => schemas::run(command, session),
         Command::Generate(command) => generate::command::run(command, session),
         Command::Verify(arguments) => verify::command::run(arguments, session),
+        Command::Demo(arguments) => demo::run(arguments, session),
         Command::Config(command) => show_config::run(command, session),
     }
 }

@@ -107,7 +107,8 @@ fn lane_name(lane: Lane) -> &'static str {
     }
 }
 
-struct Submission {
+/// A request on its way into chunks.
+pub(in crate::cli) struct Submission {
     schemas: Arc<Schemas>,
     sender: Sender,
     job: JobId,
@@ -117,7 +118,7 @@ struct Submission {
 }
 
 impl Submission {
-    fn open(broker: &dyn Broker, schemas: Arc<Schemas>, request: &Request) -> Result<Submission, Failure> {
+    pub fn open(broker: &dyn Broker, schemas: Arc<Schemas>, request: &Request) -> Result<Submission, Failure> {
         let partitions = [
             partitions(broker, JOB_CONTROL)?,
             partitions(broker, CALCULATION_CHUNKS_REALTIME)?,
@@ -128,7 +129,7 @@ impl Submission {
     }
 
     /// First the announcement, so that a job that is cut off here still ends at its deadline; last the plan.
-    fn run(&mut self, file: &File, request: &Request, config: &Config, session: &Session) -> Result<Plan, Failure> {
+    pub fn run(&mut self, file: &File, request: &Request, config: &Config, session: &Session) -> Result<Plan, Failure> {
         let timeout = i64::try_from(config.jobs.timeout.as_micros()).expect("bounded to days");
         let deadline = Timestamp(SystemClock::start().now_us() + timeout);
         self.control(ControlWord::Started { request: request.job.request, deadline })?;

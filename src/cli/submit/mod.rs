@@ -2,7 +2,7 @@
 //! In reading order:
 
 mod trades; // `submit trades`
-mod job; // `submit job`
+pub(super) mod job; // `submit job`
 mod rows; // a file -> rows, one after another
 mod row; // a row -> a trade
 mod fields; // a row as named texts

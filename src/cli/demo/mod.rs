@@ -1,0 +1,222 @@
+//! `demo`: three workers on the embedded broker, a load of trades, a calculation job, one worker killed in mid-transaction,
+//! another one started; and in the end the auditor's word for it that nothing was lost or done twice.
+
+mod crash; // the accident
+mod team; // the workers
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Seek, Write};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use self::crash::Crash;
+use self::team::Team;
+use super::embedded;
+use super::exit::Exit;
+use super::failure::{Failure, chain};
+use super::generate::load::Load;
+use super::generate::request::RequestShape;
+use super::generate::send::send;
+use super::jobs;
+use super::output::Ink;
+use super::session::Session;
+use super::submit::job::Submission;
+use super::verify::audit;
+use super::verify::report::{Damage, Report};
+use crate::domain::job::{JobId, Outcome};
+use crate::engine::broker::Broker;
+use crate::engine::settings::Settings;
+use crate::memory::settings::Settings as BrokerSettings;
+use crate::messages::request::read_request;
+use crate::messages::schemas::Schemas;
+use crate::pipeline::topology::topology;
+
+const WORKERS: usize = 3;
+const PARTITIONS: i32 = 6;
+/// The demo's job: 1,300 positions of 5 lots, enough for the batch lane.
+const CONTRACTS: u32 = 325;
+/// A demo that has not come to its end by then never will.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Shows exactly once at work: trades, a job and a crash, on a broker in this process
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Trade records to capture
+    #[arg(long, default_value_t = 200_000)]
+    trades: u64,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// How the demo went before the audit.
+struct Story {
+    crashes: u64,
+    outcome: Outcome,
+    booked: u64,
+    booking: Duration,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let began = Instant::now();
+    let schemas = Arc::new(Schemas::embedded());
+    let crash = Arc::new(Crash::default());
+    let broker: Arc<dyn Broker> = Arc::new(embedded::broker(broker_settings(), crash.clone(), PARTITIONS)?);
+    let story = play(arguments, session, &schemas, &crash, &broker)?;
+    session.output.note("  auditing the topics: every record, one thread, nothing shared with the workers");
+    let report = audit(broker.as_ref(), &schemas, 10)?;
+    tell(&story, &report, began.elapsed(), session)?;
+    Ok(if report.clean() { Exit::Ok } else { Exit::Mismatch })
+}
+
+/// Everything that happens, up to the last worker's end.
+fn play(
+    arguments: &Arguments,
+    session: &Session,
+    schemas: &Arc<Schemas>,
+    crash: &Crash,
+    broker: &Arc<dyn Broker>,
+) -> Result<Story, Failure> {
+    Crash::hide_panics();
+    let topology = Arc::new(topology(schemas.clone()));
+    embedded::start_all(&topology, broker.as_ref())?;
+    let mut team = Team::new(topology, broker.clone(), engine_settings());
+    for _ in 0..WORKERS {
+        team.start_worker();
+    }
+    session.output.note(format!("  {WORKERS} workers on the embedded broker, {PARTITIONS} partitions a topic"));
+    let load = Load { keys: 5_000, ..Load::new(arguments.seed, arguments.trades) };
+    let began = Instant::now();
+    let (job, booked, booking) = thread::scope(|scope| {
+        let fed = scope.spawn(|| {
+            send(broker.as_ref(), schemas, "bookflow-demo-trades", load.trades()?, |_| {}).map_err(Failure::from)
+        });
+        let job = scope.spawn(|| submit(broker.as_ref(), schemas, session));
+        let watched = watch(&mut team, arguments.trades, session, crash, broker.as_ref(), || {
+            fed.is_finished() && job.is_finished()
+        });
+        fed.join().expect("sending does not panic")?;
+        let job = job.join().expect("submitting does not panic")?;
+        watched.map(|()| (job, team.booked(), began.elapsed()))
+    })?;
+    let crashes = team.stop()?;
+    let outcome = jobs::known(broker.as_ref(), schemas, &job)?.outcome;
+    let outcome = outcome.ok_or_else(|| Failure::new(Exit::Failed, format!("job {job} has no outcome")))?;
+    Ok(Story { crashes, outcome, booked, booking })
+}
+
+/// Shows the work going on and replaces the worker that dies, until everything that was sent is done.
+fn watch(
+    team: &mut Team,
+    trades: u64,
+    session: &Session,
+    crash: &Crash,
+    broker: &dyn Broker,
+    all_sent: impl Fn() -> bool,
+) -> Result<(), Failure> {
+    let bar = session.output.progress(trades, "  trades");
+    let began = Instant::now();
+    let mut replaced = false;
+    loop {
+        thread::sleep(Duration::from_millis(50));
+        bar.set_position(team.booked().min(trades));
+        if let Some(victim) = crash.victim().filter(|_| !replaced) {
+            replaced = true;
+            let name = team.start_worker();
+            let at = team.booked();
+            bar.suspend(|| {
+                let killed = session.output.ink(Ink::Bad, format!("{victim} killed"));
+                session.output.note(format!("  {killed} between output and commit, after {at} trades; {name} starts"));
+            });
+        }
+        if all_sent() && embedded::caught_up(broker)? {
+            bar.finish_and_clear();
+            return Ok(());
+        }
+        if began.elapsed() > PATIENCE {
+            return Err(Failure::new(Exit::Failed, "the workers do not come to the end of the load"));
+        }
+    }
+}
+
+/// A calculation request through the same door as `submit job`.
+fn submit(broker: &dyn Broker, schemas: &Arc<Schemas>, session: &Session) -> Result<JobId, Failure> {
+    let mut file = written()?;
+    let request = read_request(BufReader::new(&file)).map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
+    file.rewind()?;
+    let mut submission = Submission::open(broker, schemas.clone(), &request)?;
+    let plan = submission.run(&file, &request, &session.config()?, session)?;
+    session.output.note(format!("  job {}: {} in {} chunks", request.job.id, plan.counts, plan.chunks));
+    Ok(request.job.id)
+}
+
+fn written() -> Result<File, Failure> {
+    let mut file = tempfile::tempfile()?;
+    let mut out = BufWriter::new(&mut file);
+    RequestShape::new("demo", CONTRACTS, 4, 5).write(&mut out)?;
+    out.flush()?;
+    drop(out);
+    file.rewind()?;
+    Ok(file)
+}
+
+fn tell(story: &Story, report: &Report, took: Duration, session: &Session) -> Result<(), Failure> {
+    let rate = (story.booked as f64 / story.booking.as_secs_f64()) as u64;
+    let counts = report.counts;
+    let mut answer = json!({
+        "trades": counts.records,
+        "accepted": counts.accepted + counts.released,
+        "duplicates": counts.duplicates,
+        "stale": counts.stale,
+        "waiting": counts.held - counts.released,
+        "rebooks": counts.rebooks,
+        "dead_letters": counts.dead_letters,
+        "positions": counts.positions,
+        "lots": counts.lots,
+        "jobs": counts.jobs,
+        "cash_flows": counts.flows,
+        "crashes": story.crashes,
+        "trades_per_second": rate,
+        "seconds": took.as_secs_f64(),
+        "outcome": jobs::outcome_json(&story.outcome),
+        "differences": report.json()["differences"],
+    });
+    for damage in Damage::ALL {
+        answer[damage.name()] = Value::from(report.damage(damage));
+    }
+    let verdict = match report.clean() {
+        true => session.output.ink(Ink::Good, "nothing lost, doubled, misordered or torn"),
+        false => session.output.ink(Ink::Bad, report),
+    };
+    let text = format!(
+        "captured   {} trade records in {:.1} s ({rate}/s with a crash in between): {} accepted, {} duplicates, \
+         {} dead letters\npositions  {} with {} open lots\n{}\ncrashes    {}\nverdict    {verdict}\n{:.1} s",
+        counts.records,
+        story.booking.as_secs_f64(),
+        counts.accepted + counts.released,
+        counts.duplicates,
+        counts.dead_letters,
+        counts.positions,
+        counts.lots,
+        jobs::outcome_text(&story.outcome, &session.output),
+        story.crashes,
+        took.as_secs_f64(),
+    );
+    session.output.say(answer, text)
+}
+
+/// Limits that belong together, all short, so that a take-over is seen at once.
+fn broker_settings() -> BrokerSettings {
+    BrokerSettings {
+        session: Duration::from_millis(1_500),
+        transaction: Duration::from_millis(800),
+        transaction_check: Duration::from_millis(200),
+        ..BrokerSettings::default()
+    }
+}
+
+fn engine_settings() -> Settings {
+    Settings { session_timeout: Duration::from_millis(1_500), ..Settings::default() }
+}
