@@ -15,15 +15,15 @@ pub enum LogFormat {
 pub enum Usual {
     /// The life of a process that runs for long.
     Info,
-    /// What keeps a command from its answer, such as a certificate that is not trusted.
-    Warnings,
+    /// Only what somebody must act on: a command says itself why it failed.
+    Errors,
 }
 
 /// Starts logging; `RUST_LOG` wins over the level. A second start in one process changes nothing.
 pub fn start(usual: Usual, format: LogFormat, verbose: u8, quiet: bool) {
     let level = match (quiet, verbose, usual) {
         (true, _, _) => "error",
-        (_, 0, Usual::Warnings) => "warn",
+        (_, 0, Usual::Errors) => "error",
         (_, 0, Usual::Info) => "info",
         (_, 1, _) => "info,bookflow=debug",
         _ => "debug",

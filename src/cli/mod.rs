@@ -72,7 +72,7 @@ pub fn run() -> ExitCode {
     let Arguments { options, command } = Arguments::parse();
     let session = Session::new(options);
     if !matches!(command, Command::Worker(_)) {
-        session.start_logs(Usual::Warnings);
+        session.start_logs(Usual::Errors);
     }
     let ended = dispatch(&command, &session).map_err(|failure| session.explain(failure));
     if let Err(failure) = &ended {

@@ -27,7 +27,10 @@ pub fn broker(config: &Config) -> Result<Arc<dyn Broker>, Failure> {
 }
 
 pub fn admin(config: &Config) -> Result<Box<dyn Admin>, Failure> {
-    let admin = kafka(config)?.admin()?;
+    let kafka = kafka(config)?;
+    // An admin client cannot tell why it reaches nobody; the broker's own client can.
+    kafka.cluster_id()?;
+    let admin = kafka.admin()?;
     Ok(match config.kafka.namespace.as_str() {
         "" => Box::new(admin),
         namespace => Box::new(Namespaced::new(admin, namespace)),

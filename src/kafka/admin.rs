@@ -25,7 +25,7 @@ impl KafkaAdmin {
     pub(super) fn new(settings: &Settings) -> Result<Self, BrokerError> {
         let client = settings
             .client(Use::Asking)?
-            .create_with_context(Silent)
+            .create_with_context(Silent::default())
             .map_err(|error| broker_error("create an admin client", &error))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::ProducerContext;
 use rdkafka::topic_partition_list::TopicPartitionList;
@@ -16,8 +16,17 @@ use rdkafka::types::RDKafkaRespErr;
 use super::failure::broker_error;
 use crate::engine::broker::{BrokerError, Rebalance};
 
-/// A client whose events nobody waits for.
-pub(super) struct Silent;
+/// A client whose events nobody waits for; the last reason for trouble is kept for whoever asks why.
+#[derive(Default)]
+pub(super) struct Silent {
+    trouble: Mutex<Option<String>>,
+}
+
+impl Silent {
+    pub(super) fn trouble(&self) -> Option<String> {
+        lock(&self.trouble).clone()
+    }
+}
 
 impl ClientContext for Silent {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -26,6 +35,10 @@ impl ClientContext for Silent {
 
     fn error(&self, error: KafkaError, reason: &str) {
         log_error(&error, reason);
+        // "All brokers are down" follows the reason and says less.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *lock(&self.trouble) = Some(reason.to_owned());
+        }
     }
 }
 

@@ -29,6 +29,9 @@ use crate::engine::broker::{
 /// How long a question to the cluster may take before it counts as unavailable.
 const QUESTION: Duration = Duration::from_secs(15);
 
+/// Reasons that are looked at when a question was not answered.
+const REASONS: usize = 20;
+
 /// Apache Kafka behind the Broker port.
 pub struct KafkaBroker {
     settings: Settings,
@@ -61,13 +64,15 @@ impl Broker for KafkaBroker {
     }
 
     fn cluster_id(&self) -> Result<String, BrokerError> {
-        self.asker.client.client().fetch_cluster_id(QUESTION).ok_or_else(|| {
-            unavailable("the cluster does not tell its id: is the bootstrap address right and reachable?")
-        })
+        let id = self.asker.client.client().fetch_cluster_id(QUESTION);
+        id.ok_or_else(|| self.asker.unavailable("the cluster does not tell its id"))
     }
 
     fn topic(&self, name: &str) -> Result<Option<TopicInfo>, BrokerError> {
-        native::describe_topic(self.asker.client.client(), name, QUESTION)
+        native::describe_topic(self.asker.client.client(), name, QUESTION).map_err(|error| match error.kind {
+            ErrorKind::Unavailable => self.asker.unavailable(&error.message),
+            _ => error,
+        })
     }
 }
 
@@ -78,12 +83,24 @@ struct Asker {
 
 impl Asker {
     fn new(settings: &Settings) -> Result<Self, BrokerError> {
-        let client = settings.client(Use::Asking)?.create_with_context(Silent);
+        let client = settings.client(Use::Asking)?.create_with_context(Silent::default());
         Ok(Asker { client: client.map_err(|error| broker_error("create a client", &error))? })
     }
 
     fn bounds(&self, partition: TopicPartition) -> Result<Bounds, BrokerError> {
         bounds(&self.client, partition)
+    }
+
+    /// What could not be done, with the client's own reason: a refused connection, a certificate that is not trusted.
+    fn unavailable(&self, what: &str) -> BrokerError {
+        for _ in 0..REASONS {
+            // Reasons are handed out one by one, as errors of a poll; the context keeps the last one.
+            let _ = self.client.poll(Duration::from_millis(10));
+        }
+        match self.client.context().trouble() {
+            Some(reason) => unavailable(&format!("{what}: {reason}")),
+            None => unavailable(what),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ impl KafkaReader {
     pub(super) fn new(settings: &Settings) -> Result<Self, BrokerError> {
         let client = settings
             .client(Use::Reading)?
-            .create_with_context(Silent)
+            .create_with_context(Silent::default())
             .map_err(|error| broker_error("create a reader", &error))?;
         Ok(KafkaReader { client, assigned: BTreeMap::new() })
     }
