@@ -11,9 +11,11 @@ use proptest::test_runner::TestCaseResult;
 
 use crate::messages::framing::{self, HEADER_BYTES};
 use crate::messages::message::Message;
+use crate::messages::resolution::Resolution;
+use crate::messages::resolved::Resolved;
 use crate::messages::schemas::{RegistryUnavailable, SchemaIds, SchemaName, Schemas, Undecodable, content_id};
 use crate::messages::wire::Unreadable;
-use crate::messages::{job_samples, resolution, samples, view};
+use crate::messages::{job_samples, samples, view};
 
 static SCHEMAS: LazyLock<Schemas> = LazyLock::new(Schemas::embedded);
 
@@ -77,9 +79,10 @@ where
 {
     let mut record = Vec::new();
     SCHEMAS.encode(&message, cause, &mut record).expect("samples fit their fields");
-    let (own, later) = (M::SCHEMA.parsed(), later(M::SCHEMA));
-    let incompatible = |reason| panic!("{reason}");
-    let theirs = resolution::resolve(&own, &later, &record[HEADER_BYTES..], incompatible).expect("it has a default");
+    let resolved = |schema| Resolved::new(schema).expect("valid");
+    let (own, later) = (resolved(M::SCHEMA.parsed()), resolved(later(M::SCHEMA)));
+    let way = Resolution::new(own.into(), later.into()).expect("it has a default");
+    let theirs = way.apply(&record[HEADER_BYTES..]).expect("sound");
     prop_assert_eq!(theirs.len(), record.len() - HEADER_BYTES + 1, "one more field, null");
 
     let newer = Schemas::connect(Box::new(Newer), &[]).expect("always available");

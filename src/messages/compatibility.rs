@@ -4,9 +4,10 @@
 //! Records of ours are kept for years and audited, so such steps count as differences here too.
 
 use apache_avro::Schema;
-use apache_avro::schema::{EnumSchema, NamesRef, RecordSchema, ResolvedSchema, SchemaKind, UnionSchema};
+use apache_avro::schema::{EnumSchema, RecordSchema, SchemaKind, UnionSchema};
 
-use crate::messages::view::{self, DEPTH_MAX};
+use crate::messages::resolved::Resolved;
+use crate::messages::view::DEPTH_MAX;
 
 /// One reason why a reader cannot do without loss what a writer wrote.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,13 +22,18 @@ pub struct Difference {
 pub fn full_transitive(history: &[Schema], next: &Schema) -> Vec<Difference> {
     let mut found = Vec::new();
     for (index, earlier) in history.iter().enumerate() {
-        let version = index + 1;
-        let forth = Comparison { keep_symbols: true, ..Comparison::default() }.run(earlier, next);
-        let back = can_read(next, earlier);
-        let directions = [(forth, "reading its records"), (back, "its reading ours")];
-        for (differences, direction) in directions {
+        let (earlier, next) = match (Resolved::new(earlier.clone()), Resolved::new(next.clone())) {
+            (Ok(earlier), Ok(next)) => (earlier, next),
+            (Err(error), _) | (_, Err(error)) => {
+                found.push(Difference { path: "record".into(), problem: error.to_string() });
+                continue;
+            }
+        };
+        let forth = Comparison { keep_symbols: true, ..Comparison::new(&earlier, &next) }.run();
+        let back = can_read(&next, &earlier);
+        for (differences, direction) in [(forth, "reading its records"), (back, "its reading ours")] {
             found.extend(differences.into_iter().map(|difference| Difference {
-                problem: format!("{} (version {version}, {direction})", difference.problem),
+                problem: format!("{} (version {}, {direction})", difference.problem, index + 1),
                 ..difference
             }));
         }
@@ -38,29 +44,26 @@ pub fn full_transitive(history: &[Schema], next: &Schema) -> Vec<Difference> {
 /// Every reason why records of `writer` cannot be read by `reader` with their full meaning.
 ///
 /// A symbol that the reader does not know is allowed: it is read as UNKNOWN and refused record by record.
-pub fn can_read(writer: &Schema, reader: &Schema) -> Vec<Difference> {
-    Comparison::default().run(writer, reader)
+pub fn can_read(writer: &Resolved, reader: &Resolved) -> Vec<Difference> {
+    Comparison::new(writer, reader).run()
 }
 
 /// A walk over two schemas side by side, by field name.
-#[derive(Default)]
 struct Comparison<'a> {
     /// A later version of our own knows every symbol that was ever written.
     keep_symbols: bool,
-    written: NamesRef<'a>,
-    read: NamesRef<'a>,
+    written: &'a Resolved,
+    read: &'a Resolved,
     found: Vec<Difference>,
 }
 
 impl<'a> Comparison<'a> {
-    fn run(mut self, writer: &'a Schema, reader: &'a Schema) -> Vec<Difference> {
-        match (ResolvedSchema::new(writer), ResolvedSchema::new(reader)) {
-            (Ok(written), Ok(read)) => {
-                (self.written, self.read) = (written.get_names().clone(), read.get_names().clone());
-                self.value(writer, reader, "", 0);
-            }
-            (Err(error), _) | (_, Err(error)) => self.differ("", error.to_string()),
-        }
+    fn new(written: &'a Resolved, read: &'a Resolved) -> Self {
+        Comparison { keep_symbols: false, written, read, found: Vec::new() }
+    }
+
+    fn run(mut self) -> Vec<Difference> {
+        self.value(self.written.root(), self.read.root(), "", 0);
         self.found
     }
 
@@ -68,7 +71,7 @@ impl<'a> Comparison<'a> {
         if depth > DEPTH_MAX {
             return self.differ(path, "nested too deep");
         }
-        let (writer, reader) = match (view::named(writer, &self.written), view::named(reader, &self.read)) {
+        let (writer, reader) = match (self.written.named(writer), self.read.named(reader)) {
             (Ok(writer), Ok(reader)) => (writer, reader),
             (Err(error), _) | (_, Err(error)) => return self.differ(path, error.to_string()),
         };
@@ -116,8 +119,8 @@ impl<'a> Comparison<'a> {
 
     fn variants(&mut self, writer: &'a UnionSchema, reader: &'a UnionSchema, path: &str, depth: usize) {
         for variant in writer.variants() {
-            let kind = view::named(variant, &self.written).map(SchemaKind::from);
-            let same = |other: &&Schema| view::named(other, &self.read).map(SchemaKind::from) == kind;
+            let kind = self.written.named(variant).map(SchemaKind::from);
+            let same = |other: &&Schema| self.read.named(other).map(SchemaKind::from) == kind;
             match reader.variants().iter().find(same) {
                 Some(other) => self.value(variant, other, path, depth + 1),
                 None => self.differ(path, format!("{:?} is not among the variants", SchemaKind::from(variant))),

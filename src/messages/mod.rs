@@ -22,6 +22,7 @@ pub mod key; // record keys and partitions
 pub mod view; // any record as JSON for people
 pub mod compatibility; // may this schema follow those before it?
 mod resolution; // records of other versions
+pub mod resolved; // a schema with what its names stand for
 pub mod wire; // Avro's binary form
 pub mod decimal; // Avro's decimals
 pub mod framing; // the registry's header

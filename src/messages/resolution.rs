@@ -3,43 +3,43 @@
 //! Not by the Avro library: its resolution refuses decimals shorter than their precision, takes what is cut short for
 //! null, and sets aside room for any count it is told.
 
+use std::sync::Arc;
+
 use apache_avro::Schema;
-use apache_avro::schema::{EnumSchema, NamesRef, RecordSchema, ResolvedSchema, SchemaKind, UnionSchema};
+use apache_avro::schema::{EnumSchema, RecordSchema, SchemaKind, UnionSchema};
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 
 use crate::messages::compatibility;
-use crate::messages::schemas::Undecodable;
+use crate::messages::resolved::Resolved;
 use crate::messages::view::{self, DEPTH_MAX};
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
 
-/// The body as a writer with `reader` for its schema would have written it.
-pub fn resolve(
-    writer: &Schema,
-    reader: &Schema,
-    body: &[u8],
-    incompatible: impl Fn(String) -> Undecodable,
-) -> Result<Vec<u8>, Undecodable> {
-    if let Some(difference) = compatibility::can_read(writer, reader).into_iter().next() {
-        return Err(incompatible(difference.to_string()));
+/// The way from a writer's schema to ours; found once, used for each of the writer's records.
+pub struct Resolution {
+    written: Arc<Resolved>,
+    read: Arc<Resolved>,
+}
+
+impl Resolution {
+    /// The first reason why `reader` cannot read what `writer` writes, if there is one.
+    pub fn new(writer: Arc<Resolved>, reader: Arc<Resolved>) -> Result<Resolution, compatibility::Difference> {
+        match compatibility::can_read(&writer, &reader).into_iter().next() {
+            Some(difference) => Err(difference),
+            None => Ok(Resolution { written: writer, read: reader }),
+        }
     }
-    let names = |schema| ResolvedSchema::new(schema).map_err(|error| incompatible(error.to_string()));
-    let (written, read) = (names(writer)?, names(reader)?);
-    let resolution = Resolution { written: written.get_names(), read: read.get_names() };
-    let mut input = Decoder::new(body);
-    let mut out = Vec::with_capacity(body.len());
-    resolution.value(writer, reader, &mut input, &mut out, 0)?;
-    input.finish()?;
-    Ok(out)
-}
 
-/// Two schemas of which it is known that the one can read the other: kinds of leaves are the same.
-struct Resolution<'a> {
-    written: &'a NamesRef<'a>,
-    read: &'a NamesRef<'a>,
-}
+    /// The body as a writer with the reader's schema would have written it.
+    pub fn apply(&self, body: &[u8]) -> Result<Vec<u8>, Unreadable> {
+        let mut input = Decoder::new(body);
+        let mut out = Vec::with_capacity(body.len());
+        self.value(self.written.root(), self.read.root(), &mut input, &mut out, 0)?;
+        input.finish()?;
+        Ok(out)
+    }
 
-impl Resolution<'_> {
+    /// Kinds of leaves are the same in both, or there were no resolution.
     fn value(
         &self,
         writer: &Schema,
@@ -51,7 +51,7 @@ impl Resolution<'_> {
         if depth > DEPTH_MAX {
             return Err(invalid("schema")("nested too deep"));
         }
-        let (writer, reader) = (view::named(writer, self.written)?, view::named(reader, self.read)?);
+        let (writer, reader) = (self.written.named(writer)?, self.read.named(reader)?);
         match (writer, reader) {
             (Schema::Record(writer), Schema::Record(reader)) => self.record(writer, reader, input, out, depth),
             (Schema::Enum(writer), Schema::Enum(reader)) => symbol(writer, reader, input, out),
@@ -64,7 +64,7 @@ impl Resolution<'_> {
                 self.value(&writer.types, &reader.types, input, out, depth + 1)
             }),
             (leaf, _) => {
-                out.extend_from_slice(input.span(|input| view::value(leaf, self.written, input, depth).map(drop))?);
+                out.extend_from_slice(input.span(|input| view::value(leaf, &self.written, input, depth).map(drop))?);
                 Ok(())
             }
         }
@@ -86,7 +86,7 @@ impl Resolution<'_> {
                     let bytes = fields[index].insert(Vec::new());
                     self.value(&field.schema, &reader.fields[index].schema, input, bytes, depth + 1)?;
                 }
-                None => drop(view::value(&field.schema, self.written, input, depth + 1)?),
+                None => drop(view::value(&field.schema, &self.written, input, depth + 1)?),
             }
         }
         for (field, bytes) in reader.fields.iter().zip(fields) {
@@ -109,9 +109,9 @@ impl Resolution<'_> {
     ) -> Result<(), Unreadable> {
         let index: usize = input.ranged("a union")?;
         let variant = writer.variants().get(index).ok_or_else(|| invalid("union")("no such variant"))?;
-        let variant = view::named(variant, self.written)?;
+        let variant = self.written.named(variant)?;
         for (index, candidate) in reader.variants().iter().enumerate() {
-            let candidate = view::named(candidate, self.read)?;
+            let candidate = self.read.named(candidate)?;
             if SchemaKind::from(candidate) == SchemaKind::from(variant) {
                 Encoder::new(out).count(index as u64);
                 return self.value(variant, candidate, input, out, depth + 1);

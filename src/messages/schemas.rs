@@ -1,6 +1,7 @@
 //! Schemas and their ids: own schemas are compiled in, ids come from the registry or from the content, others are asked for once.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use apache_avro::Schema;
@@ -8,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::messages::framing::{self, FramingError};
 use crate::messages::message::{Cause, Message};
-use crate::messages::resolution;
+use crate::messages::resolution::Resolution;
+use crate::messages::resolved::Resolved;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, Unwritable};
 
 /// No record of ours comes near this size: topic files bound records at a tenth of it.
@@ -142,6 +144,7 @@ pub struct Schemas {
     ids: Box<dyn SchemaIds>,
     own: Vec<Own>,
     foreign: RwLock<HashMap<u32, Foreign>>,
+    ways: RwLock<HashMap<(u32, SchemaName), Way>>,
 }
 
 struct Own {
@@ -149,14 +152,18 @@ struct Own {
     id: u32,
     /// Ids of the same schema under other topics: registries differ in whether content decides the id.
     others: Vec<u32>,
-    schema: Schema,
+    schema: Arc<Resolved>,
 }
 
+/// What is known of an id that is not ours.
 #[derive(Clone)]
 enum Foreign {
     Absent,
-    Known(Arc<Schema>),
+    Known(Arc<Resolved>),
 }
+
+/// The way from a foreign schema to one of ours, or why there is none.
+type Way = Result<Arc<Resolution>, String>;
 
 impl Schemas {
     /// Ids from the content alone: no registry needed.
@@ -176,13 +183,11 @@ impl Schemas {
                 found.push(ids.id(&subject(topic), name.current())?);
             }
             let id = found.first().copied().unwrap_or_else(|| content_id(name.current()));
-            own.push(Own {
-                id,
-                others: found.into_iter().filter(|other| *other != id).collect(),
-                schema: name.parsed(),
-            });
+            found.retain(|other| *other != id);
+            let schema = Resolved::new(name.parsed()).expect("a test resolves every schema of ours");
+            own.push(Own { id, others: found, schema: Arc::new(schema) });
         }
-        Ok(Schemas { ids, own, foreign: RwLock::default() })
+        Ok(Schemas { ids, own, foreign: RwLock::default(), ways: RwLock::default() })
     }
 
     /// Appends the framed record of a message.
@@ -209,17 +214,18 @@ impl Schemas {
         if id == own.id || own.others.contains(&id) {
             return Ok(read(body)?);
         }
-        let writer = self.schema(id)?;
-        let incompatible = |reason| Undecodable::Incompatible { id, name: M::SCHEMA.as_str(), reason };
-        Ok(read(&resolution::resolve(&writer, &own.schema, body, incompatible)?)?)
+        match self.way(id, M::SCHEMA)? {
+            Ok(way) => Ok(read(&way.apply(body)?)?),
+            Err(reason) => Err(Undecodable::Incompatible { id, name: M::SCHEMA.as_str(), reason }),
+        }
     }
 
     /// The schema with this id: an own one, or one the registry was asked for.
-    pub fn schema(&self, id: u32) -> Result<Arc<Schema>, Undecodable> {
-        let known = self.foreign.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+    pub fn schema(&self, id: u32) -> Result<Arc<Resolved>, Undecodable> {
+        let known = known(&self.foreign, &id);
         let foreign = match known {
             Some(foreign) => foreign,
-            None => self.ask(id)?,
+            None => remember(&self.foreign, id, self.ask(id)?),
         };
         match foreign {
             Foreign::Known(schema) => Ok(schema),
@@ -228,22 +234,35 @@ impl Schemas {
     }
 
     fn ask(&self, id: u32) -> Result<Foreign, Undecodable> {
-        let own = self.own.iter().find(|own| own.id == id || own.others.contains(&id));
-        let foreign = match own {
-            Some(own) => Foreign::Known(Arc::new(own.schema.clone())),
-            None => match self.ids.schema(id)?.map(|schema| Schema::parse_str(&schema)) {
-                Some(Ok(schema)) => Foreign::Known(Arc::new(schema)),
-                // A schema that is no Avro is of no more use than none.
-                Some(Err(_)) | None => Foreign::Absent,
-            },
-        };
-        let mut known = self.foreign.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= FOREIGN_IDS_MAX {
-            known.clear(); // they are only asked for again
+        if let Some(own) = self.own.iter().find(|own| own.id == id || own.others.contains(&id)) {
+            return Ok(Foreign::Known(own.schema.clone()));
         }
-        known.insert(id, foreign.clone());
-        Ok(foreign)
+        let told = self.ids.schema(id)?;
+        let schema = told.and_then(|text| Resolved::new(Schema::parse_str(&text).ok()?).ok());
+        // A schema that is no Avro is of no more use than none.
+        Ok(schema.map_or(Foreign::Absent, |schema| Foreign::Known(Arc::new(schema))))
     }
+
+    fn way(&self, id: u32, name: SchemaName) -> Result<Way, Undecodable> {
+        if let Some(way) = known(&self.ways, &(id, name)) {
+            return Ok(way);
+        }
+        let way = Resolution::new(self.schema(id)?, self.own[name as usize].schema.clone());
+        Ok(remember(&self.ways, (id, name), way.map(Arc::new).map_err(|difference| difference.to_string())))
+    }
+}
+
+fn known<K: Eq + Hash, V: Clone>(answers: &RwLock<HashMap<K, V>>, key: &K) -> Option<V> {
+    answers.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+}
+
+fn remember<K: Eq + Hash, V: Clone>(answers: &RwLock<HashMap<K, V>>, key: K, answer: V) -> V {
+    let mut answers = answers.write().unwrap_or_else(PoisonError::into_inner);
+    if answers.len() >= FOREIGN_IDS_MAX {
+        answers.clear(); // they are only asked for again
+    }
+    answers.insert(key, answer.clone());
+    answer
 }
 
 fn read<M: Message>(body: &[u8]) -> Result<(M::Cause, M), Unreadable> {

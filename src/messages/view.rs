@@ -1,10 +1,11 @@
 //! Any record as JSON for people: decimals, dates and instants as they are read, enums by name, bytes as text or hex.
 
 use apache_avro::Schema;
-use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, NamesRef, ResolvedSchema, UuidSchema};
+use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, UuidSchema};
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Map, Value as Json, json};
 
+use crate::messages::resolved::Resolved;
 use crate::messages::schemas::{Schemas, Undecodable};
 use crate::messages::wire::{Decoder, Unreadable, invalid};
 use crate::messages::{decimal, framing};
@@ -15,14 +16,14 @@ pub(super) const DEPTH_MAX: usize = 32;
 /// A framed record as JSON.
 pub fn record(schemas: &Schemas, record: &[u8]) -> Result<Json, Undecodable> {
     let (id, bytes) = framing::unframe(record)?;
-    Ok(body(&*schemas.schema(id)?, bytes)?)
+    let schema = schemas.schema(id)?;
+    Ok(body(&schema, bytes)?)
 }
 
 /// A record's body as JSON; refuses what is cut short, too long or not what its schema says.
-pub fn body(schema: &Schema, bytes: &[u8]) -> Result<Json, Unreadable> {
-    let names = ResolvedSchema::new(schema).map_err(invalid("schema"))?;
+pub fn body(schema: &Resolved, bytes: &[u8]) -> Result<Json, Unreadable> {
     let mut input = Decoder::new(bytes);
-    let json = value(schema, names.get_names(), &mut input, 0)?;
+    let json = value(schema.root(), schema, &mut input, 0)?;
     input.finish()?;
     Ok(json)
 }
@@ -36,11 +37,11 @@ pub fn bytes(bytes: &[u8]) -> Json {
 }
 
 /// One value as JSON, at `depth` within its record.
-pub(super) fn value(schema: &Schema, names: &NamesRef, input: &mut Decoder, depth: usize) -> Result<Json, Unreadable> {
+pub(super) fn value(schema: &Schema, names: &Resolved, input: &mut Decoder, depth: usize) -> Result<Json, Unreadable> {
     if depth > DEPTH_MAX {
         return Err(invalid("schema")("nested too deep"));
     }
-    Ok(match named(schema, names)? {
+    Ok(match names.named(schema)? {
         Schema::Null => Json::Null,
         Schema::Boolean => input.boolean()?.into(),
         Schema::Int | Schema::TimeMillis => input.int()?.into(),
@@ -82,14 +83,6 @@ pub(super) fn value(schema: &Schema, names: &NamesRef, input: &mut Decoder, dept
         }
         Schema::Ref { .. } => return Err(invalid("schema")("a name that refers to a name")),
     })
-}
-
-/// The schema itself, where a name stands for it.
-pub(super) fn named<'a>(schema: &'a Schema, names: &NamesRef<'a>) -> Result<&'a Schema, Unreadable> {
-    match schema {
-        Schema::Ref { name } => names.get(name).copied().ok_or_else(|| invalid("schema")("a name refers to nothing")),
-        schema => Ok(schema),
-    }
 }
 
 fn instant(ticks: i64, ticks_per_second: i64) -> Json {
