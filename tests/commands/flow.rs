@@ -1,0 +1,202 @@
+//! From an empty cluster to an outcome, as an operator would go: plan, apply, register, work, submit, watch.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::binary::{Answer, answer, command};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An installation of its own on the shared cluster.
+struct Installation {
+    folder: tempfile::TempDir,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Installation {
+    fn new(word: &str) -> Installation {
+        let variable = |name| {
+            std::env::var(name)
+                .unwrap_or_else(|_| panic!("{name} is not set: run tests/run, or eval \"$(dev/up)\" first"))
+        };
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let state = folder.path().join("state").display().to_string();
+        let variables = vec![
+            ("BOOKFLOW_KAFKA__BOOTSTRAP", variable("BOOKFLOW_KAFKA_BOOTSTRAP")),
+            ("BOOKFLOW_REGISTRY__URL", variable("BOOKFLOW_REGISTRY_URL")),
+            ("BOOKFLOW_KAFKA__NAMESPACE", format!("{word}-{}", now.as_millis())),
+            ("BOOKFLOW_KAFKA__TIME_LIMITS", "short".into()),
+            ("BOOKFLOW_ADMIN__BIND", "127.0.0.1:0".into()),
+            ("BOOKFLOW_WORKER__STATE_FOLDER", state),
+            ("BOOKFLOW_WORKER__COPY_EVERY", "1s".into()),
+        ];
+        let installation = Installation { folder, variables };
+        let small = ["topics", "plan", "--replication", "1", "--partitions", "2", "--out", "plan.json"];
+        assert_eq!(installation.run(&small).code, 10);
+        let applied = installation.run(&["topics", "apply", "--replication", "1", "--partitions", "2", "plan.json"]);
+        assert_eq!(applied.code, 0, "{}", applied.err);
+        let small = ["topics", "plan", "--replication", "1", "--partitions", "2"];
+        assert_eq!(installation.run(&small).code, 0, "a plan that was carried out leaves nothing to do");
+        assert_eq!(installation.run(&["topics", "plan", "--replication", "1", "--partitions", "4"]).code, 3);
+        installation
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn variables(&self) -> Vec<(&str, &str)> {
+        self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Answer {
+        answer(command(self.folder.path(), &self.variables(), arguments))
+    }
+
+    fn worker(&self, arguments: &[&str]) -> Worker {
+        let mut command =
+            command(self.folder.path(), &self.variables(), &[&["worker", "--log", "json"], arguments].concat());
+        let log = fs::File::create(self.path("worker.log")).expect("can be written");
+        Worker {
+            child: command.stderr(log).stdout(Stdio::piped()).spawn().expect("starts"),
+            log: self.path("worker.log"),
+        }
+    }
+}
+
+struct Worker {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Worker {
+    /// Where its admin port listens, from its log.
+    fn admin(&self) -> String {
+        wait_for("the admin port", || {
+            let log = fs::File::open(&self.log).expect("is there");
+            let lines = BufReader::new(log).lines().map_while(Result::ok);
+            let lines = lines.filter_map(|line| serde_json::from_str::<serde_json::Value>(&line).ok());
+            let mut addresses = lines.filter_map(|line| Some(line["address"].as_str()?.to_string()));
+            addresses.next()
+        })
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = std::process::Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill is there").success());
+    }
+
+    fn end(mut self) -> Answer {
+        let mut out = String::new();
+        self.child.stdout.take().expect("is piped").read_to_string(&mut out).expect("text");
+        let code = self.child.wait().expect("ends").code().unwrap_or(-1);
+        Answer { code, out, err: fs::read_to_string(&self.log).expect("is there") }
+    }
+}
+
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let since = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(since.elapsed() < PATIENCE, "waited too long for {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn ask(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("the admin port is open");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("can be asked");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("answers");
+    text
+}
+
+fn request(folder: &Path, price: &str) {
+    let request = format!(
+        r#"{{"requestId":"JOB-1","calculationDate":"2024-01-15","calculationType":"REAL_TIME_PROCESSING",
+        "contractPositions":[{{"contractId":"C-1","underlying":"AAPL","startDate":"2024-01-01","endDate":"2024-12-31",
+          "totalNotionalAmount":15000,"currency":"USD","type":"EQUITY_SWAP","status":"ACTIVE","positions":[
+          {{"positionId":"P-1","contractId":"C-1","type":"EQUITY_LEG","product":"EQUITY_SWAP","underlying":"AAPL",
+            "notionalAmount":15000,"currency":"USD","startDate":"2024-01-01","endDate":"2024-12-31","status":"ACTIVE",
+            "lots":[{{"lotId":"L-1","contractId":"C-1","positionId":"P-1","costDate":"2024-01-10","costPrice":150,
+              "quantity":100,"lotType":"NEW_LOT","unwindingMethod":"FIFO","status":"ACTIVE",
+              "settlementDate":"2024-01-12"}}]}}]}}],
+        "marketData":{{"data":{{"securities":[{{"symbol":"AAPL","basePrice":{price},"baseDate":"2024-01-15","changes":[]}}]}}}}}}"#
+    );
+    fs::write(folder.join("request.json"), request).expect("can be written");
+}
+
+#[test]
+fn an_operator_goes_from_an_empty_cluster_to_trades_and_an_outcome() {
+    let installation = Installation::new("flow");
+    let never_started = installation.run(&["worker", "--until-idle"]);
+    assert_eq!(never_started.code, 3, "{}", never_started.err);
+    assert!(never_started.err.contains("--first-start"), "{}", never_started.err);
+
+    let worker = installation.worker(&["--first-start"]);
+    let admin = worker.admin();
+    wait_for("readiness", || ask(&admin, "/readyz").starts_with("HTTP/1.1 200").then_some(()));
+
+    let rows = ["T1,1,NEW,BUY,100,10.5", "T2,1,NEW,SELL,40,11", "T2,1,NEW,SELL,40,11", "T3,1,NEW,BUY,oops,1"];
+    let rows: Vec<_> =
+        rows.iter().map(|row| format!("A,B,S,OMS,{row},USD,2024-01-31,2024-01-31T09:30:00Z,0\n")).collect();
+    let header = "account,book,security,source,trade_id,version,event,side,quantity,price,currency,trade_date,exec_time,source_seq\n";
+    fs::write(installation.path("trades.csv"), format!("{header}{}", rows.concat())).expect("can be written");
+    let submitted = installation.run(&["submit", "trades", "trades.csv", "--json"]);
+    assert_eq!(submitted.code, 7, "{}", submitted.err);
+    assert_eq!((&submitted.object()["submitted"], &submitted.object()["rejected"]), (&3.into(), &1.into()));
+
+    let blotter = installation.run(&["watch", "blotter", "--follow", "--max", "3", "--json"]);
+    let verdicts: Vec<_> = blotter.lines().iter().map(|line| line["value"]["verdict"].clone()).collect();
+    assert_eq!(verdicts, ["ACCEPTED", "ACCEPTED", "DUPLICATE"]);
+    let positions = installation.run(&["watch", "positions", "--json"]).lines();
+    assert_eq!(positions.last().expect("there is one")["value"]["quantity"], "60");
+    assert_eq!(installation.run(&["dlq", "list", "--json"]).object()["dead_letters"], 0);
+
+    request(installation.folder.path(), "155.25");
+    let outcome = installation.run(&["submit", "job", "request.json", "--wait", "--json"]);
+    let first = outcome.object();
+    assert_eq!(first["totals"]["sums"][0]["minor"], "52500", "100 * (155.25 - 150.00): {first}");
+    let again = installation.run(&["submit", "job", "request.json", "--json"]);
+    assert_eq!(again.object(), first, "the same request again is answered, not run again");
+    let chunks = installation.run(&["watch", "calculation-chunks.realtime", "--json"]).lines();
+    assert_eq!(chunks.len(), 1, "one chunk, once");
+    request(installation.folder.path(), "156");
+    let other = installation.run(&["submit", "job", "request.json"]);
+    assert_eq!(other.code, 3, "another request under the same name is refused: {}", other.err);
+    let named = installation.run(&["submit", "job", "request.json", "--idempotency-key", "JOB-2", "--wait", "--json"]);
+    assert_eq!(named.object()["totals"]["sums"][0]["minor"], "60000");
+
+    assert!(ask(&admin, "/metrics").contains("bookflow_txn_total"));
+    worker.signal("-TERM");
+    let ended = worker.end();
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.out.contains("drained"), "{}", ended.out);
+    assert!(!ended.err.contains("\"ERROR\""), "{}", ended.err);
+
+    let again = installation.run(&["worker", "--until-idle", "--json", "--log", "json"]);
+    assert_eq!((again.code, &again.object()["records"]), (0, &0.into()), "nothing is left to do: {}", again.err);
+    assert!(again.err.contains("local copy read"), "state comes from the disk: {}", again.err);
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let installation = Installation::new("signals");
+    let worker = installation.worker(&["--first-start"]);
+    let admin = worker.admin();
+    wait_for("readiness", || ask(&admin, "/readyz").starts_with("HTTP/1.1 200").then_some(()));
+    worker.signal("-STOP");
+    worker.signal("-TERM");
+    worker.signal("-INT");
+    worker.signal("-CONT");
+    // Both signals are delivered before any thread runs on: the one that comes second ends the process.
+    let code = worker.end().code;
+    assert!([128 + 15, 128 + 2].contains(&code), "{code}");
+}

@@ -1,0 +1,105 @@
+//! Arguments, settings, exit codes and forms of answers, without a cluster.
+
+use std::fs;
+
+use crate::binary::{answer, command, run};
+
+/// Nothing listens there.
+const NOWHERE: &str = "kafka.bootstrap=127.0.0.1:1";
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_help_is_0() {
+    assert_eq!(run(&[]).code, 2);
+    assert_eq!(run(&["no-such-command"]).code, 2);
+    assert_eq!(run(&["watch", "no-such-topic"]).code, 2);
+    assert_eq!(run(&["worker", "--stages", "no-such-stage", "-X", NOWHERE]).code, 2);
+    assert_eq!(run(&["--help"]).code, 0);
+    assert!(run(&["--help"]).out.contains("Exit codes: 0 ok"));
+}
+
+#[test]
+fn every_command_has_help_and_takes_json() {
+    for command in [
+        &["worker"][..],
+        &["submit", "trades"],
+        &["submit", "job"],
+        &["watch"],
+        &["dlq", "list"],
+        &["dlq", "show"],
+        &["topics", "validate"],
+        &["topics", "plan"],
+        &["topics", "apply"],
+        &["schemas", "check"],
+        &["schemas", "register"],
+        &["config", "show"],
+    ] {
+        let help = run(&[command, &["--help"]].concat());
+        assert_eq!(help.code, 0, "{command:?}");
+        assert!(help.out.contains("--json"), "{command:?}");
+    }
+}
+
+#[test]
+fn a_mistyped_setting_is_named_with_the_right_one_and_where_it_came_from() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let wrong = answer(command(folder.path(), &[("BOOKFLOW_WORKER__THREDS", "2")], &["config", "show"]));
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.err.contains("BOOKFLOW_WORKER__THREDS") && wrong.err.contains("worker.threads"), "{}", wrong.err);
+    fs::write(folder.path().join("bookflow.toml"), "[worker]\nthreads = 3\n").expect("can be written");
+    let shown = answer(command(folder.path(), &[], &["config", "show", "--json"])).object();
+    assert_eq!(shown["schema_version"], 1);
+    assert_eq!(shown["settings"]["worker.threads"]["value"], 3);
+    assert_eq!(shown["settings"]["worker.threads"]["origin"], "file bookflow.toml");
+}
+
+#[test]
+fn a_secret_is_nowhere_to_be_seen() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let variables = [
+        ("BOOKFLOW_KAFKA__PASSWORD", "canary-7c1e"),
+        ("BOOKFLOW_KAFKA__USERNAME", "me"),
+        ("BOOKFLOW_KAFKA__SECURITY_PROTOCOL", "sasl_plaintext"),
+        ("BOOKFLOW_KAFKA__BOOTSTRAP", "127.0.0.1:1"),
+    ];
+    for arguments in [&["config", "show"][..], &["config", "show", "--json"], &["worker", "-vv"]] {
+        let shown = answer(command(folder.path(), &variables, arguments));
+        assert!(!shown.out.contains("canary") && !shown.err.contains("canary"), "{}{}", shown.out, shown.err);
+    }
+    assert_eq!(run(&["config", "show", "--set", "kafka.password=x"]).code, 2);
+}
+
+#[test]
+fn a_cluster_that_is_not_there_is_exit_code_6_with_address_and_reason() {
+    let failed = run(&["topics", "plan", "-X", NOWHERE, "--json"]);
+    assert_eq!(failed.code, 6);
+    assert!(failed.out.is_empty());
+    let error: serde_json::Value = serde_json::from_str(&failed.err).expect("one object");
+    let text = error["error"].to_string();
+    assert!(text.contains("refused") && text.contains("kafka.bootstrap is 127.0.0.1:1"), "{text}");
+}
+
+#[test]
+fn topic_files_and_schemas_are_checked_without_a_cluster() {
+    let valid = run(&["topics", "validate", "--json"]);
+    assert_eq!(valid.code, 0, "{}", valid.err);
+    assert!(valid.object()["topics"].as_array().is_some_and(|topics| topics.len() > 10));
+    assert_eq!(run(&["schemas", "check"]).code, 0);
+    assert_eq!(run(&["schemas", "register"]).code, 2, "there is no registry to register with");
+    assert_eq!(run(&["topics", "validate", "--topics-dir", "no-such-folder"]).code, 1);
+}
+
+#[test]
+fn a_file_is_checked_row_by_row_and_bad_rows_go_beside_it() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let rows = "account,book,security,source,trade_id,version,event\nA,B,S,OMS,T1,1,FORCE\nA,B,S,OMS,T2,x,FORCE\n";
+    fs::write(folder.path().join("trades.csv"), rows).expect("can be written");
+    let checked = answer(command(folder.path(), &[], &["submit", "trades", "trades.csv", "--dry-run", "--json"]));
+    assert_eq!(checked.code, 7, "{}", checked.err);
+    assert_eq!((&checked.object()["trades"], &checked.object()["rejected"]), (&1.into(), &1.into()));
+    let rejected = fs::read_to_string(folder.path().join("trades.csv.rejected")).expect("was written");
+    let row: serde_json::Value = serde_json::from_str(rejected.trim()).expect("one object");
+    assert_eq!(row["line"], 3);
+    assert!(row["reason"].as_str().is_some_and(|reason| reason.starts_with("version: ")), "{row}");
+    assert_eq!(row["row"], "A,B,S,OMS,T2,x,FORCE");
+    assert_eq!(run(&["submit", "trades", "no-such-file"]).code, 1);
+}
