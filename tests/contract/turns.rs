@@ -1,5 +1,6 @@
 //! The worker on a broker: turns, take-overs, dead letters, outages.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,6 +24,8 @@ const PARTITIONS: i32 = 4;
 
 pub struct Run {
     broker: Arc<dyn Broker>,
+    /// Sees the ends of logs, open transactions included.
+    lookout: RefCell<Box<dyn Consumer>>,
     topology: Topology,
     pub topics: Topics,
     pub switches: Switches,
@@ -44,7 +47,8 @@ impl Run {
         };
         let switches = Switches::default();
         let topology = sums::topology(unique("sum"), topics, switches.clone());
-        Run { broker: Arc::new(broker), topology, topics, switches }
+        let lookout = cluster::broker().consumer(&cluster::member(unique("lookout"))).expect("consumer");
+        Run { broker: Arc::new(broker), lookout: RefCell::new(lookout), topology, topics, switches }
     }
 
     fn checked(&self) -> bookflow::engine::topology::Checked {
@@ -82,7 +86,19 @@ impl Run {
     }
 
     pub fn read(&self, topic: &'static str, partition: i32) -> Vec<String> {
-        values(&cluster::broker(), at(topic, partition))
+        let broker = cluster::broker();
+        self.settled(&broker, at(topic, partition));
+        values(&broker, at(topic, partition))
+    }
+
+    /// Waits until no transaction is open here: a commit's markers reach the partitions one by one, later than its Ok.
+    fn settled(&self, broker: &dyn Broker, partition: TopicPartition) {
+        let mut reader = broker.reader().expect("reader");
+        until("the end of open transactions", || {
+            let stable = reader.bounds(partition).expect("bounds").end;
+            let end = self.lookout.borrow_mut().bounds(partition).expect("bounds").end;
+            (stable == end).then_some(())
+        });
     }
 
     pub fn answers(&self) -> usize {
@@ -92,8 +108,9 @@ impl Run {
     /// The sums as a reader of the changelog sees them.
     pub fn sums(&self, partition: i32) -> BTreeMap<String, i64> {
         let broker = cluster::broker();
-        let mut reader = broker.reader().expect("reader");
         let from = at(self.topics.sums, partition);
+        self.settled(&broker, from);
+        let mut reader = broker.reader().expect("reader");
         let bounds = reader.bounds(from).expect("bounds");
         reader.assign(&[(from, bounds.start)]).expect("assign");
         let mut batch = Batch::default();
