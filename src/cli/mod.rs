@@ -21,6 +21,7 @@ pub mod embedded; // a broker in this process, and workers on it
 pub mod generate; // `generate`
 pub mod verify; // `verify`
 pub mod demo; // `demo`
+pub mod bench; // `bench`
 
 use std::process::ExitCode;
 
@@ -63,6 +64,8 @@ enum Command {
     Verify(verify::command::Arguments),
     Demo(demo::Arguments),
     #[command(subcommand)]
+    Bench(bench::Command),
+    #[command(subcommand)]
     Config(show_config::Command),
 }
 
@@ -92,6 +95,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<Exit, Failure> {
         Command::Generate(command) => generate::command::run(command, session),
         Command::Verify(arguments) => verify::command::run(arguments, session),
         Command::Demo(arguments) => demo::run(arguments, session),
+        Command::Bench(command) => bench::run(command, session),
         Command::Config(command) => show_config::run(command, session),
     }
 }

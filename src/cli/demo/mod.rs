@@ -170,7 +170,7 @@ fn tell(story: &Story, report: &Report, took: Duration, session: &Session) -> Re
         "accepted": counts.accepted + counts.released,
         "duplicates": counts.duplicates,
         "stale": counts.stale,
-        "waiting": counts.held - counts.released,
+        "waiting": counts.held.saturating_sub(counts.released),
         "rebooks": counts.rebooks,
         "dead_letters": counts.dead_letters,
         "positions": counts.positions,

@@ -4,7 +4,7 @@
 pub mod command; // `verify`
 pub mod report; // what was found
 pub mod snapshot; // the moment that is audited
-mod cursor; // a partition as a stream
+pub mod cursor; // a partition as a stream
 mod letters; // dead letters by record
 mod book; // trades against their answers
 mod expected; // what a position's records must have been answered

@@ -1,0 +1,207 @@
+//! `bench capture`: trades in, answers, positions and lots out, against a loop on the same broker that only copies bytes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::copying::{Copying, Output};
+use super::ours::{self, Volume};
+use super::usage::{Measured, median};
+use crate::cli::config::Config;
+use crate::cli::embedded;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::generate::command::Shape;
+use crate::cli::generate::send::{Sent, send};
+use crate::cli::parts;
+use crate::cli::session::Session;
+use crate::engine::admin::TopicToCreate;
+use crate::engine::broker::Broker;
+use crate::engine::settings::Settings;
+use crate::memory::interference::Undisturbed;
+use crate::messages::schemas::Schemas;
+use crate::pipeline::topic_files;
+use crate::pipeline::topics::TRADES;
+use crate::pipeline::topology::topology;
+
+/// Trades captured per second and their CPU time, beside the limit of a loop that only copies
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Trades of a round
+    #[arg(long, default_value_t = 500_000)]
+    trades: u64,
+    #[arg(long, default_value_t = 8)]
+    partitions: i32,
+    /// Rounds of worker and loop in turn; their medians are the result
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Threads of stage `book`
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// On the embedded broker, without the loop: what the worker itself costs
+    #[arg(long)]
+    memory: bool,
+    #[command(flatten)]
+    shape: Shape,
+}
+
+/// One round: the worker, what it wrote, and the loop, if there is a broker to loop on.
+struct Round {
+    ours: Measured,
+    volumes: Vec<Volume>,
+    limit: Option<Measured>,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let config = session.config()?;
+    let mut rounds = Vec::new();
+    for number in 1..=arguments.rounds.max(1) {
+        let round = match arguments.memory {
+            true => in_memory(arguments, &config)?,
+            false => on_cluster(arguments, &config, number, session)?,
+        };
+        session.output.note(told(number, &round));
+        rounds.push(round);
+    }
+    let answer = answer(arguments, &config, &rounds)?;
+    session.output.say(answer.clone(), summary(&answer))?;
+    Ok(Exit::Ok)
+}
+
+fn in_memory(arguments: &Arguments, config: &Config) -> Result<Round, Failure> {
+    let broker = embedded::broker(Default::default(), Arc::new(Undisturbed), arguments.partitions)?;
+    let (ours, volumes) = capture(arguments, config, Arc::new(broker), Arc::new(Schemas::embedded()))?;
+    Ok(Round { ours, volumes, limit: None })
+}
+
+/// A round has topics of its own, so that state, logs and groups are fresh; the broker forgets them within the hour.
+fn on_cluster(arguments: &Arguments, config: &Config, number: usize, session: &Session) -> Result<Round, Failure> {
+    let mut config = config.clone();
+    let name = format!("bench-{}-{number}", std::process::id());
+    config.kafka.namespace = match config.kafka.namespace.as_str() {
+        "" => name,
+        namespace => format!("{namespace}.{name}"),
+    };
+    let all: Vec<_> = topic_files::embedded().into_iter().map(|file| file.name).collect();
+    create(&config, arguments.partitions, all)?;
+    session.output.note(format!("round {number}: topics {}.*, {} trades", config.kafka.namespace, arguments.trades));
+    let (ours, volumes) = capture(arguments, &config, parts::broker(&config)?, parts::schemas(&config)?)?;
+    let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, arguments.trades.max(1), &config)).collect();
+    create(&config, arguments.partitions, volumes.iter().map(|volume| format!("copy.{}", volume.topic)).collect())?;
+    let copying = Copying {
+        input: parts::full_name(&config, TRADES),
+        outputs,
+        records: arguments.trades,
+        turn: config.worker.turn_time,
+        id: format!("{}.copy", config.kafka.namespace),
+        config: &config,
+    };
+    Ok(Round { ours, volumes, limit: Some(copying.run()?) })
+}
+
+/// Loads the topic and lets the worker have it.
+fn capture(
+    arguments: &Arguments,
+    config: &Config,
+    broker: Arc<dyn Broker>,
+    schemas: Arc<Schemas>,
+) -> Result<(Measured, Vec<Volume>), Failure> {
+    let load = arguments.shape.load(arguments.trades);
+    let id = format!("bookflow.bench-{}", std::process::id());
+    let Sent { records, .. } = send(broker.as_ref(), &schemas, &id, load.trades()?, |_| {})?;
+    let topology = Arc::new(topology(schemas));
+    embedded::start_all(&topology, broker.as_ref())?;
+    let settings = Settings { instance: "bench".into(), ..parts::engine_settings(config) };
+    let measured = ours::run(&topology, &broker, settings, arguments.threads, records)?;
+    Ok((measured, ours::volumes(broker.as_ref(), arguments.partitions)?))
+}
+
+fn create(config: &Config, partitions: i32, names: Vec<String>) -> Result<(), Failure> {
+    let settings = BTreeMap::from([("retention.ms".to_owned(), "3600000".to_owned())]);
+    let topic = |name| TopicToCreate { name, partitions, replication: None, config: settings.clone() };
+    Ok(parts::admin(config)?.create(&names.into_iter().map(topic).collect::<Vec<_>>())?)
+}
+
+fn output(volume: &Volume, consumed: u64, config: &Config) -> Output {
+    let records = volume.records.max(1);
+    Output {
+        topic: parts::full_name(config, &format!("copy.{}", volume.topic)),
+        fan_out: volume.records as f64 / consumed as f64,
+        key_bytes: (volume.key_bytes / records) as usize,
+        value_bytes: (volume.value_bytes / records) as usize,
+    }
+}
+
+fn answer(arguments: &Arguments, config: &Config, rounds: &[Round]) -> Result<Value, Failure> {
+    let ours = median(rounds.iter().map(|round| round.ours).collect());
+    let limit = median(rounds.iter().filter_map(|round| round.limit).collect());
+    let ours = ours.expect("there is at least one round");
+    let volumes = &rounds[rounds.len() - 1].volumes;
+    let outputs: Vec<_> = volumes
+        .iter()
+        .map(|volume| {
+            let records = volume.records.max(1);
+            json!({
+                "topic": volume.topic, "per_trade": rounded(volume.records as f64 / arguments.trades.max(1) as f64),
+                "key_bytes": volume.key_bytes / records, "value_bytes": volume.value_bytes / records,
+            })
+        })
+        .collect();
+    let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
+    let cores = thread::available_parallelism().map_or(0, |cores| cores.get());
+    Ok(json!({
+        "scenario": "capture",
+        "conditions": {
+            "broker": if arguments.memory { "embedded" } else { config.kafka.bootstrap.as_str() },
+            "bookflow": env!("CARGO_PKG_VERSION"), "librdkafka": librdkafka, "cores": cores,
+            "trades": arguments.trades, "partitions": arguments.partitions, "threads": arguments.threads,
+            "keys": arguments.shape.keys, "zipf": arguments.shape.zipf, "seed": arguments.shape.seed,
+            "plain": arguments.shape.plain, "rounds": rounds.len(),
+            "turn_ms": config.worker.turn_time.as_millis() as u64, "turn_records": config.worker.turn_records,
+            "outputs": outputs,
+        },
+        "rate": ours.per_second.round(),
+        "cpu_us_per_record": rounded(ours.cpu_us_per_record),
+        "limit_rate": limit.map(|limit| limit.per_second.round()),
+        "limit_cpu_us_per_record": limit.map(|limit| rounded(limit.cpu_us_per_record)),
+        "ratio": limit.map(|limit| rounded(ours.per_second / limit.per_second)),
+        "rounds": rounds.iter().map(|round| json!({
+            "rate": round.ours.per_second.round(),
+            "cpu_us_per_record": rounded(round.ours.cpu_us_per_record),
+            "limit_rate": round.limit.map(|limit| limit.per_second.round()),
+            "limit_cpu_us_per_record": round.limit.map(|limit| rounded(limit.cpu_us_per_record)),
+        })).collect::<Vec<_>>(),
+    }))
+}
+
+fn told(number: usize, round: &Round) -> String {
+    let shown = |measured: &Measured| {
+        format!("{:.0}/s, {:.2} µs CPU a record", measured.per_second, measured.cpu_us_per_record)
+    };
+    match &round.limit {
+        Some(limit) => format!("round {number}: worker {}; copying loop {}", shown(&round.ours), shown(limit)),
+        None => format!("round {number}: worker {}", shown(&round.ours)),
+    }
+}
+
+fn summary(answer: &Value) -> String {
+    let conditions = serde_json::to_string_pretty(&answer["conditions"]).unwrap_or_default();
+    let limit = match answer["limit_rate"].as_f64() {
+        Some(limit) => format!(
+            "\nlimit   {limit} trades/s, {} µs CPU a trade, copying the same bytes\nratio   {}",
+            answer["limit_cpu_us_per_record"], answer["ratio"]
+        ),
+        None => String::new(),
+    };
+    format!(
+        "capture {} trades/s, {} µs CPU a trade{limit}\nconditions {conditions}",
+        answer["rate"], answer["cpu_us_per_record"]
+    )
+}
+
+/// Two decimals are as many as a noisy machine is good for.
+fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
