@@ -77,13 +77,10 @@ fn notice() -> impl Strategy<Value = Notice> {
     })
 }
 
-fn series<N: Ord>(
+fn series<N: Ord + std::fmt::Debug>(
     name: impl Strategy<Value = N>,
     value: impl Strategy<Value = Decimal> + Clone,
-) -> impl Strategy<Value = BTreeMap<N, Series>>
-where
-    N: std::fmt::Debug,
-{
+) -> impl Strategy<Value = BTreeMap<N, Series>> {
     let observation = |(date, value): (NaiveDate, Decimal)| Observation { date, value };
     let base = option::of((date(), value.clone()).prop_map(observation));
     let changes = btree_map(date(), value, 0..4).prop_map(move |all| all.into_iter().map(observation).collect());

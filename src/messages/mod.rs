@@ -31,6 +31,8 @@ mod agreement;
 #[cfg(test)]
 mod pinned;
 #[cfg(test)]
+mod looks;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod job_samples;

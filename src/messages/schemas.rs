@@ -13,7 +13,7 @@ use crate::messages::resolution::Resolution;
 use crate::messages::resolved::Resolved;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, Unwritable};
 
-/// No record of ours comes near this size: topic files bound records at a tenth of it.
+/// No record of ours comes near this size: topic files bound records at about a quarter of it.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
 /// Foreign ids that are remembered: real topics see a handful, an attacker may invent billions.
 const FOREIGN_IDS_MAX: usize = 1_000;
