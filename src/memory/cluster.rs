@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::group_client::GroupClient;
 use super::log::{Content, Log};
-use super::membership::{Group, GroupClient};
+use super::membership::Group;
 use super::settings::{MarkerDelays, Settings, micros};
 use super::transactions::{Identity, Marker, Place, Transactions};
 use crate::engine::broker::{BrokerError, ErrorKind, GroupMembership, OffsetToCommit, TopicPartition};
@@ -53,6 +54,7 @@ pub(super) enum Event {
     },
     PollDeadline {
         client: usize,
+        member_id: String,
     },
     /// A rebalance that waited for time to pass, or for a member to be heard again.
     Rebalance {
@@ -141,12 +143,9 @@ impl Cluster {
     /// Appends one record of a transaction and returns its offset.
     pub fn produce(&mut self, who: &Identity, to: TopicPartition, content: Content, now: i64) -> Result<i64, Refusal> {
         self.check_content(to, &content)?;
-        let log = self.log(to)?;
-        if log.fenced(who.producer, who.epoch) {
-            return Err(Refusal::Fenced);
-        }
-        // A partition asks the coordinator only for the first record it sees of a transaction.
-        if !log.open(who.producer, who.epoch) {
+        // A partition asks the coordinator only for the first record it sees of a transaction: whoever was fenced can write
+        // on there until the marker arrives.
+        if !self.log(to)?.open(who.producer, who.epoch) {
             self.transactions.covers_partition(who, to)?;
             self.log(to)?.open_transaction(who.producer, who.epoch);
         }
@@ -212,7 +211,7 @@ impl Cluster {
                 self.send_markers(markers, self.settings.markers, now);
             }
             Event::SessionEnd { client, member_id } => self.end_session(client, &member_id, now),
-            Event::PollDeadline { client } => self.check_poll_deadline(client, now),
+            Event::PollDeadline { client, member_id } => self.check_poll_deadline(client, member_id, now),
             Event::Rebalance { group } => self.rebalance(&group, now),
             Event::RebalanceTimeout { group, since } => self.end_rebalance_wait(&group, since, now),
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::cluster::Refusal;
 use super::fetch::{Fetch, Flow};
+use super::group_client::GroupClient;
 use super::interference::{CallKind, Fault};
-use super::membership::GroupClient;
 use super::settings::micros;
 use super::shared::{Shared, unavailable};
 use crate::engine::batch::{Batch, Room};

@@ -67,11 +67,6 @@ impl Log {
         self.writers.get(&producer).is_some_and(|writer| writer.epoch == epoch && writer.open.is_some())
     }
 
-    /// True when the partition has seen a later epoch of this producer.
-    pub fn fenced(&self, producer: i64, epoch: i32) -> bool {
-        self.writers.get(&producer).is_some_and(|writer| writer.epoch > epoch)
-    }
-
     pub fn open_transaction(&mut self, producer: i64, epoch: i32) {
         self.writers.insert(producer, Writer { epoch, open: Some(self.end) });
     }

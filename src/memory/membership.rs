@@ -1,16 +1,17 @@
-//! The group coordinator and its clients: who is in, who owns what, and how partitions move in two steps.
+//! The group coordinator: who is in, who owns what, and how partitions move in two steps.
 //!
 //! A rebalance waits until every member can rejoin: none silent, none with an event unanswered. Then the generation moves,
 //! before any member has polled what it means. Partitions that move are first revoked; who gives them up rejoins, and only
 //! that second rebalance hands them on.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::{Cluster, Event, Refusal, Topic};
+use super::group_client::Silence;
 use super::offsets::Offsets;
 use super::settings::micros;
 use super::sticky::shares;
-use crate::engine::broker::{GroupMembership, Member, Rebalance};
+use crate::engine::broker::{GroupMembership, Rebalance};
 
 #[derive(Default)]
 pub(super) struct Group {
@@ -28,75 +29,6 @@ pub(super) struct GroupMember {
     pub client: usize,
     /// What the last rebalance gave it; a static member that comes back gets the same.
     given: BTreeSet<i32>,
-}
-
-/// A consumer as it knows itself. It may be wrong: the coordinator decides.
-pub(super) struct GroupClient {
-    pub member: Member,
-    pub lead: Option<&'static str>,
-    /// Empty: not in the group.
-    pub member_id: String,
-    pub generation: i32,
-    /// True once the group has taken everything away without asking.
-    pub lost: bool,
-    owned: BTreeSet<i32>,
-    events: VecDeque<Rebalance>,
-    unanswered: Option<Rebalance>,
-    gave_up: bool,
-    silence: Option<Silence>,
-    twin: bool,
-    last_poll: i64,
-}
-
-#[derive(Clone, Copy)]
-struct Silence {
-    since: i64,
-    /// When it can hear again; never, for one that was killed.
-    until: i64,
-}
-
-impl GroupClient {
-    pub fn new(member: &Member) -> GroupClient {
-        GroupClient {
-            member: member.clone(),
-            lead: None,
-            member_id: String::new(),
-            generation: -1,
-            lost: false,
-            owned: BTreeSet::new(),
-            events: VecDeque::new(),
-            unanswered: None,
-            gave_up: false,
-            silence: None,
-            twin: false,
-            last_poll: 0,
-        }
-    }
-
-    pub fn membership(&self) -> GroupMembership {
-        GroupMembership {
-            group: self.member.group.clone(),
-            generation: self.generation,
-            member_id: self.member_id.clone(),
-            instance_id: self.member.instance_id.clone(),
-        }
-    }
-
-    fn deaf(&self, now: i64) -> bool {
-        self.silence.is_some_and(|silence| now < silence.until)
-    }
-
-    fn can_rejoin(&self, now: i64) -> bool {
-        !self.deaf(now) && self.events.is_empty() && self.unanswered.is_none()
-    }
-
-    /// The group goes on without us.
-    fn forget_membership(&mut self) {
-        self.member_id.clear();
-        self.generation = -1;
-        self.events.clear();
-        self.lost = !self.owned.is_empty() || self.unanswered.is_some();
-    }
 }
 
 impl Cluster {
@@ -241,17 +173,17 @@ impl Cluster {
         }
     }
 
-    pub fn check_poll_deadline(&mut self, number: usize, now: i64) {
+    pub fn check_poll_deadline(&mut self, number: usize, member_id: String, now: i64) {
         let client = &self.clients[number];
         let deadline = client.last_poll + micros(self.settings.max_poll_interval);
-        let (group, member_id) = (client.member.group.clone(), client.member_id.clone());
-        if member_id.is_empty() {
+        if client.member_id != member_id {
             return;
         }
         if now >= deadline {
+            let group = client.member.group.clone();
             self.remove(&group, &member_id, now);
         } else {
-            self.book(deadline, Event::PollDeadline { client: number });
+            self.book(deadline, Event::PollDeadline { client: number, member_id });
         }
     }
 
@@ -269,32 +201,34 @@ impl Cluster {
     fn join(&mut self, number: usize, now: i64) {
         let member = self.clients[number].member.clone();
         self.expire_offsets(&member.group, now);
-        let before = member.instance_id.as_ref().and_then(|instance| self.instance(&member.group, instance));
         let group = self.group(&member.group);
         group.joined += 1;
         let member_id = format!("{}-{}", member.client_id, group.joined);
-        let given = before.and_then(|id| group.members.remove(&id));
-        let generation = group.generation;
-        let settled = group.waiting_since.is_none();
-        let replaced = given.as_ref().map(|member| member.client);
-        let given = given.map(|member| member.given).unwrap_or_default();
-        let back: Vec<i32> = given.iter().copied().collect();
-        group.members.insert(member_id.clone(), GroupMember { client: number, given });
-        let client = &mut self.clients[number];
-        client.member_id = member_id;
-        match replaced {
-            Some(old) => {
-                if settled {
-                    client.generation = generation;
-                    client.events.push_back(Rebalance::Assigned(back));
-                }
-                self.clients[old].twin = true;
-                self.rebalance(&member.group, now);
+        self.clients[number].member_id = member_id.clone();
+        match member.instance_id.and_then(|instance| self.instance(&member.group, &instance)) {
+            Some(before) => self.take_place(number, &member.group, &before, now),
+            None => {
+                let joined = GroupMember { client: number, given: BTreeSet::new() };
+                self.group(&member.group).members.insert(member_id.clone(), joined);
+                self.want_rebalance(&member.group, now);
             }
-            None => self.want_rebalance(&member.group, now),
         }
         let deadline = now + micros(self.settings.max_poll_interval);
-        self.book(deadline, Event::PollDeadline { client: number });
+        self.book(deadline, Event::PollDeadline { client: number, member_id });
+    }
+
+    /// A static member gets what its instance had before. Whoever else has that instance id is told so.
+    fn take_place(&mut self, number: usize, name: &str, before: &str, now: i64) {
+        let client = &mut self.clients[number];
+        let Some(group) = self.groups.get_mut(name) else { return };
+        let Some(GroupMember { client: replaced, given }) = group.members.remove(before) else { return };
+        if group.waiting_since.is_none() {
+            client.generation = group.generation;
+            client.events.push_back(Rebalance::Assigned(given.iter().copied().collect()));
+        }
+        group.members.insert(client.member_id.clone(), GroupMember { client: number, given });
+        self.clients[replaced].twin = true;
+        self.rebalance(name, now);
     }
 
     fn instance(&self, group: &str, instance: &str) -> Option<String> {
@@ -347,21 +281,5 @@ impl Cluster {
         client.silence = Some(Silence { since, until });
         let member_id = client.member_id.clone();
         self.book(since + session, Event::SessionEnd { client: number, member_id });
-    }
-}
-
-impl GroupClient {
-    /// Joined and synchronised in the background: the generation counts at once, the events wait to be polled.
-    fn on_rebalanced(&mut self, generation: i32, revoked: Vec<i32>, added: Vec<i32>) {
-        self.generation = generation;
-        self.gave_up = false;
-        if revoked.is_empty() {
-            self.events.push_back(Rebalance::Assigned(added));
-            return;
-        }
-        self.events.push_back(Rebalance::Revoked(revoked));
-        if !added.is_empty() {
-            self.events.push_back(Rebalance::Assigned(added));
-        }
     }
 }

@@ -13,6 +13,7 @@ mod log; // one partition: records, markers, what readers see
 mod compaction; // what cleaning leaves of a log
 mod transactions; // the transaction coordinator
 mod membership; // the group coordinator: who is in, who owns what
+mod group_client; // a consumer as it knows itself
 mod sticky; // who gets which partition
 mod offsets; // committed offsets, stable and pending
 mod consumer; // a member of a group

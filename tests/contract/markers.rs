@@ -5,7 +5,7 @@ use std::time::Duration;
 use bookflow::engine::broker::*;
 use bookflow::engine::clock::Clock;
 use bookflow::memory::interference::{CallKind, Fault};
-use bookflow::memory::settings::MarkerDelays;
+use bookflow::memory::settings::{MarkerDelays, Settings};
 
 use crate::cluster::*;
 use crate::faults::*;
@@ -88,6 +88,23 @@ fn a_producer_made_anew_waits_until_every_marker_has_arrived() {
     stand.producer("worker");
     assert_eq!((stand.values(at(output, 0)).len(), stand.values(at(output, 1)).len()), (5, 5));
     assert!(consumer.committed(&[at(input, 0)], WAIT).expect("stable")[0].is_some());
+}
+
+#[test]
+fn what_a_fenced_producer_writes_before_the_marker_arrives_goes_with_the_rest() {
+    let markers = MarkerDelays { data: Duration::from_secs(1), ..MarkerDelays::default() };
+    let stand = Stand::with(Settings { markers, ..Settings::default() });
+    let topic = stand.topic(1);
+    let mut zombie = stand.producer("worker");
+    begin_with(zombie.as_mut(), at(topic, 0), &["in time"]);
+    stand.pass(Duration::from_secs(30)); // 20 s, and the broker looks every 10
+    zombie.send(record(at(topic, 0), "too late")).expect("queued");
+    zombie.drain().expect("the partition does not know yet");
+    stand.pass(Duration::from_secs(1));
+    assert_eq!(stand.broker.entries(at(topic, 0)).expect("log").len(), 3);
+    assert_eq!(stand.values(at(topic, 0)), [""; 0]);
+    zombie.send(record(at(topic, 0), "much too late")).expect("queued");
+    assert_eq!(zombie.drain().expect_err("now it knows").kind, ErrorKind::Fenced);
 }
 
 #[test]
