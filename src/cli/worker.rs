@@ -40,8 +40,8 @@ pub struct Arguments {
     #[arg(long, value_delimiter = ',', value_name = "STAGES")]
     stages: Vec<String>,
     /// Threads per stage [default: worker.threads]
-    #[arg(long)]
-    threads: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    threads: Option<u8>,
     /// Name of this worker, stable and unique [default: worker.instance, or the host's name]
     #[arg(long)]
     instance: Option<String>,
@@ -62,8 +62,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     if let Some(instance) = &arguments.instance {
         config.worker.instance = instance.clone();
     }
-    if let Some(threads) = arguments.threads.filter(|threads| *threads > 0) {
-        config.worker.threads = threads;
+    if let Some(threads) = arguments.threads {
+        config.worker.threads = threads.into();
     }
     if !arguments.stages.is_empty() {
         config.worker.stages = arguments.stages.clone();
