@@ -80,6 +80,10 @@ pub fn dead_letter(stage: &'static str, reason: &str, message: &str, from: &dyn 
     debug!(stage, reason, message, %from, offset, "dead letter");
 }
 
+pub fn left_in_disorder(stage: &'static str, error: &dyn Display) {
+    info!(stage, %error, "marks could not be left clean, the next owners begin with care");
+}
+
 pub fn worker_stopped(thread: &str, stop: &dyn Display) {
     error!(thread, %stop, "worker stopped");
 }

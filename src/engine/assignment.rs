@@ -143,7 +143,7 @@ impl Worker {
             }
             Err(stop) => return Err(stop),
         };
-        task.found(mark, offsets);
+        task.found(mark, offsets, self.settings.turn_records);
         task.status = Status::Restoring(Box::new(restore));
         Ok(())
     }
@@ -182,7 +182,7 @@ impl Worker {
         for (&input, &offset) in task.inputs.iter().zip(&task.offsets) {
             self.consumer.seek(input, offset).map_err(Stop::Broker)?;
         }
-        self.consumer.resume(&task.inputs).map_err(Stop::Broker)
+        self.consumer.resume(task.fetched()).map_err(Stop::Broker)
     }
 
     /// Writes at most one copy, so that a turn waits for one task's copy only.

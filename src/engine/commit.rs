@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use super::batch::Batch;
-use super::broker::{BrokerError, ErrorKind, GroupMembership, OffsetToCommit, Outgoing, Producer, TopicPartition};
+use super::broker::{BrokerError, ErrorKind, OffsetToCommit, Outgoing, Producer, TopicPartition};
 use super::mark::TurnMark;
 use super::settings::Planted;
 use super::stop::Stop;
-use super::task::{CONDEMNED_ATTEMPT, Task};
-use super::turn::{Failure, Open, owner};
-use super::worker::{Condemned, Producing, Turn, Worker};
+use super::task::Task;
+use super::turn::{Failure, Open};
+use super::worker::{Producing, Turn, Worker};
 use crate::telemetry;
 
 impl Worker {
@@ -35,9 +34,12 @@ impl Worker {
         }
         let took = self.clock.elapsed().saturating_sub(open.started);
         telemetry::turn_committed(self.checked.spec.name, open.records, took);
-        self.solo_turns = self.solo_turns.saturating_sub(1);
-        let tasks = &self.tasks;
-        self.condemned.take_if(|found| tasks.values().any(|task| task.passed(found.at, found.offset)));
+        self.search.take_if(|search| search.passed(open.records));
+        for task in self.tasks.values().filter(|task| task.running() && task.caution.is_some()) {
+            // A suspect that has passed makes room for the task's other inputs.
+            let resumed = self.consumer.resume(task.fetched());
+            resumed.map_err(|error| Failure::Stop(Stop::Broker(error)))?;
+        }
         Ok(Turn::Committed { records: open.records })
     }
 
@@ -120,16 +122,16 @@ impl Worker {
         let producer = ready(producing)?;
         let mut offsets = Vec::new();
         for task in tasks.values_mut().filter(|task| task.touched) {
-            let mut mark = task.next_mark(open.membership.generation);
+            let mut pending = task.next_mark(open.membership.generation);
             task.stage.tables(&mut |table| {
                 let Some(topic) = table.topic() else { return };
                 if let Some(end) = producer.delivered(TopicPartition { topic, partition: task.partition }) {
-                    mark.ends.insert(topic.to_string(), end);
+                    pending.mark.ends.insert(topic.to_string(), end);
                 }
             });
-            mark.views.clone_from(&views);
-            offsets.extend(offsets_of(task, &task.next, &mark));
-            task.pending = Some(mark);
+            pending.mark.views.clone_from(&views);
+            offsets.extend(offsets_of(task, &task.next, &pending.mark));
+            task.pending = Some(pending);
         }
         Ok(offsets)
     }
@@ -137,73 +139,6 @@ impl Worker {
     pub(super) fn keep_touched(&mut self) {
         let now = self.clock.elapsed();
         self.tasks.values_mut().filter(|task| task.touched).for_each(|task| task.keep_turn(now));
-    }
-
-    /// Whether a record belongs to a task whose last owner left no clean mark: its attempt must be committed before the
-    /// record may be touched, so that a record that kills the process is found.
-    pub(super) fn attempt_comes_first(&mut self, batch: &Batch) -> bool {
-        let mut any = false;
-        for record in batch.iter() {
-            let Some((task, input)) = owner(self.tasks.values_mut(), &record) else { continue };
-            let Some(attempt) = task.owed_attempt.filter(|_| task.running() && !task.attempt_due) else { continue };
-            if attempt >= CONDEMNED_ATTEMPT && record.offset >= task.next[input] {
-                let message = format!("the process died {} times on this record", attempt - 1);
-                let (at, offset) = (record.from, record.offset);
-                self.condemned = Some(Condemned { at, offset, reason: "kills_process", message });
-            }
-            task.attempt_due = true;
-            any = true;
-        }
-        any
-    }
-
-    pub(super) fn commit_due_attempts(&mut self, member: &GroupMembership) -> Result<(), Failure> {
-        let mut offsets = Vec::new();
-        for task in self.tasks.values_mut().filter(|task| task.attempt_due) {
-            task.attempt_due = false;
-            let Some(attempt) = task.owed_attempt.take() else { continue };
-            offsets.extend(mark_alone(task, TurnMark { attempt, clean: false, ..task.mark.clone() }, member));
-        }
-        self.commit_marks_alone(&offsets, member)
-    }
-
-    /// A transaction of nothing but offsets and marks; no turn is open.
-    fn commit_marks_alone(&mut self, offsets: &[OffsetToCommit], member: &GroupMembership) -> Result<(), Failure> {
-        if offsets.is_empty() {
-            return Ok(());
-        }
-        let began = self.clock.elapsed();
-        let producer = ready(&mut self.producing)?;
-        let ended =
-            producer.begin().and_then(|()| producer.send_offsets(offsets, member)).and_then(|()| producer.commit());
-        ended.map_err(|error| Failure::Doubt("commit of a mark", error))?;
-        if self.slow(began) {
-            return Err(Failure::Doubt("commit of a mark was slow", late_ok()));
-        }
-        self.keep_touched();
-        Ok(())
-    }
-
-    /// Tells the next owners of these tasks that nothing was left half done. Where that fails they are only slower.
-    pub(super) fn commit_clean_marks(&mut self, partitions: &[i32]) -> Result<(), Stop> {
-        let Some(member) = self.membership().filter(|_| matches!(self.producing, Producing::Ready(_))) else {
-            return Ok(());
-        };
-        let mut offsets = Vec::new();
-        for partition in partitions {
-            let Some(task) = self.tasks.get_mut(partition) else { continue };
-            if task.running() && !task.mark.clean {
-                offsets.extend(mark_alone(task, TurnMark { attempt: 0, clean: true, ..task.mark.clone() }, &member));
-            }
-        }
-        match self.commit_marks_alone(&offsets, &member) {
-            Err(Failure::Doubt(cause, error)) => {
-                telemetry::producer_doubtful(self.checked.spec.name, cause, &error);
-                self.doubt(cause, error)
-            }
-            Err(Failure::Stop(stop)) => Err(stop),
-            _ => Ok(()),
-        }
     }
 
     /// The second half of the planted bug that commits offsets before outputs.
@@ -217,27 +152,18 @@ impl Worker {
 /// Offsets of companions and of idle partitions are committed again at least this often: they expire after 7 days.
 const RECOMMIT_AFTER: Duration = Duration::from_secs(12 * 3600);
 
-/// What commits a mark without a turn; the task is pending until it is known to be committed.
-fn mark_alone(task: &mut Task, mark: TurnMark, member: &GroupMembership) -> Vec<OffsetToCommit> {
-    let mark = TurnMark { turn: mark.turn + 1, generation: member.generation, ..mark };
-    let offsets = offsets_of(task, &task.offsets, &mark);
-    task.pending = Some(mark);
-    task.touched = true;
-    offsets
-}
-
 /// Ok after librdkafka's first silent retry: it may have been the retry's.
 pub(super) fn late_ok() -> BrokerError {
     BrokerError::new(ErrorKind::Unavailable, "Ok came late: it may be a retry's")
 }
 
-fn offsets_of(task: &Task, offsets: &[i64], mark: &TurnMark) -> Vec<OffsetToCommit> {
+pub(super) fn offsets_of(task: &Task, offsets: &[i64], mark: &TurnMark) -> Vec<OffsetToCommit> {
     let metadata = mark.to_string();
     let inputs = task.inputs.iter().zip(offsets);
     inputs.map(|(&partition, &offset)| OffsetToCommit { partition, offset, metadata: metadata.clone() }).collect()
 }
 
-fn ready(producing: &mut Producing) -> Result<&mut dyn Producer, Failure> {
+pub(super) fn ready(producing: &mut Producing) -> Result<&mut dyn Producer, Failure> {
     match producing {
         Producing::Ready(producer) => Ok(producer.as_mut()),
         Producing::Doubtful { cause, .. } => Err(Failure::Undo(cause)),

@@ -74,7 +74,7 @@ impl Worker {
         let now = self.clock.elapsed();
         for (partition, (mark, offsets)) in touched.into_iter().zip(found) {
             let Some(task) = self.tasks.get_mut(&partition) else { continue };
-            if task.pending.as_ref() == Some(&mark) {
+            if task.pending.as_ref().is_some_and(|pending| pending.mark == mark) {
                 task.keep_turn(now);
             } else if task.mark == mark && task.offsets == offsets {
                 task.undo_turn();

@@ -5,16 +5,18 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Rides as metadata on the offsets of every transaction, at most 4,096 bytes. Written as
-/// `b1 t=<turn> g=<generation> a=<attempt> c=<0|1> s=<topic>:<end>,… v=<topic>:<offset>/<offset>,…`.
+/// `b1 t=<turn> g=<generation> a=<attempt>[@<input>:<offset>] c=<0|1> s=<topic>:<end>,… v=<topic>:<offset>/<offset>,…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TurnMark {
     /// Grows by one with every turn of the task, over all its owners.
     pub turn: u64,
     /// The group generation in which the turn was made.
     pub generation: i32,
-    /// How often an owner has begun this task's next turn and left without a clean end.
+    /// The how-manieth attempt at the task's next turn this is; 0 when the last one was committed.
     pub attempt: u32,
-    /// The owner went in order; nothing was tried and left.
+    /// The one record that is attempted, by the number of its input and its offset, once turns have one record.
+    pub suspect: Option<(usize, i64)>,
+    /// The owner went in order: no attempt has killed it.
     pub clean: bool,
     /// Per state topic, the offset after the last record that belongs to the state.
     pub ends: BTreeMap<String, i64>,
@@ -35,7 +37,11 @@ impl TurnMark {
 
 impl fmt::Display for TurnMark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "b1 t={} g={} a={} c={}", self.turn, self.generation, self.attempt, u8::from(self.clean))?;
+        write!(f, "b1 t={} g={} a={}", self.turn, self.generation, self.attempt)?;
+        if let Some((input, offset)) = self.suspect {
+            write!(f, "@{input}:{offset}")?;
+        }
+        write!(f, " c={}", u8::from(self.clean))?;
         let ends: Vec<_> = self.ends.iter().map(|(topic, end)| format!("{topic}:{end}")).collect();
         let views: Vec<_> = self.views.iter().map(|(topic, at)| format!("{topic}:{}", joined(at))).collect();
         write!(f, " s={} v={}", ends.join(","), views.join(","))
@@ -57,10 +63,21 @@ fn joined(offsets: &[i64]) -> String {
 fn parse(text: &str) -> Option<TurnMark> {
     let mut fields = text.strip_prefix("b1 ")?.split(' ');
     let mut field = |name: &str| fields.next()?.strip_prefix(name)?.strip_prefix('=');
+    let (turn, generation) = (field("t")?.parse().ok()?, field("g")?.parse().ok()?);
+    let attempt = field("a")?;
+    let (attempt, suspect) = match attempt.split_once('@') {
+        None => (attempt, None),
+        Some((attempt, record)) => (attempt, Some(record.split_once(':')?)),
+    };
+    let suspect = match suspect {
+        None => None,
+        Some((input, offset)) => Some((input.parse().ok()?, offset.parse().ok()?)),
+    };
     Some(TurnMark {
-        turn: field("t")?.parse().ok()?,
-        generation: field("g")?.parse().ok()?,
-        attempt: field("a")?.parse().ok()?,
+        turn,
+        generation,
+        attempt: attempt.parse().ok()?,
+        suspect,
         clean: field("c")? == "1",
         ends: pairs(field("s")?, |end| end.parse().ok())?,
         views: pairs(field("v")?, |at| at.split('/').map(|offset| offset.parse().ok()).collect())?,
@@ -81,7 +98,8 @@ mod tests {
         let mark = TurnMark {
             turn: 42,
             generation: 7,
-            attempt: 2,
+            attempt: 4,
+            suspect: Some((1, 77)),
             clean: true,
             ends: BTreeMap::from([("lots".into(), 900), ("positions".into(), 77)]),
             views: BTreeMap::from([("contracts".into(), vec![3, 0, 12])]),
@@ -92,9 +110,14 @@ mod tests {
 
     #[test]
     fn other_metadata_is_not_a_mark() {
-        for text in
-            ["", "hello", "b2 t=1 g=1 a=0 c=0 s= v=", "b1 t=x g=1 a=0 c=0 s= v=", "b1 t=1 g=1 a=0 c=0 s=lots v="]
-        {
+        for text in [
+            "",
+            "hello",
+            "b2 t=1 g=1 a=0 c=0 s= v=",
+            "b1 t=x g=1 a=0 c=0 s= v=",
+            "b1 t=1 g=1 a=3@7 c=0 s= v=",
+            "b1 t=1 g=1 a=0 c=0 s=lots v=",
+        ] {
             assert!(text.parse::<TurnMark>().is_err(), "{text}");
         }
     }

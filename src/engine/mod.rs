@@ -7,6 +7,7 @@ pub mod run; // the threads of a process
 pub mod worker; // one thread: consumer, producer, tasks
 mod turn; // polled records become effects
 mod commit; // effects, offsets and marks become one transaction
+mod attempts; // what is tried is committed first: records that kill the process
 mod doubt; // a turn whose end is unknown
 mod assignment; // what the group gives and takes
 mod task; // one stage on one partition

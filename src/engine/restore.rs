@@ -29,6 +29,8 @@ struct StateTopic {
     from: i64,
     position: i64,
     end: i64,
+    /// What is visible beyond `end` was torn from its turn: it is looked for up to here.
+    stable: i64,
 }
 
 /// How far a restore is, for the health answer and the log.
@@ -72,7 +74,7 @@ impl Restore {
                 Some(Planted::RestoreToStableOffset) => bounds.end,
                 _ => mark.end(topic),
             };
-            topics.push(StateTopic { at, from, position: from, end });
+            topics.push(StateTopic { at, from, position: from, end, stable: bounds.end });
         }
         let starts: Vec<_> = topics.iter().map(|topic| (topic.at, topic.from)).collect();
         reader.assign(&starts).map_err(Stop::Broker)?;
@@ -134,7 +136,7 @@ impl Restore {
     }
 
     fn done(&self) -> bool {
-        self.topics.iter().all(|topic| topic.position >= topic.end)
+        self.topics.iter().all(|topic| topic.position >= topic.end.max(topic.stable))
     }
 
     fn check_for_loss(&mut self) -> Result<(), Stop> {

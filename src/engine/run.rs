@@ -87,10 +87,14 @@ impl Process {
             thread,
         })?;
         while !self.stopping.load(Ordering::Relaxed) {
-            match worker.run_once()? {
-                Turn::Aborted(cause) => telemetry::turn_repeats(spec.name, cause),
-                Turn::Committed { records } => beat.committed(records),
-                Turn::Rebalanced | Turn::Waiting(_) | Turn::Idle => {}
+            match worker.run_once() {
+                Ok(Turn::Aborted(cause)) => telemetry::turn_repeats(spec.name, cause),
+                Ok(Turn::Committed { records }) => beat.committed(records),
+                Ok(Turn::Rebalanced | Turn::Waiting(_) | Turn::Idle) => {}
+                Err(stop) => {
+                    worker.leave(&stop);
+                    return Err(stop);
+                }
             }
         }
         worker.close()

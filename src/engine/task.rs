@@ -40,25 +40,65 @@ pub struct Task {
     /// Whether this turn has anything of this task to commit.
     pub touched: bool,
     /// What was sent with the offsets of a turn whose end is not known yet.
-    pub pending: Option<TurnMark>,
-    /// The attempt that must be committed before the first turn.
-    pub owed_attempt: Option<u32>,
-    /// Records for that first turn are there.
-    pub attempt_due: bool,
-    /// Turns of one record that are still to be made after crashes.
-    pub solo_turns: u32,
+    pub pending: Option<Pending>,
+    pub attempt: Attempt,
+    /// A record for which the attempt must be committed has been seen while a turn was under way.
+    pub seen: Option<Begin>,
+    /// How many records a turn may have, for so many records more: owners of this task have died.
+    pub caution: Option<Caution>,
+    /// What cannot be processed for a reason that its handler does not see.
+    pub condemned: Option<Condemned>,
     /// Waits in a row, for the back-off.
     pub waits: u32,
     pub committed_at: Duration,
     pub copied_at: Duration,
 }
 
+/// A mark on its way, and where the attempts stand once it is committed.
+pub struct Pending {
+    pub mark: TurnMark,
+    pub attempt: Attempt,
+}
+
+/// Whether the mark must say that an attempt begins before a record may be touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// The last turn was ours, and it was committed.
+    Free,
+    /// This attempt has to be committed first.
+    Owed(u32),
+    /// The mark says so.
+    Begun,
+}
+
+/// What the mark has to say before a record may be touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begin {
+    pub attempt: u32,
+    pub suspect: Option<(usize, i64)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caution {
+    pub turn_records: usize,
+    pub records_left: usize,
+}
+
+pub struct Condemned {
+    pub input: usize,
+    pub offset: i64,
+    pub reason: &'static str,
+    pub message: String,
+}
+
+/// From this attempt on turns are small, so that few records are left to be tried one by one.
+const SMALL_ATTEMPT: u32 = 2;
+/// Tried one by one in at most ten seconds or so.
+const SMALL_TURN: usize = 500;
 /// From this attempt on, turns have one record: the one that kills the process is found.
 pub const SOLO_ATTEMPT: u32 = 3;
-/// Dying twice more without any progress condemns the first record.
+/// A record that was alone twice when the process died is not tried again.
 pub const CONDEMNED_ATTEMPT: u32 = SOLO_ATTEMPT + 2;
-/// Turns of one record after which crashes are forgotten.
-const SOLO_TURNS: u32 = 100;
 
 impl Task {
     pub fn new(partition: i32, inputs: Vec<TopicPartition>, stage: Box<dyn Stage>, now: Duration) -> Self {
@@ -73,9 +113,10 @@ impl Task {
             next,
             touched: false,
             pending: None,
-            owed_attempt: None,
-            attempt_due: false,
-            solo_turns: 0,
+            attempt: Attempt::Free,
+            seen: None,
+            caution: None,
+            condemned: None,
             waits: 0,
             committed_at: now,
             copied_at: now,
@@ -86,14 +127,14 @@ impl Task {
         matches!(self.status, Status::Running)
     }
 
+    /// Whether its mark is its own to write.
+    pub fn restored(&self) -> bool {
+        matches!(self.status, Status::Running | Status::Waiting { .. })
+    }
+
     /// Which of the inputs this is.
     pub fn input(&self, from: TopicPartition) -> Option<usize> {
         self.inputs.iter().position(|&input| input == from)
-    }
-
-    /// Whether this record is behind the task for good.
-    pub fn passed(&self, from: TopicPartition, offset: i64) -> bool {
-        self.input(from).is_some_and(|input| self.offsets[input] > offset)
     }
 
     /// Forgets everything and asks the group again.
@@ -102,12 +143,20 @@ impl Task {
         self.status = Status::Finding { from: now };
         self.touched = false;
         self.pending = None;
+        self.condemned = None;
     }
 
-    /// Takes what the group has; the state is to be restored to it.
-    pub fn found(&mut self, mark: TurnMark, offsets: Vec<i64>) {
-        self.owed_attempt = (!mark.clean).then_some(mark.attempt + 1);
-        self.solo_turns = if mark.attempt + 1 >= SOLO_ATTEMPT { SOLO_TURNS } else { 0 };
+    /// Takes what the group has; the state is to be restored to it. A first turn may always turn out to be deadly,
+    /// so an attempt is owed after a clean mark too. `turn_records` is what a turn that died may have had.
+    pub fn found(&mut self, mark: TurnMark, offsets: Vec<i64>, turn_records: usize) {
+        let attempt = (mark.attempt + u32::from(!mark.clean)).max(1);
+        self.attempt = Attempt::Owed(attempt);
+        self.seen = None;
+        self.caution = match attempt {
+            SOLO_ATTEMPT.. => Some(Caution { turn_records: 1, records_left: SMALL_TURN }),
+            SMALL_ATTEMPT => Some(Caution { turn_records: SMALL_TURN, records_left: turn_records }),
+            _ => None,
+        };
         self.mark = mark;
         self.next = offsets.clone();
         self.offsets = offsets;
@@ -128,10 +177,68 @@ impl Task {
         outcome
     }
 
-    /// The mark that commits this turn.
-    pub fn next_mark(&self, generation: i32) -> TurnMark {
-        let attempt = if self.solo_turns > 1 { SOLO_ATTEMPT } else { 0 };
-        TurnMark { turn: self.mark.turn + 1, generation, attempt, clean: false, ..self.mark.clone() }
+    /// What must be committed before this record may be touched.
+    pub fn due_attempt(&self, input: usize, offset: i64) -> Option<Begin> {
+        let alone = self.caution.is_some_and(|caution| caution.turn_records == 1);
+        let suspect = alone.then_some((input, offset));
+        let same = self.mark.suspect == suspect;
+        match self.attempt {
+            Attempt::Free => None,
+            Attempt::Begun if same => None,
+            Attempt::Owed(attempt) if same || !alone => Some(Begin { attempt, suspect }),
+            // Another record than the one that the mark names: it has not been alone with a death yet.
+            Attempt::Begun | Attempt::Owed(_) => Some(Begin { attempt: SOLO_ATTEMPT, suspect }),
+        }
+    }
+
+    /// The how-manieth attempt at the next record this is.
+    pub fn attempts(&self) -> u32 {
+        match self.attempt {
+            Attempt::Free => 1,
+            Attempt::Begun => self.mark.attempt,
+            Attempt::Owed(attempt) => attempt,
+        }
+    }
+
+    /// What may be fetched: a suspect comes before the other inputs, whatever order they are read in.
+    pub fn fetched(&self) -> &[TopicPartition] {
+        match self.mark.suspect {
+            Some((input, offset)) if self.offsets.get(input).is_some_and(|&next| next <= offset) => {
+                &self.inputs[input..=input]
+            }
+            _ => &self.inputs,
+        }
+    }
+
+    /// The mark that commits this turn, and where the attempts stand then: as before where no record was taken.
+    pub fn next_mark(&self, generation: i32) -> Pending {
+        let mark = TurnMark { turn: self.mark.turn + 1, generation, ..self.mark.clone() };
+        if self.next == self.offsets {
+            return Pending { mark, attempt: self.attempt };
+        }
+        let (attempt, then) = match self.caution {
+            None => (0, Attempt::Free),
+            // A death from here on is followed by turns of one record.
+            Some(Caution { turn_records: 1, .. }) => (SOLO_ATTEMPT - 1, Attempt::Owed(SOLO_ATTEMPT)),
+            Some(_) => (SOLO_ATTEMPT - 1, Attempt::Free),
+        };
+        Pending { mark: TurnMark { attempt, suspect: None, clean: false, ..mark }, attempt: then }
+    }
+
+    /// The mark that says which attempt begins.
+    pub fn begin_mark(&self, Begin { attempt, suspect }: Begin) -> Pending {
+        let mark = TurnMark { attempt, suspect, clean: false, ..self.mark.clone() };
+        Pending { mark, attempt: Attempt::Begun }
+    }
+
+    /// The mark that says that no attempt has killed us.
+    pub fn clean_mark(&self) -> Pending {
+        let attempt = match self.attempt {
+            Attempt::Owed(attempt) => attempt,
+            Attempt::Free | Attempt::Begun => self.mark.attempt,
+        };
+        let mark = TurnMark { attempt, clean: true, ..self.mark.clone() };
+        Pending { mark, attempt: Attempt::Owed(attempt.max(1)) }
     }
 
     pub fn undo_turn(&mut self) {
@@ -144,14 +251,30 @@ impl Task {
     /// The turn is known to be committed: the state may be kept.
     pub fn keep_turn(&mut self, now: Duration) {
         self.stage.tables(&mut |table| table.keep_turn());
-        if let Some(mark) = self.pending.take() {
+        if let Some(Pending { mark, attempt }) = self.pending.take() {
             self.mark = mark;
+            self.attempt = attempt;
+        }
+        let offsets: i64 = self.next.iter().zip(&self.offsets).map(|(next, before)| next - before).sum();
+        if offsets > 0 {
+            self.relax(usize::try_from(offsets).unwrap_or(usize::MAX));
+            self.waits = 0;
         }
         self.offsets.clone_from(&self.next);
+        let offsets = &self.offsets;
+        self.condemned.take_if(|condemned| offsets[condemned.input] > condemned.offset);
         self.touched = false;
-        self.waits = 0;
-        self.solo_turns = self.solo_turns.saturating_sub(1);
         self.committed_at = now;
+    }
+
+    /// `offsets` may count more than records: transaction markers take offsets too.
+    fn relax(&mut self, offsets: usize) {
+        let Some(caution) = &mut self.caution else { return };
+        caution.records_left = caution.records_left.saturating_sub(offsets.min(caution.turn_records));
+        if caution.records_left == 0 {
+            self.caution = None;
+            self.attempt = Attempt::Free;
+        }
     }
 }
 

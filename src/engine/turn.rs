@@ -9,10 +9,10 @@ use super::mark::TurnMark;
 use super::settings::Planted;
 use super::stage::{Context, Outbox, ProcessError};
 use super::stop::Stop;
-use super::task::{Status, Task};
+use super::task::{Condemned, Status, Task};
 use super::topology::{Checked, DeadLetter};
 use super::view::Views;
-use super::worker::{Condemned, Producing, Turn, Worker};
+use super::worker::{Producing, Search, Turn, Worker};
 use crate::telemetry;
 
 /// A turn on its way.
@@ -49,7 +49,7 @@ impl Worker {
             return Ok(Turn::Waiting("not a member of the group"));
         };
         let mut open = Open { membership, started: self.clock.elapsed(), records: 0, bytes: 0, begun: false };
-        if let Err(failure) = self.commit_due_attempts(&open.membership.clone()) {
+        if let Err(failure) = self.commit_seen_attempts(&open.membership) {
             return self.fail(failure, &mut open);
         }
         loop {
@@ -72,8 +72,8 @@ impl Worker {
                 Err(failure) => return self.fail(failure, &mut open),
             }
             let now = self.clock.elapsed();
-            let full = open.records >= self.settings.turn_records || open.bytes >= self.settings.turn_bytes;
-            if full || self.room().records == 1 || now.saturating_sub(open.started) >= self.settings.turn_time {
+            let full = open.records >= self.turn_records() || open.bytes >= self.settings.turn_bytes;
+            if full || now.saturating_sub(open.started) >= self.settings.turn_time {
                 break;
             }
         }
@@ -94,9 +94,7 @@ impl Worker {
 
     /// Processes what was polled and hands it to the producer. Answers the task that has to wait, if one has.
     fn take(&mut self, batch: &Batch, open: &mut Open) -> Result<Option<(i32, String)>, Failure> {
-        if self.attempt_comes_first(batch) {
-            return Err(Failure::Undo("an attempt is committed first"));
-        }
+        self.begin_attempts(batch, open)?;
         for record in batch.iter() {
             if let Some(waiting) = self.process(&record, open)? {
                 return Ok(Some(waiting));
@@ -107,23 +105,23 @@ impl Worker {
     }
 
     fn process(&mut self, record: &Record<'_>, open: &mut Open) -> Result<Option<(i32, String)>, Failure> {
-        let Worker { checked, views, outbox, tasks, condemned, clock, .. } = self;
+        let Worker { checked, views, outbox, tasks, clock, .. } = self;
         let Some((task, input)) = owner(tasks.values_mut(), record) else { return Ok(None) };
         // A record that was fetched before a seek may be handed out once more.
         if !task.running() || record.offset < task.next[input] {
             return Ok(None);
         }
         let now_us = clock.now_us();
-        let verdict = match condemned.as_ref().filter(|found| found.at == record.from && found.offset == record.offset)
-        {
-            Some(found) => Err(ProcessError::rejected(found.reason, &found.message)),
+        let known = task.condemned.as_ref().filter(|known| known.input == input && known.offset == record.offset);
+        let verdict = match known {
+            Some(known) => Err(ProcessError::rejected(known.reason, &known.message)),
             None => task.handle(record, &mut context(task.partition, &task.mark, open, now_us, views, checked, outbox)),
         };
         match verdict {
             Ok(()) => {}
             Err(ProcessError::Unavailable { what }) => return Ok(Some((task.partition, what))),
             Err(ProcessError::Rejected { reason, message }) => {
-                let attempts = task.mark.attempt + 1;
+                let attempts = task.attempts();
                 let stage = checked.spec.name;
                 dead_letter(
                     &DeadLetter { record: *record, stage, reason, message: &message, attempts, now_us },
@@ -142,7 +140,8 @@ impl Worker {
     fn tick_if_due(&mut self, open: &mut Open) -> Result<(), Failure> {
         let Some(every) = self.checked.spec.tick else { return Ok(()) };
         let now = self.clock.elapsed();
-        if now < self.next_tick {
+        // A turn of one record has nothing else in it that could be at fault.
+        if now < self.next_tick || (open.records > 0 && self.turn_records() == 1) {
             return Ok(());
         }
         self.next_tick = now + every;
@@ -170,6 +169,7 @@ impl Worker {
     /// A task has to wait for something: the turn is undone, the others go on without it.
     fn wait_for(&mut self, partition: i32, what: &str, open: &mut Open) -> Result<Turn, Stop> {
         self.abandon(open)?;
+        self.excuse_attempt(partition)?;
         let waits = self.tasks.get(&partition).map_or(0, |task| task.waits);
         let until = self.clock.elapsed() + self.backoff(waits);
         telemetry::task_waiting(self.checked.spec.name, partition, what, waits);
@@ -190,13 +190,13 @@ impl Worker {
                 Ok(Turn::Aborted(cause))
             }
             Failure::TooMuch(reason, message) => {
-                self.isolate(reason, message, open);
+                self.isolate(reason, message, open)?;
                 self.abandon(open)?;
                 Ok(Turn::Aborted(reason))
             }
             Failure::Doubt(cause, error) => {
                 if error.kind == ErrorKind::TooLarge {
-                    self.isolate("too_large", error.message.clone(), open);
+                    self.isolate("too_large", error.message.clone(), open)?;
                 }
                 telemetry::producer_doubtful(self.checked.spec.name, cause, &error);
                 self.doubt(cause, error)?;
@@ -205,18 +205,26 @@ impl Worker {
         }
     }
 
-    /// A turn that fails as a whole is repeated with turns of one record; one that fails alone is that record's fault.
-    fn isolate(&mut self, reason: &'static str, message: String, open: &Open) {
+    /// A turn that fails as a whole is repeated in halves; one record that fails alone is at fault itself.
+    fn isolate(&mut self, reason: &'static str, message: String, open: &Open) -> Result<(), Stop> {
+        let stage = self.checked.spec.name;
         if open.records > 1 {
-            self.solo_turns = self.solo_turns.max(open.records);
-            return;
+            self.search = Some(Search::after(self.search, open.records));
+            return Ok(());
         }
-        let moved = self.tasks.values().find_map(|task| {
-            let moved = |&(input, _): &(usize, &TopicPartition)| task.next[input] > task.offsets[input];
-            let (input, &at) = task.inputs.iter().enumerate().find(moved)?;
-            Some((at, task.next[input] - 1))
-        });
-        self.condemned = moved.map(|(at, offset)| Condemned { at, offset, reason, message });
+        let moved = |task: &mut Task| {
+            let input = (0..task.inputs.len()).find(|&input| task.next[input] > task.offsets[input])?;
+            Some((task.next[input] - 1, input))
+        };
+        for task in self.tasks.values_mut() {
+            let Some((offset, input)) = moved(task) else { continue };
+            if task.condemned.as_ref().is_some_and(|known| known.input == input && known.offset == offset) {
+                return Err(Stop::NoDeadLetter { stage, message });
+            }
+            task.condemned = Some(Condemned { input, offset, reason, message });
+            return Ok(());
+        }
+        Err(Stop::TickFailed { stage, message })
     }
 
     /// Aborts what was begun, undoes what was touched and fetches the same records again.

@@ -15,6 +15,7 @@ use super::stop::Stop;
 use super::task::Task;
 use super::topology::Checked;
 use super::view::Views;
+use crate::telemetry;
 
 /// What a worker is put together from.
 pub struct Parts {
@@ -42,9 +43,8 @@ pub struct Worker {
     pub(super) views: Views,
     pub(super) batch: Batch,
     pub(super) outbox: Outbox,
-    /// Turns of one record still to be made, because a turn failed as a whole and the record is to be found.
-    pub(super) solo_turns: usize,
-    pub(super) condemned: Option<Condemned>,
+    /// A turn failed as a whole, and the record at fault is to be found.
+    pub(super) search: Option<Search>,
     /// The group has just assigned: kept partitions may have been somebody else's in between.
     pub(super) unchecked_since_assignment: bool,
     pub(super) next_tick: Duration,
@@ -64,12 +64,26 @@ pub(super) enum Producing {
     },
 }
 
-/// A record that cannot be processed for a reason that its handler does not see.
-pub(super) struct Condemned {
-    pub at: TopicPartition,
-    pub offset: i64,
-    pub reason: &'static str,
-    pub message: String,
+/// Halves turns until the record at fault is alone, and widens them again behind it.
+#[derive(Clone, Copy)]
+pub(super) struct Search {
+    turn_records: usize,
+    records_left: usize,
+}
+
+impl Search {
+    /// After a turn of so many records has failed.
+    pub fn after(search: Option<Search>, records: usize) -> Search {
+        let records_left = search.map_or(records, |search| search.records_left.max(records));
+        Search { turn_records: records.div_ceil(2), records_left }
+    }
+
+    /// After a turn of so many records was committed: true once all are through.
+    pub fn passed(&mut self, records: usize) -> bool {
+        self.turn_records = self.turn_records.saturating_mul(2);
+        self.records_left = self.records_left.saturating_sub(records);
+        self.records_left == 0
+    }
 }
 
 /// What one call of `run_once` came to.
@@ -114,8 +128,7 @@ impl Worker {
             views,
             batch: Batch::default(),
             outbox: Outbox::default(),
-            solo_turns: 0,
-            condemned: None,
+            search: None,
             unchecked_since_assignment: false,
             next_tick,
             fenced_at: None,
@@ -157,6 +170,20 @@ impl Worker {
         Ok(())
     }
 
+    /// Ends after a stop: no record has killed this process. Where that cannot be said the next owner is only slower.
+    pub fn leave(mut self, stop: &Stop) {
+        // Fenced or a twin: somebody else writes the marks now.
+        if !matches!(stop, Stop::Fenced { .. } | Stop::Twin { .. }) {
+            self.producing = Producing::Doubtful { cause: "stop", next_try: Duration::ZERO, tries: 0 };
+            let partitions: Vec<_> = self.tasks.keys().copied().collect();
+            let left = self.resolve_doubt().and_then(|_| self.commit_clean_marks(&partitions));
+            if let Err(error) = left {
+                telemetry::left_in_disorder(self.checked.spec.name, &error);
+            }
+        }
+        self.consumer.close();
+    }
+
     pub(super) fn planted(&self, bug: Planted) -> bool {
         self.settings.planted == Some(bug)
     }
@@ -174,8 +201,14 @@ impl Worker {
     }
 
     pub(super) fn room(&self) -> Room {
-        let solo = self.solo_turns > 0 || self.tasks.values().any(|task| task.solo_turns > 0);
-        Room { records: if solo { 1 } else { self.settings.poll_records }, bytes: self.settings.turn_bytes }
+        Room { records: self.settings.poll_records.min(self.turn_records()), bytes: self.settings.turn_bytes }
+    }
+
+    /// How many records a turn may have.
+    pub(super) fn turn_records(&self) -> usize {
+        let cautious = self.tasks.values().filter_map(|task| Some(task.caution?.turn_records)).min();
+        let searching = self.search.map(|search| search.turn_records);
+        cautious.into_iter().chain(searching).fold(self.settings.turn_records, usize::min)
     }
 
     /// The membership a turn may be opened with.
@@ -221,7 +254,7 @@ impl Worker {
             for (&input, &offset) in task.inputs.iter().zip(&task.next) {
                 self.consumer.seek(input, offset).map_err(Stop::Broker)?;
             }
-            self.consumer.resume(&task.inputs).map_err(Stop::Broker)?;
+            self.consumer.resume(task.fetched()).map_err(Stop::Broker)?;
         }
         Ok(())
     }

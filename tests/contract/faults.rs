@@ -45,7 +45,12 @@ impl Stand {
 
     /// The next call of this kind meets this fault.
     pub fn plan(&self, kind: CallKind, fault: Fault) {
-        self.plan.0.lock().expect("nobody panics with this lock").push((kind, fault));
+        self.happen(kind, move || fault);
+    }
+
+    /// Before the next call of this kind this happens; it may panic to kill the worker that calls.
+    pub fn happen(&self, kind: CallKind, what: impl FnOnce() -> Fault + Send + 'static) {
+        self.plan.0.lock().expect("nobody panics with this lock").push((kind, Box::new(what)));
     }
 
     /// Lets time pass, and what is due in it happen.
@@ -90,12 +95,17 @@ impl Clock for HandClock {
 }
 
 #[derive(Default)]
-struct Plan(Mutex<Vec<(CallKind, Fault)>>);
+struct Plan(Mutex<Vec<(CallKind, Happening)>>);
+
+type Happening = Box<dyn FnOnce() -> Fault + Send>;
 
 impl Interference for Plan {
     fn before(&self, call: Call<'_>) -> Fault {
-        let mut plan = self.0.lock().expect("nobody panics with this lock");
-        let next = plan.iter().position(|(kind, _)| *kind == call.kind);
-        next.map_or(Fault::None, |next| plan.remove(next).1)
+        let next = {
+            let mut plan = self.0.lock().expect("nobody panics with this lock");
+            let next = plan.iter().position(|(kind, _)| *kind == call.kind);
+            next.map(|next| plan.remove(next).1)
+        };
+        next.map_or(Fault::None, |happening| happening())
     }
 }

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bookflow::engine::batch::Record;
 use bookflow::engine::stage::{Cause, Context, ProcessError, Stage};
 use bookflow::engine::table::{Codec, Table, Undoable};
-use bookflow::engine::topology::{DeadLetter, DeadLetters, StageSpec, Topology};
+use bookflow::engine::topology::{DeadLetter, DeadLetters, StageSpec, Topology, ViewSpec};
+use bookflow::engine::view::ViewTable;
 
 /// The topics of one test; names must be unique on a shared broker.
 #[derive(Clone, Copy)]
@@ -25,18 +26,32 @@ pub struct Switches {
     pub outage: Arc<AtomicBool>,
 }
 
+/// What the stage may have besides.
+#[derive(Clone, Copy, Default)]
+pub struct Extras {
+    /// More numbers.
+    pub companion: Option<&'static str>,
+    /// A view of numbers by key.
+    pub rates: Option<&'static str>,
+}
+
 /// Values are decimal integers; `bad` is rejected, `panic` panics, `needs` waits for the end of an outage, `slow` takes its
-/// time, and a sum above a million cannot be written.
+/// time, `rate` is the key's number in the view, `kill` kills the process, and a sum above a million cannot be written.
 pub fn topology(name: &'static str, topics: Topics, switches: Switches) -> Topology {
+    topology_with(name, topics, switches, Extras::default())
+}
+
+pub fn topology_with(name: &'static str, topics: Topics, switches: Switches, extras: Extras) -> Topology {
     let create = move |_| -> Box<dyn Stage> {
-        Box::new(Sums { topics, switches: switches.clone(), sums: Table::new(topics.sums, Texts) })
+        Box::new(Sums { topics, extras, switches: switches.clone(), sums: Table::new(topics.sums, Texts) })
     };
+    let view = |topic| ViewSpec { topic, create: Arc::new(|| Box::new(Rates::default())) };
     Topology {
         stages: vec![StageSpec {
             name,
             lead: topics.numbers,
-            companions: vec![],
-            views: vec![],
+            companions: extras.companion.into_iter().collect(),
+            views: extras.rates.into_iter().map(view).collect(),
             state: vec![topics.sums],
             outputs: vec![topics.answers],
             tick: None,
@@ -57,6 +72,7 @@ fn write_dead_letter(letter: &DeadLetter<'_>, out: &mut Vec<u8>) -> Result<(), S
 
 struct Sums {
     topics: Topics,
+    extras: Extras,
     switches: Switches,
     sums: Table<String, i64>,
 }
@@ -83,14 +99,36 @@ impl Stage for Sums {
                 return Err(ProcessError::unavailable("what `needs` needs"));
             }
             "needs" => 0,
+            "kill" => KILLS,
+            "rate" => {
+                let rates = context.view::<Rates>(self.extras.rates.unwrap_or_default())?;
+                rates.0.get(&key).copied().ok_or_else(|| ProcessError::rejected("no_rate", &key))?
+            }
             "slow" => {
                 std::thread::sleep(std::time::Duration::from_millis(100));
                 0
             }
             number => number.parse::<i64>().map_err(|error| ProcessError::rejected("no_number", error))?,
         };
-        self.sums.put(key, before + number, record.cause());
+        self.sums.put(key, before.saturating_add(number), record.cause());
         Ok(())
+    }
+}
+
+/// Publishing such a sum kills the process.
+const KILLS: i64 = i64::MAX / 2;
+
+#[derive(Default)]
+struct Rates(BTreeMap<String, i64>);
+
+impl ViewTable for Rates {
+    fn apply(&mut self, key: &[u8], value: Option<&[u8]>) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let key = text(key);
+        match value.and_then(|value| text(value).parse().ok()) {
+            Some(rate) => drop(self.0.insert(key, rate)),
+            None => drop(self.0.remove(&key)),
+        }
     }
 }
 
@@ -103,6 +141,8 @@ impl Codec<String, i64> for Texts {
     }
 
     fn write_value(&self, _: &String, value: &i64, cause: Cause, out: &mut Vec<u8>) -> Result<(), String> {
+        // Where nobody catches it, as an abort or the end of memory would be.
+        assert!(*value < KILLS, "the process is killed");
         if *value > 1_000_000 {
             return Err("a sum above a million is out of bounds".into());
         }

@@ -1,0 +1,110 @@
+//! Attempts: what is tried is committed before it is touched, so that a record that kills the process is found.
+//!
+//! ```text
+//! attempt 1   a turn as always       2   small turns       3, 4   one record, which the mark names       5   dead letter
+//! ```
+//! The number grows when an owner dies, stays when it leaves in order, and is forgotten when a turn is committed.
+
+use super::batch::Batch;
+use super::broker::{GroupMembership, OffsetToCommit};
+use super::commit::{late_ok, offsets_of, ready};
+use super::stop::Stop;
+use super::task::{Attempt, CONDEMNED_ATTEMPT, Condemned, Pending, Task};
+use super::turn::{Failure, Open, owner};
+use super::worker::{Producing, Worker};
+use crate::telemetry;
+
+impl Worker {
+    /// Commits which attempts begin with these records, before any of them is touched.
+    pub(super) fn begin_attempts(&mut self, batch: &Batch, open: &Open) -> Result<(), Failure> {
+        let mut due = false;
+        for record in batch.iter() {
+            let Some((task, input)) = owner(self.tasks.values_mut(), &record) else { continue };
+            if !task.running() || record.offset < task.next[input] || task.seen.is_some() {
+                continue;
+            }
+            let Some(begin) = task.due_attempt(input, record.offset) else { continue };
+            if begin.attempt >= CONDEMNED_ATTEMPT && begin.suspect.is_some() {
+                let message = format!("the process died {} times on this record", begin.attempt - 1);
+                task.condemned = Some(Condemned { input, offset: record.offset, reason: "kills_process", message });
+                continue;
+            }
+            task.seen = Some(begin);
+            due = true;
+        }
+        if due && (open.begun || open.records > 0) {
+            return Err(Failure::Undo("an attempt is committed first"));
+        }
+        self.commit_seen_attempts(&open.membership)
+    }
+
+    /// No turn is under way.
+    pub(super) fn commit_seen_attempts(&mut self, member: &GroupMembership) -> Result<(), Failure> {
+        let mut offsets = Vec::new();
+        for task in self.tasks.values_mut() {
+            let Some(begin) = task.seen.take() else { continue };
+            let mark = task.begin_mark(begin);
+            offsets.extend(mark_alone(task, mark, member));
+        }
+        self.commit_marks_alone(&offsets, member)
+    }
+
+    /// What the task waits for is not the record's fault: its attempt does not count.
+    pub(super) fn excuse_attempt(&mut self, partition: i32) -> Result<(), Stop> {
+        match self.tasks.get(&partition).map(|task| task.attempt) {
+            Some(Attempt::Begun) => self.commit_clean_marks(&[partition]),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells the next owners of these tasks that nothing was left half done. Where that fails they are only slower.
+    pub(super) fn commit_clean_marks(&mut self, partitions: &[i32]) -> Result<(), Stop> {
+        let Some(member) = self.membership().filter(|_| matches!(self.producing, Producing::Ready(_))) else {
+            return Ok(());
+        };
+        let mut offsets = Vec::new();
+        for partition in partitions {
+            let Some(task) = self.tasks.get_mut(partition) else { continue };
+            if task.restored() && !task.mark.clean {
+                let mark = task.clean_mark();
+                offsets.extend(mark_alone(task, mark, &member));
+            }
+        }
+        match self.commit_marks_alone(&offsets, &member) {
+            Err(Failure::Doubt(cause, error)) => {
+                telemetry::producer_doubtful(self.checked.spec.name, cause, &error);
+                self.doubt(cause, error)
+            }
+            Err(Failure::Stop(stop)) => Err(stop),
+            _ => Ok(()),
+        }
+    }
+
+    /// A transaction of nothing but offsets and marks; no turn is open.
+    fn commit_marks_alone(&mut self, offsets: &[OffsetToCommit], member: &GroupMembership) -> Result<(), Failure> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let began = self.clock.elapsed();
+        let producer = ready(&mut self.producing)?;
+        let ended =
+            producer.begin().and_then(|()| producer.send_offsets(offsets, member)).and_then(|()| producer.commit());
+        ended.map_err(|error| Failure::Doubt("commit of a mark", error))?;
+        if self.slow(began) {
+            return Err(Failure::Doubt("commit of a mark was slow", late_ok()));
+        }
+        self.keep_touched();
+        Ok(())
+    }
+}
+
+/// What commits a mark without a turn; the task is pending until it is known to be committed.
+fn mark_alone(task: &mut Task, pending: Pending, member: &GroupMembership) -> Vec<OffsetToCommit> {
+    let Pending { mut mark, attempt } = pending;
+    mark.turn += 1;
+    mark.generation = member.generation;
+    let offsets = offsets_of(task, &task.offsets, &mark);
+    task.pending = Some(Pending { mark, attempt });
+    task.touched = true;
+    offsets
+}

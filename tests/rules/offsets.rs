@@ -1,0 +1,95 @@
+//! Rules 9 and 13: offsets that expire, never were, or point to nothing.
+
+use std::time::Duration;
+
+use bookflow::engine::broker::*;
+use bookflow::engine::stop::Stop;
+
+use crate::cluster::*;
+use crate::faults::offset;
+use crate::house::*;
+use crate::sums::Extras;
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+// Rule 9: offsets of topics that nobody subscribes to expire after 7 days.
+#[test]
+fn offsets_of_companions_and_of_idle_partitions_do_not_expire_while_a_worker_runs() {
+    let house = House::with(|stand| Extras { companion: Some(stand.topic(PARTITIONS)), ..Extras::default() });
+    house.first_start().expect("first start");
+    let companion = house.extras.companion.expect("there is one");
+    house.write_to(companion, 3, &["1"]);
+    let mut worker = house.worker();
+    idle(&mut worker);
+    let step = Duration::from_secs(100); // it polls in between, or it would be put out of its group
+    for _ in 0..20 * DAY.as_secs() / step.as_secs() {
+        house.stand.pass(step);
+        turns(&mut worker, 1);
+    }
+    worker.close().expect("closes");
+    let mut next = house.worker();
+    for partition in 0..PARTITIONS {
+        house.write_to(companion, partition, &["10"]);
+        house.write(partition, &["100"]);
+    }
+    idle(&mut next);
+    assert_eq!([0, 1, 2, 3].map(|partition| house.sum(partition)), [110, 110, 110, 111]);
+}
+
+// Rule 13.
+#[test]
+fn a_group_that_is_half_started_is_refused_and_the_partition_named() {
+    let house = House::with(|_| Extras::default());
+    let mut producer = house.stand.producer("somebody");
+    let group = house.topology.stages[0].group();
+    let nobody = GroupMembership { group, generation: -1, member_id: String::new(), instance_id: None };
+    producer.begin().expect("begin");
+    producer.send_offsets(&[offset(at(house.topics.numbers, 0), 0)], &nobody).expect("offsets");
+    producer.commit().expect("commit");
+    let refused = house.first_start().expect_err("half started");
+    assert!(
+        matches!(refused, Stop::NeverStarted { partition } if partition == at(house.topics.numbers, 1)),
+        "{refused}"
+    );
+    let stopped = stop(&mut house.worker());
+    assert_eq!(stopped.exit_code(), 3, "{stopped}");
+}
+
+// Rule 13.
+#[test]
+fn input_lost_before_a_takeover_stops_the_worker_and_the_partition_is_named() {
+    let house = House::new();
+    house.write(2, &["1", "2", "3"]);
+    house.stand.broker.delete_before(at(house.topics.numbers, 2), 2).expect("deleted");
+    let stopped = stop(&mut house.worker());
+    let lost = at(house.topics.numbers, 2);
+    assert!(matches!(stopped, Stop::InputLost { partition, wanted: 0, start: 2 } if partition == lost), "{stopped}");
+    assert_eq!(stopped.exit_code(), 3);
+}
+
+// Rule 13: a partition whose offset is gone is otherwise silent for ever.
+#[test]
+fn input_lost_under_a_running_worker_stops_it_and_the_partition_is_named() {
+    let house = House::new();
+    let mut worker = house.worker();
+    idle(&mut worker);
+    house.write(1, &["1", "2", "3"]);
+    house.stand.broker.delete_before(at(house.topics.numbers, 1), 3).expect("deleted");
+    let stopped = stop(&mut worker);
+    assert_eq!(stopped.exit_code(), 3);
+    assert!(stopped.to_string().contains(&at(house.topics.numbers, 1).to_string()), "{stopped}");
+}
+
+// Rule 13: metadata that is no mark is somebody else's offset.
+#[test]
+fn offsets_that_something_else_has_set_stop_the_worker() {
+    let house = House::new();
+    let group = house.topology.stages[0].group();
+    let nobody = GroupMembership { group, generation: -1, member_id: String::new(), instance_id: None };
+    let mut producer = house.stand.producer("somebody");
+    producer.begin().expect("begin");
+    producer.send_offsets(&[offset(at(house.topics.numbers, 3), 0)], &nobody).expect("offsets");
+    producer.commit().expect("commit");
+    let stopped = stop(&mut house.worker());
+    assert!(matches!(stopped, Stop::NotAMark { partition, .. } if partition == at(house.topics.numbers, 3)));
+}

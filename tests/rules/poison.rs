@@ -1,0 +1,171 @@
+//! Rules 7, 15 and 16: a record that does harm is the only one that is lost to it.
+
+use std::sync::atomic::Ordering;
+
+use bookflow::engine::admin::Admin;
+use bookflow::engine::stop::Stop;
+use bookflow::engine::worker::Turn;
+use bookflow::memory::interference::CallKind;
+
+use crate::house::*;
+use crate::sums::Extras;
+
+// Rule 15.
+#[test]
+fn a_record_that_kills_the_process_becomes_a_dead_letter_and_its_neighbours_are_processed() {
+    let house = House::new();
+    house.write(0, &["1", "kill", "2"]);
+    for partition in 1..PARTITIONS {
+        house.write(partition, &["5", "6"]);
+    }
+    assert_eq!(house.deaths(), 4, "twice among others, twice alone");
+    assert_eq!(house.dead(), ["kills_process:kill"]);
+    assert_eq!([0, 1, 2, 3].map(|partition| house.sum(partition)), [3, 11, 11, 11]);
+    assert_eq!(house.answers(), 8);
+}
+
+// Rule 15.
+#[test]
+fn a_deadly_record_is_found_behind_thousands_that_are_not() {
+    let house = House::new();
+    house.write(0, &["1"; 2_700]);
+    house.write(0, &["kill", "1"]);
+    assert!(house.deaths() <= 5);
+    assert_eq!(house.dead(), ["kills_process:kill"]);
+    assert_eq!((house.sum(0), house.answers()), (2_701, 2_701));
+}
+
+// Rule 15.
+#[test]
+fn two_deadly_records_in_two_partitions_are_both_found() {
+    let house = House::new();
+    house.write(0, &["1", "kill", "1"]);
+    house.write(1, &["kill", "1"]);
+    house.write(2, &["1"]);
+    assert!(house.deaths() <= 9);
+    assert_eq!(house.dead().len(), 2);
+    assert!(house.dead().iter().all(|letter| letter == "kills_process:kill"));
+    assert_eq!([0, 1, 2].map(|partition| house.sum(partition)), [2, 1, 1]);
+}
+
+// Rule 15: which input is read first differs from life to life.
+#[test]
+fn a_deadly_record_is_found_although_another_input_goes_on() {
+    let house = House::with(|stand| Extras { companion: Some(stand.topic(PARTITIONS)), ..Extras::default() });
+    house.first_start().expect("first start");
+    house.write(0, &["kill", "1"]);
+    let companion = house.extras.companion.expect("there is one");
+    let deaths = (0..20).find(|_| {
+        house.write_to(companion, 0, &["1"; 3]);
+        house.live() == Life::Idle
+    });
+    let deaths = deaths.expect("it kills every worker");
+    assert!(deaths <= 6, "{deaths}");
+    assert_eq!(house.dead(), ["kills_process:kill"]);
+    assert_eq!(house.sum(0), 1 + 3 * (deaths as i64 + 1));
+}
+
+// Rule 15.
+#[test]
+fn a_first_turn_that_kills_is_counted_after_a_clean_end_too() {
+    let house = House::new();
+    let mut worker = house.worker();
+    idle(&mut worker);
+    worker.close().expect("closes");
+    house.write(0, &["kill"]);
+    assert_eq!(house.deaths(), 4);
+    assert_eq!(house.dead(), ["kills_process:kill"]);
+}
+
+// Rule 15.
+#[test]
+fn crashes_that_make_progress_condemn_nobody() {
+    let house = House::new();
+    let mut expected = 0;
+    for round in 0..12 {
+        house.write(0, &["1"; 3]);
+        expected += 3;
+        // Every other worker is killed in the commit that follows its attempt's, the others after it.
+        if round % 2 == 0 {
+            house.stand.happen(CallKind::Commit, Default::default);
+            house.stand.happen(CallKind::Commit, || panic!("killed"));
+        }
+        let life = house.live();
+        assert_eq!(life, if round % 2 == 0 { Life::Killed } else { Life::Idle });
+    }
+    assert_eq!(house.dead(), [""; 0]);
+    assert_eq!(house.sum(0), expected);
+}
+
+// Rule 15.
+#[test]
+fn owners_that_die_without_records_condemn_nobody() {
+    let house = House::new();
+    for _ in 0..10 {
+        house.live();
+    }
+    house.write(0, &["1"]);
+    assert_eq!(house.deaths(), 0);
+    assert_eq!((house.dead(), house.sum(0)), (vec![], 1));
+}
+
+// Rules 7 and 15.
+#[test]
+fn owners_that_die_while_a_record_waits_for_something_condemn_nobody() {
+    let house = House::new();
+    house.switches.outage.store(true, Ordering::Relaxed);
+    house.write(0, &["needs", "1"]);
+    house.write(1, &["2"]);
+    for _ in 0..10 {
+        let mut worker = house.worker();
+        turns(&mut worker, 50);
+        drop(worker);
+        house.forget_the_dead();
+    }
+    assert_eq!((house.sum(0), house.sum(1)), (0, 2), "only the partition that waits is held up");
+    house.switches.outage.store(false, Ordering::Relaxed);
+    assert_eq!(house.deaths(), 0);
+    assert_eq!((house.dead(), house.sum(0)), (vec![], 1));
+}
+
+// Rule 15: what the broker does not allow today it may allow tomorrow.
+#[test]
+fn workers_that_stop_by_themselves_condemn_nobody() {
+    let house = House::new();
+    let admin = house.stand.broker.admin();
+    let dead_letters_of = |bytes: &str| {
+        let config = [("max.message.bytes".to_owned(), bytes.to_owned())].into();
+        admin.configure(house.topics.dead, &config).expect("configured");
+    };
+    dead_letters_of("5");
+    house.write(0, &["1", "bad", "2"]);
+    for _ in 0..8 {
+        let mut worker = house.worker();
+        let stopped = stop(&mut worker);
+        assert!(matches!(stopped, Stop::NoDeadLetter { .. }), "{stopped}");
+        worker.leave(&stopped);
+    }
+    dead_letters_of("1000");
+    assert_eq!(house.deaths(), 0);
+    assert_eq!(house.dead(), ["bad_number:bad"]);
+    assert_eq!(house.sum(0), 3);
+}
+
+// Rule 16.
+#[test]
+fn an_entry_out_of_bounds_and_an_output_too_large_land_on_their_records() {
+    let house = House::new();
+    let long = format!("{}1", "0".repeat(3_000));
+    house.write(0, &["1"; 700]);
+    house.write(0, &["2000000", "1", &long, "1"]);
+    house.write(1, &["7"; 300]);
+    let mut worker = house.worker();
+    let mut aborted = 0;
+    for _ in 0..200 {
+        aborted += usize::from(matches!(worker.run_once().expect("turn"), Turn::Aborted(_)));
+    }
+    let letters = house.dead();
+    assert_eq!(letters, [format!("state_bound:2000000"), format!("too_large:{long}")]);
+    assert_eq!((house.sum(0), house.sum(1)), (702, 2_100));
+    assert!(aborted <= 30, "turns are halved, not made one by one: {aborted}");
+}
