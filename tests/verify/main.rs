@@ -9,6 +9,7 @@ use bookflow::cli::generate::send::send;
 use bookflow::cli::verify::audit;
 use bookflow::cli::verify::report::{Damage, Report};
 use bookflow::domain::captured::Place;
+use bookflow::domain::job::Outcome;
 use bookflow::domain::lot::Lot;
 use bookflow::domain::trade::Trade;
 use bookflow::engine::broker::{Broker, TopicPartition};
@@ -17,14 +18,24 @@ use bookflow::memory::interference::Undisturbed;
 use bookflow::messages::blotter::BlotterRow;
 use bookflow::messages::message::Message;
 use bookflow::messages::schemas::Schemas;
-use bookflow::pipeline::topics::{BLOTTER, DEAD_LETTERS, LOTS, POSITIONS, TRADES};
-use bookflow::pipeline::topology::{BOOK, topology};
+use bookflow::pipeline::topics::*;
+use bookflow::pipeline::topology::{BOOK, CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT, topology};
 
-mod paper;
+mod demo; // the demo as a stranger runs it
+mod job; // a job to be calculated
+mod paper; // topics to be damaged
 use self::paper::{Log, Paper};
 
 const PARTITIONS: i32 = 3;
 const RECORDS: u64 = 6_000;
+
+const INPUTS: [(&str, &str); 5] = [
+    (BOOK, TRADES),
+    (CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME),
+    (CALCULATE_BATCH, CALCULATION_CHUNKS_BATCH),
+    (COLLECT, JOB_CONTROL),
+    (COLLECT, CHUNK_RESULTS),
+];
 
 /// What a worker made of a load with everything in it; the same for all tests.
 fn worked() -> Paper {
@@ -41,7 +52,9 @@ fn work() -> Paper {
     let mut load = Load { keys: 40, ..Load::new(11, RECORDS) };
     load.mix.poison.0 = 100;
     send(broker.as_ref(), &schemas, "load", load.trades().expect("a load"), |_| {}).expect("room in memory");
-    let process = embedded::process(&topology, &broker, [BOOK].into_iter(), Settings::default());
+    job::send(broker.as_ref(), &schemas, PARTITIONS);
+    let stages = topology.stages.iter().map(|stage| stage.name);
+    let process = embedded::process(&topology, &broker, stages, Settings::default());
     std::thread::scope(|scope| {
         let worker = scope.spawn(|| process.run());
         let began = Instant::now();
@@ -52,7 +65,7 @@ fn work() -> Paper {
         process.stopping.store(true, std::sync::atomic::Ordering::Relaxed);
         worker.join().expect("no panic").expect("no stop");
     });
-    Paper::copy(&memory, PARTITIONS, &[(BOOK, TRADES)])
+    Paper::copy(&memory, PARTITIONS, &INPUTS)
 }
 
 fn audited(paper: &Paper) -> Report {
@@ -100,6 +113,65 @@ fn what_a_worker_did_is_proved_and_counted() {
         assert!(count > 10, "the load has everything: {counts:?}");
     }
     assert_eq!(counts.positions, 40);
+    assert_eq!((counts.jobs, counts.chunks), (1, 6));
+    assert!(counts.flows > 300, "{counts:?}");
+}
+
+#[test]
+fn a_chunk_without_its_result_is_lost() {
+    let mut paper = worked();
+    only_log(&mut paper, CHUNK_RESULTS).records.remove(2);
+    let report = audited(&paper);
+    assert_eq!(report.damage(Damage::Lost), 1, "{report}");
+}
+
+#[test]
+fn a_chunk_with_two_results_is_doubled() {
+    let mut paper = worked();
+    let log = only_log(&mut paper, CHUNK_RESULTS);
+    let (_, key, value) = log.records[2].clone();
+    log.records.push((log.end, key, value));
+    log.end += 1;
+    found(&audited(&paper), Damage::Doubled, 1);
+}
+
+#[test]
+fn flows_that_a_result_does_not_add_up_to_are_torn() {
+    let mut paper = worked();
+    let mut partitions =
+        (0..PARTITIONS).filter(|&partition| !paper.clone().log(JOB_CASH_FLOWS, partition).records.is_empty());
+    let partition = partitions.next().expect("the job has flows");
+    paper.log(JOB_CASH_FLOWS, partition).records.remove(0);
+    found(&audited(&paper), Damage::Torn, 1);
+}
+
+#[test]
+fn a_job_without_its_outcome_is_lost() {
+    let mut paper = worked();
+    only_log(&mut paper, CALCULATION_OUTCOMES).records.clear();
+    found(&audited(&paper), Damage::Lost, 1);
+}
+
+#[test]
+fn a_second_other_outcome_is_doubled() {
+    let mut paper = worked();
+    let log = only_log(&mut paper, CALCULATION_OUTCOMES);
+    let (_, key, value) = log.records[0].clone();
+    let (cause, mut outcome) = message::<Outcome>(value.as_deref().expect("it has a value"));
+    outcome.totals.flows += 1;
+    log.records.push((log.end, key, Some(encoded::<Outcome>(cause, &outcome))));
+    log.end += 1;
+    found(&audited(&paper), Damage::Doubled, 1);
+}
+
+#[test]
+fn an_outcome_that_its_chunks_do_not_add_up_to_is_torn() {
+    let mut paper = worked();
+    let (_, _, value) = &mut only_log(&mut paper, CALCULATION_OUTCOMES).records[0];
+    let (cause, mut outcome) = message::<Outcome>(value.as_deref().expect("it has a value"));
+    outcome.totals.hash += 1;
+    *value = Some(encoded::<Outcome>(cause, &outcome));
+    found(&audited(&paper), Damage::Torn, 1);
 }
 
 #[test]
@@ -245,6 +317,12 @@ fn changed_row(paper: &mut Paper, change: impl FnOnce(&mut BlotterRow)) {
     let (cause, mut row) = message::<BlotterRow>(value.as_deref().expect("it has a value"));
     change(&mut row);
     *value = Some(encoded::<BlotterRow>(cause, &row));
+}
+
+/// The one partition of a topic that has records: there is only one job.
+fn only_log<'a>(paper: &'a mut Paper, topic: &'static str) -> &'a mut Log {
+    let mut logs = paper.logs.iter_mut().filter(|(at, log)| at.topic == topic && !log.records.is_empty());
+    logs.next().expect("it has records").1
 }
 
 fn last_of(paper: &Paper, topic: &'static str, partition: i32) -> (i64, Option<Vec<u8>>) {

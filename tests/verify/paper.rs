@@ -21,9 +21,11 @@ pub struct Paper {
 pub struct Log {
     pub start: i64,
     pub end: i64,
-    /// Offset, key, value.
-    pub records: Vec<(i64, Option<Vec<u8>>, Option<Vec<u8>>)>,
+    pub records: Vec<Entry>,
 }
+
+/// Offset, key and value of a record.
+pub type Entry = (i64, Option<Vec<u8>>, Option<Vec<u8>>);
 
 impl Paper {
     /// Everything visible in `broker`, and what these stages have committed of these topics.

@@ -163,7 +163,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "state       {positions} positions, {lots} open lots")?;
         writeln!(f, "jobs        {jobs} jobs, {chunks} chunks, {flows} cash flows")?;
-        for window in &self.windows {
+        for window in self.windows.iter().filter(|window| window.from < window.to) {
             writeln!(f, "window      {} from {} to {}", window.partition, window.from, window.to)?;
         }
         for unproved in &self.unproved {
