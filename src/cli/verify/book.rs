@@ -1,13 +1,14 @@
 //! Trades against their answers: each record below the committed offset has exactly one, in order, and it is the right one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use super::cursor::Cursor;
+use super::answers::{Answers, shown};
+use super::cursor::{Cursor, decode};
 use super::expected::Expected;
 use super::letters::{Letter, Letters, at};
 use super::rebooks::Rebooks;
 use super::report::{Damage, Report, Window};
-use super::snapshot::{Snapshot, Stand};
+use super::snapshot::Snapshot;
 use super::state::State;
 use crate::cli::failure::Failure;
 use crate::domain::answer::{Answer, Refusal, Verdict};
@@ -89,7 +90,7 @@ pub fn audit(
                 answers.unanswered.insert(record.offset, key_text(&record));
             }
         }
-        audit.second_half(&record);
+        audit.second_half(&record)?;
         records.step();
     }
     for late in answers.finish(&window, stand, audit.letters.whole, audit.report)? {
@@ -147,10 +148,9 @@ impl Partition<'_> {
         answered: bool,
     ) -> Result<(), Failure> {
         let refused = letters.first().map(|letter| letter.reason.as_str());
-        let trade = match read(self.schemas, record, self.partitions) {
+        let trade = match read(self.schemas, record, self.partitions)? {
             Ok(trade) => trade,
-            Err(Unacceptable::Later(failure)) => return Err(failure),
-            Err(Unacceptable::Never(reason)) => {
+            Err(reason) => {
                 if refused.is_none() && answered {
                     self.wrong(record, format!("a dead letter ({reason})"), format!("{:?}", rows[0].answer.verdict));
                 }
@@ -204,13 +204,12 @@ impl Partition<'_> {
     }
 
     /// An internal record names the rebook that caused it, whether it has been consumed yet or not.
-    fn second_half(&mut self, record: &Record<'_>) {
-        let Some(Ok((Some(cause), trade))) = record.value.map(|value| self.schemas.decode::<Trade>(value)) else {
-            return;
-        };
+    fn second_half(&mut self, record: &Record<'_>) -> Result<(), Failure> {
+        let Ok((Some(cause), trade)) = decode::<Trade>(self.schemas, record)? else { return Ok(()) };
         if matches!(trade.event, TradeEvent::RebookIn { .. }) {
             self.rebooks.find(cause, trade);
         }
+        Ok(())
     }
 
     fn count(&mut self, rows: &[BlotterRow], letters: &[Letter]) {
@@ -232,147 +231,22 @@ impl Partition<'_> {
     }
 }
 
-/// Why a record can be no trade.
-enum Unacceptable {
-    Never(&'static str),
-    Later(Failure),
-}
-
-/// The trade in a record that is where it belongs.
-fn read(schemas: &Schemas, record: &Record<'_>, partitions: i32) -> Result<Trade, Unacceptable> {
-    let value = record.value.ok_or(Unacceptable::Never("tombstone"))?;
-    let (cause, trade) = match schemas.decode::<Trade>(value) {
-        Ok(decoded) => decoded,
-        Err(crate::messages::schemas::Undecodable::Registry(error)) => return Err(Unacceptable::Later(error.into())),
-        Err(_) => return Err(Unacceptable::Never("unreadable")),
-    };
+/// The trade in a record that is where it belongs, or why it can be none.
+fn read(schemas: &Schemas, record: &Record<'_>, partitions: i32) -> Result<Result<Trade, &'static str>, Failure> {
+    if record.value.is_none() {
+        return Ok(Err("tombstone"));
+    }
+    let Ok((cause, trade)) = decode::<Trade>(schemas, record)? else { return Ok(Err("unreadable")) };
     let key = trade.key.as_str().as_bytes();
-    if record.key != Some(key) {
-        return Err(Unacceptable::Never("wrong_key"));
-    }
-    if key::partition(key, partitions) != record.from.partition {
-        return Err(Unacceptable::Never("wrong_partition"));
-    }
-    if cause.is_none() && matches!(trade.event, TradeEvent::RebookIn { .. }) {
-        return Err(Unacceptable::Never("internal_event"));
-    }
-    Ok(trade)
-}
-
-/// The blotter of one partition beside its trades.
-struct Answers<'a> {
-    cursor: Cursor,
-    schemas: &'a Schemas,
-    partition: TopicPartition,
-    next: Option<(Place, BlotterRow)>,
-    /// Records that had no answer when it was their turn, with their keys.
-    unanswered: BTreeMap<i64, String>,
-    /// Answers that stand too late.
-    late: Vec<Answer>,
-    /// Causes before it lie outside the window.
-    from: i64,
-    turn: u64,
-    generation: i32,
-}
-
-impl<'a> Answers<'a> {
-    fn open(
-        broker: &dyn Broker,
-        schemas: &'a Schemas,
-        snapshot: &Snapshot,
-        partition: TopicPartition,
-    ) -> Result<Answers<'a>, Failure> {
-        let bounds = snapshot.bounds(partition);
-        let cursor = Cursor::open(broker, partition, bounds.start, bounds.end)?;
-        let (unanswered, late) = (BTreeMap::new(), Vec::new());
-        Ok(Answers { cursor, schemas, partition, next: None, unanswered, late, from: 0, turn: 0, generation: i32::MIN })
-    }
-
-    /// The cause of the first row that can still be read.
-    fn first(&mut self, report: &mut Report) -> Result<Option<Place>, Failure> {
-        Ok(self.peek(report)?.map(|(cause, _)| *cause))
-    }
-
-    /// The rows that a record caused. Rows of earlier records that stand here stand too late, or too often.
-    fn of(&mut self, offset: i64, report: &mut Report) -> Result<Vec<BlotterRow>, Failure> {
-        let mut rows = Vec::new();
-        while let Some((cause, row)) = self.peek(report)?
-            && cause.offset <= offset
-        {
-            let (cause, row) = (*cause, row.clone());
-            self.next = None;
-            match cause.offset == offset {
-                true => rows.push(row),
-                false => self.late(cause, &row, report),
-            }
-        }
-        Ok(rows)
-    }
-
-    fn late(&mut self, cause: Place, row: &BlotterRow, report: &mut Report) {
-        let place = format!("{} for offset {}", self.partition, cause.offset);
-        match self.unanswered.remove(&cause.offset) {
-            Some(_) => {
-                report.differs(Damage::Misordered, place, &row.answer.key, "answers in input order", "a later place");
-                self.late.push(row.answer.clone());
-            }
-            None if cause.offset < self.from => {}
-            None => report.differs(Damage::Doubled, place, &row.answer.key, "one answer", shown(&row.answer)),
-        }
-    }
-
-    fn peek(&mut self, report: &mut Report) -> Result<Option<&(Place, BlotterRow)>, Failure> {
-        while self.next.is_none() {
-            let Some(record) = self.cursor.peek()? else { break };
-            match self.schemas.decode::<BlotterRow>(record.value.unwrap_or_default()) {
-                Ok((cause, row)) if cause.partition == self.partition.partition => {
-                    if row.generation < self.generation || row.turn < self.turn {
-                        let expected = format!("turn {} of generation {} or later", self.turn, self.generation);
-                        let found = format!("turn {} of generation {}", row.turn, row.generation);
-                        report.differs(Damage::Zombie, at(&record), &row.answer.key, expected, found);
-                    }
-                    (self.turn, self.generation) = (row.turn, row.generation);
-                    self.next = Some((cause, row));
-                }
-                Ok((cause, row)) => {
-                    let expected = format!("causes in partition {}", self.partition.partition);
-                    report.differs(Damage::Wrong, at(&record), &row.answer.key, expected, format!("{cause:?}"));
-                }
-                Err(error) => report.differs(Damage::Wrong, at(&record), "", "a blotter row", error),
-            }
-            self.cursor.step();
-        }
-        Ok(self.next.as_ref())
-    }
-
-    /// What is left: rows of later records, and records without an answer.
-    fn finish(
-        mut self,
-        window: &Window,
-        stand: &Stand,
-        letters_whole: bool,
-        report: &mut Report,
-    ) -> Result<Vec<Answer>, Failure> {
-        while let Some((cause, row)) = self.peek(report)? {
-            let (cause, row) = (*cause, row.clone());
-            self.next = None;
-            if cause.offset < window.to {
-                self.late(cause, &row, report);
-            } else if stand.still {
-                let expected = format!("no answer from offset {} on", window.to);
-                let place = format!("{} for offset {}", self.partition, cause.offset);
-                report.differs(Damage::Torn, place, &row.answer.key, expected, shown(&row.answer));
-            }
-        }
-        for (offset, key) in &self.unanswered {
-            let place = format!("{}@{offset}", window.partition);
-            match letters_whole {
-                true => report.differs(Damage::Lost, place, key, "one answer", "none"),
-                false => report.unproved.push(format!("{place}: no blotter row, and older dead letters are gone")),
-            }
-        }
-        Ok(self.late)
-    }
+    Ok(if record.key != Some(key) {
+        Err("wrong_key")
+    } else if key::partition(key, partitions) != record.from.partition {
+        Err("wrong_partition")
+    } else if cause.is_none() && matches!(trade.event, TradeEvent::RebookIn { .. }) {
+        Err("internal_event")
+    } else {
+        Ok(trade)
+    })
 }
 
 fn out_of_range(row: &BlotterRow) -> bool {
@@ -387,13 +261,4 @@ fn found(rows: &[BlotterRow], letters: &[Letter]) -> String {
     let rows = rows.iter().map(|row| shown(&row.answer));
     let letters = letters.iter().map(|letter| format!("dead letter {}", letter.reason));
     rows.chain(letters).collect::<Vec<_>>().join(", ")
-}
-
-fn shown(answer: &Answer) -> String {
-    let Answer { id, version, verdict, revision_before, revision_after, quantity_after, released_by, .. } = answer;
-    let released = released_by.map_or_else(String::new, |place| format!(", by offset {}", place.offset));
-    format!(
-        "{id} version {version} {verdict:?}{released}, revision {revision_before} to {revision_after}, \
-         quantity {quantity_after}"
-    )
 }

@@ -6,6 +6,8 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::engine::batch::{Batch, Record, Room};
 use crate::engine::broker::{Broker, Reader, TopicPartition};
+use crate::messages::message::Message;
+use crate::messages::schemas::{Schemas, Undecodable};
 
 /// How much is held of a partition at a time.
 const ROOM: Room = Room { records: 5_000, bytes: 4 << 20 };
@@ -20,6 +22,17 @@ pub struct Cursor {
     to: i64,
     batch: Batch,
     next: usize,
+}
+
+/// Reads a message; a registry that does not answer is no damage, only no audit.
+pub fn decode<M: Message>(
+    schemas: &Schemas,
+    record: &Record<'_>,
+) -> Result<Result<(M::Cause, M), Undecodable>, Failure> {
+    match schemas.decode::<M>(record.value.unwrap_or_default()) {
+        Err(Undecodable::Registry(error)) => Err(error.into()),
+        read => Ok(read),
+    }
 }
 
 impl Cursor {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, decode};
 use super::letters::{Letters, at};
 use super::report::{Damage, Report, Window};
 use super::snapshot::Snapshot;
@@ -104,7 +104,7 @@ impl Audit<'_> {
             let to = self.snapshot.stand(input).offset.unwrap_or(0);
             let mut cursor = Cursor::open(self.broker, input, 0, to)?;
             while let Some(record) = cursor.peek()? {
-                self.chunk(&record);
+                self.chunk(&record)?;
                 cursor.step();
             }
             self.report.windows.push(Window { partition: input, from: 0, to });
@@ -112,12 +112,12 @@ impl Audit<'_> {
         Ok(())
     }
 
-    fn chunk(&mut self, record: &Record<'_>) {
+    fn chunk(&mut self, record: &Record<'_>) -> Result<(), Failure> {
         let place = topics::place(record.cause());
         let letters = self.letters.take(place);
         let results = self.results.remove(&place).unwrap_or_default();
         let flows = self.flows.remove(&place).unwrap_or_default();
-        let chunk = self.schemas.decode::<Chunk>(record.value.unwrap_or_default()).map(|(_, chunk)| chunk);
+        let chunk = decode::<Chunk>(self.schemas, record)?.map(|(_, chunk)| chunk);
         let key =
             chunk.as_ref().map_or_else(|_| String::new(), |chunk| format!("{} chunk {}", chunk.job.id, chunk.number));
         self.report.counts.chunks += 1;
@@ -127,7 +127,7 @@ impl Audit<'_> {
             1 => {}
             found => self.report.differs(Damage::Doubled, at(record), &key, "one result", found),
         }
-        let Some(result) = results.first() else { return };
+        let Some(result) = results.first() else { return Ok(()) };
         match chunk {
             Ok(chunk) if (&chunk.job.id, chunk.number) == (&result.job, result.number) => {}
             Ok(_) | Err(_) => {
@@ -139,6 +139,7 @@ impl Audit<'_> {
         if (told.flows, &told.sums, told.hash) != (flows.flows, &flows.sums, flows.hash) {
             self.report.differs(Damage::Torn, at(record), &key, summary(told), summary(&flows));
         }
+        Ok(())
     }
 
     /// Results and flows of no chunk that was consumed: a turn under way, or a torn one.
@@ -161,7 +162,7 @@ impl Audit<'_> {
             while let Some(record) = cursor.peek()? {
                 let letters = self.letters.take(topics::place(record.cause()));
                 self.report.counts.dead_letters += letters.len() as u64;
-                match self.schemas.decode::<JobControl>(record.value.unwrap_or_default()) {
+                match decode::<JobControl>(self.schemas, &record)? {
                     Ok((_, JobControl { job, word })) if letters.is_empty() => self.word(job, word),
                     Ok(_) => {}
                     Err(_) if letters.len() == 1 => {}
@@ -246,7 +247,7 @@ impl Audit<'_> {
             let bounds = self.snapshot.bounds(partition);
             let mut cursor = Cursor::open(self.broker, partition, bounds.start, bounds.end)?;
             while let Some(record) = cursor.peek()? {
-                match self.schemas.decode::<M>(record.value.unwrap_or_default()) {
+                match decode::<M>(self.schemas, &record)? {
                     Ok((cause, message)) => act(self, &record, cause, message),
                     Err(error) => {
                         self.report.differs(Damage::Wrong, at(&record), "", M::SCHEMA.as_str(), error);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, decode};
 use super::report::{Damage, Report};
 use super::snapshot::Snapshot;
 use crate::cli::failure::Failure;
@@ -44,7 +44,7 @@ impl Letters {
             letters.whole &= bounds.start == 0;
             let mut cursor = Cursor::open(broker, partition, bounds.start, bounds.end)?;
             while let Some(record) = cursor.peek()? {
-                match schemas.decode::<DeadLetter>(record.value.unwrap_or_default()) {
+                match decode::<DeadLetter>(schemas, &record)? {
                     Ok((place, letter)) => letters.by_place.entry(place).or_default().push(Letter::of(letter)),
                     Err(error) => report.differs(Damage::Wrong, at(&record), "", "a dead letter", error),
                 }

@@ -7,6 +7,7 @@ pub mod snapshot; // the moment that is audited
 pub mod cursor; // a partition as a stream
 mod letters; // dead letters by record
 mod book; // trades against their answers
+mod answers; // the blotter beside them
 mod expected; // what a position's records must have been answered
 mod rebooks; // second halves, exactly once
 mod state; // last positions and lots against the fold
