@@ -161,7 +161,7 @@ fn many_flows() -> Vec<u8> {
     (0..3).for_each(|_| out.long(1));
     out.text("J");
     out.text("C");
-    out.number(0);
+    (0..2).for_each(|_| out.number(0));
     out.array(0..1, |out, _| {
         out.fixed(&[0; 16]);
         ["C", "P", "L"].into_iter().for_each(|name| out.text(name));
