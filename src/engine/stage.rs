@@ -90,13 +90,13 @@ impl Context<'_> {
         key: &[u8],
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), ProcessError> {
-        let partition = self.home(topic, key)?;
+        let partition = self.routes.partition(topic, key).map_err(ProcessError::unavailable)?;
         self.outbox.write(TopicPartition { topic, partition }, key, write)
     }
 
-    /// The partition of one of the stage's outputs that a key belongs to.
-    pub fn home(&self, topic: &'static str, key: &[u8]) -> Result<i32, ProcessError> {
-        self.routes.partition(topic, key).map_err(ProcessError::unavailable)
+    /// The partition of the stage's inputs that a key belongs to.
+    pub fn home(&self, key: &[u8]) -> i32 {
+        self.routes.task(key)
     }
 
     /// A view that the stage declared, as this turn sees it.

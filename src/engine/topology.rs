@@ -89,6 +89,7 @@ impl DeadLetter<'_> {
 /// How many partitions each topic that a stage sends to has, and how keys choose one.
 pub struct Routes {
     partitioner: fn(&[u8], i32) -> i32,
+    lead: i32,
     partitions: BTreeMap<&'static str, i32>,
 }
 
@@ -97,6 +98,11 @@ impl Routes {
         let partitions =
             self.partitions.get(topic).ok_or_else(|| format!("{topic} is not declared as an output of this stage"))?;
         Ok((self.partitioner)(key, *partitions))
+    }
+
+    /// The partition of the lead topic, and so the task, that a key belongs to.
+    pub fn task(&self, key: &[u8]) -> i32 {
+        (self.partitioner)(key, self.lead)
     }
 
     pub fn partitions(&self, topic: &'static str) -> Option<i32> {
@@ -161,6 +167,7 @@ impl Topology {
         let outputs = stage.outputs.iter().chain([&self.dead_letters.topic]);
         let routes = Routes {
             partitioner: self.partitioner,
+            lead: partitions,
             partitions: outputs.map(|&topic| (topic, topics[topic].partitions)).collect(),
         };
         let cluster_id = broker.cluster_id()?;

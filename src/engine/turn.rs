@@ -271,6 +271,9 @@ pub(super) fn owner<'a>(
     tasks.find_map(|task| task.input(record.from).map(|input| (task, input)))
 }
 
+/// Longer than any key that is not an attack.
+const LETTER_KEY_BYTES_MAX: usize = 4 << 10;
+
 fn dead_letter(letter: &DeadLetter<'_>, checked: &Checked, outbox: &mut Outbox) -> Result<(), Stop> {
     let stage = checked.spec.name;
     telemetry::dead_letter(stage, letter.reason, letter.message, &letter.record.from, letter.record.offset);
@@ -279,6 +282,8 @@ fn dead_letter(letter: &DeadLetter<'_>, checked: &Checked, outbox: &mut Outbox) 
     let topic = checked.dead_letters.topic;
     let partitions = checked.routes.partitions(topic).unwrap_or(1);
     let to = TopicPartition { topic, partition: letter.record.from.partition.rem_euclid(partitions) };
-    outbox.push(to, letter.record.key.unwrap_or_default(), Some(&bytes), letter.headers());
+    // All of the key stands in the letter; here it only has to fit beside it.
+    let key = letter.record.key.unwrap_or_default();
+    outbox.push(to, &key[..key.len().min(LETTER_KEY_BYTES_MAX)], Some(&bytes), letter.headers());
     Ok(())
 }

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use hashbrown::Equivalent;
 
 use super::codecs::{Positions, Trades};
-use super::refusals::{refused, undecodable};
+use super::refusals::{in_place, refused, undecodable};
 use super::topics::{self, BLOTTER, CAPTURED_TRADES, LOTS, POSITIONS, TRADES};
 use crate::domain::answer::Answer;
 use crate::domain::capture::{Capture, Ledger, capture};
@@ -61,15 +61,7 @@ impl Book {
     fn read(&self, record: &Record<'_>, context: &Context<'_>) -> Result<Trade, ProcessError> {
         let value = record.value.ok_or_else(|| ProcessError::rejected("tombstone", "a trade has a value"))?;
         let (cause, trade) = self.schemas.decode::<Trade>(value).map_err(undecodable)?;
-        let key = trade.key.as_str().as_bytes();
-        if record.key != Some(key) {
-            let found = record.key.map_or("none".into(), String::from_utf8_lossy);
-            return Err(ProcessError::rejected("wrong_key", format!("record key {found}, trade's key {}", trade.key)));
-        }
-        let home = context.home(TRADES, key)?;
-        if home != record.from.partition {
-            return Err(ProcessError::rejected("wrong_partition", format!("the key belongs to partition {home}")));
-        }
+        in_place(record, trade.key.as_str(), context)?;
         if matches!(trade.event, TradeEvent::RebookIn { .. }) && cause.is_none() {
             return Err(ProcessError::rejected(
                 "internal_event",

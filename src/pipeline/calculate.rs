@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::refusals::undecodable;
+use super::refusals::{in_place, undecodable};
 use super::topics::{self, CHUNK_RESULTS, JOB_CASH_FLOWS};
 use crate::domain::calculate::calculate;
 use crate::domain::chunk::Chunk;
@@ -10,7 +10,7 @@ use crate::engine::batch::Record;
 use crate::engine::stage::{Context, ProcessError, Stage};
 use crate::engine::table::Undoable;
 use crate::messages::cash_flows::JobCashFlows;
-use crate::messages::key::flows_key;
+use crate::messages::key::{chunk_key, flows_key};
 use crate::messages::schemas::Schemas;
 
 pub struct Calculate {
@@ -29,6 +29,7 @@ impl Stage for Calculate {
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let value = record.value.ok_or_else(|| ProcessError::rejected("tombstone", "a chunk has a value"))?;
         let (_, chunk) = self.schemas.decode::<Chunk>(value).map_err(undecodable)?;
+        in_place(record, &chunk_key(&chunk), context)?;
         let calculated = calculate(&chunk);
         let place = topics::place(record.cause());
         let job = &chunk.job.id;

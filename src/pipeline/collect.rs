@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::refusals::undecodable;
+use super::refusals::{in_place, undecodable};
 use super::topics::{self, CALCULATION_OUTCOMES, CHUNK_RESULTS, JOB_PROGRESS};
 use crate::domain::captured::Place;
 use crate::domain::chunk::ChunkResult;
@@ -34,7 +34,7 @@ impl Collect {
         Collect { schemas, jobs, deadlines: Index::default() }
     }
 
-    fn read(&self, record: &Record<'_>) -> Result<(JobId, JobEvent), ProcessError> {
+    fn read(&self, record: &Record<'_>, context: &Context<'_>) -> Result<(JobId, JobEvent), ProcessError> {
         let value =
             record.value.ok_or_else(|| ProcessError::rejected("tombstone", "a word about a job has a value"))?;
         let (job, event) = if record.from.topic == CHUNK_RESULTS {
@@ -44,10 +44,8 @@ impl Collect {
             let (_, control) = self.schemas.decode::<JobControl>(value).map_err(undecodable)?;
             (control.job, control.word.into())
         };
-        match record.key == Some(job.as_str().as_bytes()) {
-            true => Ok((job, event)),
-            false => Err(ProcessError::rejected("wrong_key", format!("the record key is not the job's name {job}"))),
-        }
+        in_place(record, job.as_str(), context)?;
+        Ok((job, event))
     }
 
     fn keep(&mut self, progress: Progress, cause: Cause) {
@@ -86,7 +84,7 @@ impl Stage for Collect {
     }
 
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
-        let (job, event) = self.read(record)?;
+        let (job, event) = self.read(record, context)?;
         let known = self.jobs.get(&job).map(|tracked| tracked.progress.clone());
         let mut progress = known.unwrap_or_else(|| Progress::new(job));
         let outcome = progress.record(event);

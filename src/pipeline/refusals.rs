@@ -1,7 +1,8 @@
 //! What the business or the wire refuses, as the engine's dead letters name it.
 
 use crate::domain::answer::Refusal;
-use crate::engine::stage::ProcessError;
+use crate::engine::batch::Record;
+use crate::engine::stage::{Context, ProcessError};
 use crate::messages::framing::FramingError;
 use crate::messages::schemas::Undecodable;
 
@@ -9,6 +10,28 @@ use crate::messages::schemas::Undecodable;
 pub fn refused(refusal: Refusal) -> ProcessError {
     ProcessError::rejected(refusal.code(), refusal)
 }
+
+/// A record whose key is its message's, in the partition where that key belongs.
+pub fn in_place(record: &Record<'_>, key: &str, context: &Context<'_>) -> Result<(), ProcessError> {
+    if record.key != Some(key.as_bytes()) {
+        let found = record.key.map_or("none".into(), shown);
+        return Err(ProcessError::rejected("wrong_key", format!("record key {found}, message's key {key}")));
+    }
+    let home = context.home(key.as_bytes());
+    if home != record.from.partition {
+        return Err(ProcessError::rejected("wrong_partition", format!("the key belongs to partition {home}")));
+    }
+    Ok(())
+}
+
+/// What people need of a key that may be anything: the letter has all of it.
+fn shown(key: &[u8]) -> String {
+    let end = key.len().min(SHOWN_BYTES);
+    String::from_utf8_lossy(&key[..end]).into_owned()
+}
+
+/// Longer than any key of ours.
+const SHOWN_BYTES: usize = 500;
 
 /// Bytes that are no message, or none yet.
 pub fn undecodable(error: Undecodable) -> ProcessError {

@@ -12,11 +12,12 @@ use bookflow::engine::health::Health;
 use bookflow::engine::settings::Settings;
 use bookflow::engine::stop::Stop;
 use bookflow::engine::topology::{Checked, Topology};
-use bookflow::engine::worker::{Parts, Turn, Worker};
+use bookflow::engine::worker::{Parts, Worker};
 
 use crate::cluster::*;
 use crate::faults::Stand;
 use crate::sums::{self, Extras, Switches, Topics};
+pub use crate::turns::{idle, stop, turns};
 
 pub const PARTITIONS: i32 = 4;
 /// When the group has noticed that a member is gone.
@@ -141,31 +142,4 @@ impl House {
     pub fn dead(&self) -> Vec<String> {
         self.stand.values(at(self.topics.dead, 0))
     }
-}
-
-/// Turns until nothing is left to do.
-pub fn idle(worker: &mut Worker) {
-    let mut idle = 0;
-    for _ in 0..20_000 {
-        match worker.run_once().expect("turn") {
-            Turn::Idle => idle += 1,
-            _ => idle = 0,
-        }
-        if idle == 5 {
-            return;
-        }
-    }
-    panic!("it comes to no end");
-}
-
-/// So many turns, whatever they come to.
-pub fn turns(worker: &mut Worker, count: usize) {
-    for _ in 0..count {
-        worker.run_once().expect("turn");
-    }
-}
-
-/// Turns until it stops.
-pub fn stop(worker: &mut Worker) -> Stop {
-    (0..1_000).find_map(|_| worker.run_once().err()).expect("it does not stop")
 }

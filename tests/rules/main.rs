@@ -9,6 +9,7 @@ mod faults; // the hand on the clock, and what will go wrong
 #[allow(dead_code)] // other targets use the rest
 #[path = "../sums/mod.rs"]
 mod sums; // a small topology
+mod turns; // what a worker is let do
 mod house; // that topology with its broker and workers
 mod poison; // 7, 15, 16: records that do harm
 mod offsets; // 9, 13: offsets that expire, never were, or point nowhere

@@ -165,7 +165,7 @@ fn an_entry_out_of_bounds_and_an_output_too_large_land_on_their_records() {
         aborted += usize::from(matches!(worker.run_once().expect("turn"), Turn::Aborted(_)));
     }
     let letters = house.dead();
-    assert_eq!(letters, [format!("state_bound:2000000"), format!("too_large:{long}")]);
+    assert_eq!(letters, ["state_bound:2000000", &format!("too_large:{long}")]);
     assert_eq!((house.sum(0), house.sum(1)), (702, 2_100));
     assert!(aborted <= 30, "turns are halved, not made one by one: {aborted}");
 }

@@ -1,0 +1,63 @@
+//! Sound records: trades in dollars, jobs without contracts.
+
+use bookflow::domain::chunk::{Chunk, ChunkResult};
+use bookflow::domain::job::{Calculation, Job, JobId};
+use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
+use bookflow::domain::market::MarketData;
+use bookflow::domain::money::Currency;
+use bookflow::domain::totals::ControlTotals;
+use bookflow::domain::trade::{Side, Terms, Trade, TradeEvent};
+use bookflow::messages::job_control::{ControlWord, JobControl};
+
+pub fn key(text: &str) -> PositionKey {
+    PositionKey::parse(text).expect("the test writes a key")
+}
+
+pub fn terms(quantity: i64, currency: &str) -> Terms {
+    Terms {
+        contract: None,
+        side: Side::Buy,
+        quantity: quantity.into(),
+        price: 10.into(),
+        currency: Currency::new(currency).expect("the test names a currency"),
+        trade_date: "2025-03-03".parse().expect("a date"),
+        exec_time: Timestamp(0),
+        source_seq: 0,
+        settle_date: None,
+    }
+}
+
+pub fn trade(position: &str, id: &str, version: u32, event: TradeEvent) -> Trade {
+    Trade { key: key(position), id: TradeId::new("OMS", id).expect("the test writes an id"), version, event }
+}
+
+/// Buys so many, as version 1.
+pub fn buy(position: &str, id: &str, quantity: i64) -> Trade {
+    trade(position, id, 1, TradeEvent::New(terms(quantity, "USD")))
+}
+
+pub fn job(name: &str) -> JobId {
+    JobId::new(name).expect("the test names a job")
+}
+
+pub fn chunk(name: &str, number: u32) -> Chunk {
+    let job = Job {
+        id: job(name),
+        request: 7,
+        valuation_date: "2025-03-03".parse().expect("a date"),
+        calculation: Calculation::Valuation,
+    };
+    Chunk { job, number, contracts: vec![], notices: vec![], market: MarketData::default() }
+}
+
+pub fn result(name: &str, number: u32) -> ChunkResult {
+    ChunkResult { job: job(name), number, totals: ControlTotals::default(), rows: vec![] }
+}
+
+pub fn started(name: &str) -> JobControl {
+    JobControl { job: job(name), word: ControlWord::Started { request: 7, deadline: Timestamp(i64::MAX / 2) } }
+}
+
+pub fn planned(name: &str, chunks: u32) -> JobControl {
+    JobControl { job: job(name), word: ControlWord::Planned { chunks, counts: Default::default() } }
+}
