@@ -1,0 +1,202 @@
+//! Calculation requests through the real broker: outcomes, requests that come again, chunks that never come.
+
+use std::time::Duration;
+
+use bookflow::domain::chunk::Chunk;
+use bookflow::domain::job::{Job, Lane};
+use bookflow::domain::key::Timestamp;
+use bookflow::domain::split::{Plan, SplitLimits, Splitter};
+use bookflow::engine::broker::{Broker, Outgoing, TopicPartition};
+use bookflow::engine::clock::{Clock, SystemClock};
+use bookflow::messages::job_control::{ControlWord, JobControl};
+use bookflow::messages::key::{chunk_key, partition};
+use bookflow::messages::request::{read_contracts, read_request};
+use bookflow::messages::schemas::Schemas;
+use bookflow::pipeline::topics::{CALCULATION_CHUNKS_REALTIME, JOB_CONTROL};
+use serde_json::{Value, json};
+
+use crate::program::{Ended, Installation, argument};
+
+/// What a command ends with when a job did not complete without errors.
+const WITH_ERRORS: i32 = 7;
+const PRECONDITION: i32 = 3;
+const PARTITIONS: i32 = 2;
+
+/// Three contracts, AAPL at 150.00: one of two positions, one of 12 lots, and one whose quantity is a word.
+fn request(id: &str) -> Value {
+    let lot = |number: usize, quantity: Value, cost: &str| {
+        json!({
+            "lotId": format!("L{number}"), "quantity": quantity, "costPrice": cost, "costDate": "2024-01-10",
+            "settlementDate": "2024-01-12", "lotType": "NEW_LOT", "status": "ACTIVE"
+        })
+    };
+    let position = |id: &str, leg: &str, lots: Value| json!({ "positionId": id, "underlying": "AAPL", "currency": "USD", "type": leg, "lots": lots });
+    let contract = |id: &str, positions: Value| {
+        json!({
+            "contractId": id, "underlying": "AAPL", "index": "SOFR", "type": "EQUITY_SWAP", "currency": "USD",
+            "startDate": "2024-01-01", "endDate": "2024-12-31", "positions": positions
+        })
+    };
+    let many: Vec<_> = (1..=12).map(|number| lot(number, 10.into(), "145.5")).collect();
+    let two = [
+        position("P1", "EQUITY_LEG", json!([lot(1, 100.into(), "140")])),
+        position("P2", "INTEREST_LEG", json!([lot(1, 100.into(), "140")])),
+    ];
+    json!({
+        "requestId": id,
+        "calculationDate": "2024-01-19",
+        "calculationType": "REAL_TIME_PROCESSING",
+        "marketDataStrategy": { "mode": "SELF_CONTAINED" },
+        "contractPositions": [
+            contract("TWO", json!(two)),
+            contract("MANY", json!([position("P3", "EQUITY_LEG", json!(many))])),
+            contract("BAD", json!([position("P4", "EQUITY_LEG", json!([lot(1, "some".into(), "140")]))])),
+        ],
+        "marketData": { "data": {
+            "securities": [{ "symbol": "AAPL", "basePrice": 150, "baseDate": "2024-01-02", "changes": [] }],
+            "rates": [{ "index": "SOFR", "baseRate": 0.054, "baseDate": "2024-01-02", "changes": [] }],
+            "dividends": []
+        }}
+    })
+}
+
+fn submit(installation: &Installation, request: &Value) -> Ended {
+    let path = installation.file("request.json", request);
+    installation.run(&["submit", "job", argument(&path), "--wait", "--json"])
+}
+
+fn outcome(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("no outcome: {ended:?}"))
+}
+
+/// The sums of an outcome as kind and minor units.
+fn sums(outcome: &Value) -> Vec<(&str, &str)> {
+    let text = |value: &'_ Value| value.as_str().map(str::to_owned);
+    let sums = outcome["totals"]["sums"].as_array().expect("sums");
+    assert!(sums.iter().all(|sum| text(&sum["currency"]).as_deref() == Some("USD")), "{outcome:#}");
+    sums.iter().filter_map(|sum| Some((sum["kind"].as_str()?, sum["minor"].as_str()?))).collect()
+}
+
+/// As `submit` tells it; none when nothing was submitted.
+fn chunks(ended: &Ended) -> Option<u32> {
+    let line = ended.err.lines().find(|line| line.contains(" chunks in the "))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn records(installation: &Installation, topic: &str) -> usize {
+    installation.ok(&["watch", topic, "--json"]).lines().count()
+}
+
+#[test]
+fn an_outcome_does_not_depend_on_the_size_of_chunks_and_a_request_that_comes_again_is_answered() {
+    let mut outcomes = Vec::new();
+    for (positions, lots, expected) in [("500", "2500", 1), ("1", "5", 5)] {
+        let mut installation = Installation::new("chunks", PARTITIONS as u32);
+        installation.set("jobs.chunk_positions", positions);
+        installation.set("jobs.chunk_lots", lots);
+        let mut worker = installation.worker("one", &["--first-start"]);
+        let ended = submit(&installation, &request("JOB"));
+        assert_eq!(ended.status.code(), Some(WITH_ERRORS), "{ended:?}");
+        assert!(chunks(&ended) >= Some(expected), "{ended:?}");
+        assert_eq!(chunks(&ended) == Some(1), expected == 1, "{ended:?}");
+
+        let written = records(&installation, CALCULATION_CHUNKS_REALTIME);
+        let again = submit(&installation, &request("JOB"));
+        assert_eq!((again.status.code(), &again.out), (Some(WITH_ERRORS), &ended.out));
+        assert_eq!((chunks(&again), records(&installation, CALCULATION_CHUNKS_REALTIME)), (None, written));
+
+        let mut other = request("JOB");
+        other["calculationDate"] = "2024-01-18".into();
+        let refused = submit(&installation, &other);
+        assert_eq!(refused.status.code(), Some(PRECONDITION), "{refused:?}");
+        assert!(refused.err.contains("another request"), "{refused:?}");
+
+        worker.drain();
+        let report = installation.verified();
+        assert_eq!((&report["jobs"], &report["chunks"]), (&json!(1), &json!(written)), "{report:#}");
+        outcomes.push(ended);
+    }
+    let [whole, cut] = &outcomes[..] else { panic!("two installations") };
+    assert_eq!(whole.out, cut.out);
+    let outcome = outcome(whole);
+    assert_eq!(outcome["ending"], "COMPLETED_WITH_ERRORS", "{outcome:#}");
+    // 100 x (150 - 140) + 12 x 10 x (150 - 145.50) = 1,540.00; 14,000 x 5.4 % x 7/360 = 14.70, paid
+    assert_eq!(sums(&outcome), [("EQUITY_PERFORMANCE", "154000"), ("INTEREST", "-1470")], "{outcome:#}");
+    assert_eq!(outcome["totals"]["errors"], 1, "{outcome:#}");
+    assert_eq!(outcome["rows"][0]["contract"], "BAD", "{outcome:#}");
+}
+
+/// What `submit` would have written, to be written with a fault.
+fn cut(request: &Value) -> (Job, Vec<(Lane, Chunk)>, Plan) {
+    let bytes = serde_json::to_vec(request).expect("a value is JSON");
+    let read = read_request(&bytes[..]).expect("the request can be read");
+    let limits = SplitLimits { chunk_positions: 1, ..SplitLimits::default() };
+    let mut splitter = Splitter::new(read.job.clone(), &read.market, limits);
+    let mut chunks = Vec::new();
+    let contracts = read_contracts(&bytes[..], |contract| -> Result<(), String> {
+        chunks.extend(match contract {
+            Ok((contract, notices)) => splitter.contract(contract, notices),
+            Err(notice) => splitter.notice(*notice),
+        });
+        Ok(())
+    });
+    contracts.expect("the contracts can be read");
+    let (last, plan) = splitter.finish();
+    chunks.extend(last);
+    (read.job, chunks, plan)
+}
+
+#[test]
+fn a_job_whose_chunk_became_a_dead_letter_ends_at_its_deadline_and_names_the_chunk() {
+    let mut installation = Installation::new("deadlines", PARTITIONS as u32);
+    installation.set("registry.url", ""); // the test writes with the schemas' own ids
+    let mut worker = installation.worker("one", &["--first-start"]);
+    // Afterwards every stage is known to run.
+    submit(&installation, &request("BEFORE"));
+
+    let (job, chunks, plan) = cut(&request("JOB"));
+    let schemas = Schemas::embedded();
+    let deadline = Timestamp(SystemClock::start().now_us() + Duration::from_secs(5).as_micros() as i64);
+    let words = [
+        ControlWord::Started { request: job.request, deadline },
+        ControlWord::Planned { chunks: plan.chunks, counts: plan.counts },
+    ];
+    let mut records = Vec::new();
+    for word in words {
+        let mut value = Vec::new();
+        let control = JobControl { job: job.id.clone(), word };
+        schemas.encode(&control, None, &mut value).expect("it can be written");
+        records.push((JOB_CONTROL, job.id.to_string(), value));
+    }
+    let damaged = chunks.len() / 2;
+    for (index, (_, chunk)) in chunks.iter().enumerate() {
+        let mut value = Vec::new();
+        schemas.encode(chunk, None, &mut value).expect("it can be written");
+        if index == damaged {
+            value.truncate(value.len() / 2);
+        }
+        records.push((CALCULATION_CHUNKS_REALTIME, chunk_key(chunk), value));
+    }
+    let broker = installation.broker();
+    let mut producer = broker.producer("test").expect("a producer");
+    producer.begin().expect("begin");
+    for (topic, key, value) in &records {
+        let to = TopicPartition { topic, partition: partition(key.as_bytes(), PARTITIONS) };
+        let record = Outgoing { to, key: Some(key.as_bytes()), value: Some(value), headers: &[] };
+        producer.send(record).expect("send");
+    }
+    producer.drain().and_then(|()| producer.commit()).expect("commit");
+
+    let ended = installation.run(&["watch", "job", "JOB", "--json"]);
+    assert_eq!(ended.status.code(), Some(WITH_ERRORS), "{ended:?}");
+    let last = ended.out.lines().last().expect("the outcome");
+    let outcome: Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!(outcome["ending"], "TIMED_OUT", "{outcome:#}");
+    let number = chunks[damaged].1.number;
+    assert_eq!(outcome["missing"], json!([{ "first": number, "last": number }]), "{outcome:#}");
+    let letters: Value = serde_json::from_str(&installation.ok(&["dlq", "list", "--json"])).expect("JSON");
+    assert_eq!(letters["dead_letters"], 1, "{letters:#}");
+    assert_eq!(letters["groups"][0]["stage"], "calculate.realtime", "{letters:#}");
+    worker.drain();
+    assert_eq!(installation.verified()["jobs"], 2);
+}

@@ -1,0 +1,10 @@
+//! The program as users have it: its own processes on the real broker and registry, killed and stopped from outside.
+
+#[path = "../cluster/mod.rs"]
+#[allow(dead_code)] // these tests say little to the broker themselves
+mod cluster; // the broker that dev/up has started
+mod program; // commands and workers of one installation
+mod crashes; // workers that are killed
+mod restarts; // workers that are told to stop, and what the next one finds
+mod namesakes; // two workers of one name
+mod jobs; // calculation requests

@@ -1,0 +1,224 @@
+//! Commands and workers of one installation: a namespace, topics and settings of a test's own.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bookflow::cli::verify::snapshot::Snapshot;
+use bookflow::engine::namespace::Namespaced;
+use bookflow::kafka::KafkaBroker;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::cluster;
+
+pub struct Installation {
+    namespace: &'static str,
+    settings: Vec<(String, String)>,
+    /// Where workers write their logs; tests keep what they need there too.
+    pub folder: TempDir,
+}
+
+impl Installation {
+    /// Has all topics and schemas.
+    pub fn new(word: &str, partitions: u32) -> Installation {
+        let settings = [
+            ("KAFKA__BOOTSTRAP", cluster::variable("BOOKFLOW_KAFKA_BOOTSTRAP")),
+            ("KAFKA__TIME_LIMITS", "short".to_owned()),
+            ("REGISTRY__URL", cluster::variable("BOOKFLOW_REGISTRY_URL")),
+            ("ADMIN__BIND", "127.0.0.1:0".to_owned()),
+        ];
+        let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let installation = Installation { namespace: cluster::unique(word), settings, folder };
+        installation.ok(&["topics", "apply", "--replication", "1", "--partitions", &partitions.to_string()]);
+        installation.ok(&["schemas", "register"]);
+        installation
+    }
+
+    /// Sets `section.key` for all commands that follow.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.push((key.replacen('.', "__", 1).to_uppercase(), value.to_owned()));
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bookflow"));
+        command.args(arguments).current_dir(self.folder.path()).env_clear();
+        command.env("BOOKFLOW_KAFKA__NAMESPACE", self.namespace);
+        command.envs(self.settings.iter().map(|(name, value)| (format!("BOOKFLOW_{name}"), value)));
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        let output = self.command(arguments).stdin(Stdio::null()).output().expect("the program can be started");
+        let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
+        Ended { status: output.status, out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Runs a command that must succeed and answers with its standard output.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let ended = self.run(arguments);
+        assert!(ended.status.success(), "{arguments:?}: {ended:?}");
+        ended.out
+    }
+
+    pub fn start(&self, name: &str, arguments: &[&str]) -> Running {
+        let log = self.folder.path().join(format!("{name}.log"));
+        let file = File::options().create(true).append(true).open(&log).expect("a log file");
+        let from = file.metadata().expect("its length").len();
+        let child = self.command(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn();
+        Running { child: child.expect("the program can be started"), log, from }
+    }
+
+    pub fn worker(&self, instance: &str, more: &[&str]) -> Running {
+        self.start(instance, &[&["worker", "--log", "json", "--instance", instance], more].concat())
+    }
+
+    /// The topics and groups of this installation, seen without the program.
+    pub fn broker(&self) -> Namespaced<KafkaBroker> {
+        Namespaced::new(cluster::broker(), self.namespace)
+    }
+
+    /// Records that `generate` makes up of this seed.
+    pub fn trades(&self, records: u64, seed: u64) {
+        self.ok(&["generate", "trades", "--records", &records.to_string(), "--seed", &seed.to_string()]);
+    }
+
+    /// Waits until no stage has anything left to read.
+    pub fn consumed(&self, patience: Duration) {
+        let (broker, deadline) = (self.broker(), Instant::now() + patience);
+        while !Snapshot::take(&broker).expect("a snapshot").caught_up(&broker).expect("offsets") {
+            assert!(Instant::now() < deadline, "something is left to read after {patience:?}");
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// The auditor's answer, which must be that nothing is wrong and nothing stays unproved.
+    pub fn verified(&self) -> Value {
+        let ended = self.run(&["verify", "--json"]);
+        let report: Value = serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("verify: {ended:?}"));
+        assert!(ended.status.success(), "{report:#}");
+        for damage in ["lost", "doubled", "misordered", "torn", "wrong", "zombies"] {
+            assert_eq!(report[damage], 0, "{report:#}");
+        }
+        assert_eq!(report["unproved"], Value::Array(Vec::new()), "{report:#}");
+        report
+    }
+
+    pub fn file(&self, name: &str, content: &Value) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, content.to_string()).expect("a file can be written");
+        path
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub out: String,
+    pub err: String,
+}
+
+/// A process of ours that goes on until it is killed, at the latest with the test.
+pub struct Running {
+    child: Child,
+    log: PathBuf,
+    /// Where this process began in the log that it shares with its predecessors.
+    from: u64,
+}
+
+impl Running {
+    /// `kill -9`: no goodbye, no clean end of anything.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it has ended");
+    }
+
+    /// SIGTERM.
+    pub fn stop(&self) {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill");
+        assert!(told.success(), "the process has ended already: {}", self.said());
+    }
+
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("it can be asked")
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        cluster::until("end of the process", || {
+            thread::sleep(Duration::from_millis(10));
+            self.ended()
+        })
+    }
+
+    /// Tells it to stop; it must do so in order.
+    pub fn drain(&mut self) {
+        self.stop();
+        let status = self.wait();
+        assert!(status.success(), "{status}: {}", self.said());
+    }
+
+    /// All that it has logged.
+    pub fn said(&self) -> String {
+        let text = fs::read(&self.log).expect("its log can be read");
+        String::from_utf8_lossy(&text[self.from as usize..]).into_owned()
+    }
+
+    /// The log lines with this message.
+    pub fn lines(&self, message: &str) -> Vec<Value> {
+        let said = self.said();
+        let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["message"].as_str().is_some_and(|text| text.contains(message))).collect()
+    }
+
+    pub fn wait_for_line(&mut self, message: &str) -> Value {
+        cluster::until(message, || {
+            thread::sleep(Duration::from_millis(10));
+            assert_eq!(self.ended(), None, "{}", self.said());
+            self.lines(message).pop()
+        })
+    }
+
+    /// Records of committed turns, as its metrics say; 0 while it starts.
+    pub fn processed(&mut self, stage: &str) -> u64 {
+        assert_eq!(self.ended(), None, "{}", self.said());
+        let Some(line) = self.lines("admin port open").pop() else { return 0 };
+        let address = line["address"].as_str().expect("the port's address");
+        let metrics = get(address, "/metrics").unwrap_or_default();
+        let name = format!("bookflow_records_processed_total{{stage=\"{stage}\"}} ");
+        metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.ended().is_none() {
+            // The test is failing already: there is nothing left to do about a process that will not end.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        if thread::panicking() {
+            eprintln!("{}: {}", self.log.display(), self.said());
+        }
+    }
+}
+
+fn get(address: &str, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// A path as an argument.
+pub fn argument(path: &Path) -> &str {
+    path.to_str().expect("a path of the test is UTF-8")
+}
