@@ -182,7 +182,10 @@ impl Worker {
         for (&input, &offset) in task.inputs.iter().zip(&task.offsets) {
             self.consumer.seek(input, offset).map_err(Stop::Broker)?;
         }
-        self.consumer.resume(task.fetched()).map_err(Stop::Broker)
+        match self.readable(partition) {
+            true => self.consumer.resume(self.tasks[&partition].fetched()).map_err(Stop::Broker),
+            false => Ok(()),
+        }
     }
 
     /// Writes at most one copy, so that a turn waits for one task's copy only.

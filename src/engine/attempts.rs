@@ -5,6 +5,8 @@
 //! ```
 //! The number grows when an owner dies, stays when it leaves in order, and is forgotten when a turn is committed.
 
+use std::time::Duration;
+
 use super::batch::Batch;
 use super::broker::{GroupMembership, OffsetToCommit};
 use super::commit::{late_ok, offsets_of, ready};
@@ -47,6 +49,38 @@ impl Worker {
             offsets.extend(mark_alone(task, mark, member));
         }
         self.commit_marks_alone(&offsets, member)
+    }
+
+    /// A task whose owners have died is read alone: its small turns would hold the others up, whose records in turn could
+    /// keep it from ever being read.
+    pub(super) fn choose_alone(&mut self) -> Result<(), Stop> {
+        let cautious = |task: &Task| task.running() && task.caution.is_some();
+        if self.alone.is_some_and(|(partition, _)| self.tasks.get(&partition).is_some_and(cautious)) {
+            return Ok(());
+        }
+        let before = self.alone.take();
+        let next = self.tasks.values().find(|task| cautious(task));
+        self.alone = next.map(|task| (task.partition, Duration::ZERO));
+        match (before, self.alone) {
+            (None, None) => Ok(()),
+            _ => self.rewind_running(),
+        }
+    }
+
+    /// Whether nobody else is to be read alone.
+    pub(super) fn readable(&self, partition: i32) -> bool {
+        self.alone.is_none_or(|(alone, _)| alone == partition)
+    }
+
+    /// No records, no danger: the others must not wait for a task that has been read to its end.
+    pub(super) fn relieve_if_quiet(&mut self, waited: Duration) {
+        let Some((partition, quiet)) = &mut self.alone else { return };
+        *quiet = if self.batch.is_empty() { *quiet + waited } else { Duration::ZERO };
+        if *quiet >= QUIET
+            && let Some(task) = self.tasks.get_mut(partition)
+        {
+            task.caution = None;
+        }
     }
 
     /// What the task waits for is not the record's fault: its attempt does not count.
@@ -97,6 +131,10 @@ impl Worker {
         Ok(())
     }
 }
+
+/// Without a record for so long, a task has been read to its end: an order above a fetch. Where the broker is slower than that,
+/// the worst that follows is one death more.
+const QUIET: Duration = Duration::from_millis(500);
 
 /// What commits a mark without a turn; the task is pending until it is known to be committed.
 fn mark_alone(task: &mut Task, pending: Pending, member: &GroupMembership) -> Vec<OffsetToCommit> {

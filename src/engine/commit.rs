@@ -35,7 +35,8 @@ impl Worker {
         let took = self.clock.elapsed().saturating_sub(open.started);
         telemetry::turn_committed(self.checked.spec.name, open.records, took);
         self.search.take_if(|search| search.passed(open.records));
-        for task in self.tasks.values().filter(|task| task.running() && task.caution.is_some()) {
+        let alone = self.alone.and_then(|(partition, _)| self.tasks.get(&partition));
+        if let Some(task) = alone.filter(|task| task.running() && task.caution.is_some()) {
             // A suspect that has passed makes room for the task's other inputs.
             let resumed = self.consumer.resume(task.fetched());
             resumed.map_err(|error| Failure::Stop(Stop::Broker(error)))?;

@@ -52,6 +52,7 @@ impl Worker {
         if let Err(failure) = self.commit_seen_attempts(&open.membership) {
             return self.fail(failure, &mut open);
         }
+        self.choose_alone()?;
         loop {
             self.batch.clear();
             let wait = if open.records == 0 { self.idle_wait() } else { Duration::ZERO };
@@ -60,6 +61,7 @@ impl Worker {
                 self.on_rebalance(event)?;
                 return Ok(Turn::Rebalanced);
             }
+            self.relieve_if_quiet(wait);
             if self.batch.is_empty() {
                 break;
             }
@@ -78,6 +80,7 @@ impl Worker {
             }
         }
         match self.tick_if_due(&mut open).and_then(|()| self.commit(&mut open)) {
+            Ok(Turn::Idle) if self.alone.is_some() => Ok(Turn::Waiting("one task is read alone")),
             Ok(turn) => Ok(turn),
             Err(failure) => self.fail(failure, &mut open),
         }

@@ -45,6 +45,8 @@ pub struct Worker {
     pub(super) outbox: Outbox,
     /// A turn failed as a whole, and the record at fault is to be found.
     pub(super) search: Option<Search>,
+    /// The task that is read alone, with caution, and for how long nothing has come of it.
+    pub(super) alone: Option<(i32, Duration)>,
     /// The group has just assigned: kept partitions may have been somebody else's in between.
     pub(super) unchecked_since_assignment: bool,
     pub(super) next_tick: Duration,
@@ -129,6 +131,7 @@ impl Worker {
             batch: Batch::default(),
             outbox: Outbox::default(),
             search: None,
+            alone: None,
             unchecked_since_assignment: false,
             next_tick,
             fenced_at: None,
@@ -206,7 +209,8 @@ impl Worker {
 
     /// How many records a turn may have.
     pub(super) fn turn_records(&self) -> usize {
-        let cautious = self.tasks.values().filter_map(|task| Some(task.caution?.turn_records)).min();
+        let alone = self.alone.and_then(|(partition, _)| self.tasks.get(&partition));
+        let cautious = alone.and_then(|task| Some(task.caution?.turn_records));
         let searching = self.search.map(|search| search.turn_records);
         cautious.into_iter().chain(searching).fold(self.settings.turn_records, usize::min)
     }
@@ -254,7 +258,10 @@ impl Worker {
             for (&input, &offset) in task.inputs.iter().zip(&task.next) {
                 self.consumer.seek(input, offset).map_err(Stop::Broker)?;
             }
-            self.consumer.resume(task.fetched()).map_err(Stop::Broker)?;
+            match self.readable(task.partition) {
+                true => self.consumer.resume(task.fetched()).map_err(Stop::Broker)?,
+                false => self.consumer.pause(&task.inputs).map_err(Stop::Broker)?,
+            }
         }
         Ok(())
     }

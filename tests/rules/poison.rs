@@ -99,6 +99,23 @@ fn crashes_that_make_progress_condemn_nobody() {
 
 // Rule 15.
 #[test]
+fn caution_with_one_partition_does_not_hold_up_the_others() {
+    let house = House::new();
+    house.write(3, &["1"; 3]);
+    for _ in 0..3 {
+        house.stand.happen(CallKind::Commit, Default::default);
+        house.stand.happen(CallKind::Commit, || panic!("killed"));
+        assert_eq!(house.live(), Life::Killed);
+    }
+    house.write(0, &["1"; 5_000]);
+    let mut worker = house.worker();
+    let committed = (0..200).filter(|_| matches!(worker.run_once().expect("turn"), Turn::Committed { .. })).count();
+    assert_eq!([0, 3].map(|partition| house.sum(partition)), [5_000, 3]);
+    assert!(committed < 20, "only the three records were tried one by one: {committed}");
+}
+
+// Rule 15.
+#[test]
 fn owners_that_die_without_records_condemn_nobody() {
     let house = House::new();
     for _ in 0..10 {
