@@ -81,11 +81,7 @@ impl Worker {
         begin(ready(&mut self.producing)?, open)?;
         ready(&mut self.producing)?.drain().map_err(delivery_failure)?;
         if self.planted(Planted::StateKeptBeforeCommit) {
-            let now = self.clock.elapsed();
-            self.tasks.values_mut().filter(|task| task.touched).for_each(|task| {
-                task.stage.tables(&mut |table| table.keep_turn());
-                task.committed_at = now;
-            });
+            self.keep_effects();
         }
         if self.membership().as_ref() != Some(&open.membership) {
             return Err(Failure::Undo("the group has moved on"));
@@ -140,6 +136,19 @@ impl Worker {
     pub(super) fn keep_touched(&mut self) {
         let now = self.clock.elapsed();
         self.tasks.values_mut().filter(|task| task.touched).for_each(|task| task.keep_turn(now));
+    }
+
+    pub(super) fn undo_touched(&mut self) {
+        if self.planted(Planted::AddInsteadOfReplace) {
+            self.keep_effects();
+        }
+        self.tasks.values_mut().filter(|task| task.touched).for_each(Task::undo_turn);
+    }
+
+    /// Planted bugs only: what the turn did stays in memory although the turn may not have been.
+    pub(super) fn keep_effects(&mut self) {
+        let touched = self.tasks.values_mut().filter(|task| task.touched);
+        touched.for_each(|task| task.stage.tables(&mut |table| table.keep_turn()));
     }
 
     /// The second half of the planted bug that commits offsets before outputs.

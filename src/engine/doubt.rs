@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::broker::{BrokerError, ErrorKind};
 use super::settings::Planted;
 use super::stop::Stop;
-use super::task::Task;
 use super::worker::{Producing, Worker};
 use crate::telemetry;
 
@@ -22,7 +21,7 @@ impl Worker {
             return self.judge_without_recreation();
         }
         if self.planted(Planted::ErrorCodeTrusted) {
-            self.tasks.values_mut().filter(|task| task.touched).for_each(Task::undo_turn);
+            self.undo_touched();
         }
         self.producing = Producing::Doubtful { cause, next_try: Duration::ZERO, tries: 0 };
         Ok(())
@@ -72,6 +71,9 @@ impl Worker {
         let touched: Vec<_> = self.tasks.values().filter(|task| task.touched).map(|task| task.partition).collect();
         let Some(found) = self.committed(&touched)? else { return Ok(false) };
         let now = self.clock.elapsed();
+        if self.planted(Planted::AddInsteadOfReplace) {
+            self.keep_effects();
+        }
         for (partition, (mark, offsets)) in touched.into_iter().zip(found) {
             let Some(task) = self.tasks.get_mut(&partition) else { continue };
             if task.pending.as_ref().is_some_and(|pending| pending.mark == mark) {
@@ -108,7 +110,7 @@ impl Worker {
             let _ = producer.abort();
         }
         if !self.judge()? {
-            self.tasks.values_mut().filter(|task| task.touched).for_each(Task::undo_turn);
+            self.undo_touched();
         }
         self.rewind_running()
     }

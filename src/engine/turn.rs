@@ -233,7 +233,7 @@ impl Worker {
     /// Aborts what was begun, undoes what was touched and fetches the same records again.
     fn abandon(&mut self, open: &mut Open) -> Result<(), Stop> {
         self.outbox.clear();
-        self.tasks.values_mut().filter(|task| task.touched).for_each(Task::undo_turn);
+        self.undo_touched();
         if std::mem::take(&mut open.begun) {
             telemetry::turn_aborted(self.checked.spec.name);
             let began = self.clock.elapsed();

@@ -21,4 +21,5 @@ mod producer; // a transactional producer
 mod reader; // committed records without a group
 mod fetch; // positions of what is read
 
+pub use self::admin::{LogEntry, MemoryAdmin};
 pub use self::broker::MemoryBroker;
