@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::batch::Room;
-use super::broker::{CommittedOffset, Rebalance, TopicPartition};
+use super::broker::{CommittedOffset, Consumer, Rebalance, TopicPartition};
 use super::copy::{CopyIdentity, CopyStamp};
 use super::mark::TurnMark;
 use super::restore::Restore;
@@ -153,9 +153,9 @@ impl Worker {
         let (now, patience) = (self.clock.elapsed(), self.settings.session_timeout);
         let Some(task) = self.tasks.get_mut(&partition) else { return Ok(()) };
         let Status::Restoring(restore) = &mut task.status else { return Ok(()) };
-        if !restore.advance(task.stage.as_mut(), room, RESTORE_WAIT, now, patience)? {
+        if !restore.advance(task.stage.as_mut(), room, RESTORE_WAIT, now)? {
             self.beat.restoring(partition, restore.progress(now));
-            return Ok(());
+            return check_for_loss(self.consumer.as_mut(), restore.stuck(now, patience));
         }
         let progress = restore.progress(now);
         telemetry::task_restored(self.checked.spec.name, partition, progress.read, progress.elapsed);
@@ -233,6 +233,20 @@ impl Worker {
 
 /// How long a restoring task may hold the thread waiting for changelog records, between two polls of the group.
 const RESTORE_WAIT: Duration = Duration::from_millis(10);
+
+/// The end of the log itself is asked for: the last stable offset stays behind while a marker is late.
+fn check_for_loss(consumer: &mut dyn Consumer, stuck: Vec<(TopicPartition, i64)>) -> Result<(), Stop> {
+    for (partition, wanted) in stuck {
+        match consumer.bounds(partition) {
+            Ok(bounds) if bounds.end < wanted => {
+                return Err(Stop::StateLost { partition, end: bounds.end, wanted });
+            }
+            // Not known now: it is asked again while the restore stands still.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
 
 /// What the group has of one task: its mark, and per input the next offset.
 pub(super) type Found = (TurnMark, Vec<i64>);

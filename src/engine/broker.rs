@@ -92,7 +92,7 @@ pub trait Consumer {
         wait: Duration,
     ) -> Result<Vec<Option<CommittedOffset>>, BrokerError>;
 
-    /// The oldest offset that can still be read, and the end of the log.
+    /// The oldest offset that can still be read, and the end of the log, open transactions included.
     fn bounds(&mut self, partition: TopicPartition) -> Result<Bounds, BrokerError>;
 
     /// Leaves the group (dynamic membership) and closes; answers its own rebalances.
@@ -103,7 +103,7 @@ pub trait Consumer {
 pub struct Bounds {
     /// The oldest offset that can be read.
     pub start: i64,
-    /// For a `Reader` the last stable offset, for a `Consumer` at least that.
+    /// For a `Reader` the last stable offset, for a `Consumer` the end of the log itself.
     pub end: i64,
 }
 

@@ -20,7 +20,7 @@ pub struct Restore {
     batch: Batch,
     read: u64,
     started: Duration,
-    /// When the position moved last: a log that ends below the mark for long has lost data.
+    /// When the position moved last: after a while it is worth asking where the log ends.
     moved: Duration,
 }
 
@@ -82,14 +82,7 @@ impl Restore {
     }
 
     /// Reads on; true once the state is what the mark names.
-    pub fn advance(
-        &mut self,
-        stage: &mut dyn Stage,
-        room: Room,
-        wait: Duration,
-        now: Duration,
-        patience: Duration,
-    ) -> Result<bool, Stop> {
+    pub fn advance(&mut self, stage: &mut dyn Stage, room: Room, wait: Duration, now: Duration) -> Result<bool, Stop> {
         if self.done() {
             return Ok(true);
         }
@@ -106,10 +99,15 @@ impl Restore {
                 self.moved = now;
             }
         }
-        if now.saturating_sub(self.moved) > patience {
-            self.check_for_loss()?;
-        }
         Ok(self.done())
+    }
+
+    /// The partitions that have stood still for longer than `patience` below the mark. Their markers may only be late;
+    /// but a log that ends below the mark has lost committed records.
+    pub fn stuck(&self, now: Duration, patience: Duration) -> Vec<(TopicPartition, i64)> {
+        let stuck = now.saturating_sub(self.moved) > patience;
+        let behind = self.topics.iter().filter(|topic| stuck && topic.position < topic.end);
+        behind.map(|topic| (topic.at, topic.end)).collect()
     }
 
     pub fn progress(&self, now: Duration) -> Progress {
@@ -137,16 +135,6 @@ impl Restore {
 
     fn done(&self) -> bool {
         self.topics.iter().all(|topic| topic.position >= topic.end.max(topic.stable))
-    }
-
-    fn check_for_loss(&mut self) -> Result<(), Stop> {
-        for topic in self.topics.iter().filter(|topic| topic.position < topic.end) {
-            let end = self.reader.bounds(topic.at).map_err(Stop::Broker)?.end;
-            if end < topic.end {
-                return Err(Stop::StateLost { partition: topic.at, end, wanted: topic.end });
-            }
-        }
-        Ok(())
     }
 }
 

@@ -114,8 +114,8 @@ fn a_tick_without_offsets_is_a_zombies_chance() {
 fn an_old_copy_brings_closed_lots_back() {
     caught(Planted::OldCopyTrusted, |swarm| {
         calm(swarm);
-        (swarm.copies, swarm.copies_lost, swarm.kills) = (true, 40, 5);
-        (swarm.jumps, swarm.compactions) = (20, 60);
+        (swarm.copies, swarm.copies_lost, swarm.kills) = (true, 10, 5);
+        (swarm.jumps, swarm.compactions) = (6, 30);
         (swarm.records, swarm.steps, swarm.partitions) = (250, 2_500, 1);
     });
 }

@@ -16,9 +16,10 @@ use bookflow::engine::topology::Topology;
 use bookflow::engine::worker::{Parts, Turn, Worker};
 use bookflow::memory::settings::Settings as BrokerSettings;
 use bookflow::memory::{LogEntry, MemoryBroker};
+use bookflow::messages::dead_letter::DeadLetter;
 use bookflow::messages::schemas::Schemas;
 use bookflow::pipeline::topic_files;
-use bookflow::pipeline::topics::{CALCULATION_OUTCOMES, JOB_PROGRESS};
+use bookflow::pipeline::topics::{CALCULATION_OUTCOMES, DEAD_LETTERS, JOB_PROGRESS};
 use bookflow::pipeline::topology::{BOOK, CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT, topology};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -304,7 +305,7 @@ impl History {
             restore_records: 7,
             backoff: Duration::from_millis(10),
             backoff_max: Duration::from_millis(500),
-            copy_every: if self.swarm.copies { Duration::from_secs(1) } else { Duration::MAX },
+            copy_every: if self.swarm.copies { Duration::from_millis(100) } else { Duration::MAX },
             copy_max_age: COPY_MAX_AGE,
             session_timeout: SESSION,
             planted: self.planted,
@@ -418,6 +419,7 @@ impl History {
         if !report.clean() {
             return Err(format!("{:#?}", report.differences));
         }
+        self.no_handler_panicked()?;
         let counts = report.counts;
         for (fact, times) in self.nemesis.facts() {
             *self.facts.entry(fact).or_default() += times;
@@ -437,6 +439,23 @@ impl History {
         ] {
             if times > 0 {
                 *self.facts.entry(fact).or_default() += times;
+            }
+        }
+        Ok(())
+    }
+
+    /// The auditor believes such letters; here they can only be a bug, because no generated record panics. A record may
+    /// be condemned for killing its process, though, where workers die again and again before they finish a turn.
+    fn no_handler_panicked(&self) -> Result<(), String> {
+        for partition in 0..self.swarm.partitions {
+            for entry in
+                self.broker.entries(TopicPartition { topic: DEAD_LETTERS, partition }).expect("a topic of ours")
+            {
+                let LogEntry::Record { value: Some(value), .. } = entry else { continue };
+                let (_, letter) = self.schemas.decode::<DeadLetter>(&value).map_err(|error| error.to_string())?;
+                if matches!(letter.reason.as_str(), "panic" | "state_bound") {
+                    return Err(format!("dead letter {}: {}", letter.reason, letter.message));
+                }
             }
         }
         Ok(())
