@@ -357,8 +357,8 @@ impl History {
             let ended = self.baton.join(running.runner);
             self.ended(seat, ended)?;
         }
-        // Markers under way arrive.
-        self.clock.turn(TRANSACTION * 4);
+        // Markers under way arrive, one partition after the other.
+        self.clock.turn(20 * self.swarm.markers_late + 4 * TRANSACTION);
         self.broker.tick();
         Ok(())
     }

@@ -40,14 +40,14 @@ const SOMETIMES: &[&str] = &[
     "copy_read",
     "copy_lost",
     "copy_torn",
-    "restored_by_changelog",
-    "rebalanced_in_a_turn",
+    "copy_rolled_back",
+    "compacted",
+    "jumped",
     "dead_letters",
     "held",
     "duplicates",
     "rebooks",
-    "jobs_completed",
-    "jobs_timed_out",
+    "jobs",
 ];
 
 #[test]
