@@ -444,8 +444,7 @@ impl History {
         Ok(())
     }
 
-    /// The auditor believes such letters; here they can only be a bug, because no generated record panics. A record may
-    /// be condemned for killing its process, though, where workers die again and again before they finish a turn.
+    /// The auditor believes such letters; here they can only be a bug, because no generated record panics or kills.
     fn no_handler_panicked(&self) -> Result<(), String> {
         for partition in 0..self.swarm.partitions {
             for entry in
@@ -453,7 +452,7 @@ impl History {
             {
                 let LogEntry::Record { value: Some(value), .. } = entry else { continue };
                 let (_, letter) = self.schemas.decode::<DeadLetter>(&value).map_err(|error| error.to_string())?;
-                if matches!(letter.reason.as_str(), "panic" | "state_bound") {
+                if matches!(letter.reason.as_str(), "panic" | "kills_process" | "state_bound") {
                     return Err(format!("dead letter {}: {}", letter.reason, letter.message));
                 }
             }
