@@ -16,7 +16,7 @@ pub mod capture; // trade record -> what it changes in its position
 
 pub mod daycount; // days, and the fraction of a year they are
 mod names; // how a name of a request becomes a type
-pub mod contract; // contracts, positions and lots as a request gives them
+pub mod contract; // products, legs, and contracts with positions and lots as a request gives them
 pub mod market; // prices, rates and dividends by name and date
 pub mod cashflow; // an amount and what it was calculated from
 pub mod notice; // error and warning rows
