@@ -22,6 +22,8 @@ use crate::engine::broker::{
 
 /// How long a move of the fetch position may take: a partition just given starts within a few milliseconds.
 const SEEK: Duration = Duration::from_secs(10);
+/// Between two questions for committed offsets: a coordinator is elected within a second or two.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 pub(super) struct KafkaConsumer {
     client: BaseConsumer<Events>,
@@ -202,11 +204,21 @@ impl Consumer for KafkaConsumer {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        let list = self
-            .client
-            .committed_offsets(names(partitions), wait)
-            .map_err(|error| broker_error("read committed offsets", &error))?;
-        partitions.iter().map(|partition| committed(&list, *partition)).collect()
+        let deadline = Instant::now() + wait;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let asked = self.client.committed_offsets(names(partitions), left);
+            match asked.map_err(|error| broker_error("read committed offsets", &error)) {
+                // A new cluster, or one that elects, answers at once that it has no coordinator yet.
+                Err(error) if error.kind == ErrorKind::Unavailable && Instant::now() + ASK_AGAIN < deadline => {
+                    thread::sleep(ASK_AGAIN);
+                }
+                asked => {
+                    let list = asked?;
+                    return partitions.iter().map(|partition| committed(&list, *partition)).collect();
+                }
+            }
+        }
     }
 
     fn bounds(&mut self, partition: TopicPartition) -> Result<Bounds, BrokerError> {

@@ -4,6 +4,7 @@ use bookflow::domain::captured::Place;
 use bookflow::domain::chunk::ChunkResult;
 use bookflow::domain::job::{Ending, Outcome};
 use bookflow::messages::key::chunk_key;
+use bookflow::messages::schemas::Schemas;
 use bookflow::pipeline::topics::*;
 use bookflow::pipeline::topology::{CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT};
 
@@ -17,7 +18,7 @@ const CAUSE: Place = Place { topic: 6, partition: 0, offset: 0 };
 fn damaged(sound: &Raw) -> Vec<(&'static str, &'static str, Raw)> {
     let damaged = DAMAGES.iter().map(|damage| {
         let mut raw = sound.clone();
-        (damage.apply)(&mut raw);
+        (damage.apply)(&mut raw, &Schemas::embedded());
         (damage.name, damage.reason, raw)
     });
     damaged.collect()

@@ -5,6 +5,7 @@ use bookflow::cli::generate::record::Wire;
 use bookflow::cli::generate::trades::Generated;
 use bookflow::domain::captured::Place;
 use bookflow::domain::trade::{Terms, Trade, TradeEvent};
+use bookflow::messages::schemas::Schemas;
 use bookflow::pipeline::topics::TRADES;
 use bookflow::pipeline::topology::BOOK;
 use rust_decimal::Decimal;
@@ -43,16 +44,17 @@ fn raw(trade: &Trade, cause: Option<Place>) -> Raw {
 #[test]
 fn a_damaged_trade_becomes_one_dead_letter_and_its_neighbours_are_captured_in_order() {
     let sound = raw(&buy(KEY, "BAD", 1), None);
+    let schemas = Schemas::embedded();
     attack(DAMAGES.iter().map(|damage| {
         let mut raw = sound.clone();
-        (damage.apply)(&mut raw);
+        (damage.apply)(&mut raw, &schemas);
         (damage.name, damage.reason, raw)
     }));
 }
 
 #[test]
 fn every_poison_of_the_generator_becomes_one_dead_letter_of_its_reason() {
-    let schemas = bookflow::messages::schemas::Schemas::embedded();
+    let schemas = Schemas::embedded();
     attack(Poison::ALL.map(|kind| {
         let reason = match kind {
             Poison::RandomBytes | Poison::WrongMagic => "wrong_magic",

@@ -32,7 +32,11 @@ impl Scene {
         let settings =
             Settings { instance: "late".into(), poll_records: 2, turn_time: PATIENCE, planted, ..Settings::default() };
         let worker = run.worker_with(settings).expect("worker");
-        Scene { proxy, run, worker }
+        // A first turn has a transaction of its own before it, which says that it begins.
+        run.write(0, &["0"]);
+        let mut scene = Scene { proxy, run, worker };
+        scene.turn_until_answers(1);
+        scene
     }
 
     fn hold(&self, api: Api) {
@@ -91,19 +95,19 @@ fn late_commit(planted: Option<Planted>) -> Scene {
     scene.hold(Api::END_TXN);
     scene.proxy.deliver_before(Api::END_TXN, 2); // the first is the commit's second copy
     scene.run.write(0, &["1"]);
-    scene.turn_until_answers(1);
+    scene.turn_until_answers(2);
     scene.write_a_turn_that_aborts();
     scene.turn_until_delivered();
     assert_eq!(scene.proxy.late()[0].request.last(), Some(&1), "it was a commit");
     scene.end_outage();
-    scene.turn_until_answers(1 + TURN.len());
+    scene.turn_until_answers(2 + TURN.len());
     scene
 }
 
 #[test]
 fn a_late_commit_changes_nothing() {
     let scene = late_commit(None);
-    let expected: Vec<_> = std::iter::once("0=1".to_owned()).chain(turn_from(2)).collect();
+    let expected: Vec<_> = ["0=0", "2=1"].map(str::to_owned).into_iter().chain(turn_from(4)).collect();
     scene.assert_whole(&expected, 3);
 }
 
@@ -111,7 +115,7 @@ fn a_late_commit_changes_nothing() {
 #[test]
 fn a_worker_that_trusts_a_slow_ok_is_caught_by_a_late_commit() {
     let answers = late_commit(Some(Planted::SlowOkTrusted)).answers();
-    assert!(answers.iter().filter(|answer| *answer == "2=1").count() > 1, "published twice: {answers:?}");
+    assert!(answers.iter().filter(|answer| *answer == "4=1").count() > 1, "published twice: {answers:?}");
 }
 
 #[test]
@@ -121,12 +125,12 @@ fn a_late_abort_changes_nothing() {
     scene.proxy.deliver_before(Api::ADD_OFFSETS, 1);
     scene.write_a_turn_that_aborts();
     scene.turn_until_held();
-    assert_eq!(scene.run.answers(), 0);
+    assert_eq!(scene.run.answers(), 1);
     scene.end_outage();
     scene.turn_until_delivered();
     assert_eq!(scene.proxy.late()[0].request.last(), Some(&0), "it was an abort");
-    scene.turn_until_answers(TURN.len());
-    scene.assert_whole(&turn_from(0).collect::<Vec<_>>(), 2);
+    scene.turn_until_answers(1 + TURN.len());
+    scene.assert_whole(&std::iter::once("0=0".to_owned()).chain(turn_from(2)).collect::<Vec<_>>(), 2);
 }
 
 #[test]
@@ -135,16 +139,16 @@ fn late_offsets_change_nothing() {
     scene.hold(Api::TXN_OFFSET_COMMIT);
     scene.proxy.deliver_before(Api::END_TXN, 2); // the first is that of the same turn
     scene.run.write(0, &["1"]);
-    scene.turn_until_answers(1);
+    scene.turn_until_answers(2);
     scene.run.write(0, &["10"]);
     scene.turn_until_delivered();
-    scene.turn_until_answers(2);
+    scene.turn_until_answers(3);
     let Scene { proxy, run, worker } = scene;
     worker.close().expect("closes");
     // Whoever goes on must find the offsets of the second turn, not those that came late.
     run.write(0, &["100"]);
     let worker = run.worker("next");
     let mut scene = Scene { proxy, run, worker };
-    scene.turn_until_answers(3);
-    scene.assert_whole(&["0=1", "2=10", "4=100"].map(str::to_owned), 111);
+    scene.turn_until_answers(4);
+    scene.assert_whole(&["0=0", "2=1", "4=10", "6=100"].map(str::to_owned), 111);
 }

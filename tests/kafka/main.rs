@@ -19,3 +19,9 @@ mod topics; // admin
 mod registry; // schema ids
 mod hazards; // requests that arrive late
 mod late; // the worker, while requests arrive late
+#[path = "../attack/damage.rs"]
+mod damage; // what may be wrong with a record
+#[allow(dead_code)] // target attack uses the rest
+#[path = "../attack/samples.rs"]
+mod samples; // sound records
+mod attack; // bad input
