@@ -23,6 +23,8 @@ pub(super) struct Open {
     pub bytes: usize,
     /// Whether a transaction has been begun.
     pub begun: bool,
+    /// Whether a tick has had effects in it.
+    pub ticked: bool,
 }
 
 /// Why a turn cannot be committed.
@@ -48,7 +50,8 @@ impl Worker {
             self.poll_without_records()?;
             return Ok(Turn::Waiting("not a member of the group"));
         };
-        let mut open = Open { membership, started: self.clock.elapsed(), records: 0, bytes: 0, begun: false };
+        let mut open =
+            Open { membership, started: self.clock.elapsed(), records: 0, bytes: 0, begun: false, ticked: false };
         if let Err(failure) = self.commit_seen_attempts(&open.membership) {
             return self.fail(failure, &mut open);
         }
@@ -165,6 +168,7 @@ impl Worker {
             let mut changed = outbox.point().differs(point);
             task.stage.tables(&mut |table| changed |= table.changed());
             task.touched |= changed;
+            open.ticked |= changed;
         }
         Ok(())
     }
@@ -208,10 +212,10 @@ impl Worker {
         }
     }
 
-    /// A turn that fails as a whole is repeated in halves; one record that fails alone is at fault itself.
+    /// A turn that fails as a whole is repeated in halves; what fails alone, a record or a tick, is at fault itself.
     fn isolate(&mut self, reason: &'static str, message: String, open: &Open) -> Result<(), Stop> {
         let stage = self.checked.spec.name;
-        if open.records > 1 {
+        if open.records > 1 || (open.records == 1 && open.ticked) {
             self.search = Some(Search::after(self.search, open.records));
             return Ok(());
         }

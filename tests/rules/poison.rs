@@ -1,8 +1,12 @@
 //! Rules 7, 15 and 16: a record that does harm is the only one that is lost to it.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bookflow::engine::admin::Admin;
+use bookflow::engine::health::Health;
+use bookflow::engine::run::{Lane, Process};
 use bookflow::engine::stop::Stop;
 use bookflow::engine::worker::Turn;
 use bookflow::memory::interference::CallKind;
@@ -48,21 +52,23 @@ fn two_deadly_records_in_two_partitions_are_both_found() {
     assert_eq!([0, 1, 2].map(|partition| house.sum(partition)), [2, 1, 1]);
 }
 
-// Rule 15: which input is read first differs from life to life.
+// Rule 15: whichever input is read first.
 #[test]
 fn a_deadly_record_is_found_although_another_input_goes_on() {
-    let house = House::with(|stand| Extras { companion: Some(stand.topic(PARTITIONS)), ..Extras::default() });
-    house.first_start().expect("first start");
-    house.write(0, &["kill", "1"]);
-    let companion = house.extras.companion.expect("there is one");
-    let deaths = (0..20).find(|_| {
-        house.write_to(companion, 0, &["1"; 3]);
-        house.live() == Life::Idle
-    });
-    let deaths = deaths.expect("it kills every worker");
-    assert!(deaths <= 6, "{deaths}");
-    assert_eq!(house.dead(), ["kills_process:kill"]);
-    assert_eq!(house.sum(0), 1 + 3 * (deaths as i64 + 1));
+    for deadly_companion in [false, true] {
+        let house = House::with(|stand| Extras { companion: Some(stand.topic(PARTITIONS)), ..Extras::default() });
+        house.first_start().expect("first start");
+        let (lead, companion) = (house.topics.numbers, house.extras.companion.expect("there is one"));
+        let (deadly, other) = if deadly_companion { (companion, lead) } else { (lead, companion) };
+        house.write_to(deadly, 0, &["kill", "1"]);
+        let deaths = (0..20).find(|_| {
+            house.write_to(other, 0, &["1"; 3]);
+            house.live() == Life::Idle
+        });
+        assert_eq!(deaths, Some(4));
+        assert_eq!(house.dead(), ["kills_process:kill"]);
+        assert_eq!(house.sum(0), 1 + 3 * 5);
+    }
 }
 
 // Rule 15.
@@ -157,10 +163,18 @@ fn workers_that_stop_by_themselves_condemn_nobody() {
     dead_letters_of("5");
     house.write(0, &["1", "bad", "2"]);
     for _ in 0..8 {
-        let mut worker = house.worker();
-        let stopped = stop(&mut worker);
+        let process = Process {
+            topology: Arc::new(house.topology.clone()),
+            lanes: vec![Lane { stage: house.topology.stages[0].name.into(), threads: 1 }],
+            settings: house.settings.clone(),
+            broker: Arc::new(house.stand.broker.clone()),
+            store: house.store.clone(),
+            clock: house.stand.clock.clone(),
+            health: Health::default(),
+            stopping: Arc::default(),
+        };
+        let stopped = process.run().expect_err("it cannot go on");
         assert!(matches!(stopped, Stop::NoDeadLetter { .. }), "{stopped}");
-        worker.leave(&stopped);
     }
     dead_letters_of("1000");
     assert_eq!(house.deaths(), 0);
@@ -185,4 +199,21 @@ fn an_entry_out_of_bounds_and_an_output_too_large_land_on_their_records() {
     assert_eq!(letters, ["state_bound:2000000", &format!("too_large:{long}")]);
     assert_eq!((house.sum(0), house.sum(1)), (702, 2_100));
     assert!(aborted <= 30, "turns are halved, not made one by one: {aborted}");
+}
+
+// Rule 16: a tick has no record that could be given up for it.
+#[test]
+fn an_output_of_a_tick_that_is_too_large_stops_the_worker_and_condemns_no_record() {
+    let house = House::with(|_| Extras { tick_bytes: Some(5_000), ..Extras::default() });
+    house.first_start().expect("first start");
+    let mut worker = house.worker();
+    idle(&mut worker);
+    house.write(0, &["1"]);
+    let stopped = (0..100).find_map(|_| {
+        house.stand.pass(Duration::from_secs(2));
+        worker.run_once().err()
+    });
+    let stopped = stopped.expect("it cannot go on");
+    assert!(matches!(stopped, Stop::TickFailed { .. }), "{stopped}");
+    assert_eq!((house.dead(), house.sum(0)), (vec![], 1));
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bookflow::engine::batch::Record;
 use bookflow::engine::stage::{Cause, Context, ProcessError, Stage};
@@ -33,6 +34,8 @@ pub struct Extras {
     pub companion: Option<&'static str>,
     /// A view of numbers by key.
     pub rates: Option<&'static str>,
+    /// Each second every task answers with so many bytes.
+    pub tick_bytes: Option<usize>,
 }
 
 /// Values are decimal integers; `bad` is rejected, `panic` panics, `needs` waits for the end of an outage, `slow` takes its
@@ -54,7 +57,7 @@ pub fn topology_with(name: &'static str, topics: Topics, switches: Switches, ext
             views: extras.rates.into_iter().map(view).collect(),
             state: vec![topics.sums],
             outputs: vec![topics.answers],
-            tick: None,
+            tick: extras.tick_bytes.map(|_| Duration::from_secs(1)),
             state_version: 1,
             create: Arc::new(create),
         }],
@@ -105,13 +108,20 @@ impl Stage for Sums {
                 rates.0.get(&key).copied().ok_or_else(|| ProcessError::rejected("no_rate", &key))?
             }
             "slow" => {
-                std::thread::sleep(std::time::Duration::from_millis(100));
+                std::thread::sleep(Duration::from_millis(100));
                 0
             }
             number => number.parse::<i64>().map_err(|error| ProcessError::rejected("no_number", error))?,
         };
         self.sums.put(key, before.saturating_add(number), record.cause());
         Ok(())
+    }
+
+    fn on_tick(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        context.send(self.topics.answers, b"tick", |out| -> Result<(), String> {
+            out.resize(out.len() + self.extras.tick_bytes.unwrap_or_default(), b't');
+            Ok(())
+        })
     }
 }
 
