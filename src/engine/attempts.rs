@@ -11,14 +11,16 @@ use super::batch::Batch;
 use super::broker::{GroupMembership, OffsetToCommit};
 use super::commit::{late_ok, offsets_of, ready};
 use super::stop::Stop;
-use super::task::{Attempt, CONDEMNED_ATTEMPT, Condemned, Pending, Task};
+use super::task::{Attempt, Begin, CONDEMNED_ATTEMPT, Condemned, Pending, SOLO_ATTEMPT, Task};
 use super::turn::{Failure, Open, owner};
 use super::worker::{Producing, Worker};
 use crate::telemetry;
 
 impl Worker {
-    /// Commits which attempts begin with these records, before any of them is touched.
-    pub(super) fn begin_attempts(&mut self, batch: &Batch, open: &Open) -> Result<(), Failure> {
+    /// Commits which attempts begin with these records, before any of them is touched. False when a turn is under way:
+    /// it is committed first, and the records come again. (Not aborted: a new transaction right after an abort makes
+    /// librdkafka wait for its retry back-off, and records that were purged leave holes in its sequence numbers.)
+    pub(super) fn begin_attempts(&mut self, batch: &Batch, open: &Open) -> Result<bool, Failure> {
         let mut due = false;
         for record in batch.iter() {
             let Some((task, input)) = owner(self.tasks.values_mut(), &record) else { continue };
@@ -34,10 +36,23 @@ impl Worker {
             task.seen = Some(begin);
             due = true;
         }
-        if due && (open.begun || open.records > 0) {
-            return Err(Failure::Undo("an attempt is committed first"));
+        if !due {
+            return Ok(true);
         }
-        self.commit_seen_attempts(&open.membership)
+        self.see_plain_attempts();
+        if open.begun || open.records > 0 {
+            return Ok(false);
+        }
+        self.commit_seen_attempts(&open.membership).map(|()| true)
+    }
+
+    /// Attempts that name no record may begin together: one transaction for all tasks that have just been taken over.
+    fn see_plain_attempts(&mut self) {
+        for task in self.tasks.values_mut().filter(|task| task.running() && task.seen.is_none()) {
+            if let Attempt::Owed(attempt @ ..SOLO_ATTEMPT) = task.attempt {
+                task.seen = Some(Begin { attempt, suspect: None });
+            }
+        }
     }
 
     /// No turn is under way.

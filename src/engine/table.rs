@@ -62,16 +62,17 @@ pub struct Table<K, V> {
     dirty: Vec<Dirty<K>>,
 }
 
+/// Values are boxed: a growing map moves pointers, and the undo log keeps one where nothing was before.
 struct Slot<V> {
     /// `None`: deleted in this turn.
-    value: Option<V>,
+    value: Option<Box<V>>,
     /// Place in `dirty`, or `CLEAN`.
     dirty: u32,
 }
 
 struct Undo<K, V> {
     key: K,
-    value: Option<V>,
+    value: Option<Box<V>>,
     /// The entry's cause before, when it had been changed in this turn already.
     cause: Option<Cause>,
 }
@@ -90,11 +91,11 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
 
     /// `key` may be a borrowed form that hashes as the key does.
     pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<&V> {
-        self.slots.get(key)?.value.as_ref()
+        self.slots.get(key)?.value.as_deref()
     }
 
     pub fn put(&mut self, key: K, value: V, cause: Cause) {
-        self.change(key, Some(value), cause);
+        self.change(key, Some(Box::new(value)), cause);
     }
 
     /// Leaves a tombstone in the changelog, or nothing where nothing was.
@@ -106,10 +107,10 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
 
     /// Every entry, in no order: for building an index and for counting, never for results.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.slots.iter().filter_map(|(key, slot)| Some((key, slot.value.as_ref()?)))
+        self.slots.iter().filter_map(|(key, slot)| Some((key, slot.value.as_deref()?)))
     }
 
-    fn change(&mut self, key: K, value: Option<V>, cause: Cause) {
+    fn change(&mut self, key: K, value: Option<Box<V>>, cause: Cause) {
         let slot = self.slots.entry(key.clone()).or_insert(Slot { value: None, dirty: CLEAN });
         let before = std::mem::replace(&mut slot.value, value);
         let cause_before = if slot.dirty == CLEAN {
@@ -210,7 +211,7 @@ impl<K: Hash + Eq + Clone, V> Undoable for Table<K, V> {
         match value {
             Some(value) => {
                 let (key, value) = self.codec.read(key, value)?;
-                self.slots.insert(key, Slot { value: Some(value), dirty: CLEAN });
+                self.slots.insert(key, Slot { value: Some(Box::new(value)), dirty: CLEAN });
             }
             None => {
                 self.slots.remove(&self.codec.read_key(key)?);

@@ -27,6 +27,15 @@ pub(super) struct Open {
     pub ticked: bool,
 }
 
+/// What became of polled records.
+enum Taken {
+    All,
+    /// Not touched: they come again after this turn.
+    Later,
+    /// This task cannot go on before something comes back.
+    Waits(i32, String),
+}
+
 /// Why a turn cannot be committed.
 pub(super) enum Failure {
     /// Nothing has been asked of the coordinator yet that could still happen: abort and undo.
@@ -56,7 +65,8 @@ impl Worker {
             return self.fail(failure, &mut open);
         }
         self.choose_alone()?;
-        loop {
+        let mut again = false;
+        while !again {
             self.batch.clear();
             let wait = if open.records == 0 { self.idle_wait() } else { Duration::ZERO };
             if let Some(event) = self.poll(wait)? {
@@ -72,8 +82,9 @@ impl Worker {
             let taken = self.take(&batch, &mut open);
             self.batch = batch;
             match taken {
-                Ok(None) => {}
-                Ok(Some((partition, what))) => return self.wait_for(partition, &what, &mut open),
+                Ok(Taken::All) => {}
+                Ok(Taken::Later) => again = true,
+                Ok(Taken::Waits(partition, what)) => return self.wait_for(partition, &what, &mut open),
                 Err(failure) => return self.fail(failure, &mut open),
             }
             let now = self.clock.elapsed();
@@ -82,7 +93,11 @@ impl Worker {
                 break;
             }
         }
-        match self.tick_if_due(&mut open).and_then(|()| self.commit(&mut open)) {
+        let ended = self.tick_if_due(&mut open).and_then(|()| self.commit(&mut open));
+        if again && ended.is_ok() {
+            self.rewind_running()?;
+        }
+        match ended {
             Ok(Turn::Idle) if self.alone.is_some() => Ok(Turn::Waiting("one task is read alone")),
             Ok(turn) => Ok(turn),
             Err(failure) => self.fail(failure, &mut open),
@@ -98,26 +113,29 @@ impl Worker {
         self.settings.poll_wait.min(self.next_tick.saturating_sub(self.clock.elapsed()))
     }
 
-    /// Processes what was polled and hands it to the producer. Answers the task that has to wait, if one has.
-    fn take(&mut self, batch: &Batch, open: &mut Open) -> Result<Option<(i32, String)>, Failure> {
-        self.begin_attempts(batch, open)?;
+    /// Processes what was polled and hands it to the producer.
+    fn take(&mut self, batch: &Batch, open: &mut Open) -> Result<Taken, Failure> {
+        if !self.begin_attempts(batch, open)? {
+            return Ok(Taken::Later);
+        }
+        let now_us = self.clock.now_us();
         for record in batch.iter() {
-            if let Some(waiting) = self.process(&record, open)? {
-                return Ok(Some(waiting));
+            if let Some((partition, what)) = self.process(&record, open, now_us)? {
+                return Ok(Taken::Waits(partition, what));
             }
         }
         self.produce(open)?;
-        Ok(None)
+        Ok(Taken::All)
     }
 
-    fn process(&mut self, record: &Record<'_>, open: &mut Open) -> Result<Option<(i32, String)>, Failure> {
-        let Worker { checked, views, outbox, tasks, clock, .. } = self;
+    /// Answers the task that has to wait, and for what.
+    fn process(&mut self, record: &Record<'_>, open: &mut Open, now_us: i64) -> Result<Option<(i32, String)>, Failure> {
+        let Worker { checked, views, outbox, tasks, .. } = self;
         let Some((task, input)) = owner(tasks.values_mut(), record) else { return Ok(None) };
         // A record that was fetched before a seek may be handed out once more.
         if !task.running() || record.offset < task.next[input] {
             return Ok(None);
         }
-        let now_us = clock.now_us();
         let known = task.condemned.as_ref().filter(|known| known.input == input && known.offset == record.offset);
         let verdict = match known {
             Some(known) => Err(ProcessError::rejected(known.reason, &known.message)),
