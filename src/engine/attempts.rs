@@ -11,7 +11,7 @@ use super::batch::Batch;
 use super::broker::{GroupMembership, OffsetToCommit};
 use super::commit::{late_ok, offsets_of, ready};
 use super::stop::Stop;
-use super::task::{Attempt, Begin, CONDEMNED_ATTEMPT, Condemned, Pending, SOLO_ATTEMPT, Task};
+use super::task::{Attempt, CONDEMNED_ATTEMPT, Condemned, Pending, Task};
 use super::turn::{Failure, Open, owner};
 use super::worker::{Producing, Worker};
 use crate::telemetry;
@@ -39,20 +39,10 @@ impl Worker {
         if !due {
             return Ok(true);
         }
-        self.see_plain_attempts();
         if open.begun || open.records > 0 {
             return Ok(false);
         }
         self.commit_seen_attempts(&open.membership).map(|()| true)
-    }
-
-    /// Attempts that name no record may begin together: one transaction for all tasks that have just been taken over.
-    fn see_plain_attempts(&mut self) {
-        for task in self.tasks.values_mut().filter(|task| task.running() && task.seen.is_none()) {
-            if let Attempt::Owed(attempt @ ..SOLO_ATTEMPT) = task.attempt {
-                task.seen = Some(Begin { attempt, suspect: None });
-            }
-        }
     }
 
     /// No turn is under way.
