@@ -153,7 +153,11 @@ impl Worker {
         let (now, patience) = (self.clock.elapsed(), self.settings.session_timeout);
         let Some(task) = self.tasks.get_mut(&partition) else { return Ok(()) };
         let Status::Restoring(restore) = &mut task.status else { return Ok(()) };
-        if !restore.advance(task.stage.as_mut(), room, RESTORE_WAIT, now)? {
+        let restored = match restore.advance(task.stage.as_mut(), room, RESTORE_WAIT, now) {
+            Err(torn @ Stop::Torn { .. }) => return self.torn_or_overtaken(partition, torn),
+            other => other?,
+        };
+        if !restored {
             self.beat.restoring(partition, restore.progress(now));
             return check_for_loss(self.consumer.as_mut(), restore.stuck(now, patience));
         }
@@ -165,6 +169,20 @@ impl Worker {
         task.committed_at = now;
         task.copied_at = now;
         self.run(partition)
+    }
+
+    /// State past the mark was torn from its turn, unless the mark is not the last one any more: while we restore, the task
+    /// may become somebody else's before we hear of it.
+    fn torn_or_overtaken(&mut self, partition: i32, torn: Stop) -> Result<(), Stop> {
+        let found = self.committed(&[partition])?;
+        let Some(task) = self.tasks.get_mut(&partition) else { return Ok(()) };
+        if found.is_some_and(|found| found == [(task.mark.clone(), task.offsets.clone())]) {
+            return Err(torn);
+        }
+        telemetry::task_overtaken(self.checked.spec.name, partition);
+        self.beat.restored(partition);
+        task.restart(self.clock.elapsed());
+        Ok(())
     }
 
     fn wake(&mut self, partition: i32) -> Result<(), Stop> {
@@ -179,13 +197,7 @@ impl Worker {
     fn run(&mut self, partition: i32) -> Result<(), Stop> {
         let Some(task) = self.tasks.get_mut(&partition) else { return Ok(()) };
         task.status = Status::Running;
-        for (&input, &offset) in task.inputs.iter().zip(&task.offsets) {
-            self.consumer.seek(input, offset).map_err(Stop::Broker)?;
-        }
-        match self.readable(partition) {
-            true => self.consumer.resume(self.tasks[&partition].fetched()).map_err(Stop::Broker),
-            false => Ok(()),
-        }
+        self.rewind(partition)
     }
 
     /// Writes at most one copy, so that a turn waits for one task's copy only.

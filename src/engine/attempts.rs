@@ -11,49 +11,63 @@ use super::batch::Batch;
 use super::broker::{GroupMembership, OffsetToCommit};
 use super::commit::{late_ok, offsets_of, ready};
 use super::stop::Stop;
-use super::task::{Attempt, CONDEMNED_ATTEMPT, Condemned, Pending, Task};
+use super::task::{Attempt, Begin, CONDEMNED_ATTEMPT, Condemned, Pending, Task};
 use super::turn::{Failure, Open, owner};
 use super::worker::{Producing, Worker};
 use crate::telemetry;
 
 impl Worker {
-    /// Commits which attempts begin with these records, before any of them is touched. False when a turn is under way:
-    /// it is committed first, and the records come again. (Not aborted: a new transaction right after an abort makes
-    /// librdkafka wait for its retry back-off, and records that were purged leave holes in its sequence numbers.)
-    pub(super) fn begin_attempts(&mut self, batch: &Batch, open: &Open) -> Result<bool, Failure> {
-        let mut due = false;
+    /// Commits which attempts begin with these records, before any of them is touched.
+    pub(super) fn begin_attempts(&mut self, batch: &Batch, open: &mut Open) -> Result<(), Failure> {
+        let due = |task: &Task, input: usize, offset: i64| match task.running() && offset >= task.next[input] {
+            true => task.due_attempt(input, offset),
+            false => None,
+        };
+        if self.tasks.values().all(Task::settled) {
+            return Ok(());
+        }
+        let any = batch.iter().any(|record| {
+            owner(self.tasks.values_mut(), &record)
+                .is_some_and(|(task, input)| due(task, input, record.offset).is_some())
+        });
+        if !any {
+            return Ok(());
+        }
+        self.make_way(open)?;
         for record in batch.iter() {
             let Some((task, input)) = owner(self.tasks.values_mut(), &record) else { continue };
-            if !task.running() || record.offset < task.next[input] || task.seen.is_some() {
-                continue;
-            }
-            let Some(begin) = task.due_attempt(input, record.offset) else { continue };
+            let Some(begin) = due(task, input, record.offset).filter(|_| task.begins.is_none()) else { continue };
             if begin.attempt >= CONDEMNED_ATTEMPT && begin.suspect.is_some() {
                 let message = format!("the process died {} times on this record", begin.attempt - 1);
                 task.condemned = Some(Condemned { input, offset: record.offset, reason: "kills_process", message });
                 continue;
             }
-            task.seen = Some(begin);
-            due = true;
+            task.begins = Some(begin);
         }
-        if !due {
-            return Ok(true);
+        // First attempts begin together: one transaction for all that has been taken over. A second one only where records
+        // are touched right after it, because it accuses them.
+        for task in self.tasks.values_mut().filter(|task| task.running() && task.attempt == Attempt::Owed(1)) {
+            task.begins = Some(Begin { attempt: 1, suspect: None });
         }
-        if open.begun || open.records > 0 {
-            return Ok(false);
-        }
-        self.commit_seen_attempts(&open.membership).map(|()| true)
-    }
-
-    /// No turn is under way.
-    pub(super) fn commit_seen_attempts(&mut self, member: &GroupMembership) -> Result<(), Failure> {
         let mut offsets = Vec::new();
         for task in self.tasks.values_mut() {
-            let Some(begin) = task.seen.take() else { continue };
+            let Some(begin) = task.begins.take() else { continue };
             let mark = task.begin_mark(begin);
-            offsets.extend(mark_alone(task, mark, member));
+            offsets.extend(mark_alone(task, mark, &open.membership));
         }
-        self.commit_marks_alone(&offsets, member)
+        self.commit_marks_alone(&offsets, &open.membership)
+    }
+
+    /// Ends the turn so far, so that an attempt is committed right before its records are touched: one that is committed
+    /// for later would accuse them of a death that others have caused. (Not aborted: a new transaction right after an abort
+    /// makes librdkafka wait for its retry back-off, and records that were purged leave holes in its sequence numbers.)
+    fn make_way(&mut self, open: &mut Open) -> Result<(), Failure> {
+        if open.records > 0 {
+            self.commit(open)?;
+            self.beat.committed(open.records);
+            (open.records, open.bytes) = (0, 0);
+        }
+        Ok(())
     }
 
     /// A task whose owners have died is read alone: its small turns would hold the others up, whose records in turn could

@@ -42,8 +42,8 @@ pub struct Task {
     /// What was sent with the offsets of a turn whose end is not known yet.
     pub pending: Option<Pending>,
     pub attempt: Attempt,
-    /// A record for which the attempt must be committed has been seen while a turn was under way.
-    pub seen: Option<Begin>,
+    /// What is being committed before its first record is touched.
+    pub begins: Option<Begin>,
     /// How many records a turn may have, for so many records more: owners of this task have died.
     pub caution: Option<Caution>,
     /// What cannot be processed for a reason that its handler does not see.
@@ -114,7 +114,7 @@ impl Task {
             touched: false,
             pending: None,
             attempt: Attempt::Free,
-            seen: None,
+            begins: None,
             caution: None,
             condemned: None,
             waits: 0,
@@ -151,7 +151,7 @@ impl Task {
     pub fn found(&mut self, mark: TurnMark, offsets: Vec<i64>, turn_records: usize) {
         let attempt = (mark.attempt + u32::from(!mark.clean)).max(1);
         self.attempt = Attempt::Owed(attempt);
-        self.seen = None;
+        self.begins = None;
         self.caution = match attempt {
             SOLO_ATTEMPT.. => Some(Caution { turn_records: 1, records_left: SMALL_TURN }),
             SMALL_ATTEMPT => Some(Caution { turn_records: SMALL_TURN, records_left: turn_records }),
@@ -175,6 +175,15 @@ impl Task {
             context.outbox.cut_back(point);
         }
         outcome
+    }
+
+    /// Whether nothing has to be committed before any record of it may be touched.
+    pub fn settled(&self) -> bool {
+        match self.attempt {
+            Attempt::Free => true,
+            Attempt::Begun => self.caution.is_none() && self.mark.suspect.is_none(),
+            Attempt::Owed(_) => false,
+        }
     }
 
     /// What must be committed before this record may be touched.
@@ -216,7 +225,8 @@ impl Task {
         if self.next == self.offsets {
             return Pending { mark, attempt: self.attempt };
         }
-        let (attempt, then) = match self.caution {
+        let (attempt, then) = match self.caution.filter(|caution| caution.records_left > self.moved()) {
+            // All that the turn may have had that its owner died in is behind us.
             None => (0, Attempt::Free),
             // A death from here on is followed by turns of one record.
             Some(Caution { turn_records: 1, .. }) => (SOLO_ATTEMPT - 1, Attempt::Owed(SOLO_ATTEMPT)),
@@ -255,9 +265,9 @@ impl Task {
             self.mark = mark;
             self.attempt = attempt;
         }
-        let offsets: i64 = self.next.iter().zip(&self.offsets).map(|(next, before)| next - before).sum();
-        if offsets > 0 {
-            self.relax(usize::try_from(offsets).unwrap_or(usize::MAX));
+        let moved = self.moved();
+        if moved > 0 {
+            self.relax(moved);
             self.waits = 0;
         }
         self.offsets.clone_from(&self.next);
@@ -267,10 +277,16 @@ impl Task {
         self.committed_at = now;
     }
 
-    /// `offsets` may count more than records: transaction markers take offsets too.
-    fn relax(&mut self, offsets: usize) {
+    /// Records of this turn, as far as offsets can tell: transaction markers take offsets too.
+    fn moved(&self) -> usize {
+        let offsets: i64 = self.next.iter().zip(&self.offsets).map(|(next, before)| next - before).sum();
+        let most = self.caution.map_or(usize::MAX, |caution| caution.turn_records);
+        usize::try_from(offsets).unwrap_or(0).min(most)
+    }
+
+    fn relax(&mut self, moved: usize) {
         let Some(caution) = &mut self.caution else { return };
-        caution.records_left = caution.records_left.saturating_sub(offsets.min(caution.turn_records));
+        caution.records_left = caution.records_left.saturating_sub(moved);
         if caution.records_left == 0 {
             self.caution = None;
             self.attempt = Attempt::Free;

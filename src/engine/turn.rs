@@ -27,15 +27,6 @@ pub(super) struct Open {
     pub ticked: bool,
 }
 
-/// What became of polled records.
-enum Taken {
-    All,
-    /// Not touched: they come again after this turn.
-    Later,
-    /// This task cannot go on before something comes back.
-    Waits(i32, String),
-}
-
 /// Why a turn cannot be committed.
 pub(super) enum Failure {
     /// Nothing has been asked of the coordinator yet that could still happen: abort and undo.
@@ -61,12 +52,8 @@ impl Worker {
         };
         let mut open =
             Open { membership, started: self.clock.elapsed(), records: 0, bytes: 0, begun: false, ticked: false };
-        if let Err(failure) = self.commit_seen_attempts(&open.membership) {
-            return self.fail(failure, &mut open);
-        }
         self.choose_alone()?;
-        let mut again = false;
-        while !again {
+        loop {
             self.batch.clear();
             let wait = if open.records == 0 { self.idle_wait() } else { Duration::ZERO };
             if let Some(event) = self.poll(wait)? {
@@ -82,9 +69,8 @@ impl Worker {
             let taken = self.take(&batch, &mut open);
             self.batch = batch;
             match taken {
-                Ok(Taken::All) => {}
-                Ok(Taken::Later) => again = true,
-                Ok(Taken::Waits(partition, what)) => return self.wait_for(partition, &what, &mut open),
+                Ok(None) => {}
+                Ok(Some((partition, what))) => return self.wait_for(partition, &what, &mut open),
                 Err(failure) => return self.fail(failure, &mut open),
             }
             let now = self.clock.elapsed();
@@ -93,11 +79,7 @@ impl Worker {
                 break;
             }
         }
-        let ended = self.tick_if_due(&mut open).and_then(|()| self.commit(&mut open));
-        if again && ended.is_ok() {
-            self.rewind_running()?;
-        }
-        match ended {
+        match self.tick_if_due(&mut open).and_then(|()| self.commit(&mut open)) {
             Ok(Turn::Idle) if self.alone.is_some() => Ok(Turn::Waiting("one task is read alone")),
             Ok(turn) => Ok(turn),
             Err(failure) => self.fail(failure, &mut open),
@@ -113,22 +95,19 @@ impl Worker {
         self.settings.poll_wait.min(self.next_tick.saturating_sub(self.clock.elapsed()))
     }
 
-    /// Processes what was polled and hands it to the producer.
-    fn take(&mut self, batch: &Batch, open: &mut Open) -> Result<Taken, Failure> {
-        if !self.begin_attempts(batch, open)? {
-            return Ok(Taken::Later);
-        }
+    /// Processes what was polled and hands it to the producer. Answers the task that has to wait, and for what.
+    fn take(&mut self, batch: &Batch, open: &mut Open) -> Result<Option<(i32, String)>, Failure> {
+        self.begin_attempts(batch, open)?;
         let now_us = self.clock.now_us();
         for record in batch.iter() {
-            if let Some((partition, what)) = self.process(&record, open, now_us)? {
-                return Ok(Taken::Waits(partition, what));
+            if let Some(waiting) = self.process(&record, open, now_us)? {
+                return Ok(Some(waiting));
             }
         }
         self.produce(open)?;
-        Ok(Taken::All)
+        Ok(None)
     }
 
-    /// Answers the task that has to wait, and for what.
     fn process(&mut self, record: &Record<'_>, open: &mut Open, now_us: i64) -> Result<Option<(i32, String)>, Failure> {
         let Worker { checked, views, outbox, tasks, .. } = self;
         let Some((task, input)) = owner(tasks.values_mut(), record) else { return Ok(None) };

@@ -254,16 +254,26 @@ impl Worker {
 
     /// Lets running tasks fetch again from where they stand.
     pub(super) fn rewind_running(&mut self) -> Result<(), Stop> {
-        for task in self.tasks.values().filter(|task| task.running()) {
-            for (&input, &offset) in task.inputs.iter().zip(&task.next) {
-                self.consumer.seek(input, offset).map_err(Stop::Broker)?;
-            }
-            match self.readable(task.partition) {
-                true => self.consumer.resume(task.fetched()).map_err(Stop::Broker)?,
-                false => self.consumer.pause(&task.inputs).map_err(Stop::Broker)?,
-            }
-        }
-        Ok(())
+        let running: Vec<_> = self.tasks.values().filter(|task| task.running()).map(|task| task.partition).collect();
+        running.into_iter().try_for_each(|partition| self.rewind(partition))
+    }
+
+    /// Lets a task fetch from where it stands, unless another one is read alone. That its partitions have been taken away
+    /// is heard of soon: nothing is committed until then.
+    pub(super) fn rewind(&mut self, partition: i32) -> Result<(), Stop> {
+        let readable = self.readable(partition);
+        let Worker { tasks, consumer, .. } = self;
+        let Some(task) = tasks.get(&partition) else { return Ok(()) };
+        let mut moves = task.inputs.iter().zip(&task.next);
+        let moved = moves.try_for_each(|(&input, &offset)| consumer.seek(input, offset));
+        let fetched = moved.and_then(|()| match readable {
+            true => consumer.resume(task.fetched()),
+            false => consumer.pause(&task.inputs),
+        });
+        fetched.or_else(|error| match error.kind {
+            ErrorKind::NotMember => Ok(()),
+            _ => Err(Stop::of(error, &self.member.client_id)),
+        })
     }
 
     /// Grows with every wait in a row, with half of it left to chance so that workers do not return together.

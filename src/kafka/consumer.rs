@@ -11,7 +11,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::context::Events;
-use super::failure::{broker_error, only_news, unavailable};
+use super::failure::{broker_error, coded, only_news, unavailable};
 use super::settings::{Settings, Use};
 use super::{Asker, native};
 use crate::engine::batch::{Batch, Record, Room};
@@ -60,6 +60,15 @@ impl KafkaConsumer {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => self.out_of_range(),
             _ => broker_error("poll", error),
         }
+    }
+
+    /// Why no call on our partitions can succeed any more, if that is so: this client has been fenced, or they are gone.
+    fn over(&self) -> Option<BrokerError> {
+        let fatal = self.client.client().fatal_error();
+        let fatal = fatal.map(|(code, detail)| coded("go on consuming", code, &detail));
+        let lost =
+            || self.client.assignment_lost().then(|| BrokerError::new(ErrorKind::NotMember, "the assignment is lost"));
+        fatal.or_else(lost)
     }
 
     /// librdkafka does not say which partition it has given up, and that one stays silent for ever: find it.
@@ -170,9 +179,12 @@ impl Consumer for KafkaConsumer {
         loop {
             match self.client.seek(partition.topic, partition.partition, Offset::Offset(offset), SEEK) {
                 Ok(()) => break,
-                // A partition just given is not being fetched yet and refuses.
-                Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
-                Err(error) => return Err(unavailable(&format!("cannot move {partition} to {offset}: {error}"))),
+                Err(error) => match self.over() {
+                    Some(over) => return Err(over),
+                    // A partition just given is not being fetched yet and refuses.
+                    None if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
+                    None => return Err(unavailable(&format!("cannot move {partition} to {offset}: {error}"))),
+                },
             }
         }
         if let Some(start) = self.assigned.get_mut(&partition) {

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::program::Installation;
 
 /// Enough for a hundred turns between two deaths.
@@ -54,13 +56,14 @@ fn a_worker_that_is_killed_five_times_loses_and_doubles_nothing() {
     assert!(victim.processed("book") > 0, "the last life had nothing to do: {}", victim.said());
     survivor.drain();
     victim.drain();
-    let report = installation.verified();
+    let mut report = installation.verified();
+    report["windows"] = Value::Null; // long, and known to be whole
     let count = |name: &str| report[name].as_u64().expect("a count");
     assert!(count("records") >= scale.trades, "{report:#}");
     assert!(count("positions") > 1_000 && count("lots") > 1_000, "{report:#}");
     let rate = (count("records") as f64 / took.as_secs_f64()) as u64;
     println!("{DEATHS} deaths, {took:.1?} from the first record generated to the last one answered: {rate} a second");
-    println!("{}", installation.ok(&["verify"]));
+    println!("{report:#}");
 }
 
 fn wait(scale: &Scale, what: &str, mut ask: impl FnMut() -> bool) {

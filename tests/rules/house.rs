@@ -9,6 +9,7 @@ use bookflow::engine::broker::*;
 use bookflow::engine::copy::{NoCopies, StateStore};
 use bookflow::engine::first_start::first_start;
 use bookflow::engine::health::Health;
+use bookflow::engine::mark::TurnMark;
 use bookflow::engine::settings::Settings;
 use bookflow::engine::stop::Stop;
 use bookflow::engine::topology::{Checked, Topology};
@@ -119,6 +120,14 @@ impl House {
     /// How many workers it kills until one has nothing left to do.
     pub fn deaths(&self) -> usize {
         (0..20).find(|_| self.live() == Life::Idle).expect("it kills every worker")
+    }
+
+    /// What the group has of a partition.
+    pub fn mark(&self, partition: i32) -> TurnMark {
+        let mut consumer = self.stand.broker.consumer(&member(&self.checked().spec.group())).expect("consumer");
+        let committed = consumer.committed(&[at(self.topics.numbers, partition)], Duration::ZERO).expect("offsets");
+        let committed = committed.into_iter().next().flatten().expect("started");
+        committed.metadata.parse().expect("a mark")
     }
 
     pub fn sum(&self, partition: i32) -> i64 {

@@ -122,6 +122,22 @@ fn caution_with_one_partition_does_not_hold_up_the_others() {
 
 // Rule 15.
 #[test]
+fn a_death_before_a_record_is_touched_does_not_count_against_it() {
+    let house = House::new();
+    house.write(3, &["1"]);
+    for _ in 0..10 {
+        house.write(0, &["1"; 4_000]);
+        // Attempts and the first polls are committed; then the worker dies, before it sees partition 3.
+        house.stand.happen(CallKind::Commit, Default::default);
+        house.stand.happen(CallKind::Commit, || panic!("killed"));
+        assert_eq!(house.live(), Life::Killed);
+        assert_eq!((house.sum(3), house.mark(3).attempt), (0, 1));
+    }
+    assert_eq!((house.deaths(), house.sum(3)), (0, 1));
+}
+
+// Rule 15.
+#[test]
 fn owners_that_die_without_records_condemn_nobody() {
     let house = House::new();
     for _ in 0..10 {
