@@ -9,6 +9,7 @@ use super::failure::{Failure, chain};
 use super::output::{Ink, Output};
 use super::tail::{From, Tail};
 use crate::domain::captured::Place;
+use crate::domain::cashflow::{FlowKind, FlowStatus};
 use crate::domain::collect::{Progress, Stage};
 use crate::domain::job::{Ending, JobId, Missing, Outcome};
 use crate::domain::money::Currency;
@@ -162,15 +163,31 @@ pub fn outcome_text(outcome: &Outcome, output: &Output) -> String {
         ),
     ];
     for ((currency, kind, status), minor) in &totals.sums {
-        lines.push(format!("  {kind:?} {status:?}: {} {}", major(*minor, *currency), currency.code()));
+        let amount = major(*minor, *currency);
+        lines.push(format!("  {:<18} {:<9} {amount:>20} {}", kind_word(*kind), status_word(*status), currency.code()));
     }
     for row in &outcome.rows {
         let ink = if row.severity == Severity::Error { Ink::Bad } else { Ink::Odd };
         let severity = output.ink(ink, format!("{:?}", row.severity));
         let contract = row.contract.as_ref().map_or("request", |contract| contract.as_str());
-        lines.push(format!("  {severity} {contract} {:?} {}: {}", row.code, row.field, row.message));
+        lines.push(format!("  {severity} {contract} {} {}: {}", row.code.name(), row.field, row.message));
     }
     lines.join("\n")
+}
+
+fn kind_word(kind: FlowKind) -> &'static str {
+    match kind {
+        FlowKind::EquityPerformance => "equity performance",
+        FlowKind::Interest => "interest",
+        FlowKind::Dividend => "dividend",
+    }
+}
+
+fn status_word(status: FlowStatus) -> &'static str {
+    match status {
+        FlowStatus::Accrued => "accrued",
+        FlowStatus::Realised => "realised",
+    }
 }
 
 /// Minor units as people write money; a sum that has too many digits for that stays as it is.

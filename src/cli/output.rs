@@ -1,9 +1,9 @@
 //! What a command says: answers on standard output, for people or as JSON; narration and progress on standard error.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, IsTerminal, Write};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -67,10 +67,15 @@ impl Output {
             return ProgressBar::hidden();
         }
         let template = match total {
-            0 => "{msg} {human_pos} ({per_sec}) {elapsed}",
-            _ => "{msg} [{bar:40}] {human_pos}/{human_len} ({per_sec}) {eta}",
+            0 => "{msg} {human_pos} ({rate}) {elapsed}",
+            _ => "{msg} [{bar:40}] {human_pos}/{human_len} ({rate}) {eta}",
         };
-        let style = ProgressStyle::with_template(template).expect("the templates above are valid");
+        let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // A text cannot fail to grow.
+            let _ = write!(out, "{}/s", HumanCount(state.per_sec() as u64));
+        };
+        let style =
+            ProgressStyle::with_template(template).expect("the templates above are valid").with_key("rate", rate);
         let bar = ProgressBar::with_draw_target((total > 0).then_some(total), ProgressDrawTarget::stderr_with_hz(10));
         bar.with_style(style).with_message(what)
     }

@@ -6,18 +6,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::context::Events;
-use super::failure::{broker_error, coded, only_news, unavailable};
+use super::failure::{broker_error, coded, unavailable};
+use super::fetch::{Unfilled, fill};
 use super::settings::{Settings, Use};
 use super::{Asker, native};
-use crate::engine::batch::{Batch, Record, Room};
+use crate::engine::batch::{Batch, Room};
 use crate::engine::broker::{
-    Bounds, BrokerError, CommittedOffset, Consumer, ErrorKind, GroupMembership, Header, Member, Rebalance,
-    TopicPartition,
+    Bounds, BrokerError, CommittedOffset, Consumer, ErrorKind, GroupMembership, Member, Rebalance, TopicPartition,
 };
 
 /// How long a move of the fetch position may take: a partition just given starts within a few milliseconds.
@@ -55,10 +53,10 @@ impl KafkaConsumer {
         })
     }
 
-    fn failed(&self, error: &rdkafka::error::KafkaError) -> BrokerError {
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => self.out_of_range(),
-            _ => broker_error("poll", error),
+    fn failed(&self, failure: Unfilled) -> BrokerError {
+        match failure {
+            Unfilled::OutOfRange => self.out_of_range(),
+            Unfilled::Other(error) => error,
         }
     }
 
@@ -117,28 +115,12 @@ impl Consumer for KafkaConsumer {
         if let Some(error) = self.later.take() {
             return Err(error);
         }
-        let before = (batch.len(), batch.bytes());
-        let deadline = Instant::now() + wait;
-        let mut headers = Vec::new();
-        let mut recent = None;
-        while batch.len() - before.0 < room.records && batch.bytes() - before.1 < room.bytes {
-            let empty = batch.len() == before.0;
-            let wait = if empty { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
-            match self.client.poll(wait) {
-                Some(Ok(message)) => {
-                    let from = find(recent.iter().chain(self.assigned.keys()), &message)?;
-                    recent = Some(from);
-                    push(&message, from, &mut headers, batch);
-                }
-                Some(Err(error)) if error.rdkafka_error_code().is_some_and(only_news) => {}
-                Some(Err(error)) if empty => return Err(self.failed(&error)),
-                Some(Err(error)) => {
-                    self.later = Some(self.failed(&error));
-                    break;
-                }
-                None if empty && !self.client.context().some() && Instant::now() < deadline => {}
-                None => break,
-            }
+        let before = batch.len();
+        let interrupted = || self.client.context().some();
+        match fill(&self.client, &self.assigned, wait, room, batch, interrupted) {
+            Ok(()) => {}
+            Err(error) if batch.len() == before => return Err(self.failed(error)),
+            Err(error) => self.later = Some(self.failed(error)),
         }
         if self.reported.is_none() {
             self.reported = self.client.context().next();
@@ -269,38 +251,6 @@ impl Drop for KafkaConsumer {
             tracing::debug!(%error, "companions while closing");
         }
     }
-}
-
-/// The partition by our name for it: a record brings librdkafka's copy of its topic's name.
-pub(super) fn find<'a>(
-    mut assigned: impl Iterator<Item = &'a TopicPartition>,
-    message: &BorrowedMessage<'_>,
-) -> Result<TopicPartition, BrokerError> {
-    assigned
-        .find(|assigned| assigned.partition == message.partition() && assigned.topic == message.topic())
-        .copied()
-        .ok_or_else(|| {
-            let message = format!("record of {}-{}, which is not assigned", message.topic(), message.partition());
-            BrokerError::new(ErrorKind::Fatal, message)
-        })
-}
-
-pub(super) fn push(message: &BorrowedMessage<'_>, from: TopicPartition, headers: &mut Vec<Header>, batch: &mut Batch) {
-    headers.clear();
-    if let Some(all) = message.headers() {
-        headers.extend(all.iter().map(|header| Header {
-            name: header.key.to_owned(),
-            value: header.value.map(<[u8]>::to_vec).unwrap_or_default(),
-        }));
-    }
-    batch.push(Record {
-        from,
-        offset: message.offset(),
-        timestamp_us: message.timestamp().to_millis().unwrap_or(0) * 1_000,
-        key: message.key(),
-        value: message.payload(),
-        headers,
-    });
 }
 
 pub(super) fn offsets(partitions: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, BrokerError> {

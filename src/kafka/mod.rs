@@ -6,6 +6,7 @@ pub mod producer; // transactions step by step
 pub mod reader; // committed records without a group
 pub mod admin; // topics: what is there, create, alter
 pub mod registry; // schema ids from the Confluent API
+mod fetch; // what is polled becomes a batch
 mod context; // what librdkafka tells: rebalances, deliveries, log lines
 mod failure; // librdkafka's errors by what can be done about them
 mod native; // the few accessors that only the C library has

@@ -1,16 +1,16 @@
 //! Committed records of chosen partitions, without joining a group.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::Offset;
 
 use super::bounds;
-use super::consumer::{find, offsets, push};
+use super::consumer::offsets;
 use super::context::Silent;
-use super::failure::{broker_error, only_news};
+use super::failure::broker_error;
+use super::fetch::{Unfilled, fill};
 use super::settings::{Settings, Use};
 use crate::engine::batch::{Batch, Room};
 use crate::engine::broker::{Bounds, BrokerError, ErrorKind, Reader, TopicPartition};
@@ -29,9 +29,9 @@ impl KafkaReader {
         Ok(KafkaReader { client, assigned: BTreeMap::new() })
     }
 
-    fn failed(&self, error: &rdkafka::error::KafkaError) -> BrokerError {
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+    fn failed(&self, failure: Unfilled) -> BrokerError {
+        match failure {
+            Unfilled::OutOfRange => {
                 let places: Vec<_> = self
                     .assigned
                     .keys()
@@ -40,7 +40,7 @@ impl KafkaReader {
                 let message = format!("one of these is not in the log any more: {}", places.join(", "));
                 BrokerError::new(ErrorKind::OffsetOutOfRange, message)
             }
-            _ => broker_error("read", error),
+            Unfilled::Other(error) => error,
         }
     }
 }
@@ -53,26 +53,8 @@ impl Reader for KafkaReader {
     }
 
     fn poll(&mut self, wait: Duration, room: Room, batch: &mut Batch) -> Result<(), BrokerError> {
-        let before = (batch.len(), batch.bytes());
-        let deadline = Instant::now() + wait;
-        let mut headers = Vec::new();
-        let mut recent = None;
-        while batch.len() - before.0 < room.records && batch.bytes() - before.1 < room.bytes {
-            let empty = batch.len() == before.0;
-            let wait = if empty { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
-            match self.client.poll(wait) {
-                Some(Ok(message)) => {
-                    let from = find(recent.iter().chain(self.assigned.keys()), &message)?;
-                    recent = Some(from);
-                    push(&message, from, &mut headers, batch);
-                }
-                Some(Err(error)) if error.rdkafka_error_code().is_some_and(only_news) => {}
-                // What was read before it is good and has been handed out; a reader starts again from a position.
-                Some(Err(error)) => return Err(self.failed(&error)),
-                None => break,
-            }
-        }
-        Ok(())
+        // What was read before an error is good and has been handed out; a reader starts again from a position.
+        fill(&self.client, &self.assigned, wait, room, batch, || false).map_err(|error| self.failed(error))
     }
 
     fn position(&self, partition: TopicPartition) -> Option<i64> {

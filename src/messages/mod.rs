@@ -27,12 +27,14 @@ pub mod wire; // Avro's binary form
 pub mod decimal; // Avro's decimals
 pub mod framing; // the registry's header
 #[cfg(test)]
-mod agreement;
+mod agreement; // every message against its schema
 #[cfg(test)]
-mod pinned;
+mod pinned; // bytes that must never change
 #[cfg(test)]
-mod looks;
+mod looks; // how messages look to people
 #[cfg(test)]
-mod samples;
+mod job_looks; // those about jobs
 #[cfg(test)]
-mod job_samples;
+mod samples; // any value of a message
+#[cfg(test)]
+mod job_samples; // those about jobs

@@ -165,12 +165,13 @@ fn written() -> Result<File, Failure> {
 fn tell(story: &Story, report: &Report, took: Duration, session: &Session) -> Result<(), Failure> {
     let rate = (story.booked as f64 / story.booking.as_secs_f64()) as u64;
     let counts = report.counts;
+    let (accepted, waiting) = (counts.accepted + counts.released, counts.held.saturating_sub(counts.released));
     let mut answer = json!({
         "trades": counts.records,
-        "accepted": counts.accepted + counts.released,
+        "accepted": accepted,
         "duplicates": counts.duplicates,
         "stale": counts.stale,
-        "waiting": counts.held.saturating_sub(counts.released),
+        "waiting": waiting,
         "rebooks": counts.rebooks,
         "dead_letters": counts.dead_letters,
         "positions": counts.positions,
@@ -191,12 +192,16 @@ fn tell(story: &Story, report: &Report, took: Duration, session: &Session) -> Re
         false => session.output.ink(Ink::Bad, report),
     };
     let text = format!(
-        "captured   {} trade records in {:.1} s ({rate}/s with a crash in between): {} accepted, {} duplicates, \
-         {} dead letters\npositions  {} with {} open lots\n{}\ncrashes    {}\nverdict    {verdict}\n{:.1} s",
+        "captured   {} trade records in {:.1} s ({rate}/s with a crash in between), {} of them sent by rebooks:\n           \
+         {} accepted, {} duplicates, {} stale, {} waiting for an earlier version, {} dead letters\n\
+         positions  {} with {} open lots\njob        {}\ncrashes    {}\nverdict    {verdict}\ntook       {:.1} s",
         counts.records,
         story.booking.as_secs_f64(),
-        counts.accepted + counts.released,
+        counts.rebooks,
+        accepted,
         counts.duplicates,
+        counts.stale,
+        waiting,
         counts.dead_letters,
         counts.positions,
         counts.lots,
