@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
@@ -43,6 +45,18 @@ impl KafkaAdmin {
             .map_err(|code: RDKafkaErrorCode| coded(&tried, code, &code.to_string()))?;
         let set = resource.entries.into_iter().filter(|entry| entry.source == ConfigSource::DynamicTopic);
         Ok(set.filter_map(|entry| Some((entry.name, entry.value?))).collect())
+    }
+
+    /// The controller's word comes before brokers know the topic: whoever looks at once would not find it.
+    fn visible(&self, topic: &str) -> Result<(), BrokerError> {
+        let deadline = Instant::now() + QUESTION;
+        while native::describe_topic(self.client.inner(), topic, QUESTION)?.is_none() {
+            if Instant::now() >= deadline {
+                return Err(unavailable(&format!("topic {topic} was created, but the cluster does not show it")));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     fn answer<T>(&self, tried: &str, answer: impl Future<Output = Result<T, KafkaError>>) -> Result<T, BrokerError> {
@@ -89,7 +103,7 @@ impl Admin for KafkaAdmin {
         for result in self.answer("create topics", self.client.create_topics(&new, &options()))? {
             result.map_err(|(name, code)| coded(&format!("create topic {name}"), code, &code.to_string()))?;
         }
-        Ok(())
+        topics.iter().try_for_each(|topic| self.visible(&topic.name))
     }
 
     fn configure(&self, topic: &str, config: &BTreeMap<String, String>) -> Result<(), BrokerError> {

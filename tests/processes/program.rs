@@ -1,7 +1,7 @@
 //! Commands and workers of one installation: a namespace, topics and settings of a test's own.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -15,6 +15,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cluster;
+
+/// No command of a test takes nearly as long.
+const LIMIT: Duration = Duration::from_secs(300);
 
 pub struct Installation {
     namespace: &'static str,
@@ -53,11 +56,28 @@ impl Installation {
         command
     }
 
-    /// Runs a command to its end.
+    /// Runs a command to its end, which must come.
     pub fn run(&self, arguments: &[&str]) -> Ended {
-        let output = self.command(arguments).stdin(Stdio::null()).output().expect("the program can be started");
-        let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
-        Ended { status: output.status, out: text(output.stdout), err: text(output.stderr) }
+        let file = || tempfile::tempfile_in(&self.folder).expect("a file for what the program says");
+        let (mut out, mut err) = (file(), file());
+        let handle = |file: &File| file.try_clone().expect("a second handle");
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(handle(&out)).stderr(handle(&err));
+        let mut child = command.spawn().expect("the program can be started");
+        let deadline = Instant::now() + LIMIT;
+        let status = loop {
+            match child.try_wait().expect("it can be asked") {
+                Some(status) => break Some(status),
+                None if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
+                None => break None,
+            }
+        };
+        if status.is_none() {
+            child.kill().and_then(|()| child.wait()).expect("it can be killed");
+        }
+        let (out, err) = (text(&mut out), text(&mut err));
+        let status = status.unwrap_or_else(|| panic!("{arguments:?} goes on after {LIMIT:?}: {out}{err}"));
+        Ended { status, out, err }
     }
 
     /// Runs a command that must succeed and answers with its standard output.
@@ -208,6 +228,12 @@ impl Drop for Running {
             eprintln!("{}: {}", self.log.display(), self.said());
         }
     }
+}
+
+fn text(file: &mut File) -> String {
+    let mut text = String::new();
+    file.rewind().and_then(|()| file.read_to_string(&mut text)).expect("the program writes UTF-8");
+    text
 }
 
 fn get(address: &str, path: &str) -> std::io::Result<String> {
