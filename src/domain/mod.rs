@@ -3,6 +3,7 @@
 
 pub mod money; // currencies, amounts in minor units, rounding
 pub mod key; // names of positions, trades, contracts; instants
+pub mod blocked; // why an amount cannot be calculated
 pub mod trade; // one version of a trade and its terms
 pub mod captured; // what is known of a trade for ever
 pub mod lot; // what a trade opened; what a trade closed
