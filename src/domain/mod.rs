@@ -15,6 +15,8 @@ mod relief; // what one trade takes from the open lots
 mod restate; // what a change at some point in business order comes to
 pub mod capture; // trade record -> what it changes in its position
 
+pub mod explain; // what a flow was calculated from, as lines
+pub mod pad; // what a formula is calculated on: silently, or every line kept
 pub mod daycount; // days, and the fraction of a year they are
 mod names; // how a name of a request becomes a type
 pub mod contract; // products, legs, and contracts with positions and lots as a request gives them

@@ -61,6 +61,17 @@ impl Money {
         Some(Money { minor, currency })
     }
 
+    /// `left * right / divisor` rounded once, exact before that: a day count fraction would otherwise be cut off after 28 digits, and a half
+    /// with it. `None` when the exact product or the result does not fit, or for a divisor of 0.
+    pub fn quotient(left: Decimal, right: Decimal, divisor: Decimal, currency: Currency) -> Option<Money> {
+        let (left, right, divisor) = (left.normalize(), right.normalize(), divisor.normalize());
+        let product = left.mantissa().checked_mul(right.mantissa())?.checked_mul(divisor.mantissa().signum())?;
+        let scale = (left.scale() + right.scale()) as i32 - (divisor.scale() + currency.decimals()) as i32;
+        let shift = |number: i128, digits: i32| number.checked_mul(10_i128.checked_pow(digits.max(0) as u32)?);
+        let minor = divide_half_up(shift(product, -scale)?, shift(divisor.mantissa().checked_abs()?, scale)?)?;
+        Some(Money { minor, currency })
+    }
+
     /// `None` when the currencies differ or the sum does not fit.
     pub fn checked_add(self, other: Money) -> Option<Money> {
         let minor = self.minor.checked_add(other.minor)?;
@@ -85,8 +96,13 @@ fn round_to_minor(mantissa: i128, scale: u32, currency: Currency) -> Option<i64>
     }
     // Beyond 38 digits the unit is larger than twice any mantissa: the amount rounds to zero.
     let Some(unit) = 10_i128.checked_pow(scale - decimals) else { return Some(0) };
-    let (whole, rest) = (mantissa / unit, mantissa % unit);
-    let away = if rest.unsigned_abs() >= unit.unsigned_abs().div_ceil(2) { rest.signum() } else { 0 };
+    divide_half_up(mantissa, unit)
+}
+
+/// A half goes away from zero. The divisor is above zero; for 0 there is no result.
+fn divide_half_up(number: i128, divisor: i128) -> Option<i64> {
+    let (whole, rest) = (number.checked_div(divisor)?, number % divisor);
+    let away = if rest.unsigned_abs() >= divisor.unsigned_abs().div_ceil(2) { rest.signum() } else { 0 };
     (whole + away).try_into().ok()
 }
 
@@ -193,6 +209,19 @@ mod tests {
         assert_eq!(left * right, decimal("0.5"));
         assert_eq!(Money::product(left, right, currency("JPY")).map(|money| money.minor), Some(0));
         assert_eq!(Money::product(decimal("-3"), decimal("0.005"), currency("USD")).map(|money| money.minor), Some(-2));
+    }
+
+    #[test]
+    fn a_quotient_is_exact_before_it_is_rounded() {
+        let quotient = |left, right, divisor, code| {
+            Money::quotient(decimal(left), decimal(right), decimal(divisor), currency(code)).map(|money| money.minor)
+        };
+        // -2.275: a third cut off after 28 digits would lose the half.
+        assert_eq!(quotient("-7.5", "0.91", "3", "USD"), Some(-228));
+        assert_eq!(quotient("7.5", "0.91", "-3", "USD"), Some(-228));
+        assert_eq!(quotient("100", "1", "0.03", "JPY"), Some(3333));
+        assert_eq!(quotient("1", "1", "0", "USD"), None);
+        assert_eq!(quotient("79228162514264337593543950335", "1", "1", "USD"), None);
     }
 
     #[test]

@@ -1,0 +1,186 @@
+//! What a cash flow was calculated from: givens and steps as lines that print as a table and can be calculated again.
+
+use std::fmt;
+
+use chrono::NaiveDate;
+use compact_str::CompactString;
+use rust_decimal::Decimal;
+
+use super::money::{Currency, Money};
+
+/// The lines of a calculation in the order they were written; the last one is the result.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Explanation {
+    pub lines: Vec<Line>,
+}
+
+/// The place of a line in its explanation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LineNo(pub usize);
+
+/// A number that was given, or one that was calculated from lines above it.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Line {
+    Given { fact: Fact, value: Decimal },
+    Step { name: &'static str, operation: Operation, operands: Vec<LineNo>, value: Value },
+}
+
+/// Where a given number comes from.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Fact {
+    /// A term of the contract, by its name in the request: `spread`, `payoutRatio`.
+    Term(&'static str),
+    /// A fact of a lot, slice or trade: `quantity`, `reference price`.
+    Lot(&'static str),
+    /// A count that follows from dates alone: days, the basis of a day count.
+    Count(&'static str),
+    /// A market value as it was published.
+    Observed(Observed),
+}
+
+/// One observation: which series, for which day, and the version that counted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Observed {
+    /// `price`, `fixing`, `fx`, `dividend`.
+    pub what: &'static str,
+    /// Instrument, index or pair.
+    pub key: CompactString,
+    pub date: NaiveDate,
+    /// 0 when the source publishes no versions.
+    pub version: u32,
+}
+
+/// What a line holds.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Value {
+    Number(Decimal),
+    Money(Money),
+}
+
+/// How a step's value follows from its operands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operation {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    /// The product of two numbers in minor units, exact before it is rounded once.
+    Amount(Currency),
+    /// The product of two numbers divided by a third in minor units, exact before it is rounded once.
+    AmountPer(Currency),
+    /// One number in minor units.
+    Money(Currency),
+}
+
+/// An explanation whose lines do not follow from one another; nobody can calculate from it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("line {} does not follow from the lines above it", .0.0 + 1)]
+pub struct Unfounded(pub LineNo);
+
+impl Explanation {
+    /// Calculates every step again from the givens alone. The result is the value of the last line; it has the same bytes as the
+    /// explained one, because formulas are written on the same operations.
+    pub fn recompute(&self) -> Result<Option<Value>, Unfounded> {
+        let mut values: Vec<Value> = Vec::with_capacity(self.lines.len());
+        for (index, line) in self.lines.iter().enumerate() {
+            let value = match line {
+                Line::Given { value, .. } => Some(Value::Number(*value)),
+                Line::Step { operation, operands, .. } => operands
+                    .iter()
+                    .map(|operand| values.get(operand.0).copied())
+                    .collect::<Option<Vec<Value>>>()
+                    .and_then(|operands| operation.of(&operands)),
+            };
+            values.push(value.ok_or(Unfounded(LineNo(index)))?);
+        }
+        Ok(values.pop())
+    }
+}
+
+impl Operation {
+    /// Of two numbers; `None` when the result does not fit 28 digits, or for an operation that does not give a number of two numbers.
+    pub fn of_numbers(self, left: Decimal, right: Decimal) -> Option<Decimal> {
+        match self {
+            Operation::Add => left.checked_add(right),
+            Operation::Subtract => left.checked_sub(right),
+            Operation::Multiply => left.checked_mul(right),
+            Operation::Divide => left.checked_div(right),
+            Operation::Amount(_) | Operation::AmountPer(_) | Operation::Money(_) => None,
+        }
+    }
+
+    fn of(self, operands: &[Value]) -> Option<Value> {
+        match (self, operands) {
+            (Operation::Amount(currency), &[Value::Number(left), Value::Number(right)]) => {
+                Money::product(left, right, currency).map(Value::Money)
+            }
+            (Operation::AmountPer(currency), &[Value::Number(left), Value::Number(right), Value::Number(divisor)]) => {
+                Money::quotient(left, right, divisor, currency).map(Value::Money)
+            }
+            (Operation::Money(currency), &[Value::Number(number)]) => Money::round(number, currency).map(Value::Money),
+            (_, &[Value::Number(left), Value::Number(right)]) => self.of_numbers(left, right).map(Value::Number),
+            _ => None,
+        }
+    }
+
+    /// `#3 x #5`.
+    fn formula(self, operands: &[LineNo]) -> String {
+        let line = |index: usize| operands.get(index).map_or_else(String::new, |line| format!("#{}", line.0 + 1));
+        match self {
+            Operation::Add => format!("{} + {}", line(0), line(1)),
+            Operation::Subtract => format!("{} - {}", line(0), line(1)),
+            Operation::Multiply => format!("{} x {}", line(0), line(1)),
+            Operation::Divide => format!("{} / {}", line(0), line(1)),
+            Operation::Amount(_) => format!("{} x {} rounded", line(0), line(1)),
+            Operation::AmountPer(_) => format!("{} x {} / {} rounded", line(0), line(1), line(2)),
+            Operation::Money(_) => format!("{} rounded", line(0)),
+        }
+    }
+}
+
+/// One line each: number, name, where it comes from, value.
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, line) in self.lines.iter().enumerate() {
+            let (name, origin, value) = match line {
+                Line::Given { fact, value } => (fact.to_string(), fact.origin().to_owned(), Value::Number(*value)),
+                Line::Step { name, operation, operands, value } => {
+                    ((*name).to_owned(), operation.formula(operands), *value)
+                }
+            };
+            writeln!(f, "{:>4}  {name:<44}  {origin:<24}  {value:>32}", index + 1)?;
+        }
+        Ok(())
+    }
+}
+
+impl Fact {
+    /// Who says so.
+    fn origin(&self) -> &'static str {
+        match self {
+            Fact::Term(_) => "contract",
+            Fact::Lot(_) => "lot",
+            Fact::Count(_) => "calendar",
+            Fact::Observed(_) => "market",
+        }
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fact::Term(name) | Fact::Lot(name) | Fact::Count(name) => f.write_str(name),
+            Fact::Observed(Observed { what, key, date, version: 0 }) => write!(f, "{what} {key} {date}"),
+            Fact::Observed(Observed { what, key, date, version }) => write!(f, "{what} {key} {date} v{version}"),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Number(number) => f.pad(&number.normalize().to_string()),
+            Value::Money(money) => f.pad(&money.to_string()),
+        }
+    }
+}
