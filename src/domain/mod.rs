@@ -1,6 +1,9 @@
 //! Decides: money, dates, trades, lots, cash flows, jobs. Pure: no serde, no clock, no I/O.
 //! In reading order:
 
+pub mod rounding; // what becomes of the digits that are cut off
+mod exact; // a x b / c with one rounding
+pub mod wide; // factors over decades of days, to 33 decimals
 pub mod money; // currencies, amounts in minor units, rounding
 pub mod key; // names of positions, trades, contracts; instants
 pub mod blocked; // why an amount cannot be calculated
