@@ -74,7 +74,9 @@ impl From<BrokerError> for Failure {
             Exit::Unreachable => {
                 failure.next("is it running, and is this the way to it? `dev/up` starts a broker and a registry")
             }
-            Exit::Denied => failure.next("look at kafka.username, kafka.password and the cluster's access rules"),
+            Exit::Denied => {
+                failure.next("look at kafka.ca_file, kafka.username, kafka.password and the cluster's access rules")
+            }
             _ => failure,
         }
     }

@@ -13,17 +13,18 @@ use rdkafka::producer::ProducerContext;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
-use super::failure::broker_error;
-use crate::engine::broker::{BrokerError, Rebalance};
+use super::failure::{broker_error, kind};
+use crate::engine::broker::{BrokerError, ErrorKind, Rebalance};
 
 /// A client whose events nobody waits for; the last reason for trouble is kept for whoever asks why.
 #[derive(Default)]
 pub(super) struct Silent {
-    trouble: Mutex<Option<String>>,
+    trouble: Mutex<Option<(ErrorKind, String)>>,
 }
 
 impl Silent {
-    pub(super) fn trouble(&self) -> Option<String> {
+    /// The last reason, and what kind of failure it makes of a question that was not answered.
+    pub(super) fn trouble(&self) -> Option<(ErrorKind, String)> {
         lock(&self.trouble).clone()
     }
 }
@@ -35,9 +36,10 @@ impl ClientContext for Silent {
 
     fn error(&self, error: KafkaError, reason: &str) {
         log_error(&error, reason);
-        // "All brokers are down" follows the reason and says less.
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            *lock(&self.trouble) = Some(reason.to_owned());
+        match error.rdkafka_error_code() {
+            // It follows the reason and says less.
+            Some(RDKafkaErrorCode::AllBrokersDown) | None => {}
+            Some(code) => *lock(&self.trouble) = Some((kind(code), reason.to_owned())),
         }
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn only_news(code: Code) -> bool {
     )
 }
 
-fn kind(code: Code) -> ErrorKind {
+pub(super) fn kind(code: Code) -> ErrorKind {
     use Code::*;
     match code {
         Fenced

@@ -12,7 +12,7 @@ mod failure; // librdkafka's errors by what can be done about them
 mod native; // the few accessors that only the C library has
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
@@ -29,6 +29,9 @@ use crate::engine::broker::{
 
 /// How long a question to the cluster may take before it counts as unavailable.
 const QUESTION: Duration = Duration::from_secs(15);
+
+/// After this long it is looked at why there is no answer yet.
+const QUESTION_STEP: Duration = Duration::from_secs(1);
 
 /// Reasons that are looked at when a question was not answered.
 const REASONS: usize = 20;
@@ -65,8 +68,7 @@ impl Broker for KafkaBroker {
     }
 
     fn cluster_id(&self) -> Result<String, BrokerError> {
-        let id = self.asker.client.client().fetch_cluster_id(QUESTION);
-        id.ok_or_else(|| self.asker.unavailable("the cluster does not tell its id"))
+        self.asker.cluster_id()
     }
 
     fn topic(&self, name: &str) -> Result<Option<TopicInfo>, BrokerError> {
@@ -92,6 +94,20 @@ impl Asker {
         bounds(&self.client, partition)
     }
 
+    /// Asks in short steps: librdkafka goes on asking where it was turned away, and an operator need not wait for that.
+    fn cluster_id(&self) -> Result<String, BrokerError> {
+        let deadline = Instant::now() + QUESTION;
+        loop {
+            if let Some(id) = self.client.client().fetch_cluster_id(QUESTION_STEP) {
+                return Ok(id);
+            }
+            let error = self.unavailable("the cluster does not tell its id");
+            if error.kind == ErrorKind::Denied || Instant::now() >= deadline {
+                return Err(error);
+            }
+        }
+    }
+
     /// What could not be done, with the client's own reason: a refused connection, a certificate that is not trusted.
     fn unavailable(&self, what: &str) -> BrokerError {
         for _ in 0..REASONS {
@@ -99,7 +115,8 @@ impl Asker {
             let _ = self.client.poll(Duration::from_millis(10));
         }
         match self.client.context().trouble() {
-            Some(reason) => unavailable(&format!("{what}: {reason}")),
+            Some((ErrorKind::Denied, reason)) => BrokerError::new(ErrorKind::Denied, format!("{what}: {reason}")),
+            Some((_, reason)) => unavailable(&format!("{what}: {reason}")),
             None => unavailable(what),
         }
     }

@@ -8,3 +8,4 @@ mod crashes; // workers that are killed
 mod restarts; // workers that are told to stop, and what the next one finds
 mod namesakes; // two workers of one name
 mod jobs; // calculation requests
+mod secure; // TLS and SCRAM

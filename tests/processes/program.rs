@@ -29,6 +29,13 @@ pub struct Installation {
 impl Installation {
     /// Has all topics and schemas.
     pub fn new(word: &str, partitions: u32) -> Installation {
+        let installation = Installation::bare(word);
+        installation.found(partitions);
+        installation
+    }
+
+    /// Has nothing yet on the cluster.
+    pub fn bare(word: &str) -> Installation {
         let settings = [
             ("KAFKA__BOOTSTRAP", cluster::variable("BOOKFLOW_KAFKA_BOOTSTRAP")),
             ("KAFKA__TIME_LIMITS", "short".to_owned()),
@@ -37,10 +44,12 @@ impl Installation {
         ];
         let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let folder = tempfile::tempdir().expect("a folder for the test");
-        let installation = Installation { namespace: cluster::unique(word), settings, folder };
-        installation.ok(&["topics", "apply", "--replication", "1", "--partitions", &partitions.to_string()]);
-        installation.ok(&["schemas", "register"]);
-        installation
+        Installation { namespace: cluster::unique(word), settings, folder }
+    }
+
+    pub fn found(&self, partitions: u32) {
+        self.ok(&["topics", "apply", "--replication", "1", "--partitions", &partitions.to_string()]);
+        self.ok(&["schemas", "register"]);
     }
 
     /// Sets `section.key` for all commands that follow.
