@@ -1,0 +1,8 @@
+//! Golden cases: published and hand-checked numbers, one file a case, every number of it asserted.
+
+#[allow(dead_code)] // until the day counts use all of it
+mod case; // a golden file, and the account of what was asserted of it
+mod json; // JSON with exact numbers
+#[path = "../ledger/mod.rs"]
+mod ledger;
+mod lots; // relief, crossing zero, restatement
