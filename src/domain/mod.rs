@@ -25,6 +25,11 @@ mod names; // how a name of a request becomes a type
 pub mod contract; // products, legs, and contracts with positions and lots as a request gives them
 pub mod market; // prices, rates and dividends by name and date
 pub mod cashflow; // an amount and what it was calculated from
+pub mod status; // how far a flow has come
+pub mod adjustment; // a changed amount: in place, or beside what was paid
+pub mod netting; // payments that become one
+pub mod balance; // the days of an account's money
+pub mod posting; // what moves a balance, each once
 pub mod notice; // error and warning rows
 pub mod totals; // counts, sums and a hash that prove a job complete
 pub mod job; // what is asked for, and the answer
