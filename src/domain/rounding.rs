@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use rust_decimal::{Decimal, RoundingStrategy};
+
 /// A rounding mode. Every mode treats a number and its negative alike, so that what one party pays the other receives.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Rounding {
@@ -15,6 +17,17 @@ pub enum Rounding {
 }
 
 impl Rounding {
+    /// `number` with at most so many decimals, never a negative zero.
+    pub fn round(self, number: Decimal, decimals: u32) -> Decimal {
+        let strategy = match self {
+            Rounding::HalfUp => RoundingStrategy::MidpointAwayFromZero,
+            Rounding::HalfEven => RoundingStrategy::MidpointNearestEven,
+            Rounding::Down => RoundingStrategy::ToZero,
+        };
+        let rounded = number.round_dp_with_strategy(decimals, strategy);
+        if rounded.is_zero() { Decimal::ZERO } else { rounded }
+    }
+
     /// Whether the magnitude that is kept grows by one unit. `odd` is its last digit, `rest` what was cut off against half a unit.
     pub(super) fn up(self, odd: bool, rest: Ordering) -> bool {
         match self {
@@ -22,5 +35,42 @@ impl Rounding {
             Rounding::HalfEven => rest == Ordering::Greater || (rest == Ordering::Equal && odd),
             Rounding::Down => false,
         }
+    }
+}
+
+/// A rate, as a fraction of 1, so that as a percentage it has at most so many decimals, halves away from zero: with 5 decimals the
+/// rounding of percentages of ISDA 2021 section 4.8.1 and ISDA 2006 section 8.1(a), 0.043550251 -> 0.0435503 (4.35503 %).
+pub fn round_percentage(rate: Decimal, decimals: u32) -> Decimal {
+    Rounding::HalfUp.round(rate, decimals + 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decimal(text: &str) -> Decimal {
+        text.parse().expect("the test writes a decimal")
+    }
+
+    #[test]
+    fn a_number_is_rounded_in_its_mode_and_zero_has_no_sign() {
+        for (number, half_up, half_even, down) in
+            [("2.345", "2.35", "2.34", "2.34"), ("-2.345", "-2.35", "-2.34", "-2.34"), ("-0.005", "-0.01", "0", "0")]
+        {
+            for (mode, expected) in
+                [(Rounding::HalfUp, half_up), (Rounding::HalfEven, half_even), (Rounding::Down, down)]
+            {
+                let rounded = mode.round(decimal(number), 2);
+                assert_eq!(rounded, decimal(expected), "{number} {mode:?}");
+                assert!(!(rounded.is_zero() && rounded.is_sign_negative()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_percentage_rounds_at_its_own_decimals() {
+        assert_eq!(round_percentage(decimal("0.0435502518"), 5), decimal("0.0435503"));
+        assert_eq!(round_percentage(decimal("0.04355025"), 5), decimal("0.0435503"));
+        assert_eq!(round_percentage(decimal("-0.04355025"), 5), decimal("-0.0435503"));
     }
 }

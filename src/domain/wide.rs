@@ -4,7 +4,7 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 
-use super::exact::Product;
+use super::exact::{POWERS_OF_10, Product};
 use super::rounding::Rounding;
 
 /// A factor with 33 decimals, between -170,141 and 170,141: more than 30 years of days at 40 % a year.
@@ -86,17 +86,6 @@ fn positive(number: impl Into<i128>) -> Option<u128> {
 }
 
 const UNIT: u128 = POWERS_OF_10[Wide::DECIMALS as usize];
-
-/// Up to the largest that 128 bits hold.
-pub(super) const POWERS_OF_10: [u128; 39] = {
-    let mut powers = [1; 39];
-    let mut exponent = 1;
-    while exponent < powers.len() {
-        powers[exponent] = powers[exponent - 1] * 10;
-        exponent += 1;
-    }
-    powers
-};
 
 /// With all 33 decimals.
 impl fmt::Display for Wide {

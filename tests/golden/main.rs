@@ -6,3 +6,4 @@ mod json; // JSON with exact numbers
 #[path = "../ledger/mod.rs"]
 mod ledger;
 mod lots; // relief, crossing zero, restatement
+mod rounding; // minor units, modes, allocation

@@ -1,0 +1,139 @@
+//! Currencies: the active codes of ISO 4217 with their minor units.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+/// An ISO 4217 currency; it knows how many decimals its amounts have.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Currency {
+    code: [u8; 3],
+    decimals: u8,
+}
+
+/// The text is not the code of a currency in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownCurrency(pub String);
+
+impl Currency {
+    /// By its code, in capitals as ISO 4217 writes it.
+    pub fn new(code: &str) -> Result<Currency, UnknownCurrency> {
+        let unknown = || UnknownCurrency(code.chars().take(20).collect());
+        let bytes: [u8; 3] = code.as_bytes().try_into().map_err(|_| unknown())?;
+        let decimals = decimals_of(&bytes).ok_or_else(unknown)?;
+        Ok(Currency { code: bytes, decimals })
+    }
+
+    pub fn code(&self) -> &str {
+        std::str::from_utf8(&self.code).expect("a code of the table is ASCII")
+    }
+
+    /// Digits after the point of an amount in this currency: 2 for USD, 0 for JPY, 3 for KWD.
+    pub fn decimals(self) -> u32 {
+        u32::from(self.decimals)
+    }
+}
+
+fn decimals_of(code: &[u8; 3]) -> Option<u8> {
+    let listed = |codes: &str| codes.as_bytes().chunks(4).any(|entry| entry.starts_with(code));
+    BY_DECIMALS.iter().find(|(_, codes)| listed(codes)).map(|(decimals, _)| *decimals)
+}
+
+/// Digits after the point -> codes: ISO 4217, list one, as of 2026. The most traded stand first, because the search is from the front.
+///
+/// Left out are codes without a minor unit (metals, bond market units, the SDR, test codes) and what has been withdrawn: HRK (euro since
+/// 2023), BGN (euro since 2026), ANG (XCG since 2025), ZWL (ZWG since 2024), SLL (SLE), CUC, VEF. Units of account that do have one
+/// (CHE, CLF, MXV, UYW and their like) are in.
+const BY_DECIMALS: [(u8, &str); 4] = [
+    (
+        2,
+        "USD EUR GBP CHF CAD AUD HKD SEK NOK DKK SGD CNY INR BRL MXN ZAR NZD PLN TRY ILS THB TWD IDR MYR PHP CZK \
+         HUF RON AED SAR QAR EGP ARS COP PEN AFN ALL AMD AOA AWG AZN BAM BBD BDT BMD BND BOB BOV BSD BTN BWP BYN \
+         BZD CDF CHE CHW COU CRC CUP CVE DOP DZD ERN ETB FJD FKP GEL GHS GIP GMD GTQ GYD HNL HTG IRR JMD KES KGS \
+         KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXV MZN NAD NGN NIO NPR \
+         PAB PGK PKR RSD RUB SBD SCR SDG SHP SLE SOS SRD SSP STN SVC SYP SZL TJS TMT TOP TTD TZS UAH USN UYU UZS \
+         VED VES WST XCD XCG YER ZMW ZWG",
+    ),
+    (0, "JPY KRW CLP ISK VND BIF DJF GNF KMF PYG RWF UGX UYI VUV XAF XOF XPF"),
+    (3, "KWD BHD JOD OMR TND IQD LYD"),
+    (4, "CLF UYW"),
+];
+
+impl Ord for Currency {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.code.cmp(&other.code)
+    }
+}
+
+impl PartialOrd for Currency {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl fmt::Display for UnknownCurrency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not an ISO 4217 currency", self.0)
+    }
+}
+
+impl std::error::Error for UnknownCurrency {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn only_currencies_in_use_are_known() {
+        for unknown in
+            ["", "US", "usd", "USDX", "XXX", "XAU", "GBX", " EU", "D E", "€", "HRK", "BGN", "ANG", "ZWL", "CUC"]
+        {
+            assert!(Currency::new(unknown).is_err(), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_currency_has_the_minor_unit_of_the_standard() {
+        for (code, decimals) in [
+            ("USD", 2),
+            ("ZWG", 2),
+            ("XCG", 2),
+            ("MGA", 2),
+            ("MRU", 2),
+            ("HUF", 2),
+            ("TWD", 2),
+            ("IDR", 2),
+            ("JPY", 0),
+            ("XPF", 0),
+            ("ISK", 0),
+            ("UYI", 0),
+            ("BHD", 3),
+            ("IQD", 3),
+            ("CLF", 4),
+            ("UYW", 4),
+        ] {
+            assert_eq!(Currency::new(code).map(Currency::decimals), Ok(decimals), "{code}");
+        }
+    }
+
+    #[test]
+    fn every_code_is_listed_once() {
+        let codes: Vec<_> = BY_DECIMALS.iter().flat_map(|(_, codes)| codes.split(' ')).collect();
+        assert!(codes.iter().all(|code| code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase())));
+        assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());
+        assert_eq!(codes.len(), 164);
+    }
+}
