@@ -4,9 +4,10 @@ use std::fmt;
 
 use chrono::NaiveDate;
 use compact_str::CompactString;
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::money::{Currency, Money};
+use super::wide::Wide;
 
 /// The lines of a calculation in the order they were written; the last one is the result.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -21,8 +22,21 @@ pub struct LineNo(pub usize);
 /// A number that was given, or one that was calculated from lines above it.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Line {
-    Given { fact: Fact, value: Decimal },
-    Step { name: &'static str, operation: Operation, operands: Vec<LineNo>, value: Value },
+    Given {
+        fact: Fact,
+        value: Decimal,
+    },
+    /// A compounding factor of a table.
+    Factor {
+        fact: Fact,
+        value: Wide,
+    },
+    Step {
+        name: &'static str,
+        operation: Operation,
+        operands: Vec<LineNo>,
+        value: Value,
+    },
 }
 
 /// Where a given number comes from.
@@ -55,6 +69,7 @@ pub struct Observed {
 pub enum Value {
     Number(Decimal),
     Money(Money),
+    Factor(Wide),
 }
 
 /// How a step's value follows from its operands.
@@ -64,6 +79,19 @@ pub enum Operation {
     Subtract,
     Multiply,
     Divide,
+    /// The larger of two numbers.
+    AtLeast,
+    /// The smaller of two numbers.
+    AtMost,
+    /// One number to so many decimals, a half away from zero.
+    Round(u32),
+    /// A factor times `1 + rate x days / basis`.
+    Compound {
+        days: i64,
+        basis: i64,
+    },
+    /// A factor over an earlier one, less 1.
+    Growth,
     /// The product of two numbers in minor units, exact before it is rounded once.
     Amount(Currency),
     /// The product of two numbers divided by a third in minor units, exact before it is rounded once.
@@ -85,6 +113,7 @@ impl Explanation {
         for (index, line) in self.lines.iter().enumerate() {
             let value = match line {
                 Line::Given { value, .. } => Some(Value::Number(*value)),
+                Line::Factor { value, .. } => Some(Value::Factor(*value)),
                 Line::Step { operation, operands, .. } => operands
                     .iter()
                     .map(|operand| values.get(operand.0).copied())
@@ -97,6 +126,16 @@ impl Explanation {
     }
 }
 
+/// To so many decimals, a half away from zero.
+pub(super) fn rounded(number: Decimal, decimals: u32) -> Decimal {
+    number.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
+}
+
+/// `end / start - 1`: 33 decimals, then rounded to 28.
+pub(super) fn growth(end: Wide, start: Wide) -> Option<Decimal> {
+    Some(end.divide(start)?.checked_sub(Wide::ONE)?.to_decimal())
+}
+
 impl Operation {
     /// Of two numbers; `None` when the result does not fit 28 digits, or for an operation that does not give a number of two numbers.
     pub fn of_numbers(self, left: Decimal, right: Decimal) -> Option<Decimal> {
@@ -105,7 +144,14 @@ impl Operation {
             Operation::Subtract => left.checked_sub(right),
             Operation::Multiply => left.checked_mul(right),
             Operation::Divide => left.checked_div(right),
-            Operation::Amount(_) | Operation::AmountPer(_) | Operation::Money(_) => None,
+            Operation::AtLeast => Some(left.max(right)),
+            Operation::AtMost => Some(left.min(right)),
+            Operation::Amount(_)
+            | Operation::AmountPer(_)
+            | Operation::Money(_)
+            | Operation::Round(_)
+            | Operation::Compound { .. }
+            | Operation::Growth => None,
         }
     }
 
@@ -118,6 +164,11 @@ impl Operation {
                 Money::quotient(left, right, divisor, currency).map(Value::Money)
             }
             (Operation::Money(currency), &[Value::Number(number)]) => Money::round(number, currency).map(Value::Money),
+            (Operation::Round(decimals), &[Value::Number(number)]) => Some(Value::Number(rounded(number, decimals))),
+            (Operation::Compound { days, basis }, &[Value::Factor(factor), Value::Number(rate)]) => {
+                factor.compound(rate, days, basis).map(Value::Factor)
+            }
+            (Operation::Growth, &[Value::Factor(end), Value::Factor(start)]) => growth(end, start).map(Value::Number),
             (_, &[Value::Number(left), Value::Number(right)]) => self.of_numbers(left, right).map(Value::Number),
             _ => None,
         }
@@ -131,6 +182,11 @@ impl Operation {
             Operation::Subtract => format!("{} - {}", line(0), line(1)),
             Operation::Multiply => format!("{} x {}", line(0), line(1)),
             Operation::Divide => format!("{} / {}", line(0), line(1)),
+            Operation::AtLeast => format!("max({}, {})", line(0), line(1)),
+            Operation::AtMost => format!("min({}, {})", line(0), line(1)),
+            Operation::Round(decimals) => format!("{} to {decimals} decimals", line(0)),
+            Operation::Compound { days, basis } => format!("{} x (1 + {} x {days}/{basis})", line(0), line(1)),
+            Operation::Growth => format!("{} / {} - 1", line(0), line(1)),
             Operation::Amount(_) => format!("{} x {} rounded", line(0), line(1)),
             Operation::AmountPer(_) => format!("{} x {} / {} rounded", line(0), line(1), line(2)),
             Operation::Money(_) => format!("{} rounded", line(0)),
@@ -144,6 +200,7 @@ impl fmt::Display for Explanation {
         for (index, line) in self.lines.iter().enumerate() {
             let (name, origin, value) = match line {
                 Line::Given { fact, value } => (fact.to_string(), fact.origin().to_owned(), Value::Number(*value)),
+                Line::Factor { fact, value } => (fact.to_string(), fact.origin().to_owned(), Value::Factor(*value)),
                 Line::Step { name, operation, operands, value } => {
                     ((*name).to_owned(), operation.formula(operands), *value)
                 }
@@ -181,6 +238,7 @@ impl fmt::Display for Value {
         match self {
             Value::Number(number) => f.pad(&number.normalize().to_string()),
             Value::Money(money) => f.pad(&money.to_string()),
+            Value::Factor(factor) => f.pad(&factor.to_string()),
         }
     }
 }

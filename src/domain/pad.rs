@@ -6,8 +6,9 @@
 
 use rust_decimal::Decimal;
 
-use super::explain::{Explanation, Fact, Line, LineNo, Operation, Value};
+use super::explain::{Explanation, Fact, Line, LineNo, Operation, Value, growth, rounded};
 use super::money::{Currency, Money};
+use super::wide::Wide;
 
 /// Paper to calculate on. Every operation gives `None` when the result does not fit 28 digits (or, of money, 64 bits of minor units).
 pub trait Pad {
@@ -15,6 +16,9 @@ pub trait Pad {
     const KEEPS: bool;
 
     type Number: Copy;
+
+    /// A compounding factor: more decimals than a number has.
+    type Factor: Copy;
 
     /// A number that is not calculated: a term, a quantity, an observation. `fact` is only asked where lines are kept.
     fn given(&mut self, fact: impl FnOnce() -> Fact, value: Decimal) -> Self::Number;
@@ -51,6 +55,25 @@ pub trait Pad {
     /// `number` in minor units, rounded once.
     fn money(&mut self, name: &'static str, number: Self::Number, currency: Currency) -> Option<Money>;
 
+    /// `number` to so many decimals, a half away from zero: ISDA 2021 section 4.8.1, ISDA 2006 section 8.1.
+    fn round(&mut self, name: &'static str, number: Self::Number, decimals: u32) -> Self::Number;
+
+    /// A factor that was calculated before, for others, too.
+    fn factor(&mut self, fact: impl FnOnce() -> Fact, value: Wide) -> Self::Factor;
+
+    /// `factor x (1 + rate x days / basis)`.
+    fn compound(
+        &mut self,
+        name: &'static str,
+        factor: Self::Factor,
+        rate: Self::Number,
+        days: i64,
+        basis: i64,
+    ) -> Option<Self::Factor>;
+
+    /// `end / start - 1`: 33 decimals, then rounded to 28.
+    fn growth(&mut self, name: &'static str, end: Self::Factor, start: Self::Factor) -> Option<Self::Number>;
+
     fn add(&mut self, name: &'static str, left: Self::Number, right: Self::Number) -> Option<Self::Number> {
         self.step(name, Operation::Add, left, right)
     }
@@ -65,6 +88,16 @@ pub trait Pad {
 
     fn divide(&mut self, name: &'static str, left: Self::Number, right: Self::Number) -> Option<Self::Number> {
         self.step(name, Operation::Divide, left, right)
+    }
+
+    /// The larger of two.
+    fn at_least(&mut self, name: &'static str, left: Self::Number, right: Self::Number) -> Option<Self::Number> {
+        self.step(name, Operation::AtLeast, left, right)
+    }
+
+    /// The smaller of two.
+    fn at_most(&mut self, name: &'static str, left: Self::Number, right: Self::Number) -> Option<Self::Number> {
+        self.step(name, Operation::AtMost, left, right)
     }
 }
 
@@ -82,6 +115,7 @@ impl Pad for Silent {
     const KEEPS: bool = false;
 
     type Number = Decimal;
+    type Factor = Wide;
 
     fn given(&mut self, _: impl FnOnce() -> Fact, value: Decimal) -> Decimal {
         value
@@ -113,13 +147,29 @@ impl Pad for Silent {
     fn money(&mut self, _: &'static str, number: Decimal, currency: Currency) -> Option<Money> {
         Money::round(number, currency)
     }
+
+    fn round(&mut self, _: &'static str, number: Decimal, decimals: u32) -> Decimal {
+        rounded(number, decimals)
+    }
+
+    fn factor(&mut self, _: impl FnOnce() -> Fact, value: Wide) -> Wide {
+        value
+    }
+
+    fn compound(&mut self, _: &'static str, factor: Wide, rate: Decimal, days: i64, basis: i64) -> Option<Wide> {
+        factor.compound(rate, days, basis)
+    }
+
+    fn growth(&mut self, _: &'static str, end: Wide, start: Wide) -> Option<Decimal> {
+        growth(end, start)
+    }
 }
 
-/// A number on a pad that keeps lines: where it stands, and what it is.
+/// A number on a pad that keeps lines, or a factor: where it stands, and what it is.
 #[derive(Clone, Copy, Debug)]
-pub struct Written {
+pub struct Written<V = Decimal> {
     line: LineNo,
-    value: Decimal,
+    value: V,
 }
 
 impl Kept {
@@ -141,6 +191,7 @@ impl Pad for Kept {
     const KEEPS: bool = true;
 
     type Number = Written;
+    type Factor = Written<Wide>;
 
     fn given(&mut self, fact: impl FnOnce() -> Fact, value: Decimal) -> Written {
         Written { line: self.write(Line::Given { fact: fact(), value }), value }
@@ -180,6 +231,36 @@ impl Pad for Kept {
         let value = Money::round(number.value, currency)?;
         self.write_step(name, Operation::Money(currency), vec![number.line], Value::Money(value));
         Some(value)
+    }
+
+    fn round(&mut self, name: &'static str, number: Written, decimals: u32) -> Written {
+        let value = rounded(number.value, decimals);
+        let line = self.write_step(name, Operation::Round(decimals), vec![number.line], Value::Number(value));
+        Written { line, value }
+    }
+
+    fn factor(&mut self, fact: impl FnOnce() -> Fact, value: Wide) -> Written<Wide> {
+        Written { line: self.write(Line::Factor { fact: fact(), value }), value }
+    }
+
+    fn compound(
+        &mut self,
+        name: &'static str,
+        factor: Written<Wide>,
+        rate: Written,
+        days: i64,
+        basis: i64,
+    ) -> Option<Written<Wide>> {
+        let value = factor.value.compound(rate.value, days, basis)?;
+        let operands = vec![factor.line, rate.line];
+        let line = self.write_step(name, Operation::Compound { days, basis }, operands, Value::Factor(value));
+        Some(Written { line, value })
+    }
+
+    fn growth(&mut self, name: &'static str, end: Written<Wide>, start: Written<Wide>) -> Option<Written> {
+        let value = growth(end.value, start.value)?;
+        let line = self.write_step(name, Operation::Growth, vec![end.line, start.line], Value::Number(value));
+        Some(Written { line, value })
     }
 }
 

@@ -5,5 +5,8 @@ mod case; // a golden file, and the account of what was asserted of it
 mod json; // JSON with exact numbers
 #[path = "../ledger/mod.rs"]
 mod ledger;
+mod leg; // financing legs of golden files
 mod lots; // relief, crossing zero, restatement
 mod rounding; // minor units, modes, allocation
+mod rates; // overnight and term rates of one period
+mod financing; // financing of lots on their settled notional

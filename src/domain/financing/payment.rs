@@ -3,13 +3,13 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::cashflow::{Explain, FlowKind, FlowStatus, RATES_EXPLAINED, RateSpan};
-use super::contract::{Averaging, Financing, IndexName, Rate};
-use super::daycount::{DayCount, days};
-use super::market::MarketData;
-use super::money::{Currency, Money};
-use super::notice::NoticeCode;
-use super::slice::{Fault, Payment, Slice};
+use crate::domain::cashflow::{Explain, FlowKind, FlowStatus, RATES_EXPLAINED, RateSpan};
+use crate::domain::contract::{Averaging, Financing, IndexName, Rate};
+use crate::domain::daycount::{DayCount, days};
+use crate::domain::market::MarketData;
+use crate::domain::money::{Currency, Money};
+use crate::domain::notice::NoticeCode;
+use crate::domain::slice::{Fault, Payment, Slice};
 
 /// Interest from the settlement of the opening (counted) to the settlement of the closing or the end of the day before `day`, whichever is
 /// earlier. A long pays it, a short receives it.

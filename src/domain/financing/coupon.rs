@@ -1,0 +1,241 @@
+//! What one unit of notional bears between two dates, by the terms of a leg.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::terms::{FinancingTerms, NegativeRates};
+use crate::domain::blocked::{Blocked, out_of_range};
+use crate::domain::contract::IndexName;
+use crate::domain::explain::Fact;
+use crate::domain::pad::Pad;
+use crate::domain::rates::accrual::{Accrued, Days, over};
+use crate::domain::rates::fixings::Fixings;
+use crate::domain::rates::index::Index;
+use crate::domain::rates::overnight::Overnight;
+use crate::domain::rates::schedule::Period;
+use crate::domain::rates::terms::RateTerms;
+
+/// The indices that legs name, with the tables these legs need.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Rates {
+    pub indices: BTreeMap<IndexName, Index>,
+}
+
+/// Terms that have found their index: resolved once, calculated with many times.
+#[derive(Clone, Copy, Debug)]
+pub struct Coupon<'a> {
+    pub terms: &'a FinancingTerms,
+    source: Source<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Source<'a> {
+    Fixed(Decimal),
+    Term { fixings: &'a Fixings, offset: usize },
+    Overnight(Overnight<'a>),
+}
+
+/// Interest on one unit of notional as a quotient: `rate_days / year_days`. Whoever multiplies it divides last.
+#[derive(Clone, Copy, Debug)]
+pub struct UnitInterest<N> {
+    pub rate_days: N,
+    pub year_days: i64,
+    pub provisional: bool,
+}
+
+impl Rates {
+    /// Builds the table a leg looks up. An index that is not known stays missing until the leg is calculated.
+    pub fn prepare(&mut self, terms: &FinancingTerms) {
+        if let (RateTerms::Overnight(overnight), Some(table)) = (&terms.rate, terms.table())
+            && let Some(index) = self.indices.get_mut(&overnight.index)
+        {
+            index.prepare(table);
+        }
+    }
+
+    /// Terms with what answers for them. An index that is not known is missing from the first date that is needed on.
+    ///
+    /// # Panics
+    /// When the terms of an overnight leg were not prepared.
+    pub fn coupon<'a>(&'a self, terms: &'a FinancingTerms, needed_from: NaiveDate) -> Result<Coupon<'a>, Blocked> {
+        let find = |index: &IndexName| {
+            let missing = || Blocked::MissingFixing { index: index.clone(), date: needed_from };
+            self.indices.get(index).ok_or_else(missing)
+        };
+        let source = match (&terms.rate, terms.table()) {
+            (RateTerms::Fixed(rate), _) => Source::Fixed(*rate),
+            (RateTerms::Term { index, offset }, _) => Source::Term { fixings: find(index)?.fixings(), offset: *offset },
+            (RateTerms::Overnight(overnight), table) => {
+                let index = find(&overnight.index)?;
+                let prepared = table.and_then(|table| Overnight::new(overnight, index, &table));
+                Source::Overnight(prepared.expect("a leg's table is prepared before the leg is calculated"))
+            }
+        };
+        Ok(Coupon { terms, source })
+    }
+}
+
+impl Coupon<'_> {
+    /// Interest on one unit of notional that stands over `slice`, from its start to `to`, within an interest period.
+    pub fn unit<P: Pad>(
+        &self,
+        pad: &mut P,
+        interest_period: Period,
+        slice: Period,
+        to: NaiveDate,
+    ) -> Result<UnitInterest<P::Number>, Blocked> {
+        if !self.terms.compounds_from_period_start() {
+            return self.cumulative(pad, interest_period, slice, to);
+        }
+        let until_end = self.cumulative(pad, interest_period, interest_period, to)?;
+        let until_start = self.cumulative(pad, interest_period, interest_period, slice.start)?;
+        until_end.minus(pad, until_start)
+    }
+
+    /// Interest from the start of `compounded` to `to`, along the path that ends with `compounded`.
+    pub(super) fn cumulative<P: Pad>(
+        &self,
+        pad: &mut P,
+        interest_period: Period,
+        compounded: Period,
+        to: NaiveDate,
+    ) -> Result<UnitInterest<P::Number>, Blocked> {
+        let calculation = fraction(self.terms, compounded.start, to);
+        let accrued = match self.source {
+            Source::Fixed(rate) => {
+                let rate = pad.given(|| Fact::Term("rate"), rate);
+                for_days(pad, rate, calculation.days, false)?
+            }
+            Source::Term { fixings, offset } => {
+                let day = fixings.days.on_or_before(interest_period.start)?;
+                let day = fixings.days.back(day, offset)?;
+                let counted = fixings.counted(day, self.terms.unpublished)?;
+                let rate = fixings.write(pad, counted);
+                for_days(pad, rate, calculation.days, counted.provisional)?
+            }
+            Source::Overnight(overnight) => {
+                let accrued = overnight.accrued(pad, compounded, to)?;
+                self.rounded(pad, accrued).ok_or_else(too_large)?
+            }
+        };
+        let rate_days = self.all_in(pad, accrued).ok_or_else(too_large)?;
+        let interest = UnitInterest { rate_days, year_days: calculation.year, provisional: accrued.provisional };
+        self.on_calculation_days(pad, interest, accrued.days, calculation.days).ok_or_else(too_large)
+    }
+
+    fn rounded<P: Pad>(&self, pad: &mut P, accrued: Accrued<P::Number>) -> Option<Accrued<P::Number>> {
+        let Some(decimals) = self.terms.rate_decimals else { return Some(accrued) };
+        let rate = accrued.rate(pad)?;
+        let rate = pad.round("rounded rate", rate, decimals);
+        Some(Accrued { rate_days: over(pad, "rounded rate x days", rate, accrued.days)?, ..accrued })
+    }
+
+    /// Floor, cap, spread and the treatment of negative rates, all times the days.
+    fn all_in<P: Pad>(&self, pad: &mut P, accrued: Accrued<P::Number>) -> Option<P::Number> {
+        let Accrued { mut rate_days, days, .. } = accrued;
+        if let Some(floor) = self.terms.period_floor {
+            let floor = pad.given(|| Fact::Term("period floor"), floor);
+            let floor = over(pad, "floor x days", floor, days)?;
+            rate_days = pad.at_least("floored rate x days", rate_days, floor)?;
+        }
+        if let Some(cap) = self.terms.period_cap {
+            let cap = pad.given(|| Fact::Term("period cap"), cap);
+            let cap = over(pad, "cap x days", cap, days)?;
+            rate_days = pad.at_most("capped rate x days", rate_days, cap)?;
+        }
+        if self.terms.negative == NegativeRates::ZeroExcludingSpread && self.terms.spread_outside().is_some() {
+            rate_days = at_least_zero(pad, rate_days)?;
+        }
+        if let Some(spread) = self.terms.spread_outside() {
+            let spread = pad.given(|| Fact::Term("spread"), spread);
+            let spread = over(pad, "spread x days", spread, days)?;
+            rate_days = pad.add("rate x days with spread", rate_days, spread)?;
+        }
+        if self.terms.negative == NegativeRates::Zero {
+            rate_days = at_least_zero(pad, rate_days)?;
+        }
+        Some(rate_days)
+    }
+
+    /// A rate over the observed days becomes an amount over those of the calculation period, unless the terms say otherwise.
+    fn on_calculation_days<P: Pad>(
+        &self,
+        pad: &mut P,
+        interest: UnitInterest<P::Number>,
+        observed: Days,
+        calculation: i64,
+    ) -> Option<UnitInterest<P::Number>> {
+        if observed == Days::whole(calculation) || observed.numerator == 0 {
+            return Some(interest);
+        }
+        if self.terms.observed_days_count() {
+            return Some(interest);
+        }
+        let days = pad.given(|| Fact::Count("days of the calculation period"), Decimal::from(calculation));
+        let observed_days = pad.given(|| Fact::Count("days of the rate"), Decimal::from(observed.numerator));
+        let mut rate_days = pad.multiply("rate x days", interest.rate_days, days)?;
+        if observed.denominator != 1 {
+            let parts = pad.given(|| Fact::Count("parts of a day"), Decimal::from(observed.denominator));
+            rate_days = pad.multiply("rate x days", rate_days, parts)?;
+        }
+        let rate_days = pad.divide("rate x days of the calculation period", rate_days, observed_days)?;
+        Some(UnitInterest { rate_days, ..interest })
+    }
+}
+
+impl<N: Copy> UnitInterest<N> {
+    /// Interest up to a date less that up to an earlier one.
+    pub(super) fn minus<P: Pad<Number = N>>(
+        self,
+        pad: &mut P,
+        earlier: UnitInterest<N>,
+    ) -> Result<UnitInterest<N>, Blocked> {
+        let difference = if self.year_days == earlier.year_days {
+            let rate_days = pad.subtract("rate x days since the start", self.rate_days, earlier.rate_days);
+            rate_days.map(|rate_days| UnitInterest { rate_days, ..self })
+        } else {
+            self.less_of_other_year(pad, earlier)
+        };
+        let difference = difference.ok_or_else(too_large)?;
+        Ok(UnitInterest { provisional: self.provisional || earlier.provisional, ..difference })
+    }
+
+    fn less_of_other_year<P: Pad<Number = N>>(self, pad: &mut P, earlier: UnitInterest<N>) -> Option<UnitInterest<N>> {
+        let later = self.quotient(pad)?;
+        let earlier = earlier.quotient(pad)?;
+        let rate_days = pad.subtract("interest on one since the start", later, earlier)?;
+        Some(UnitInterest { rate_days, year_days: 1, ..self })
+    }
+
+    fn quotient<P: Pad<Number = N>>(self, pad: &mut P) -> Option<N> {
+        let year = pad.given(|| Fact::Count("days of a year"), Decimal::from(self.year_days));
+        pad.divide("interest on one", self.rate_days, year)
+    }
+}
+
+/// A day count fraction: days over the days of a year.
+struct Fraction {
+    days: i64,
+    year: i64,
+}
+
+fn fraction(terms: &FinancingTerms, start: NaiveDate, to: NaiveDate) -> Fraction {
+    Fraction { days: crate::domain::daycount::days(start, to), year: terms.day_count.basis() }
+}
+
+fn for_days<P: Pad>(pad: &mut P, rate: P::Number, days: i64, provisional: bool) -> Result<Accrued<P::Number>, Blocked> {
+    let days = Days::whole(days);
+    let rate_days = over(pad, "rate x days", rate, days).ok_or_else(too_large)?;
+    Ok(Accrued { rate_days, days, provisional })
+}
+
+fn at_least_zero<P: Pad>(pad: &mut P, number: P::Number) -> Option<P::Number> {
+    let zero = pad.given(|| Fact::Term("negative rates count as"), Decimal::ZERO);
+    pad.at_least("rate x days, not negative", number, zero)
+}
+
+fn too_large() -> Blocked {
+    out_of_range("the interest on one unit")()
+}

@@ -1,0 +1,138 @@
+//! What is financed: settled quantity x price x FX, and the dates on which it changes.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::terms::{FinancingTerms, NotionalBasis};
+use crate::domain::blocked::Blocked;
+use crate::domain::contract::Symbol;
+use crate::domain::explain::{Fact, Observed};
+use crate::domain::pad::Pad;
+use crate::domain::rates::schedule::Period;
+
+/// A part of a lot with one fate, by the dates on which it settles: it is financed every calendar night from the settlement of its opening
+/// (counted) to that of its closing (not counted), holidays and weekends as well. Opened and closed on one date it bears nothing.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct SettledPart {
+    /// Signed: a short is below zero.
+    pub quantity: Decimal,
+    pub price: Price,
+    pub settled: Period,
+}
+
+/// A price that a notional stands on, in the currency of the price, with what converts it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Price {
+    pub price: Decimal,
+    /// Units of settlement currency per unit of price currency; none where they are the same.
+    pub fx: Option<Decimal>,
+}
+
+/// A valuation that makes its price the new reference price.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Reset {
+    pub valuation: NaiveDate,
+    pub payment: NaiveDate,
+    pub price: Price,
+}
+
+/// A part at one notional: what interest is calculated on.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Financed {
+    pub quantity: Decimal,
+    pub price: Price,
+    pub period: Period,
+}
+
+/// The closes that a notional is marked to each night.
+#[derive(Clone, Copy, Debug)]
+pub struct Marks<'a> {
+    pub of: &'a Symbol,
+    /// Ascending by date.
+    pub closes: &'a [Mark],
+    /// How old the last close may be, in calendar days: weekends and holidays use it.
+    pub age_days_max: i64,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Mark {
+    pub date: NaiveDate,
+    pub version: u32,
+    pub price: Price,
+}
+
+impl Price {
+    pub fn of(price: Decimal) -> Price {
+        Price { price, fx: None }
+    }
+
+    /// `quantity x price x fx`, signed as the quantity.
+    pub(super) fn notional<P: Pad>(
+        &self,
+        pad: &mut P,
+        price: impl FnOnce() -> Fact,
+        quantity: P::Number,
+    ) -> Option<P::Number> {
+        let price = pad.given(price, self.price);
+        let notional = pad.multiply("notional", quantity, price)?;
+        let Some(fx) = self.fx else { return Some(notional) };
+        let fx = pad.given(|| Fact::Lot("fx of the notional"), fx);
+        pad.multiply("notional in settlement currency", notional, fx)
+    }
+}
+
+impl SettledPart {
+    /// The part at each of its notionals, one after the other. Resets ascend by date; a fixed notional has one piece whatever is reset. (A
+    /// notional that is marked each night has no pieces: [`super::interest::marked_interest`].)
+    pub fn financed(&self, terms: &FinancingTerms, resets: &[Reset]) -> impl Iterator<Item = Financed> {
+        let resets = if terms.notional == NotionalBasis::LotRefPrice { resets } else { &[] };
+        let switch = |reset: &Reset| terms.switch_date(reset.valuation, reset.payment);
+        let starts = std::iter::once((self.settled.start, self.price))
+            .chain(resets.iter().map(move |reset| (switch(reset), reset.price)));
+        let ends = resets.iter().map(switch).chain([self.settled.end]);
+        let Period { start, end } = self.settled;
+        starts.zip(ends).filter_map(move |((from, price), to)| {
+            let period = Period { start: from.max(start), end: to.min(end) };
+            (period.start < period.end).then_some(Financed { quantity: self.quantity, price, period })
+        })
+    }
+}
+
+impl Financed {
+    /// Whether it bears interest for the night from `date` to the next day.
+    pub fn stands_on(&self, date: NaiveDate) -> bool {
+        self.period.start <= date && date < self.period.end
+    }
+}
+
+impl Marks<'_> {
+    /// The last close on or before a night.
+    pub(super) fn on(&self, night: NaiveDate) -> Result<Mark, Blocked> {
+        let after = self.closes.partition_point(|close| close.date <= night);
+        let missing = || Blocked::MissingPrice { of: self.of.clone(), date: night };
+        let mark = after.checked_sub(1).map(|last| self.closes[last]).ok_or_else(missing)?;
+        let age_days = (night - mark.date).num_days();
+        if age_days > self.age_days_max {
+            return Err(Blocked::Stale { of: self.of.clone(), observed: mark.date, age_days });
+        }
+        if mark.price.price.is_sign_negative() && !mark.price.price.is_zero() {
+            return Err(Blocked::NegativePrice { of: self.of.clone(), date: mark.date, price: mark.price.price });
+        }
+        Ok(mark)
+    }
+
+    /// The first date after a night on which another close counts, at most `to`.
+    pub(super) fn unchanged_until(&self, night: NaiveDate, to: NaiveDate) -> NaiveDate {
+        let after = self.closes.partition_point(|close| close.date <= night);
+        let next = self.closes.get(after).map_or(to, |close| close.date.min(to));
+        // A close that becomes too old on the way is asked for again, and refused, on the night it does.
+        let oldest = after
+            .checked_sub(1)
+            .map(|last| self.closes[last].date + chrono::Days::new(self.age_days_max.unsigned_abs() + 1));
+        oldest.map_or(next, |oldest| next.min(oldest))
+    }
+
+    pub(super) fn fact(&self, mark: Mark) -> Fact {
+        Fact::Observed(Observed { what: "price", key: self.of.as_str().into(), date: mark.date, version: mark.version })
+    }
+}

@@ -1,0 +1,123 @@
+//! Which fixing counts for which days of a calculation period, and how much it weighs.
+
+use chrono::NaiveDate;
+
+use super::business_days::BusinessDays;
+use super::terms::{Observation, OvernightTerms};
+use crate::domain::blocked::Blocked;
+
+/// Days that bear interest: `start` is counted, `end` is not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Period {
+    pub start: NaiveDate,
+    pub end: NaiveDate,
+}
+
+/// The observations of one calculation period.
+///
+/// With `S` and `E` the start and end of the period, the *value dates* are the business days `b_0 .. b_m` from the last one on or before `S` to
+/// the first one on or after `E`. The *interest dates* `i_0 .. i_m` are the same but for the ends, which are `S` and `E` themselves. Observation
+/// `j` bears interest from `i_j` to `i_(j+1)`; its fixing is that of `o_j`, `lookback` business days before `b_j`; its weight is the days from
+/// `i_j` to `i_(j+1)`, or with an observation shift from `o_j` to `o_(j+1)`. A period may start or end on a holiday.
+///
+/// Observations go by the number of their value date.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule<'a> {
+    pub days: &'a BusinessDays,
+    pub period: Period,
+    /// The number of `b_0`.
+    pub first: usize,
+    /// The number of `b_m`, which bears no interest any more.
+    pub last: usize,
+    lookback: usize,
+    shift: bool,
+    /// The last observation with a rate of its own; the locked ones after it reuse it.
+    last_unlocked: usize,
+}
+
+/// One line of a schedule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ObservedDay {
+    pub interest_date: NaiveDate,
+    pub fixing_date: NaiveDate,
+    pub weight_days: i64,
+}
+
+/// How far a period has come on a date: all observations before `running` count whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    pub running: usize,
+    /// Days of the running observation's interest that have gone by; 0 on a business day.
+    pub elapsed: i64,
+    /// All days of the running observation's interest.
+    pub length: i64,
+}
+
+impl<'a> Schedule<'a> {
+    /// Of a period that has days.
+    pub fn new(days: &'a BusinessDays, period: Period, terms: &OvernightTerms) -> Result<Schedule<'a>, Blocked> {
+        let (first, last) = (days.on_or_before(period.start)?, days.on_or_after(period.end)?);
+        let lookback = terms.observation.days();
+        let last_unlocked = days.back(last, 1 + terms.lockout)?;
+        days.back(first.min(last_unlocked), lookback)?;
+        let shift = matches!(terms.observation, Observation::Shift { .. });
+        Ok(Schedule { days, period, first, last, lookback, shift, last_unlocked })
+    }
+
+    /// The number of the business day whose fixing counts for an observation.
+    pub fn fixing_day(&self, observation: usize) -> usize {
+        observation.min(self.last_unlocked) - self.lookback
+    }
+
+    /// The number of the business day that an observation looks at, whether or not it is locked out.
+    pub fn observed_day(&self, observation: usize) -> usize {
+        observation - self.lookback
+    }
+
+    /// The first observation that reuses an earlier rate; at the end of the period when there is none.
+    pub fn locked_from(&self) -> usize {
+        (self.last_unlocked + 1).max(self.first)
+    }
+
+    pub fn interest_date(&self, observation: usize) -> NaiveDate {
+        self.days.date(observation).clamp(self.period.start, self.period.end)
+    }
+
+    /// The days that a whole observation weighs.
+    pub fn weight(&self, observation: usize) -> i64 {
+        if self.shift {
+            self.observed_days(observation, observation + 1)
+        } else {
+            (self.interest_date(observation + 1) - self.interest_date(observation)).num_days()
+        }
+    }
+
+    /// Calendar days of the shifted observation period from one observation to another.
+    pub fn observed_days(&self, from: usize, to: usize) -> i64 {
+        (self.days.date(to - self.lookback) - self.days.date(from - self.lookback)).num_days()
+    }
+
+    /// Whether the first observation lacks days because the period starts on a holiday.
+    pub fn starts_late(&self) -> bool {
+        self.days.date(self.first) < self.period.start
+    }
+
+    /// Where the period stands on a date from its start to its end, both included.
+    pub fn progress(&self, to: NaiveDate) -> Result<Progress, Blocked> {
+        let running = self.days.on_or_before(to)?;
+        let elapsed = (to - self.interest_date(running)).num_days();
+        if elapsed == 0 {
+            return Ok(Progress { running, elapsed, length: 1 });
+        }
+        let length = (self.interest_date(running + 1) - self.interest_date(running)).num_days();
+        Ok(Progress { running, elapsed, length })
+    }
+
+    pub fn observations(&self) -> impl Iterator<Item = ObservedDay> {
+        (self.first..self.last).map(|observation| ObservedDay {
+            interest_date: self.interest_date(observation),
+            fixing_date: self.days.date(self.fixing_day(observation)),
+            weight_days: self.weight(observation),
+        })
+    }
+}
