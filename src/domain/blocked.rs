@@ -66,6 +66,10 @@ pub enum Blocked {
     MissingContract {
         contract: ContractId,
     },
+    /// The terms in force do not say something that the amount needs.
+    MissingTerm {
+        term: &'static str,
+    },
     /// The named amount fits neither 28 digits nor 64 bits of minor units.
     OutOfRange {
         amount: &'static str,
@@ -87,6 +91,7 @@ impl Blocked {
             Blocked::SpecificLotInvalid { .. } => "SPECIFIC_LOT_INVALID",
             Blocked::VersionGap { .. } => "VERSION_GAP",
             Blocked::MissingContract { .. } => "MISSING_CONTRACT",
+            Blocked::MissingTerm { .. } => "MISSING_TERM",
             Blocked::OutOfRange { .. } => "OUT_OF_RANGE",
         }
     }
@@ -124,6 +129,7 @@ impl fmt::Display for Blocked {
             }
             Blocked::VersionGap { of, missing } => write!(f, "version {missing} of {of} has not come; send it"),
             Blocked::MissingContract { contract } => write!(f, "contract {contract} is not known; send its terms"),
+            Blocked::MissingTerm { term } => write!(f, "the terms do not state {term}; add it"),
             Blocked::OutOfRange { amount } => {
                 write!(f, "{amount} does not fit 28 digits or 64 bits of minor units; check the size of its inputs")
             }

@@ -1,6 +1,5 @@
 //! Golden cases: published and hand-checked numbers, one file a case, every number of it asserted.
 
-#[allow(dead_code)] // until the day counts use all of it
 mod case; // a golden file, and the account of what was asserted of it
 mod json; // JSON with exact numbers
 #[path = "../ledger/mod.rs"]
@@ -10,3 +9,5 @@ mod lots; // relief, crossing zero, restatement
 mod rounding; // minor units, modes, allocation
 mod rates; // overnight and term rates of one period
 mod financing; // financing of lots on their settled notional
+mod daycounts; // fractions of a year
+mod dates; // conventions, settlement, schedules

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use super::terms::{FinancingTerms, NegativeRates};
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::contract::IndexName;
+use crate::domain::daycount::{DayCount, Fraction, Interval, NoFraction};
 use crate::domain::explain::Fact;
 use crate::domain::pad::Pad;
 use crate::domain::rates::accrual::{Accrued, Days, over};
@@ -102,18 +103,18 @@ impl Coupon<'_> {
         compounded: Period,
         to: NaiveDate,
     ) -> Result<UnitInterest<P::Number>, Blocked> {
-        let calculation = fraction(self.terms, compounded.start, to);
+        let calculation = fraction(self.terms.day_count, interest_period, compounded.start, to)?;
         let accrued = match self.source {
             Source::Fixed(rate) => {
                 let rate = pad.given(|| Fact::Term("rate"), rate);
-                for_days(pad, rate, calculation.days, false)?
+                for_days(pad, rate, calculation.numerator, false)?
             }
             Source::Term { fixings, offset } => {
                 let day = fixings.days.on_or_before(interest_period.start)?;
                 let day = fixings.days.back(day, offset)?;
                 let counted = fixings.counted(day, self.terms.unpublished)?;
                 let rate = fixings.write(pad, counted);
-                for_days(pad, rate, calculation.days, counted.provisional)?
+                for_days(pad, rate, calculation.numerator, counted.provisional)?
             }
             Source::Overnight(overnight) => {
                 let accrued = overnight.accrued(pad, compounded, to)?;
@@ -121,8 +122,8 @@ impl Coupon<'_> {
             }
         };
         let rate_days = self.all_in(pad, accrued).ok_or_else(too_large)?;
-        let interest = UnitInterest { rate_days, year_days: calculation.year, provisional: accrued.provisional };
-        self.on_calculation_days(pad, interest, accrued.days, calculation.days).ok_or_else(too_large)
+        let interest = UnitInterest { rate_days, year_days: calculation.denominator, provisional: accrued.provisional };
+        self.on_calculation_days(pad, interest, accrued.days, calculation.numerator).ok_or_else(too_large)
     }
 
     fn rounded<P: Pad>(&self, pad: &mut P, accrued: Accrued<P::Number>) -> Option<Accrued<P::Number>> {
@@ -215,14 +216,19 @@ impl<N: Copy> UnitInterest<N> {
     }
 }
 
-/// A day count fraction: days over the days of a year.
-struct Fraction {
-    days: i64,
-    year: i64,
-}
-
-fn fraction(terms: &FinancingTerms, start: NaiveDate, to: NaiveDate) -> Fraction {
-    Fraction { days: crate::domain::daycount::days(start, to), year: terms.day_count.basis() }
+/// As it stands, so that the days of a money market's year appear in the explanation.
+fn fraction(
+    day_count: DayCount,
+    interest_period: Period,
+    start: NaiveDate,
+    to: NaiveDate,
+) -> Result<Fraction, Blocked> {
+    let interval = Interval { period_end: Some(interest_period.end), ..Interval::new(start, to) };
+    day_count.fraction(interval).map_err(|missing| match missing {
+        NoFraction::NoCoupons => Blocked::MissingTerm { term: "the regular coupon dates of the day count" },
+        NoFraction::NoCalendar => Blocked::MissingTerm { term: "the calendar of the day count" },
+        NoFraction::Outside(outside) => Blocked::MissingCalendar { name: outside.calendar.into(), date: outside.date },
+    })
 }
 
 fn for_days<P: Pad>(pad: &mut P, rate: P::Number, days: i64, provisional: bool) -> Result<Accrued<P::Number>, Blocked> {

@@ -46,11 +46,11 @@ pub fn interest(
 }
 
 fn explained(rates: Vec<RateSpan>, compounded: bool, day_count: DayCount) -> Vec<RateSpan> {
-    let (Some(first), Some(last)) = (rates.first(), rates.last()) else { return rates };
+    let (Some(first), Some(last), Some(basis)) = (rates.first(), rates.last(), day_count.basis()) else { return rates };
     if rates.len() <= RATES_EXPLAINED {
         return rates;
     }
-    let (basis, total) = (Decimal::from(day_count.basis()), Decimal::from(days(first.from, last.to)));
+    let (basis, total) = (Decimal::from(basis), Decimal::from(days(first.from, last.to)));
     let weighted = |span: &RateSpan| span.rate * Decimal::from(days(span.from, span.to));
     let average = if compounded {
         let factor = rates.iter().fold(Decimal::ONE, |factor, span| factor * (Decimal::ONE + weighted(span) / basis));
@@ -63,7 +63,7 @@ fn explained(rates: Vec<RateSpan>, compounded: bool, day_count: DayCount) -> Vec
 
 /// From the client's view: a long's notional is above zero and it pays.
 fn amount(notional: Decimal, rates: &[RateSpan], terms: &Financing, compounded: bool) -> Option<Decimal> {
-    let basis = Decimal::from(terms.day_count.basis());
+    let basis = Decimal::from(terms.day_count.basis()?);
     let mut rate_days = Decimal::ZERO;
     let mut factor = Decimal::ONE;
     for span in rates {
