@@ -7,7 +7,8 @@ use super::cashflow::{CashFlow, FlowId};
 use super::chunk::{Chunk, ChunkResult, ContractFlows, ContractPart, PositionPart, RelievedLot};
 use super::contract::Leg;
 use super::dividends::dividends;
-use super::financing::interest;
+use super::financing::payment::interest;
+use super::financing::requested::RequestedRates;
 use super::job::Job;
 use super::market::MarketData;
 use super::notice::{Notice, NoticeCode, Place, ROWS_KEPT, Severity, keep_first};
@@ -30,8 +31,9 @@ pub fn calculate(chunk: &Chunk) -> Calculated {
     let mut totals = ControlTotals::default();
     let mut rows = chunk.notices.clone();
     let mut flows = Vec::with_capacity(chunk.contracts.len());
+    let rates = RequestedRates::new(&chunk.market, &chunk.contracts, &chunk.job);
     for part in &chunk.contracts {
-        let (of_contract, notices) = calculate_contract(part, &chunk.market, &chunk.job);
+        let (of_contract, notices) = calculate_contract(part, &chunk.market, &rates, &chunk.job);
         totals.counts.add(part.counts);
         of_contract.iter().for_each(|flow| totals.add_flow(flow));
         rows.extend(notices);
@@ -59,7 +61,13 @@ fn pieces(part: &ContractPart, mut flows: Vec<CashFlow>) -> Vec<ContractFlows> {
 }
 
 /// The flows of one contract part on every day of the job, and a row for each lot that is odd or has no amount.
-pub fn calculate_contract(part: &ContractPart, market: &MarketData, job: &Job) -> (Vec<CashFlow>, Vec<Notice>) {
+/// `rates` are those of the market, for this contract at least.
+pub fn calculate_contract(
+    part: &ContractPart,
+    market: &MarketData,
+    rates: &RequestedRates,
+    job: &Job,
+) -> (Vec<CashFlow>, Vec<Notice>) {
     let mut flows = Vec::new();
     let mut notices = Vec::new();
     for position in &part.positions {
@@ -68,7 +76,7 @@ pub fn calculate_contract(part: &ContractPart, market: &MarketData, job: &Job) -
             let mut faults = Vec::new();
             for day in job.days().filter(|day| lot.cost_date <= *day) {
                 for slice in lot.slices_on(day) {
-                    for payment in payments(slice, position, part, market, day) {
+                    for payment in payments(slice, position, part, market, rates, day) {
                         match payment {
                             Ok(payment) => flows.push(flow(payment, slice, position, part, day)),
                             Err(fault) if faults.contains(&fault) => {} // the slices of a lot miss the same price
@@ -91,11 +99,12 @@ fn payments(
     position: &PositionPart,
     part: &ContractPart,
     market: &MarketData,
+    rates: &RequestedRates,
     day: NaiveDate,
 ) -> Vec<Result<Payment, Fault>> {
     match &position.leg {
         Leg::Equity => vec![performance(slice, &position.underlying, position.currency, market, day)],
-        Leg::Interest(terms) => vec![interest(slice, terms, position.currency, market, day)],
+        Leg::Interest(terms) => vec![interest(slice, terms, position.currency, market, rates, day)],
         Leg::Dividend { payout_ratio } => {
             let listed = market.dividends.get(&position.underlying).map_or(&[][..], Vec::as_slice);
             dividends(slice, *payout_ratio, listed, part.start, day).collect()

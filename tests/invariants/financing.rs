@@ -9,14 +9,14 @@ use bookflow::domain::financing::terms::{FinancingTerms, NotionalBasis, Notional
 use bookflow::domain::money::{Currency, Money};
 use bookflow::domain::pad::Silent;
 use bookflow::domain::rates::schedule::Period;
-use bookflow::domain::rates::terms::{Method, RateTerms};
+use bookflow::domain::rates::terms::Method;
 use chrono::{Days, NaiveDate};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
 use crate::cases;
-use crate::world::{basis_points, day, from_period_start, period, plain, terms, world};
+use crate::world::{basis_points, compounded, day, from_period_start, period, plain, terms, world};
 
 /// A leg with its tables.
 struct Leg {
@@ -97,9 +97,7 @@ proptest! {
     fn compounding_from_the_period_is_additive_over_every_cut(
         world in world(), terms in terms(), period in period(), cuts in vec(0_u64..40, 0..4)
     ) {
-        let terms = from_period_start(terms);
-        let RateTerms::Overnight(overnight) = &terms.rate else { unreachable!("the terms are overnight") };
-        prop_assume!(overnight.method == Method::Compound);
+        let terms = from_period_start(compounded(terms));
         let leg = Leg { rates: world.rates(&terms), terms, interest_period: period };
         let mut dates: Vec<_> = cuts.into_iter().map(|after| cut(period, after)).collect();
         dates.extend([period.start, period.end]);

@@ -152,3 +152,8 @@ pub fn plain(method: Method, spread: Decimal) -> FinancingTerms {
 pub fn from_period_start(terms: FinancingTerms) -> FinancingTerms {
     FinancingTerms { compounding: CompoundingBase::PeriodStart, ..terms }
 }
+
+pub fn compounded(terms: FinancingTerms) -> FinancingTerms {
+    let RateTerms::Overnight(overnight) = terms.rate else { panic!("the terms are overnight") };
+    FinancingTerms { rate: RateTerms::Overnight(OvernightTerms { method: Method::Compound, ..overnight }), ..terms }
+}

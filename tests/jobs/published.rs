@@ -5,6 +5,7 @@ use bookflow::domain::cashflow::CashFlow;
 use bookflow::domain::chunk::{Close, ContractPart, PositionPart, RelievedLot};
 use bookflow::domain::contract::{Averaging, Financing, IndexName, Leg, LotId, PositionId, Rate, Symbol};
 use bookflow::domain::daycount::DayCount;
+use bookflow::domain::financing::requested::RequestedRates;
 use bookflow::domain::job::{Calculation, Job, JobId};
 use bookflow::domain::key::ContractId;
 use bookflow::domain::market::{Dividend, MarketData, Observation, Series};
@@ -56,7 +57,8 @@ fn value(lots: Vec<RelievedLot>, leg: Leg, market: &MarketData, day: NaiveDate) 
         counts: Counts::default(),
         positions: vec![position],
     };
-    let (flows, notices) = calculate_contract(&part, market, &job);
+    let rates = RequestedRates::new(market, std::slice::from_ref(&part), &job);
+    let (flows, notices) = calculate_contract(&part, market, &rates, &job);
     assert_eq!(notices.iter().filter(|notice| notice.code.name() != "WEEKEND_SETTLEMENT").count(), 0, "{notices:?}");
     flows
 }

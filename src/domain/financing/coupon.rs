@@ -146,11 +146,12 @@ impl Coupon<'_> {
             let cap = over(pad, "cap x days", cap, days)?;
             rate_days = pad.at_most("capped rate x days", rate_days, cap)?;
         }
-        if self.terms.negative == NegativeRates::ZeroExcludingSpread && self.terms.spread_outside().is_some() {
+        let outside = !self.terms.spread_inside();
+        if outside && self.terms.negative == NegativeRates::ZeroExcludingSpread {
             rate_days = at_least_zero(pad, rate_days)?;
         }
-        if let Some(spread) = self.terms.spread_outside() {
-            let spread = pad.given(|| Fact::Term("spread"), spread);
+        if outside && !self.terms.spread.is_zero() {
+            let spread = pad.given(|| Fact::Term("spread"), self.terms.spread);
             let spread = over(pad, "spread x days", spread, days)?;
             rate_days = pad.add("rate x days with spread", rate_days, spread)?;
         }
@@ -244,4 +245,63 @@ fn at_least_zero<P: Pad>(pad: &mut P, number: P::Number) -> Option<P::Number> {
 
 fn too_large() -> Blocked {
     out_of_range("the interest on one unit")()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::daycount::DayCount;
+    use crate::domain::pad::Silent;
+
+    fn june(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2025, 6, day).expect("a day of June")
+    }
+
+    fn basis_points(points: i64) -> Decimal {
+        Decimal::new(points, 4)
+    }
+
+    /// The rate of ten days by fixed terms, in basis points.
+    fn rate(fixed: i64, spread: i64, change: impl FnOnce(&mut FinancingTerms)) -> Decimal {
+        let rate = RateTerms::Fixed(basis_points(fixed));
+        let mut terms = FinancingTerms::plain(rate, basis_points(spread), DayCount::Act360);
+        change(&mut terms);
+        let rates = Rates::default();
+        let coupon = rates.coupon(&terms, june(2)).expect("a fixed rate needs no index");
+        let period = Period { start: june(2), end: june(12) };
+        let unit = coupon.unit(&mut Silent, period, period, period.end).expect("nothing is missing");
+        unit.rate_days / Decimal::TEN * Decimal::from(10_000)
+    }
+
+    #[test]
+    fn a_negative_rate_is_treated_with_its_spread_or_without() {
+        use NegativeRates::{Allow, Zero, ZeroExcludingSpread};
+        for (negative, fixed, spread, expected) in [
+            (Allow, -10, 4, -6),
+            (Zero, -10, 4, 0),
+            (Zero, -10, 14, 4),
+            (ZeroExcludingSpread, -10, 4, 4),
+            (ZeroExcludingSpread, -10, 0, 0), // found by a property: without a spread it was not treated
+            (ZeroExcludingSpread, -10, -4, -4),
+            (ZeroExcludingSpread, 10, -14, -4),
+        ] {
+            let rate = rate(fixed, spread, |terms| terms.negative = negative);
+            assert_eq!(rate, Decimal::from(expected), "{negative:?} {fixed} {spread}");
+        }
+    }
+
+    #[test]
+    fn floor_and_cap_are_of_the_rate_before_its_spread() {
+        assert_eq!(rate(10, 4, |terms| terms.period_floor = Some(basis_points(12))), Decimal::from(16));
+        assert_eq!(rate(10, 4, |terms| terms.period_cap = Some(basis_points(7))), Decimal::from(11));
+    }
+
+    #[test]
+    fn an_unknown_index_is_missing_from_the_first_date_that_is_needed() {
+        let index = IndexName::new("UNKNOWN").expect("a name");
+        let rate = RateTerms::Term { index: index.clone(), offset: 2 };
+        let terms = FinancingTerms::plain(rate, Decimal::ZERO, DayCount::Act360);
+        let missing = Rates::default().coupon(&terms, june(2)).err();
+        assert_eq!(missing, Some(Blocked::MissingFixing { index, date: june(2) }));
+    }
 }

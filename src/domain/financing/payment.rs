@@ -1,14 +1,20 @@
-//! Interest on the settled notional of a slice, day by day at the rate of the day.
+//! Interest on a slice of a job: its amount, and the rates it was calculated from.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::interest::interest as interest_on;
+use super::notional::{Financed, Price};
+use super::requested::RequestedRates;
+use super::terms::FinancingTerms;
+use crate::domain::blocked::Blocked;
 use crate::domain::cashflow::{Explain, FlowKind, FlowStatus, RATES_EXPLAINED, RateSpan};
 use crate::domain::contract::{Averaging, Financing, IndexName, Rate};
-use crate::domain::daycount::{DayCount, days};
 use crate::domain::market::MarketData;
-use crate::domain::money::{Currency, Money};
+use crate::domain::money::Currency;
 use crate::domain::notice::NoticeCode;
+use crate::domain::pad::Silent;
+use crate::domain::rates::schedule::Period;
 use crate::domain::slice::{Fault, Payment, Slice};
 
 /// Interest from the settlement of the opening (counted) to the settlement of the closing or the end of the day before `day`, whichever is
@@ -18,76 +24,54 @@ pub fn interest(
     terms: &Financing,
     currency: Currency,
     market: &MarketData,
+    rates: &RequestedRates,
     day: NaiveDate,
 ) -> Result<Payment, Fault> {
-    let from = slice.lot.settlement_date;
-    let to = slice.close.map_or(day, |close| close.settlement_date.min(day)).max(from);
-    let rates = rates(&terms.rate, market, from, to)?;
-    let compounded = matches!(terms.rate, Rate::Index { averaging: Averaging::Compounded, .. });
+    let start = slice.lot.settlement_date;
+    let end = slice.close.map_or(day, |close| close.settlement_date.min(day)).max(start);
+    let period = Period { start, end };
+    let spans = spans(&terms.rate, market, period)?;
+    let part = Financed { quantity: slice.quantity, price: Price::of(slice.lot.cost_price), period };
     let out_of_range = || Fault::out_of_range("costPrice");
-    let notional = slice.quantity.checked_mul(slice.lot.cost_price).ok_or_else(out_of_range)?;
-    let unrounded = amount(notional, &rates, terms, compounded).ok_or_else(out_of_range)?;
+
+    let full_terms = FinancingTerms::from(terms);
+    let coupon = rates.coupon(&full_terms, start).map_err(fault)?;
+    let borne = interest_on(&mut Silent, &coupon, period, &part, end).map_err(fault)?;
+    let all_in = coupon.unit(&mut Silent, period, period, end).map_err(fault)?.rate_days;
     let settled = slice.close.is_some_and(|close| close.settlement_date <= day);
     Ok(Payment {
         kind: FlowKind::Interest,
         status: if settled { FlowStatus::Realised } else { FlowStatus::Accrued },
-        amount: Money::round(unrounded, currency).ok_or_else(out_of_range)?,
-        unrounded,
+        amount: borne.money(&mut Silent, currency).ok_or_else(out_of_range)?,
+        unrounded: borne.unrounded(&mut Silent).ok_or_else(out_of_range)?,
         explain: Explain::Interest {
-            notional,
+            notional: slice.quantity.checked_mul(slice.lot.cost_price).ok_or_else(out_of_range)?,
             day_count: terms.day_count,
             spread: terms.spread,
-            compounded,
-            from,
-            to,
-            rates: explained(rates, compounded, terms.day_count),
+            compounded: matches!(terms.rate, Rate::Index { averaging: Averaging::Compounded, .. }),
+            from: start,
+            to: end,
+            rates: drawn_together(spans, all_in, terms.spread),
         },
     })
 }
 
-fn explained(rates: Vec<RateSpan>, compounded: bool, day_count: DayCount) -> Vec<RateSpan> {
-    let (Some(first), Some(last), Some(basis)) = (rates.first(), rates.last(), day_count.basis()) else { return rates };
-    if rates.len() <= RATES_EXPLAINED {
-        return rates;
+/// Many rates become the one that comes to the same.
+fn drawn_together(spans: Vec<RateSpan>, all_in_rate_days: Decimal, spread: Decimal) -> Vec<RateSpan> {
+    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return spans };
+    if spans.len() <= RATES_EXPLAINED {
+        return spans;
     }
-    let (basis, total) = (Decimal::from(basis), Decimal::from(days(first.from, last.to)));
-    let weighted = |span: &RateSpan| span.rate * Decimal::from(days(span.from, span.to));
-    let average = if compounded {
-        let factor = rates.iter().fold(Decimal::ONE, |factor, span| factor * (Decimal::ONE + weighted(span) / basis));
-        (factor - Decimal::ONE) * basis / total
-    } else {
-        rates.iter().map(weighted).sum::<Decimal>() / total
-    };
-    vec![RateSpan { from: first.from, to: last.to, rate: average.round_dp(12), observed: last.observed }]
+    let days = Decimal::from((last.to - first.from).num_days());
+    let average = (all_in_rate_days / days - spread).round_dp(12);
+    vec![RateSpan { from: first.from, to: last.to, rate: average, observed: last.observed }]
 }
 
-/// From the client's view: a long's notional is above zero and it pays.
-fn amount(notional: Decimal, rates: &[RateSpan], terms: &Financing, compounded: bool) -> Option<Decimal> {
-    let basis = Decimal::from(terms.day_count.basis()?);
-    let mut rate_days = Decimal::ZERO;
-    let mut factor = Decimal::ONE;
-    for span in rates {
-        let days = Decimal::from(days(span.from, span.to));
-        let weighted = span.rate.checked_mul(days)?;
-        let spread = terms.spread.checked_mul(days)?;
-        if compounded {
-            // The spread stays outside of the compounding, as agreed unless a contract says otherwise.
-            factor = factor.checked_mul(Decimal::ONE.checked_add(weighted.checked_div(basis)?)?)?;
-            rate_days = rate_days.checked_add(spread)?;
-        } else {
-            rate_days = rate_days.checked_add(weighted)?.checked_add(spread)?;
-        }
-    }
-    let simple = notional.checked_mul(rate_days)?.checked_div(basis)?;
-    let compound = notional.checked_mul(factor - Decimal::ONE)?;
-    Some(-simple.checked_add(compound)?)
-}
-
-fn rates(rate: &Rate, market: &MarketData, from: NaiveDate, to: NaiveDate) -> Result<Vec<RateSpan>, Fault> {
+fn spans(rate: &Rate, market: &MarketData, Period { start: from, end: to }: Period) -> Result<Vec<RateSpan>, Fault> {
     let (spans, field) = match rate {
         Rate::Fixed(rate) if from < to => (vec![RateSpan { from, to, rate: *rate, observed: None }], "rate"),
         Rate::Fixed(_) => (Vec::new(), "rate"),
-        Rate::Index { name, .. } => (index_rates(name, market, from, to)?, "index"),
+        Rate::Index { name, .. } => (index_spans(name, market, from, to)?, "index"),
     };
     match spans.iter().find(|span| span.rate.abs() >= Decimal::ONE) {
         Some(span) => Err(rate_unit(span.rate, field)),
@@ -95,8 +79,7 @@ fn rates(rate: &Rate, market: &MarketData, from: NaiveDate, to: NaiveDate) -> Re
     }
 }
 
-fn index_rates(name: &IndexName, market: &MarketData, from: NaiveDate, to: NaiveDate) -> Result<Vec<RateSpan>, Fault> {
-    let missing = |message| Fault { code: NoticeCode::MissingFixing, field: "index", message };
+fn index_spans(name: &IndexName, market: &MarketData, from: NaiveDate, to: NaiveDate) -> Result<Vec<RateSpan>, Fault> {
     let Some(series) = market.rates.get(name) else {
         return Err(missing(format!("no rates of index {name}; add it to marketData.data.rates")));
     };
@@ -109,4 +92,15 @@ fn rate_unit(rate: Decimal, field: &'static str) -> Fault {
     let rate = rate.normalize();
     let fraction = (rate / Decimal::ONE_HUNDRED).normalize();
     Fault { code: NoticeCode::RateUnit, field, message: format!("{rate}: percent? write {fraction}") }
+}
+
+fn missing(message: String) -> Fault {
+    Fault { code: NoticeCode::MissingFixing, field: "index", message }
+}
+
+fn fault(blocked: Blocked) -> Fault {
+    match blocked {
+        Blocked::OutOfRange { .. } => Fault::out_of_range("costPrice"),
+        other => missing(other.to_string()),
+    }
 }

@@ -130,7 +130,7 @@ impl FinancingTerms {
     /// The prefix table that the leg looks up; none unless it is overnight.
     pub fn table(&self) -> Option<TableTerms> {
         let RateTerms::Overnight(overnight) = &self.rate else { return None };
-        let inside = self.spread_mode == SpreadMode::Inside;
+        let inside = self.spread_inside();
         let mut table = overnight.table(inside.then_some(self.spread), self.unpublished);
         if inside && self.negative == NegativeRates::ZeroExcludingSpread {
             let floor = table.daily.floor.unwrap_or(Decimal::ZERO);
@@ -139,10 +139,9 @@ impl FinancingTerms {
         Some(table)
     }
 
-    /// What is added to the rate of the period.
-    pub(super) fn spread_outside(&self) -> Option<Decimal> {
-        let inside = self.spread_mode == SpreadMode::Inside && matches!(self.rate, RateTerms::Overnight(_));
-        (!inside && !self.spread.is_zero()).then_some(self.spread)
+    /// Whether the spread is part of each day's rate. A rate without days has it outside, whatever the mode.
+    pub(super) fn spread_inside(&self) -> bool {
+        self.spread_mode == SpreadMode::Inside && matches!(self.rate, RateTerms::Overnight(_))
     }
 
     /// Whether amounts of slices are differences along the whole interest period.

@@ -1,0 +1,89 @@
+//! The rates of a calculation request as indices: a listed rate holds from its date until the next one that is listed.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::coupon::{Coupon, Rates};
+use super::terms::FinancingTerms;
+use crate::domain::blocked::Blocked;
+use crate::domain::chunk::ContractPart;
+use crate::domain::contract::{Averaging, Financing, IndexName, Leg, Rate};
+use crate::domain::job::Job;
+use crate::domain::market::{MarketData, Series};
+use crate::domain::rates::business_days::BusinessDays;
+use crate::domain::rates::fixings::{Fixing, Fixings};
+use crate::domain::rates::index::Index;
+use crate::domain::rates::terms::{Method, Observation, OvernightTerms, RateTerms};
+
+/// What the interest legs of some contracts look up. A request brings no calendar: its dates are the fixing days, so that each rate weighs
+/// the days until the next one.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct RequestedRates {
+    /// By the days of a year, which a request states for the leg and not for the index.
+    by_year: BTreeMap<i64, Rates>,
+}
+
+impl RequestedRates {
+    pub fn new(market: &MarketData, contracts: &[ContractPart], job: &Job) -> RequestedRates {
+        let mut rates = RequestedRates::default();
+        let positions = || contracts.iter().flat_map(|contract| &contract.positions);
+        let lots = positions().flat_map(|position| &position.lots);
+        let Some(first) = lots.map(|lot| lot.settlement_date).min() else { return rates };
+        let last = job.last_day();
+        for position in positions() {
+            let Leg::Interest(financing) = &position.leg else { continue };
+            let Rate::Index { name, .. } = &financing.rate else { continue };
+            let Some(series) = market.rates.get(name) else { continue };
+            let year_days = financing.day_count.basis();
+            let of_year = rates.by_year.entry(year_days).or_default();
+            of_year.indices.entry(name.clone()).or_insert_with(|| index(name, year_days, series, first, last));
+            of_year.prepare(&FinancingTerms::from(financing));
+        }
+        rates
+    }
+
+    pub(super) fn coupon<'a>(&'a self, terms: &'a FinancingTerms, from: NaiveDate) -> Result<Coupon<'a>, Blocked> {
+        static NONE: Rates = Rates { indices: BTreeMap::new() };
+        self.by_year.get(&terms.day_count.basis()).unwrap_or(&NONE).coupon(terms, from)
+    }
+}
+
+/// The base holds before the first change whatever its date, so it stands in for a day before all that is asked for.
+fn index(name: &IndexName, year_days: i64, series: &Series, first: NaiveDate, last: NaiveDate) -> Index {
+    let changes = || series.changes.iter().map(|change| (change.date, change.value));
+    let earliest = changes().next().map_or(first, |(date, _)| date.min(first));
+    let base = series.base.zip(earliest.pred_opt()).map(|(base, date)| (date, base.value));
+    let listed: Vec<(NaiveDate, Decimal)> = base.into_iter().chain(changes()).collect();
+    // Nothing is known behind the last rate but that no other one comes before the job's last day is over.
+    let newest = listed.last().map_or(last, |(date, _)| *date.max(&last));
+    let end = newest.succ_opt();
+    let dates = listed.iter().map(|(date, _)| *date).chain(end).collect();
+    let mut fixings =
+        Fixings::new(name.clone(), year_days, BusinessDays::listed("request", dates, end.unwrap_or(newest)));
+    for (date, rate) in listed {
+        fixings.publish(date, Fixing { rate, version: 0 }).expect("each listed date is one of the fixing days");
+    }
+    Index::new(fixings)
+}
+
+impl From<&Financing> for FinancingTerms {
+    fn from(financing: &Financing) -> FinancingTerms {
+        let rate = match &financing.rate {
+            Rate::Fixed(rate) => RateTerms::Fixed(*rate),
+            Rate::Index { name, averaging } => RateTerms::Overnight(OvernightTerms {
+                index: name.clone(),
+                method: match averaging {
+                    Averaging::Simple => Method::Average,
+                    Averaging::Compounded => Method::Compound,
+                },
+                observation: Observation::Lookback(0),
+                lockout: 0,
+                daily_floor: None,
+                daily_cap: None,
+            }),
+        };
+        FinancingTerms::plain(rate, financing.spread, financing.day_count)
+    }
+}
