@@ -90,8 +90,10 @@ pub enum Operation {
         days: i64,
         basis: i64,
     },
-    /// A factor over an earlier one, less 1.
-    Growth,
+    /// A factor over an earlier one, less 1, times the days of a year, to 24 decimals.
+    Growth {
+        year_days: i64,
+    },
     /// The product of two numbers in minor units, exact before it is rounded once.
     Amount(Currency),
     /// The product of two numbers divided by a third in minor units, exact before it is rounded once.
@@ -131,9 +133,10 @@ pub(super) fn rounded(number: Decimal, decimals: u32) -> Decimal {
     number.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
 }
 
-/// `end / start - 1`: 33 decimals, then rounded to 28.
-pub(super) fn growth(end: Wide, start: Wide) -> Option<Decimal> {
-    Some(end.divide(start)?.checked_sub(Wide::ONE)?.to_decimal())
+/// `(end / start - 1) x year_days` to 24 decimals. Of the 33 it is calculated with the last few are uncertain; the rounding takes them off, so
+/// that a compounded rate that ends is that rate, and a half stays a half.
+pub(super) fn growth(end: Wide, start: Wide, year_days: i64) -> Option<Decimal> {
+    end.divide(start)?.checked_sub(Wide::ONE)?.scale(year_days, 1)?.to_places(24)
 }
 
 impl Operation {
@@ -151,7 +154,7 @@ impl Operation {
             | Operation::Money(_)
             | Operation::Round(_)
             | Operation::Compound { .. }
-            | Operation::Growth => None,
+            | Operation::Growth { .. } => None,
         }
     }
 
@@ -168,7 +171,9 @@ impl Operation {
             (Operation::Compound { days, basis }, &[Value::Factor(factor), Value::Number(rate)]) => {
                 factor.compound(rate, days, basis).map(Value::Factor)
             }
-            (Operation::Growth, &[Value::Factor(end), Value::Factor(start)]) => growth(end, start).map(Value::Number),
+            (Operation::Growth { year_days }, &[Value::Factor(end), Value::Factor(start)]) => {
+                growth(end, start, year_days).map(Value::Number)
+            }
             (_, &[Value::Number(left), Value::Number(right)]) => self.of_numbers(left, right).map(Value::Number),
             _ => None,
         }
@@ -186,7 +191,7 @@ impl Operation {
             Operation::AtMost => format!("min({}, {})", line(0), line(1)),
             Operation::Round(decimals) => format!("{} to {decimals} decimals", line(0)),
             Operation::Compound { days, basis } => format!("{} x (1 + {} x {days}/{basis})", line(0), line(1)),
-            Operation::Growth => format!("{} / {} - 1", line(0), line(1)),
+            Operation::Growth { year_days } => format!("({} / {} - 1) x {year_days}", line(0), line(1)),
             Operation::Amount(_) => format!("{} x {} rounded", line(0), line(1)),
             Operation::AmountPer(_) => format!("{} x {} / {} rounded", line(0), line(1), line(2)),
             Operation::Money(_) => format!("{} rounded", line(0)),

@@ -71,8 +71,14 @@ pub trait Pad {
         basis: i64,
     ) -> Option<Self::Factor>;
 
-    /// `end / start - 1`: 33 decimals, then rounded to 28.
-    fn growth(&mut self, name: &'static str, end: Self::Factor, start: Self::Factor) -> Option<Self::Number>;
+    /// `(end / start - 1) x year_days`: compounded rate x days, to 24 decimals.
+    fn growth(
+        &mut self,
+        name: &'static str,
+        end: Self::Factor,
+        start: Self::Factor,
+        year_days: i64,
+    ) -> Option<Self::Number>;
 
     fn add(&mut self, name: &'static str, left: Self::Number, right: Self::Number) -> Option<Self::Number> {
         self.step(name, Operation::Add, left, right)
@@ -160,8 +166,8 @@ impl Pad for Silent {
         factor.compound(rate, days, basis)
     }
 
-    fn growth(&mut self, _: &'static str, end: Wide, start: Wide) -> Option<Decimal> {
-        growth(end, start)
+    fn growth(&mut self, _: &'static str, end: Wide, start: Wide, year_days: i64) -> Option<Decimal> {
+        growth(end, start, year_days)
     }
 }
 
@@ -257,9 +263,16 @@ impl Pad for Kept {
         Some(Written { line, value })
     }
 
-    fn growth(&mut self, name: &'static str, end: Written<Wide>, start: Written<Wide>) -> Option<Written> {
-        let value = growth(end.value, start.value)?;
-        let line = self.write_step(name, Operation::Growth, vec![end.line, start.line], Value::Number(value));
+    fn growth(
+        &mut self,
+        name: &'static str,
+        end: Written<Wide>,
+        start: Written<Wide>,
+        year_days: i64,
+    ) -> Option<Written> {
+        let value = growth(end.value, start.value, year_days)?;
+        let operands = vec![end.line, start.line];
+        let line = self.write_step(name, Operation::Growth { year_days }, operands, Value::Number(value));
         Some(Written { line, value })
     }
 }

@@ -40,6 +40,13 @@ impl Wide {
         Decimal::from_i128_with_scale(kept * self.0.signum(), Wide::DECIMALS - dropped)
     }
 
+    /// Rounded half to even to so many decimals, at most 28; `None` when that has more digits than a `Decimal`.
+    pub fn to_places(self, decimals: u32) -> Option<Decimal> {
+        let unit = POWERS_OF_10[(Wide::DECIMALS - decimals.min(28)) as usize];
+        let kept = i128::try_from(Product::of(self.0.unsigned_abs(), 1).divide(unit, Rounding::HalfEven)?).ok()?;
+        Decimal::try_from_i128_with_scale(kept * self.0.signum(), decimals.min(28)).ok()
+    }
+
     /// One step of compounding: `self * (1 + rate * days / basis)`, the rate as a fraction of a year (0.05 is 5 %), `basis` the days that a
     /// year counts. Off by at most half a unit. `None` outside of the range, or for a basis that is not above zero.
     pub fn compound(self, rate: Decimal, days: i64, basis: i64) -> Option<Wide> {
@@ -201,6 +208,14 @@ mod tests {
         ] {
             assert_eq!(Wide(raw).to_decimal(), decimal(expected), "{raw}");
         }
+    }
+
+    #[test]
+    fn a_decimal_has_the_places_that_are_asked_for() {
+        assert_eq!(Wide(-24_999_999_999_500_000_000).to_places(24), Some(decimal("-0.000000000000025")));
+        assert_eq!(Wide(1_500_000_000).to_places(24), Some(decimal("0.000000000000000000000002")));
+        assert_eq!(wide("79228").to_places(24), Some(decimal("79228")));
+        assert_eq!(wide("79229").to_places(24), None);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub fn interest_on_one(world: &World, terms: &FinancingTerms, period: Period, to
         Observation::Shift { amount_days: AmountDays::ObservationPeriod, .. } => observed.days,
         _ => calendar_days,
     };
-    rate * days / 360
+    (rate * days).per(360)
 }
 
 struct Observed {
@@ -68,12 +68,12 @@ fn observe(
         }
         let observed = back(world, values[place], lookback);
         let whole = if shift { (back(world, values[place + 1], lookback) - observed).num_days() } else { length };
-        let weight = Fraction::whole(whole * elapsed) / length;
+        let weight = Fraction::whole(whole * elapsed).per(length);
         // The last days before the end look at the day before them.
         let locked = (place + overnight.lockout + 1).saturating_sub(last);
         let fixing = back(world, values[place], locked + lookback);
         let rate = rate_of_day(Fraction::of(world.rate(fixing)), terms, overnight);
-        product = product * (Fraction::whole(1) + rate.clone() * weight.clone() / 360);
+        product = product * (Fraction::whole(1) + (rate.clone() * weight.clone()).per(360));
         sum = sum + rate * weight.clone();
         days = days + weight;
     }

@@ -130,8 +130,8 @@ proptest! {
         for night in settled.start.iter_days().take_while(|night| *night < settled.end) {
             let standing: Vec<_> = pieces.iter().filter(|piece| piece.stands_on(night)).collect();
             prop_assert_eq!(standing.len(), 1);
-            let switched = resets.iter().filter(|reset| terms.switch_date(reset.valuation, reset.payment) <= night);
-            let price = switched.last().map_or(Decimal::ZERO, |reset| reset.price.price);
+            let mut switched = resets.iter().filter(|reset| terms.switch_date(reset.valuation, reset.payment) <= night);
+            let price = switched.next_back().map_or(Decimal::ZERO, |reset| reset.price.price);
             prop_assert_eq!(standing[0].price.price, price);
         }
         prop_assert!(pieces.iter().all(|piece| settled.start <= piece.period.start && piece.period.end <= settled.end));

@@ -1,6 +1,6 @@
 //! Exact numbers: a quotient of whole numbers of any size.
 
-use std::ops::{Add, Div, Mul, Sub};
+use std::ops::{Add, Mul, Sub};
 
 use num_bigint::BigInt;
 use rust_decimal::Decimal;
@@ -39,6 +39,11 @@ impl Fraction {
         Fraction { above, below: unit }
     }
 
+    /// Over a number above zero.
+    pub fn per(self, number: i64) -> Fraction {
+        self.over(&Fraction::whole(number))
+    }
+
     /// Over a fraction above zero.
     pub fn over(self, other: &Fraction) -> Fraction {
         Fraction { above: self.above * &other.below, below: self.below * &other.above }
@@ -74,14 +79,5 @@ impl Mul for Fraction {
 
     fn mul(self, other: Fraction) -> Fraction {
         Fraction { above: self.above * other.above, below: self.below * other.below }
-    }
-}
-
-impl Div<i64> for Fraction {
-    type Output = Fraction;
-
-    /// By a number above zero.
-    fn div(self, other: i64) -> Fraction {
-        Fraction { above: self.above, below: self.below * other }
     }
 }

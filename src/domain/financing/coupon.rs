@@ -252,6 +252,9 @@ mod tests {
     use super::*;
     use crate::domain::daycount::DayCount;
     use crate::domain::pad::Silent;
+    use crate::domain::rates::business_days::BusinessDays;
+    use crate::domain::rates::fixings::Fixing;
+    use crate::domain::rates::terms::{Method, Observation, OvernightTerms};
 
     fn june(day: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(2025, 6, day).expect("a day of June")
@@ -294,6 +297,36 @@ mod tests {
     fn floor_and_cap_are_of_the_rate_before_its_spread() {
         assert_eq!(rate(10, 4, |terms| terms.period_floor = Some(basis_points(12))), Decimal::from(16));
         assert_eq!(rate(10, 4, |terms| terms.period_cap = Some(basis_points(7))), Decimal::from(11));
+    }
+
+    #[test]
+    fn a_compounded_rate_that_ends_in_a_half_is_rounded_up() {
+        let days = BusinessDays::new("EVERY_DAY", june(1), june(30), |_| true);
+        let name = IndexName::new("X").expect("a name");
+        let mut fixings = Fixings::new(name.clone(), 360, days);
+        for day in [2, 3] {
+            let fixing = Fixing { rate: Decimal::new(42, 3), version: 1 };
+            fixings.publish(june(day), fixing).expect("a business day");
+        }
+        let mut rates = Rates::default();
+        rates.indices.insert(name.clone(), Index::new(fixings));
+        let overnight = OvernightTerms {
+            index: name,
+            method: Method::Compound,
+            observation: Observation::Lookback(0),
+            lockout: 0,
+            daily_floor: None,
+            daily_cap: None,
+        };
+        let rate = RateTerms::Overnight(overnight);
+        let plain = FinancingTerms::plain(rate, Decimal::ZERO, DayCount::Act360);
+        let terms = FinancingTerms { rate_decimals: Some(7), ..plain };
+        rates.prepare(&terms);
+        let coupon = rates.coupon(&terms, june(2)).expect("the index is known");
+        let period = Period { start: june(2), end: june(4) };
+        let unit = coupon.unit(&mut Silent, period, period, period.end).expect("nothing is missing");
+        // [(1 + 0.042/360)^2 - 1] x 360 / 2 is 0.04200245 exactly.
+        assert_eq!(unit.rate_days / Decimal::TWO, Decimal::new(420_025, 7));
     }
 
     #[test]

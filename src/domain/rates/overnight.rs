@@ -118,9 +118,7 @@ impl<'a> Overnight<'a> {
             let year = self.fixings.year_days * piece.parts;
             factor = pad.compound("factor", factor, rate, piece.days, year).ok_or_else(too_large)?;
         }
-        let growth = pad.growth("growth of the period", factor, start).ok_or_else(too_large)?;
-        let year = pad.given(|| Fact::Count("days of a year"), Decimal::from(self.fixings.year_days));
-        pad.multiply("compounded rate x days", growth, year).ok_or_else(too_large)
+        pad.growth("compounded rate x days", factor, start, self.fixings.year_days).ok_or_else(too_large)
     }
 
     fn summed<P: Pad>(
