@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use super::terms::{FinancingTerms, NegativeRates};
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::contract::IndexName;
-use crate::domain::daycount::{DayCount, Fraction, Interval, NoFraction};
+use crate::domain::daycount::{Fraction, Interval, NoFraction};
 use crate::domain::explain::Fact;
 use crate::domain::pad::Pad;
 use crate::domain::rates::accrual::{Accrued, Days, over};
@@ -103,7 +103,7 @@ impl Coupon<'_> {
         compounded: Period,
         to: NaiveDate,
     ) -> Result<UnitInterest<P::Number>, Blocked> {
-        let calculation = fraction(self.terms.day_count, interest_period, compounded.start, to)?;
+        let calculation = fraction(self.terms, interest_period, compounded.start, to)?;
         let accrued = match self.source {
             Source::Fixed(rate) => {
                 let rate = pad.given(|| Fact::Term("rate"), rate);
@@ -219,13 +219,18 @@ impl<N: Copy> UnitInterest<N> {
 
 /// As it stands, so that the days of a money market's year appear in the explanation.
 fn fraction(
-    day_count: DayCount,
+    terms: &FinancingTerms,
     interest_period: Period,
     start: NaiveDate,
     to: NaiveDate,
 ) -> Result<Fraction, Blocked> {
-    let interval = Interval { period_end: Some(interest_period.end), ..Interval::new(start, to) };
-    day_count.fraction(interval).map_err(|missing| match missing {
+    let interval = Interval {
+        period_end: Some(interest_period.end),
+        termination: terms.termination,
+        coupons: terms.coupons,
+        ..Interval::new(start, to)
+    };
+    terms.day_count.fraction(interval).map_err(|missing| match missing {
         NoFraction::NoCoupons => Blocked::MissingTerm { term: "the regular coupon dates of the day count" },
         NoFraction::NoCalendar => Blocked::MissingTerm { term: "the calendar of the day count" },
         NoFraction::Outside(outside) => Blocked::MissingCalendar { name: outside.calendar.into(), date: outside.date },

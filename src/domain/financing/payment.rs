@@ -35,7 +35,7 @@ pub fn interest(
     let out_of_range = || Fault::out_of_range("costPrice");
 
     let full_terms = FinancingTerms::from(terms);
-    let coupon = rates.coupon(&full_terms, start).map_err(fault)?;
+    let coupon = rates.coupon(&full_terms, currency, start).map_err(fault)?;
     let borne = interest_on(&mut Silent, &coupon, period, &part, end).map_err(fault)?;
     let all_in = coupon.unit(&mut Silent, period, period, end).map_err(fault)?.rate_days;
     let settled = slice.close.is_some_and(|close| close.settlement_date <= day);

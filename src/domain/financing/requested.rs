@@ -10,8 +10,10 @@ use super::terms::FinancingTerms;
 use crate::domain::blocked::Blocked;
 use crate::domain::chunk::ContractPart;
 use crate::domain::contract::{Averaging, Financing, IndexName, Leg, Rate};
+use crate::domain::daycount::DayCount;
 use crate::domain::job::Job;
 use crate::domain::market::{MarketData, Series};
+use crate::domain::money::Currency;
 use crate::domain::rates::business_days::BusinessDays;
 use crate::domain::rates::fixings::{Fixing, Fixings};
 use crate::domain::rates::index::Index;
@@ -36,7 +38,7 @@ impl RequestedRates {
             let Leg::Interest(financing) = &position.leg else { continue };
             let Rate::Index { name, .. } = &financing.rate else { continue };
             let Some(series) = market.rates.get(name) else { continue };
-            let year_days = financing.day_count.basis();
+            let year_days = index_year(financing.day_count, position.currency);
             let of_year = rates.by_year.entry(year_days).or_default();
             of_year.indices.entry(name.clone()).or_insert_with(|| index(name, year_days, series, first, last));
             of_year.prepare(&FinancingTerms::from(financing));
@@ -44,10 +46,23 @@ impl RequestedRates {
         rates
     }
 
-    pub(super) fn coupon<'a>(&'a self, terms: &'a FinancingTerms, from: NaiveDate) -> Result<Coupon<'a>, Blocked> {
+    /// The coupon of a leg in a currency.
+    pub(super) fn coupon<'a>(
+        &'a self,
+        terms: &'a FinancingTerms,
+        currency: Currency,
+        from: NaiveDate,
+    ) -> Result<Coupon<'a>, Blocked> {
         static NONE: Rates = Rates { indices: BTreeMap::new() };
-        self.by_year.get(&terms.day_count.basis()).unwrap_or(&NONE).coupon(terms, from)
+        self.by_year.get(&index_year(terms.day_count, currency)).unwrap_or(&NONE).coupon(terms, from)
     }
+}
+
+/// A request states the day count of a leg; its index is counted alike where that has a year of one length, else as the currency's money
+/// market does.
+fn index_year(day_count: DayCount, currency: Currency) -> i64 {
+    let year = day_count.basis().or(DayCount::of_money_market(currency).basis());
+    year.expect("a money market's year has one length")
 }
 
 /// The base holds before the first change whatever its date, so it stands in for a day before all that is asked for.

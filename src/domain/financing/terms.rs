@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use crate::domain::daycount::DayCount;
+use crate::domain::daycount::{Coupons, DayCount};
 use crate::domain::rates::table::TableTerms;
 use crate::domain::rates::terms::{AmountDays, Method, Observation, RateTerms, Unpublished};
 
@@ -26,6 +26,10 @@ pub struct FinancingTerms {
     pub period_cap: Option<Decimal>,
     pub negative: NegativeRates,
     pub day_count: DayCount,
+    /// The regular coupon dates, which ACT/ACT.ICMA needs.
+    pub coupons: Option<Coupons>,
+    /// The termination date of the contract, which 30E/360.ISDA knows; none for a contract without an end.
+    pub termination: Option<NaiveDate>,
     /// Decimals of the rate of the period (7 is five decimals of a percent), a half away from zero: ISDA 2021 section 4.8.1, 2006 section 8.1.
     /// None: the rate is not rounded. Only calculated rates are; a fixed one and a published one stand as they are.
     pub rate_decimals: Option<u32>,
@@ -118,6 +122,8 @@ impl FinancingTerms {
             period_cap: None,
             negative: NegativeRates::default(),
             day_count,
+            coupons: None,
+            termination: None,
             rate_decimals: None,
             notional: NotionalBasis::default(),
             switch: NotionalSwitch::default(),

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 
 use crate::domain::blocked::Blocked;
+use crate::domain::calendar::Calendar;
 
 /// Business days are numbered from 0 within the window they were listed for. A date outside of the window is a reason
 /// ([`Blocked::MissingCalendar`]), never the nearest day.
@@ -26,6 +27,12 @@ impl BusinessDays {
     ) -> BusinessDays {
         let dates = first.iter_days().take_while(|date| *date <= last).filter(|date| business(*date)).collect();
         BusinessDays::listed(calendar, dates, last)
+    }
+
+    /// All that a calendar knows.
+    pub fn of(calendar: &Calendar) -> BusinessDays {
+        let (first, last) = calendar.known();
+        BusinessDays::new(calendar.name(), first, last, |date| calendar.business_day(date) == Ok(true))
     }
 
     /// These dates, ascending and one a day; it is known that there are no others until `last`.
@@ -88,9 +95,8 @@ impl BusinessDays {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{Datelike, Weekday};
-
     use super::*;
+    use crate::domain::calendar::Weekend;
 
     fn april(day: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(2025, 4, day).expect("a day of April")
@@ -98,9 +104,7 @@ mod tests {
 
     /// Weekdays of April 2025 but Good Friday, the 18th.
     fn days() -> BusinessDays {
-        BusinessDays::new("TEST", april(1), april(30), |date| {
-            !matches!(date.weekday(), Weekday::Sat | Weekday::Sun) && date != april(18)
-        })
+        BusinessDays::of(&Calendar::new("TEST", Weekend::SATURDAY_SUNDAY, [april(18)], april(1), april(30)))
     }
 
     #[test]
