@@ -55,7 +55,7 @@ fn observe(
     let values = value_dates(world, period);
     let (lookback, shift) = match overnight.observation {
         Observation::Lookback(days) => (days, false),
-        Observation::Shift { days, .. } => (days, true),
+        Observation::Shift { days, .. } => (days, days > 0),
     };
     let last = values.len() - 1;
     let (mut product, mut sum, mut days) = (Fraction::whole(1), Fraction::whole(0), Fraction::whole(0));

@@ -9,7 +9,7 @@ use super::fixings::Fixings;
 use super::index::Index;
 use super::schedule::{Period, Progress, Schedule};
 use super::table::{Stretch, Table, TableTerms};
-use super::terms::{Method, Observation, OvernightTerms, Unpublished};
+use super::terms::{Method, OvernightTerms, Unpublished};
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::Fact;
 use crate::domain::pad::Pad;
@@ -34,10 +34,8 @@ struct Piece {
 impl OvernightTerms {
     /// The table that a leg with these terms looks up. `spread` only when it is compounded with the rate.
     pub fn table(&self, spread: Option<Decimal>, unpublished: Unpublished) -> TableTerms {
-        let lookback = match self.observation {
-            Observation::Lookback(days) => days,
-            Observation::Shift { .. } => 0,
-        };
+        // A shift looks days up where they were observed.
+        let lookback = if self.observation.shifted() { 0 } else { self.observation.days() };
         let daily = DailyTerms { floor: self.daily_floor, cap: self.daily_cap, spread };
         TableTerms { lookback, daily, unpublished }
     }
@@ -71,7 +69,7 @@ impl<'a> Overnight<'a> {
     }
 
     fn shifted(&self) -> bool {
-        matches!(self.terms.observation, Observation::Shift { .. })
+        self.terms.observation.shifted()
     }
 
     /// The observations that count as they stand in the table; `None` when there are none.

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use super::business_days::BusinessDays;
-use super::terms::{Observation, OvernightTerms};
+use super::terms::OvernightTerms;
 use crate::domain::blocked::Blocked;
 
 /// Days that bear interest: `start` is counted, `end` is not.
@@ -60,8 +60,7 @@ impl<'a> Schedule<'a> {
         let lookback = terms.observation.days();
         let last_unlocked = days.back(last, 1 + terms.lockout)?;
         days.back(first.min(last_unlocked), lookback)?;
-        let shift = matches!(terms.observation, Observation::Shift { .. });
-        Ok(Schedule { days, period, first, last, lookback, shift, last_unlocked })
+        Ok(Schedule { days, period, first, last, lookback, shift: terms.observation.shifted(), last_unlocked })
     }
 
     /// The number of the business day whose fixing counts for an observation.

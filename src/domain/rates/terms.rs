@@ -75,4 +75,9 @@ impl Observation {
             Observation::Lookback(days) | Observation::Shift { days, .. } => days,
         }
     }
+
+    /// Whether fixings keep the weight of their own days. A shift by no days is none, also where a period starts or ends on a holiday.
+    pub fn shifted(self) -> bool {
+        matches!(self, Observation::Shift { days: 1.., .. })
+    }
 }
