@@ -143,7 +143,7 @@ impl Worker {
             }
             Err(stop) => return Err(stop),
         };
-        task.found(mark, offsets, self.settings.turn_records);
+        task.found(mark, offsets, self.settings.turn_records, self.life);
         task.status = Status::Restoring(Box::new(restore));
         Ok(())
     }

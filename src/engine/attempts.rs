@@ -3,13 +3,15 @@
 //! ```text
 //! attempt 1   a turn as always       2   small turns       3, 4   one record, which the mark names       5   dead letter
 //! ```
-//! The number grows when an owner dies, stays when it leaves in order, and is forgotten when a turn is committed.
+//! The number grows when an owner dies, or loses the task to another process in the middle of it, because from outside the
+//! two look alike. It stays when the owner leaves in order or gets the task back, and is forgotten when a turn is committed.
 
 use std::time::Duration;
 
 use super::batch::Batch;
 use super::broker::{GroupMembership, OffsetToCommit};
 use super::commit::{late_ok, offsets_of, ready};
+use super::mark::Life;
 use super::stop::Stop;
 use super::task::{Attempt, Begin, CONDEMNED_ATTEMPT, Condemned, Pending, Task};
 use super::turn::{Failure, Open, owner};
@@ -53,7 +55,7 @@ impl Worker {
         for task in self.tasks.values_mut() {
             let Some(begin) = task.begins.take() else { continue };
             let mark = task.begin_mark(begin);
-            offsets.extend(mark_alone(task, mark, &open.membership));
+            offsets.extend(mark_alone(task, mark, &open.membership, self.life));
         }
         self.commit_marks_alone(&offsets, &open.membership)
     }
@@ -120,7 +122,7 @@ impl Worker {
             let Some(task) = self.tasks.get_mut(partition) else { continue };
             if task.restored() && !task.mark.clean {
                 let mark = task.clean_mark();
-                offsets.extend(mark_alone(task, mark, &member));
+                offsets.extend(mark_alone(task, mark, &member, self.life));
             }
         }
         match self.commit_marks_alone(&offsets, &member) {
@@ -156,10 +158,10 @@ impl Worker {
 const QUIET: Duration = Duration::from_millis(500);
 
 /// What commits a mark without a turn; the task is pending until it is known to be committed.
-fn mark_alone(task: &mut Task, pending: Pending, member: &GroupMembership) -> Vec<OffsetToCommit> {
+fn mark_alone(task: &mut Task, pending: Pending, member: &GroupMembership, life: Life) -> Vec<OffsetToCommit> {
     let Pending { mut mark, attempt } = pending;
     mark.turn += 1;
-    mark.generation = member.generation;
+    (mark.generation, mark.life) = (member.generation, life);
     let offsets = offsets_of(task, &task.offsets, &mark);
     task.pending = Some(Pending { mark, attempt });
     task.touched = true;

@@ -115,11 +115,11 @@ impl Worker {
     /// The offsets of every touched task, moved or not: an empty list would be unfenced.
     fn marks(&mut self, open: &Open) -> Result<Vec<OffsetToCommit>, Failure> {
         let views = self.views.version();
-        let Worker { producing, tasks, .. } = self;
+        let Worker { producing, tasks, life, .. } = self;
         let producer = ready(producing)?;
         let mut offsets = Vec::new();
         for task in tasks.values_mut().filter(|task| task.touched) {
-            let mut pending = task.next_mark(open.membership.generation);
+            let mut pending = task.next_mark(open.membership.generation, *life);
             task.stage.tables(&mut |table| {
                 let Some(topic) = table.topic() else { return };
                 if let Some(end) = producer.delivered(TopicPartition { topic, partition: task.partition }) {

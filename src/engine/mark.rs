@@ -5,13 +5,15 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Rides as metadata on the offsets of every transaction, at most 4,096 bytes. Written as
-/// `b1 t=<turn> g=<generation> a=<attempt>[@<input>:<offset>] c=<0|1> s=<topic>:<end>,… v=<topic>:<offset>/<offset>,…`.
+/// `b2 t=<turn> g=<generation> l=<life> a=<attempt>[@<input>:<offset>] c=<0|1> s=<topic>:<end>,… v=<topic>:<offset>/<offset>,…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TurnMark {
     /// Grows by one with every turn of the task, over all its owners.
     pub turn: u64,
     /// The group generation in which the turn was made.
     pub generation: i32,
+    /// Who wrote it: while that process lives, no attempt has killed it.
+    pub life: Life,
     /// The how-manieth attempt at the task's next turn this is; 0 when the last one was committed.
     pub attempt: u32,
     /// The one record that is attempted, by the number of its input and its offset, once turns have one record.
@@ -23,6 +25,11 @@ pub struct TurnMark {
     /// Per view topic, how far the view was when it was last used, by partition.
     pub views: BTreeMap<String, Vec<i64>>,
 }
+
+/// A process from its start to its death, known by the moment it began, in microseconds since 1970 UTC. Two processes that
+/// began at once would be taken for one, and a death of one of them would not be counted: no harm is done by that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Life(pub i64);
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a turn mark of this version")]
@@ -37,7 +44,7 @@ impl TurnMark {
 
 impl fmt::Display for TurnMark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "b1 t={} g={} a={}", self.turn, self.generation, self.attempt)?;
+        write!(f, "b2 t={} g={} l={} a={}", self.turn, self.generation, self.life.0, self.attempt)?;
         if let Some((input, offset)) = self.suspect {
             write!(f, "@{input}:{offset}")?;
         }
@@ -61,9 +68,10 @@ fn joined(offsets: &[i64]) -> String {
 }
 
 fn parse(text: &str) -> Option<TurnMark> {
-    let mut fields = text.strip_prefix("b1 ")?.split(' ');
+    let mut fields = text.strip_prefix("b2 ")?.split(' ');
     let mut field = |name: &str| fields.next()?.strip_prefix(name)?.strip_prefix('=');
     let (turn, generation) = (field("t")?.parse().ok()?, field("g")?.parse().ok()?);
+    let life = Life(field("l")?.parse().ok()?);
     let attempt = field("a")?;
     let (attempt, suspect) = match attempt.split_once('@') {
         None => (attempt, None),
@@ -76,6 +84,7 @@ fn parse(text: &str) -> Option<TurnMark> {
     Some(TurnMark {
         turn,
         generation,
+        life,
         attempt: attempt.parse().ok()?,
         suspect,
         clean: field("c")? == "1",
@@ -98,6 +107,7 @@ mod tests {
         let mark = TurnMark {
             turn: 42,
             generation: 7,
+            life: Life(1_767_571_200_000_000),
             attempt: 4,
             suspect: Some((1, 77)),
             clean: true,
@@ -113,10 +123,11 @@ mod tests {
         for text in [
             "",
             "hello",
+            "b1 t=1 g=1 l=1 a=0 c=0 s= v=",
+            "b2 t=x g=1 l=1 a=0 c=0 s= v=",
             "b2 t=1 g=1 a=0 c=0 s= v=",
-            "b1 t=x g=1 a=0 c=0 s= v=",
-            "b1 t=1 g=1 a=3@7 c=0 s= v=",
-            "b1 t=1 g=1 a=0 c=0 s=lots v=",
+            "b2 t=1 g=1 l=1 a=3@7 c=0 s= v=",
+            "b2 t=1 g=1 l=1 a=0 c=0 s=lots v=",
         ] {
             assert!(text.parse::<TurnMark>().is_err(), "{text}");
         }

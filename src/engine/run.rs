@@ -8,6 +8,7 @@ use super::broker::Broker;
 use super::clock::Clock;
 use super::copy::StateStore;
 use super::health::Health;
+use super::mark::Life;
 use super::settings::Settings;
 use super::stop::Stop;
 use super::topology::Topology;
@@ -37,6 +38,7 @@ pub struct Process {
 impl Process {
     /// Returns when all threads have ended. One that stops by itself ends the process: the restart is the recovery.
     pub fn run(&self) -> Result<(), Stop> {
+        let life = Life(self.clock.now_us());
         let mut workers = Vec::new();
         for lane in &self.lanes {
             let spec = self.topology.stage(&lane.stage)?;
@@ -47,7 +49,7 @@ impl Process {
         thread::scope(|scope| {
             let mut threads = Vec::new();
             for (name, spec, number) in workers {
-                let body = move || self.thread(&spec, number);
+                let body = move || self.thread(&spec, number, life);
                 let builder = thread::Builder::new().name(name.clone());
                 let started = builder.spawn_scoped(scope, body).expect("the system has a thread for each lane");
                 threads.push((name, started));
@@ -64,18 +66,24 @@ impl Process {
         })
     }
 
-    fn thread(&self, spec: &super::topology::StageSpec, number: usize) -> Result<(), Stop> {
+    fn thread(&self, spec: &super::topology::StageSpec, number: usize, life: Life) -> Result<(), Stop> {
         let beat = self.health.beat(format!("{}-{number}", spec.name));
         // Whatever ends one thread, a panic included, ends the process: half a worker must not look alive.
         let _others_follow = Following(self.stopping.clone());
-        let ended = self.turns(spec, number, beat.clone());
+        let ended = self.turns(spec, number, life, beat.clone());
         if let Err(stop) = &ended {
             beat.stopped(&stop.to_string());
         }
         ended
     }
 
-    fn turns(&self, spec: &super::topology::StageSpec, thread: usize, beat: super::health::Beat) -> Result<(), Stop> {
+    fn turns(
+        &self,
+        spec: &super::topology::StageSpec,
+        thread: usize,
+        life: Life,
+        beat: super::health::Beat,
+    ) -> Result<(), Stop> {
         let checked = self.topology.check(spec, self.broker.as_ref())?;
         let mut worker = Worker::start(Parts {
             checked,
@@ -84,6 +92,7 @@ impl Process {
             store: self.store.clone(),
             clock: self.clock.clone(),
             beat: beat.clone(),
+            life,
             thread,
         })?;
         while !self.stopping.load(Ordering::Relaxed) {

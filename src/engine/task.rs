@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::batch::Record;
 use super::broker::TopicPartition;
-use super::mark::TurnMark;
+use super::mark::{Life, TurnMark};
 use super::restore::Restore;
 use super::stage::{Context, ProcessError, Stage};
 
@@ -147,9 +147,11 @@ impl Task {
     }
 
     /// Takes what the group has; the state is to be restored to it. A first turn may always turn out to be deadly,
-    /// so an attempt is owed after a clean mark too. `turn_records` is what a turn that died may have had.
-    pub fn found(&mut self, mark: TurnMark, offsets: Vec<i64>, turn_records: usize) {
-        let attempt = (mark.attempt + u32::from(!mark.clean)).max(1);
+    /// so an attempt is owed after a clean mark too. An attempt of our own process, whose task was taken away or fenced, has
+    /// not killed it. `turn_records` is what a turn that died may have had.
+    pub fn found(&mut self, mark: TurnMark, offsets: Vec<i64>, turn_records: usize, life: Life) {
+        let died = !mark.clean && mark.life != life;
+        let attempt = (mark.attempt + u32::from(died)).max(1);
         self.attempt = Attempt::Owed(attempt);
         self.begins = None;
         self.caution = match attempt {
@@ -220,8 +222,8 @@ impl Task {
     }
 
     /// The mark that commits this turn, and where the attempts stand then: as before where no record was taken.
-    pub fn next_mark(&self, generation: i32) -> Pending {
-        let mark = TurnMark { turn: self.mark.turn + 1, generation, ..self.mark.clone() };
+    pub fn next_mark(&self, generation: i32, life: Life) -> Pending {
+        let mark = TurnMark { turn: self.mark.turn + 1, generation, life, ..self.mark.clone() };
         if self.next == self.offsets {
             return Pending { mark, attempt: self.attempt };
         }

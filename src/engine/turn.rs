@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::batch::{Batch, Record};
 use super::broker::{BrokerError, ErrorKind, GroupMembership, TopicPartition};
 use super::commit::late_ok;
-use super::mark::TurnMark;
+use super::mark::{Life, TurnMark};
 use super::settings::Planted;
 use super::stage::{Context, Outbox, ProcessError};
 use super::stop::Stop;
@@ -98,11 +98,15 @@ impl Worker {
     /// Processes what was polled and hands it to the producer. Answers the task that has to wait, and for what.
     fn take(&mut self, batch: &Batch, open: &mut Open) -> Result<Option<(i32, String)>, Failure> {
         self.begin_attempts(batch, open)?;
-        let now_us = self.clock.now_us();
+        let (began, now_us) = (self.clock.elapsed(), self.clock.now_us());
         for record in batch.iter() {
             if let Some(waiting) = self.process(&record, open, now_us)? {
                 return Ok(Some(waiting));
             }
+        }
+        if self.clock.elapsed().saturating_sub(began) >= self.settings.session_timeout {
+            // That the task is lost over it is the records' doing: it must count as a death.
+            self.life = Life(self.clock.now_us());
         }
         self.produce(open)?;
         Ok(None)

@@ -9,6 +9,7 @@ use super::broker::{Broker, BrokerError, Consumer, ErrorKind, GroupMembership, M
 use super::clock::Clock;
 use super::copy::StateStore;
 use super::health::Beat;
+use super::mark::Life;
 use super::settings::{Planted, Settings};
 use super::stage::Outbox;
 use super::stop::Stop;
@@ -25,6 +26,8 @@ pub struct Parts {
     pub store: Arc<dyn StateStore>,
     pub clock: Arc<dyn Clock>,
     pub beat: Beat,
+    /// The process's.
+    pub life: Life,
     /// Which of the stage's threads in this process.
     pub thread: usize,
 }
@@ -36,6 +39,8 @@ pub struct Worker {
     pub(super) store: Arc<dyn StateStore>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) beat: Beat,
+    /// What its marks are known by; a new one once records have held it up for so long that it might as well have died.
+    pub(super) life: Life,
     pub(super) member: Member,
     pub(super) consumer: Box<dyn Consumer>,
     pub(super) producing: Producing,
@@ -104,7 +109,7 @@ pub enum Turn {
 
 impl Worker {
     pub fn start(parts: Parts) -> Result<Worker, Stop> {
-        let Parts { checked, settings, broker, store, clock, beat, thread } = parts;
+        let Parts { checked, settings, broker, store, clock, beat, life, thread } = parts;
         let group = checked.spec.group();
         let client_id = format!("{group}-{}-{thread}", settings.instance);
         let instance_id = settings.static_membership.then(|| client_id.clone());
@@ -123,6 +128,7 @@ impl Worker {
             store,
             clock,
             beat,
+            life,
             member,
             consumer,
             producing: Producing::Ready(producer),

@@ -12,8 +12,10 @@ use bookflow::domain::position::Position;
 use bookflow::domain::trade::Trade;
 use bookflow::engine::batch::Batch;
 use bookflow::engine::broker::*;
+use bookflow::engine::clock::Clock;
 use bookflow::engine::copy::NoCopies;
 use bookflow::engine::health::Health;
+use bookflow::engine::mark::Life;
 use bookflow::engine::settings::Settings;
 use bookflow::engine::topology::Topology;
 use bookflow::engine::worker::{Parts, Worker};
@@ -65,6 +67,7 @@ impl House {
             broker: Arc::new(self.stand.broker.clone()),
             store: Arc::new(NoCopies),
             clock: self.stand.clock.clone(),
+            life: Life(self.stand.clock.now_us()),
             thread: 0,
         })
         .expect("worker starts")

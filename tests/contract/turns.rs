@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use bookflow::engine::batch::Batch;
 use bookflow::engine::broker::*;
-use bookflow::engine::clock::SystemClock;
+use bookflow::engine::clock::{Clock, SystemClock};
 use bookflow::engine::copy::NoCopies;
 use bookflow::engine::first_start::{FirstStart, first_start};
 use bookflow::engine::health::Health;
+use bookflow::engine::mark::Life;
 use bookflow::engine::settings::Settings;
 use bookflow::engine::stop::Stop;
 use bookflow::engine::topology::Topology;
@@ -76,6 +77,7 @@ impl Run {
             store: Arc::new(NoCopies),
             clock: Arc::new(SystemClock::start()),
             beat: Health::default().beat(&instance),
+            life: Life(SystemClock::start().now_us()),
             thread: 0,
         })
     }

@@ -9,10 +9,11 @@ use bookflow::domain::captured::Place;
 use bookflow::engine::admin::{Admin, TopicToCreate};
 use bookflow::engine::batch::Batch;
 use bookflow::engine::broker::*;
-use bookflow::engine::clock::SystemClock;
+use bookflow::engine::clock::{Clock, SystemClock};
 use bookflow::engine::copy::NoCopies;
 use bookflow::engine::first_start::first_start;
 use bookflow::engine::health::Health;
+use bookflow::engine::mark::Life;
 use bookflow::engine::namespace::Namespaced;
 use bookflow::engine::settings::Settings;
 use bookflow::engine::worker::{Parts, Worker};
@@ -127,6 +128,7 @@ fn a_damaged_trade_becomes_one_dead_letter_and_its_neighbours_are_captured_in_or
         broker: broker.clone(),
         store: Arc::new(NoCopies),
         clock: Arc::new(SystemClock::start()),
+        life: Life(SystemClock::start().now_us()),
         thread: 0,
     })
     .expect("worker starts");

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bookflow::engine::broker::*;
+use bookflow::engine::clock::Clock;
 use bookflow::engine::copy::{NoCopies, StateStore};
 use bookflow::engine::first_start::first_start;
 use bookflow::engine::health::Health;
-use bookflow::engine::mark::TurnMark;
+use bookflow::engine::mark::{self, TurnMark};
 use bookflow::engine::settings::Settings;
 use bookflow::engine::stop::Stop;
 use bookflow::engine::topology::{Checked, Topology};
@@ -88,6 +89,7 @@ impl House {
             broker: Arc::new(self.stand.broker.clone()),
             store: self.store.clone(),
             clock: self.stand.clock.clone(),
+            life: mark::Life(self.stand.clock.now_us()),
             thread: 0,
         })
         .expect("worker starts")

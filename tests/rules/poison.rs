@@ -1,10 +1,11 @@
 //! Rules 7, 15 and 16: a record that does harm is the only one that is lost to it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bookflow::engine::admin::Admin;
+use bookflow::engine::clock::Clock;
 use bookflow::engine::health::Health;
 use bookflow::engine::run::{Lane, Process};
 use bookflow::engine::stop::Stop;
@@ -134,6 +135,41 @@ fn a_death_before_a_record_is_touched_does_not_count_against_it() {
         assert_eq!((house.sum(3), house.mark(3).attempt), (0, 1));
     }
     assert_eq!((house.deaths(), house.sum(3)), (0, 1));
+}
+
+// Rule 15: who lives has not been killed, however often it loses the task with the record in hand.
+#[test]
+fn a_process_that_gets_its_task_back_condemns_nobody() {
+    let house = House::new();
+    let mut worker = house.worker();
+    house.write(0, &["1", "2"]);
+    let lost = Arc::new(AtomicUsize::new(0));
+    for _ in 0..6 {
+        let (clock, lost) = (house.stand.clock.clone(), lost.clone());
+        house.stand.happen(CallKind::Begin, Default::default); // the attempt's
+        house.stand.happen(CallKind::Begin, move || {
+            clock.sleep(3 * SESSION);
+            lost.fetch_add(1, Ordering::Relaxed);
+            Default::default()
+        });
+    }
+    idle(&mut worker);
+    assert_eq!((house.dead(), house.sum(0)), (vec![], 3));
+    assert_eq!(lost.load(Ordering::Relaxed), 6);
+}
+
+// Rule 15: as good as dead.
+#[test]
+fn a_record_that_holds_its_process_up_until_the_task_is_lost_becomes_a_dead_letter() {
+    let house = House::new();
+    house.switches.clock.set(house.stand.clock.clone()).unwrap_or_else(|_| panic!("set once"));
+    let mut worker = house.worker();
+    house.write(0, &["1", "long", "2"]);
+    house.write(1, &["5"]);
+    turns(&mut worker, 2_000);
+    idle(&mut worker);
+    assert_eq!(house.dead(), ["kills_process:long"]);
+    assert_eq!([0, 1].map(|partition| house.sum(partition)), [3, 5]);
 }
 
 // Rule 15.

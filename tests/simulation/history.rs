@@ -10,6 +10,7 @@ use bookflow::engine::broker::{Broker, Member, TopicPartition};
 use bookflow::engine::clock::Clock;
 use bookflow::engine::first_start::first_start;
 use bookflow::engine::health::Health;
+use bookflow::engine::mark::Life;
 use bookflow::engine::settings::{Planted, Settings};
 use bookflow::engine::stop::Stop;
 use bookflow::engine::topology::Topology;
@@ -273,6 +274,7 @@ impl History {
         let (topology, broker, clock, copies) =
             (self.topology.clone(), self.broker.clone(), self.clock.clone(), self.copies.clone());
         let settings = self.settings(instance.clone());
+        let life = Life(self.started as i64);
         let stopping = Arc::new(AtomicBool::new(false));
         let stop = stopping.clone();
         let telling = self.telling;
@@ -281,7 +283,8 @@ impl History {
             let beat = Health::default().beat(settings.instance.clone());
             let name = settings.instance.clone();
             let broker: Arc<dyn Broker> = Arc::new(broker);
-            let mut worker = Worker::start(Parts { checked, settings, broker, store: copies, clock, beat, thread: 0 })?;
+            let mut worker =
+                Worker::start(Parts { checked, settings, broker, store: copies, clock, beat, life, thread: 0 })?;
             while !stop.load(Ordering::Relaxed) {
                 let turn = worker.run_once()?;
                 if telling && turn != Turn::Idle {

@@ -1,11 +1,12 @@
 //! A small topology for tests of the engine: numbers in, one answer each, and a sum per key as state.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bookflow::engine::batch::Record;
+use bookflow::engine::clock::Clock;
 use bookflow::engine::stage::{Cause, Context, ProcessError, Stage};
 use bookflow::engine::table::{Codec, Table, Undoable};
 use bookflow::engine::topology::{DeadLetter, DeadLetters, StageSpec, Topology, ViewSpec};
@@ -25,7 +26,12 @@ pub struct Topics {
 pub struct Switches {
     /// The value `needs` is unavailable while this is set.
     pub outage: Arc<AtomicBool>,
+    /// Turned by the value `long`.
+    pub clock: Arc<OnceLock<Arc<dyn Clock>>>,
 }
+
+/// Longer than the group waits for a poll.
+const LONG: Duration = Duration::from_secs(180);
 
 /// What the stage may have besides.
 #[derive(Clone, Copy, Default)]
@@ -39,7 +45,7 @@ pub struct Extras {
 }
 
 /// Values are decimal integers; `bad` is rejected, `panic` panics, `needs` waits for the end of an outage, `slow` takes its
-/// time, `rate` is the key's number in the view, `kill` kills the process, and a sum above a million cannot be written.
+/// time, `long` more than there is, `rate` is the key's number in the view, `kill` kills the process, and a sum above a million cannot be written.
 pub fn topology(name: &'static str, topics: Topics, switches: Switches) -> Topology {
     topology_with(name, topics, switches, Extras::default())
 }
@@ -109,6 +115,10 @@ impl Stage for Sums {
             }
             "slow" => {
                 std::thread::sleep(Duration::from_millis(100));
+                0
+            }
+            "long" => {
+                self.switches.clock.get().expect("the test has set it").sleep(LONG);
                 0
             }
             number => number.parse::<i64>().map_err(|error| ProcessError::rejected("no_number", error))?,
