@@ -44,6 +44,7 @@ pub fn rebalanced(stage: &'static str, kind: &'static str, partitions: &[i32]) {
 
 pub fn task_restored(stage: &'static str, partition: i32, records: u64, took: Duration) {
     histogram!("bookflow_state_restore_duration_seconds", "stage" => stage).record(took.as_secs_f64());
+    counter!("bookflow_state_restored_records_total", "stage" => stage).increment(records);
     info!(stage, partition, records, seconds = took.as_secs_f64(), "task restored");
 }
 
@@ -57,6 +58,7 @@ pub fn task_waiting(stage: &'static str, partition: i32, what: &str, waits: u32)
 }
 
 pub fn task_overtaken(stage: &'static str, partition: i32) {
+    counter!("bookflow_tasks_overtaken_total", "stage" => stage).increment(1);
     warn!(stage, partition, "committed mark is not ours, task is restored");
 }
 

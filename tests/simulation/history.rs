@@ -1,12 +1,10 @@
 //! One seed's history: a phase in which things go wrong, a phase in which they heal, and the verdict.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use bookflow::cli::verify::audit;
-use bookflow::engine::broker::{Broker, Member, TopicPartition};
+use bookflow::engine::broker::Broker;
 use bookflow::engine::clock::Clock;
 use bookflow::engine::first_start::first_start;
 use bookflow::engine::health::Health;
@@ -15,12 +13,10 @@ use bookflow::engine::settings::{Planted, Settings};
 use bookflow::engine::stop::Stop;
 use bookflow::engine::topology::Topology;
 use bookflow::engine::worker::{Parts, Turn, Worker};
+use bookflow::memory::MemoryBroker;
 use bookflow::memory::settings::Settings as BrokerSettings;
-use bookflow::memory::{LogEntry, MemoryBroker};
-use bookflow::messages::dead_letter::DeadLetter;
 use bookflow::messages::schemas::Schemas;
-use bookflow::pipeline::topic_files;
-use bookflow::pipeline::topics::{CALCULATION_OUTCOMES, DEAD_LETTERS, JOB_PROGRESS};
+use bookflow::pipeline::topic_files::{self, TopicSpec};
 use bookflow::pipeline::topology::{BOOK, CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT, topology};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -28,34 +24,39 @@ use rand::{RngExt, SeedableRng};
 use super::baton::{Baton, Ended, Runner};
 use super::clock::SimulatedClock;
 use super::copies::Copies;
+use super::facts::{Ear, Facts};
 use super::input::{self, Item};
 use super::nemesis::Nemesis;
 use super::swarm::{Swarm, happens};
+use super::telling::Told;
+use super::witness::Witness;
 
-/// What happened, and how often.
-pub type Facts = BTreeMap<&'static str, u64>;
+/// Parsed once: they are most of the cost of a short history.
+pub static SCHEMAS: LazyLock<Arc<Schemas>> = LazyLock::new(|| Arc::new(Schemas::embedded()));
+static TOPICS: LazyLock<Vec<TopicSpec>> = LazyLock::new(topic_files::embedded);
 
 pub struct History {
     seed: u64,
     dice: SmallRng,
-    swarm: Swarm,
+    pub(super) swarm: Swarm,
     planted: Option<Planted>,
-    telling: bool,
+    pub(super) told: Option<Told>,
     baton: Arc<Baton>,
-    clock: Arc<SimulatedClock>,
-    nemesis: Arc<Nemesis>,
-    broker: MemoryBroker,
-    topology: Topology,
-    schemas: Arc<Schemas>,
-    copies: Arc<Copies>,
-    seats: Vec<Seat>,
-    started: usize,
-    facts: Facts,
+    pub(super) clock: Arc<SimulatedClock>,
+    pub(super) nemesis: Arc<Nemesis>,
+    pub(super) broker: MemoryBroker,
+    pub(super) topology: Topology,
+    pub(super) copies: Arc<Copies>,
+    pub(super) witness: Arc<Witness>,
+    pub(super) seats: Vec<Seat>,
+    pub(super) started: usize,
+    pub(super) ear: Ear,
+    pub(super) facts: Facts,
 }
 
 /// A worker's place: who is killed there is started again under the same name.
-struct Seat {
-    stage: &'static str,
+pub(super) struct Seat {
+    pub(super) stage: &'static str,
     instance: String,
     running: Option<Running>,
     /// Stopped like by SIGSTOP until then.
@@ -79,20 +80,28 @@ const JUMP: Duration = Duration::from_secs(150);
 const HEALED_STEPS: u32 = 60_000;
 
 impl History {
-    pub fn of(seed: u64, planted: Option<Planted>) -> History {
-        History::with(seed, planted, |_| {})
+    pub fn of(seed: u64) -> History {
+        History::with(seed, None, |_| {})
+    }
+
+    /// Tells every step on standard output.
+    pub fn told(seed: u64) -> History {
+        History::new(seed, None, |swarm| println!("seed {seed}: {swarm:#?}"), Some(Told::default()))
     }
 
     /// A history whose swarm is bent towards what a test is about.
     pub fn with(seed: u64, planted: Option<Planted>, bend: impl FnOnce(&mut Swarm)) -> History {
+        History::new(seed, planted, bend, None)
+    }
+
+    fn new(seed: u64, planted: Option<Planted>, bend: impl FnOnce(&mut Swarm), told: Option<Told>) -> History {
         let mut dice = SmallRng::seed_from_u64(seed);
         let mut swarm = Swarm::roll(&mut dice);
         bend(&mut swarm);
-        let telling = std::env::var("BOOKFLOW_SIMULATION_TELL").is_ok();
         let baton = Arc::new(Baton::default());
         let clock = Arc::new(SimulatedClock::new(baton.clone()));
         let nemesis_dice = SmallRng::seed_from_u64(seed ^ 0x6e65_6d65_7369_7321);
-        let nemesis = Arc::new(Nemesis::new(baton.clone(), swarm.clone(), nemesis_dice, telling));
+        let nemesis = Arc::new(Nemesis::new(baton.clone(), swarm.clone(), nemesis_dice, told.is_some()));
         let limits = BrokerSettings {
             session: SESSION,
             max_poll_interval: 2 * SESSION,
@@ -104,38 +113,34 @@ impl History {
             ..BrokerSettings::default()
         };
         let broker = MemoryBroker::simulated(limits, clock.clone(), nemesis.clone());
-        let schemas = Arc::new(Schemas::embedded());
-        let topology = topology(schemas.clone());
+        let mut topology = topology(SCHEMAS.clone());
+        let witness = Arc::new(Witness::new(told.is_some()));
+        topology.stages.iter_mut().for_each(|stage| witness.watch(stage));
         History {
             seed,
             dice,
             swarm,
             planted,
-            telling,
+            told,
             baton,
             clock,
             nemesis,
             broker,
             topology,
-            schemas,
             copies: Arc::default(),
+            witness,
             seats: Vec::new(),
             started: 0,
+            ear: Ear::default(),
             facts: Facts::default(),
         }
     }
 
-    /// Tells every step on standard output.
-    pub fn telling(mut self) -> History {
-        self.telling = true;
-        println!("seed {}: {:#?}", self.seed, self.swarm);
-        self
-    }
-
     /// What happened, or what went wrong.
     pub fn run(mut self) -> Result<Facts, String> {
-        let ended = self.live();
-        // Whatever the verdict, no thread stays behind.
+        let ear = self.ear.clone();
+        let ended = metrics::with_local_recorder(&ear, || self.live());
+        // Whatever the verdict, no worker stays behind.
         for seat in &mut self.seats {
             if let Some(running) = seat.running.take() {
                 self.baton.kill(running.runner);
@@ -159,7 +164,7 @@ impl History {
     }
 
     fn create_topics(&mut self) {
-        for topic in topic_files::embedded() {
+        for topic in TOPICS.iter() {
             let mut config: Vec<_> = topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             config.retain(|(name, _)| !matches!(*name, "delete.retention.ms" | "min.compaction.lag.ms"));
             config.push(("delete.retention.ms", TOMBSTONES));
@@ -174,9 +179,9 @@ impl History {
     fn input(&mut self) -> std::vec::IntoIter<Item> {
         let (partitions, now) = (self.swarm.partitions, self.clock.now_us());
         let items = if self.swarm.jobs {
-            input::jobs(&mut self.dice, now, partitions, &self.schemas)
+            input::jobs(&mut self.dice, now, partitions, &SCHEMAS)
         } else {
-            input::trades(self.seed, self.swarm.records, partitions, &self.schemas)
+            input::trades(self.seed, self.swarm.records, partitions, &SCHEMAS)
         };
         items.into_iter()
     }
@@ -207,7 +212,7 @@ impl History {
             self.happened("jumped");
         }
         if happens(&mut self.dice, self.swarm.compactions) {
-            for topic in topic_files::embedded() {
+            for topic in TOPICS.iter() {
                 self.broker.compact(&topic.name);
             }
             self.happened("compacted");
@@ -255,19 +260,21 @@ impl History {
             return Ok(());
         }
         if self.seats[seat].running.is_none() {
-            self.start(seat);
+            self.seats[seat].running = Some(self.start(seat));
         }
-        let Some(running) = &self.seats[seat].running else { return Ok(()) };
-        self.baton.pass(&running.runner);
-        if !running.runner.ended() {
-            return Ok(());
-        }
-        let Some(running) = self.seats[seat].running.take() else { return Ok(()) };
-        let ended = self.baton.join(running.runner);
+        self.go_on(seat)
+    }
+
+    fn go_on(&mut self, seat: usize) -> Result<(), String> {
+        let Some(running) = &mut self.seats[seat].running else { return Ok(()) };
+        let ended = running.runner.go_on();
+        self.tell_marks();
+        let Some(ended) = ended else { return Ok(()) };
+        self.seats[seat].running = None;
         self.ended(seat, ended)
     }
 
-    fn start(&mut self, seat: usize) {
+    fn start(&mut self, seat: usize) -> Running {
         self.started += 1;
         let Seat { stage, instance, .. } = &self.seats[seat];
         let spec = self.topology.stage(stage).expect("a stage of ours").clone();
@@ -277,7 +284,7 @@ impl History {
         let life = Life(self.started as i64);
         let stopping = Arc::new(AtomicBool::new(false));
         let stop = stopping.clone();
-        let telling = self.telling;
+        let telling = self.told.is_some();
         let body = move || {
             let checked = topology.check(&spec, &broker)?;
             let beat = Health::default().beat(settings.instance.clone());
@@ -285,16 +292,20 @@ impl History {
             let broker: Arc<dyn Broker> = Arc::new(broker);
             let mut worker =
                 Worker::start(Parts { checked, settings, broker, store: copies, clock, beat, life, thread: 0 })?;
+            // As a process does it.
             while !stop.load(Ordering::Relaxed) {
-                let turn = worker.run_once()?;
-                if telling && turn != Turn::Idle {
-                    println!("  {name}: {turn:?}");
+                match worker.run_once() {
+                    Ok(turn) if telling && turn != Turn::Idle => println!("  {name}: {turn:?}"),
+                    Ok(_) => {}
+                    Err(stop) => {
+                        worker.leave(&stop);
+                        return Err(stop);
+                    }
                 }
             }
             worker.close()
         };
-        let runner = self.baton.start(self.started, body);
-        self.seats[seat].running = Some(Running { runner, stopping });
+        Running { runner: self.baton.start(body), stopping }
     }
 
     fn settings(&self, instance: String) -> Settings {
@@ -342,7 +353,7 @@ impl History {
         let mut healed = false;
         for step in 0..HEALED_STEPS {
             self.step()?;
-            if step % 50 == 49 && self.worked_off() {
+            if step % 50 == 49 && self.backlog().is_empty() {
                 healed = true;
                 break;
             }
@@ -351,14 +362,11 @@ impl History {
             return Err(format!("not worked off after {HEALED_STEPS} healthy steps: {}", self.backlog().join(", ")));
         }
         for seat in 0..self.seats.len() {
-            let Some(running) = self.seats[seat].running.take() else { continue };
-            running.stopping.store(true, Ordering::Relaxed);
-            while !running.runner.ended() {
+            while let Some(running) = &self.seats[seat].running {
+                running.stopping.store(true, Ordering::Relaxed);
                 self.clock.turn(Duration::from_millis(5));
-                self.baton.pass(&running.runner);
+                self.go_on(seat)?;
             }
-            let ended = self.baton.join(running.runner);
-            self.ended(seat, ended)?;
         }
         // Markers under way arrive, one partition after the other.
         self.clock.turn(20 * self.swarm.markers_late + 4 * TRANSACTION);
@@ -366,110 +374,7 @@ impl History {
         Ok(())
     }
 
-    fn worked_off(&self) -> bool {
-        self.backlog().is_empty()
-    }
-
-    /// Input partitions that are not consumed to their end, jobs that have not ended.
-    fn backlog(&self) -> Vec<String> {
-        let mut behind = Vec::new();
-        let stages: BTreeSet<_> = self.seats.iter().map(|seat| seat.stage).collect();
-        for stage in stages {
-            let spec = self.topology.stage(stage).expect("a stage of ours");
-            let member = Member { group: spec.group(), client_id: "judge".into(), instance_id: None };
-            let mut consumer = self.broker.consumer(&member).expect("nothing goes wrong any more");
-            let inputs: Vec<_> = (0..self.swarm.partitions).flat_map(|partition| spec.inputs(partition)).collect();
-            let Ok(committed) = consumer.committed(&inputs, Duration::ZERO) else {
-                behind.push(format!("{stage}: offsets pending"));
-                continue;
-            };
-            for (input, committed) in inputs.into_iter().zip(committed) {
-                let next = committed.map_or(0, |committed| committed.offset);
-                if self.unread(input, next) {
-                    behind.push(format!("{input} at {next}"));
-                }
-            }
-        }
-        if self.swarm.jobs && behind.is_empty() && !self.jobs_ended() {
-            behind.push("a job has not ended".into());
-        }
-        behind
-    }
-
-    /// Whether a committed record stands at or after this offset; markers do not count.
-    fn unread(&self, input: TopicPartition, next: i64) -> bool {
-        let entries = self.broker.entries(input).expect("a topic of ours");
-        entries.iter().any(|entry| matches!(entry, LogEntry::Record { offset, .. } if *offset >= next))
-    }
-
-    fn jobs_ended(&self) -> bool {
-        let count = |topic| -> usize {
-            let mut keys = BTreeSet::new();
-            for partition in 0..self.swarm.partitions {
-                for entry in self.broker.entries(TopicPartition { topic, partition }).expect("a topic of ours") {
-                    if let LogEntry::Record { key: Some(key), .. } = entry {
-                        keys.insert(key);
-                    }
-                }
-            }
-            keys.len()
-        };
-        count(CALCULATION_OUTCOMES) == count(JOB_PROGRESS)
-    }
-
-    fn judge(&mut self) -> Result<(), String> {
-        let report = audit(&self.broker, &self.schemas, 10).map_err(|failure| format!("audit: {failure:?}"))?;
-        if !report.clean() {
-            return Err(format!("{:#?}", report.differences));
-        }
-        self.no_handler_panicked()?;
-        let counts = report.counts;
-        for (fact, times) in self.nemesis.facts() {
-            *self.facts.entry(fact).or_default() += times;
-        }
-        let (copies_read, copies_refused) = self.copies.counts();
-        for (fact, times) in [
-            ("records", counts.records),
-            ("accepted", counts.accepted),
-            ("duplicates", counts.duplicates),
-            ("held", counts.held),
-            ("dead_letters", counts.dead_letters),
-            ("rebooks", counts.rebooks),
-            ("jobs", counts.jobs),
-            ("copy_read", copies_read),
-            ("copy_refused", copies_refused),
-            ("workers_started", self.started as u64),
-        ] {
-            if times > 0 {
-                *self.facts.entry(fact).or_default() += times;
-            }
-        }
-        Ok(())
-    }
-
-    /// The auditor believes such letters; here they can only be a bug, because no generated record panics or kills.
-    fn no_handler_panicked(&self) -> Result<(), String> {
-        for partition in 0..self.swarm.partitions {
-            for entry in
-                self.broker.entries(TopicPartition { topic: DEAD_LETTERS, partition }).expect("a topic of ours")
-            {
-                let LogEntry::Record { value: Some(value), .. } = entry else { continue };
-                let (_, letter) = self.schemas.decode::<DeadLetter>(&value).map_err(|error| error.to_string())?;
-                if matches!(letter.reason.as_str(), "panic" | "kills_process" | "state_bound") {
-                    return Err(format!("dead letter {}: {}", letter.reason, letter.message));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn happened(&mut self, fact: &'static str) {
-        *self.facts.entry(fact).or_default() += 1;
-    }
-
-    fn tell(&self, what: impl FnOnce() -> String) {
-        if self.telling {
-            println!("-- {} {}", self.clock.elapsed().as_millis(), what());
-        }
+    pub(super) fn happened(&mut self, fact: &str) {
+        *self.facts.entry(fact.into()).or_default() += 1;
     }
 }

@@ -9,54 +9,99 @@ mod nemesis; // what goes wrong with calls
 mod swarm; // what a seed turns on
 mod copies; // local copies: kept, lost, old, torn
 mod input; // trades and jobs
+mod witness; // who had which record in hand
+mod facts; // what happened, and how often
 mod history; // one seed, from the first record to the verdict
+mod telling; // a history told
+mod verdict; // whether all is as it should be
 mod bugs; // planted bugs are caught
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use history::{Facts, History};
+use facts::{Facts, add};
+use history::History;
 
 /// Histories of the test command.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 10_000;
 
-/// What must have happened somewhere, or the simulation proves less than it says.
+/// Histories that went wrong once; whatever a seed has become since then, it is run.
+const REMEMBERED: &[u64] = &[
+    // Two kills and two lost sessions took one record from four owners: condemned as rule 15 says, and the judge asked more
+    // of the engine than anybody can know.
+    78,
+    // A process that was never killed lost its task four times, got it back each time, and condemned a record over it.
+    4_095,
+    // An owner fell between the mark of its attempt and the first touch, because the end of the mark's own transaction was in
+    // doubt: the judge wanted to have seen both touches.
+    21_082,
+];
+
+/// What must have happened somewhere, or the simulation proves less than it says. With a space in it: said by the engine's
+/// own metrics.
 const SOMETIMES: &[&str] = &[
+    // The world
     "killed",
     "paused",
+    "muted",
+    "jumped",
+    "compacted",
+    // Calls
     "not_done",
     "answer_lost",
+    "slow",
     "doubled_commit",
     "doubled_abort",
     "doubled_offsets",
     "doubled_partitions",
-    "slow",
+    "delivered_early",
     "delivery_failed",
     "late_markers",
-    "muted",
-    "worker_stopped",
-    "copy_read",
+    // Copies
     "copy_lost",
     "copy_torn",
     "copy_rolled_back",
-    "compacted",
-    "jumped",
-    "dead_letters",
-    "held",
+    "copy_read",
+    "copy_refused",
+    // The engine
+    "worker_stopped",
+    "rebalances_total assigned",
+    "rebalances_total revoked",
+    "rebalances_total lost",
+    "txn_total committed",
+    "txn_total aborted",
+    "txn_total ambiguous",
+    "txn_total fenced",
+    "producer_recreated_total begin",
+    "producer_recreated_total delivery",
+    "producer_recreated_total send_offsets",
+    "producer_recreated_total send_offsets was slow",
+    "producer_recreated_total commit",
+    "producer_recreated_total commit was slow",
+    "producer_recreated_total abort",
+    "producer_recreated_total abort was slow",
+    "producer_recreated_total commit of a mark",
+    "producer_recreated_total commit of a mark was slow",
+    "tasks_overtaken_total",
+    "state_restored_records_total",
+    "state_copies_total loaded",
+    "state_corruptions_total",
+    // Trades and jobs
+    "accepted",
     "duplicates",
+    "held",
     "rebooks",
+    "dead_letters",
     "jobs",
 ];
 
 #[test]
 fn no_history_loses_doubles_reorders_or_tears_anything() {
     let facts = match std::env::var("BOOKFLOW_SIMULATION_SEED") {
-        Ok(seed) => History::of(seed.parse().expect("a seed is a number"), None)
-            .telling()
-            .run()
-            .unwrap_or_else(|wrong| panic!("{wrong}")),
+        Ok(seed) => {
+            History::told(seed.parse().expect("a seed is a number")).run().unwrap_or_else(|wrong| panic!("{wrong}"))
+        }
         Err(_) => run_all(number("BOOKFLOW_SIMULATION_SEEDS").unwrap_or(SEEDS)),
     };
     println!("{facts:#?}");
@@ -65,16 +110,14 @@ fn no_history_loses_doubles_reorders_or_tears_anything() {
 fn run_all(seeds: u64) -> Facts {
     let all = Mutex::new(Facts::default());
     let wrong = Mutex::new(BTreeMap::new());
-    let next = AtomicU64::new(0);
+    let next = Mutex::new(REMEMBERED.iter().copied().chain(0..seeds));
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds || wrong.lock().expect("no panic").len() > 2 {
-                        return;
-                    }
-                    match History::of(seed, None).run() {
+                    let seed = next.lock().expect("no panic").next();
+                    let Some(seed) = seed.filter(|_| wrong.lock().expect("no panic").len() <= 2) else { return };
+                    match History::of(seed).run() {
                         Ok(facts) => add(&mut all.lock().expect("no panic"), facts),
                         Err(what) => drop(wrong.lock().expect("no panic").insert(seed, what)),
                     }
@@ -85,15 +128,9 @@ fn run_all(seeds: u64) -> Facts {
     let wrong = wrong.into_inner().expect("no panic");
     assert!(wrong.is_empty(), "run one alone with BOOKFLOW_SIMULATION_SEED: {wrong:#?}");
     let all = all.into_inner().expect("no panic");
-    let never: Vec<_> = SOMETIMES.iter().filter(|&&fact| !all.contains_key(fact)).collect();
+    let never: Vec<_> = SOMETIMES.iter().filter(|fact| !all.contains_key(**fact)).collect();
     assert!(never.is_empty() || seeds < SEEDS, "never happened in {seeds} histories: {never:?}");
     all
-}
-
-fn add(all: &mut Facts, one: Facts) {
-    for (fact, times) in one {
-        *all.entry(fact).or_default() += times;
-    }
 }
 
 fn number(variable: &str) -> Option<u64> {

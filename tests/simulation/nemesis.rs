@@ -11,7 +11,7 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 
 use super::baton::Baton;
-use super::history::Facts;
+use super::facts::Facts;
 use super::swarm::{Swarm, happens};
 
 pub struct Nemesis {
@@ -56,7 +56,7 @@ impl Interference for Nemesis {
         let mut rolling = self.rolling.lock().expect("nobody panics with this lock");
         let (fault, fact) = roll(&self.swarm, call.kind, &mut rolling.dice);
         if let Some(fact) = fact {
-            *rolling.facts.entry(fact).or_default() += 1;
+            *rolling.facts.entry(fact.into()).or_default() += 1;
             if self.telling {
                 println!("    ! {fact}: {fault:?}");
             }

@@ -1,0 +1,125 @@
+//! When a healed history has worked everything off, and whether all is as it should be.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bookflow::cli::verify::audit;
+use bookflow::engine::broker::{Broker, Member, TopicPartition};
+use bookflow::engine::stage::Cause;
+use bookflow::memory::LogEntry;
+use bookflow::messages::dead_letter::DeadLetter;
+use bookflow::pipeline::topics::{self, CALCULATION_OUTCOMES, DEAD_LETTERS, JOB_PROGRESS};
+
+use super::facts::{Facts, add};
+use super::history::{History, SCHEMAS};
+use super::witness::{Evidence, Place};
+
+impl History {
+    /// Input partitions that are not consumed to their end, jobs that have not ended.
+    pub(super) fn backlog(&self) -> Vec<String> {
+        let mut behind = Vec::new();
+        let stages: BTreeSet<_> = self.seats.iter().map(|seat| seat.stage).collect();
+        for stage in stages {
+            let spec = self.topology.stage(stage).expect("a stage of ours");
+            let member = Member { group: spec.group(), client_id: "judge".into(), instance_id: None };
+            let mut consumer = self.broker.consumer(&member).expect("nothing goes wrong any more");
+            let inputs: Vec<_> = (0..self.swarm.partitions).flat_map(|partition| spec.inputs(partition)).collect();
+            let Ok(committed) = consumer.committed(&inputs, Duration::ZERO) else {
+                behind.push(format!("{stage}: offsets pending"));
+                continue;
+            };
+            for (input, committed) in inputs.into_iter().zip(committed) {
+                let next = committed.map_or(0, |committed| committed.offset);
+                if self.unread(input, next) {
+                    behind.push(format!("{input} at {next}"));
+                }
+            }
+        }
+        if self.swarm.jobs && behind.is_empty() && !self.jobs_ended() {
+            behind.push("a job has not ended".into());
+        }
+        behind
+    }
+
+    /// Whether a committed record stands at or after this offset; markers do not count.
+    fn unread(&self, input: TopicPartition, next: i64) -> bool {
+        let entries = self.broker.entries(input).expect("a topic of ours");
+        entries.iter().any(|entry| matches!(entry, LogEntry::Record { offset, .. } if *offset >= next))
+    }
+
+    fn jobs_ended(&self) -> bool {
+        let keys = |topic| -> BTreeSet<_> { self.records(topic).filter_map(|(key, _)| key).collect() };
+        keys(CALCULATION_OUTCOMES).len() == keys(JOB_PROGRESS).len()
+    }
+
+    /// Keys and values of a topic's committed records.
+    fn records(&self, topic: &'static str) -> impl Iterator<Item = (Option<Vec<u8>>, Option<Vec<u8>>)> {
+        let entries = (0..self.swarm.partitions).flat_map(move |partition| {
+            self.broker.entries(TopicPartition { topic, partition }).expect("a topic of ours")
+        });
+        entries.filter_map(|entry| match entry {
+            LogEntry::Record { key, value, .. } => Some((key, value)),
+            _ => None,
+        })
+    }
+
+    pub(super) fn judge(&mut self) -> Result<(), String> {
+        let report = audit(&self.broker, &SCHEMAS, 10).map_err(|failure| format!("audit: {failure:?}"))?;
+        if !report.clean() {
+            return Err(format!("{:#?}", report.differences));
+        }
+        for _ in 0..self.condemned()? {
+            self.happened("condemned");
+        }
+        let counts = report.counts;
+        let (copies_read, copies_refused) = self.copies.counts();
+        let counted = [
+            ("records", counts.records),
+            ("accepted", counts.accepted),
+            ("duplicates", counts.duplicates),
+            ("held", counts.held),
+            ("dead_letters", counts.dead_letters),
+            ("rebooks", counts.rebooks),
+            ("jobs", counts.jobs),
+            ("copy_read", copies_read),
+            ("copy_refused", copies_refused),
+            ("workers_started", self.started as u64),
+        ];
+        let counted = counted.into_iter().filter(|(_, times)| *times > 0);
+        add(&mut self.facts, counted.map(|(fact, times)| (fact.into(), times)).collect::<Facts>());
+        add(&mut self.facts, self.nemesis.facts());
+        add(&mut self.facts, self.ear.heard());
+        Ok(())
+    }
+
+    /// How many records were condemned, none of them in vain. The auditor believes such letters, and no generated record
+    /// panics or kills; but now and then chance takes two processes in a row that had the same record alone in hand, and
+    /// nobody can tell that from a record that kills.
+    fn condemned(&self) -> Result<u64, String> {
+        let mut condemned = 0;
+        for value in self.records(DEAD_LETTERS).filter_map(|(_, value)| value) {
+            let (place, letter) = SCHEMAS.decode::<DeadLetter>(&value).map_err(|error| error.to_string())?;
+            let Cause { topic, partition, offset } = topics::cause(place);
+            let record = (TopicPartition { topic, partition }, offset);
+            match letter.reason.as_str() {
+                "kills_process" if self.deserved(record) => condemned += 1,
+                "panic" | "kills_process" | "state_bound" => {
+                    return Err(format!("dead letter {} for {}@{offset}: {}", letter.reason, record.0, letter.message));
+                }
+                _ => {}
+            }
+        }
+        Ok(condemned)
+    }
+
+    /// An attempt counts from its mark on. An owner can fall between that and the first touch only while the end of the
+    /// mark's own transaction is in doubt.
+    fn deserved(&self, record: Place) -> bool {
+        let doubtful = |fact: &str| ["doubled", "answer_lost", "slow"].iter().any(|cause| fact.starts_with(cause));
+        match self.witness.evidence(record) {
+            Evidence::Twice => true,
+            Evidence::Once => self.nemesis.facts().keys().any(|fact| doubtful(fact)),
+            Evidence::None => false,
+        }
+    }
+}

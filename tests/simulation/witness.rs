@@ -1,0 +1,92 @@
+//! Sees which records are handed to which life of a task, so that the judge knows whom a record may be accused by.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bookflow::engine::batch::Record;
+use bookflow::engine::broker::TopicPartition;
+use bookflow::engine::stage::{Context, ProcessError, Stage};
+use bookflow::engine::table::Undoable;
+use bookflow::engine::topology::StageSpec;
+
+/// Where a record stands.
+pub type Place = (TopicPartition, i64);
+
+/// Against a record.
+pub enum Evidence {
+    None,
+    /// One life had it alone in hand, in a turn that was not committed.
+    Once,
+    /// Another life did in the very next turn: between two attempts lies nothing but the mark of the second. Had the first
+    /// life committed anything or left in order, the turns would be further apart.
+    Twice,
+}
+
+pub struct Witness {
+    telling: bool,
+    lives: AtomicU64,
+    /// By life and turn: what was in hand.
+    hands: Mutex<BTreeMap<(u64, u64), BTreeSet<Place>>>,
+}
+
+impl Witness {
+    pub fn new(telling: bool) -> Witness {
+        Witness { telling, lives: AtomicU64::new(0), hands: Mutex::default() }
+    }
+
+    /// The same stage under watch: each task that is created is a life of its own.
+    pub fn watch(self: &Arc<Self>, spec: &mut StageSpec) {
+        let (create, witness) = (spec.create.clone(), self.clone());
+        spec.create = Arc::new(move |partition| {
+            let life = witness.lives.fetch_add(1, Ordering::Relaxed);
+            Box::new(Watched { stage: create(partition), life, witness: witness.clone() })
+        });
+    }
+
+    /// What a record may be condemned for: that lives of its task ended while they had nothing else in hand.
+    pub fn evidence(&self, place: Place) -> Evidence {
+        let hands = self.hands.lock().expect("nobody panics with this lock");
+        let alone = hands.iter().filter(|(_, hand)| hand.len() == 1 && hand.contains(&place));
+        let alone: BTreeSet<_> = alone.map(|(&(life, turn), _)| (turn, life)).collect();
+        let right_after =
+            |(turn, life): (u64, u64)| alone.range((turn + 1, 0)..(turn + 2, 0)).any(move |&(_, other)| other != life);
+        match alone.len() {
+            0 => Evidence::None,
+            _ if alone.iter().copied().any(right_after) => Evidence::Twice,
+            _ => Evidence::Once,
+        }
+    }
+
+    fn handed(&self, life: u64, turn: u64, record: Place) {
+        if self.telling {
+            println!("    life {life} turn {turn} has {}@{} in hand", record.0, record.1);
+        }
+        self.hands.lock().expect("nobody panics with this lock").entry((life, turn)).or_default().insert(record);
+    }
+}
+
+struct Watched {
+    stage: Box<dyn Stage>,
+    life: u64,
+    witness: Arc<Witness>,
+}
+
+impl Stage for Watched {
+    fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn Undoable)) {
+        self.stage.tables(visit);
+    }
+
+    fn on_restored(&mut self) {
+        self.stage.on_restored();
+    }
+
+    fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        self.witness.handed(self.life, context.turn, (record.from, record.offset));
+        self.stage.on_record(record, context)
+    }
+
+    fn on_tick(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        self.stage.on_tick(context)
+    }
+}
