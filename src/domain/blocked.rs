@@ -35,7 +35,7 @@ pub enum Blocked {
     },
     /// The last observation is older than the carry-forward policy allows; an age counts calendar days.
     Stale {
-        of: Symbol,
+        of: CompactString,
         observed: NaiveDate,
         age_days: i64,
     },

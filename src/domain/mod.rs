@@ -25,6 +25,10 @@ pub mod schedule; // dates at regular distances
 pub mod daycount; // days, and the fraction of a year they are
 mod names; // how a name of a request becomes a type
 pub mod contract; // products, legs, and contracts with positions and lots as a request gives them
+pub mod carry; // market values and their age
+pub mod amount; // before and after the one rounding
+pub mod fx; // exchange rates: straight, inverted, crossed
+pub mod equity; // the equity leg
 pub mod market; // prices, rates and dividends by name and date
 pub mod cashflow; // an amount and what it was calculated from
 pub mod status; // how far a flow has come

@@ -11,3 +11,5 @@ mod rates; // overnight and term rates of one period
 mod financing; // financing of lots on their settled notional
 mod daycounts; // fractions of a year
 mod dates; // conventions, settlement, schedules
+mod balances; // daily balances and corrections
+mod equity; // performance, resets, unwinds, exchange rates

@@ -1,0 +1,8 @@
+//! The equity leg: what a price performance comes to, when it is realised, and when it is paid.
+//! In reading order:
+
+pub mod terms; // what a contract says about it
+pub mod mark; // a price and a rate at one moment
+pub mod periods; // a holding -> the spans it is valued over
+pub mod performance; // a span -> its amount
+pub mod unreturned; // ex dates that a price return does not pay for

@@ -1,0 +1,160 @@
+//! Exchange rates: settlement currency per unit of price currency, from one named fix, straight, inverted or over a base.
+
+use std::fmt;
+
+use chrono::NaiveDate;
+use compact_str::{CompactString, format_compact};
+use rust_decimal::Decimal;
+
+use super::blocked::{Blocked, out_of_range};
+use super::carry::{Accepted, CarryForward, Quote};
+use super::explain::{Fact, Observed};
+use super::key::PART_LENGTH_MAX;
+use super::money::Currency;
+use super::names::name;
+use super::pad::Pad;
+
+name! {
+    /// Name of a published fix, such as the one of 16:00 in London.
+    FixName, "fix", PART_LENGTH_MAX
+}
+
+/// Two currencies in the order of a rate: units of `settlement` for one unit of `price`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Pair {
+    pub price: Currency,
+    pub settlement: Currency,
+}
+
+/// How a return in price currency becomes an amount in settlement currency: FpML `fxFeature`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum FxMode {
+    /// Both currencies are one.
+    None,
+    /// Prices are converted, each at the rate of its own day: quantity x (P1 x X1 - P0 x X0). The client bears the rate of what he holds.
+    Composite,
+    /// The return is converted at the rate of its last day: quantity x (P1 - P0) x X1.
+    CrossCurrency,
+    /// The return is converted at an agreed rate: quantity x (P1 - P0) x rate.
+    Quanto(Decimal),
+}
+
+/// Which rates a contract uses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FixPolicy {
+    pub fix: FixName,
+    /// For a date that has no fixing. A date that the fix's own calendar leaves out is adjusted to the fixing day before it by whoever
+    /// asks; then nothing is carried forward.
+    pub carry: CarryForward,
+    /// Whether the fixing of the opposite pair may be used, and to how many decimals its inverse is rounded, halves away from zero.
+    pub inverse_decimals: Option<u32>,
+    /// The currency over which a rate may be crossed when the pair itself is not fixed.
+    pub base: Option<Currency>,
+}
+
+/// Where fixings come from.
+pub trait Fixings {
+    /// The last fixing of exactly this pair on or before a date.
+    fn last(&self, fix: &FixName, pair: Pair, date: NaiveDate) -> Option<Quote>;
+}
+
+/// A rate with the fixings it is made of; nothing is looked up any more.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum FxRate<'a> {
+    /// Agreed with a trade, or by the contract.
+    Agreed(Decimal),
+    Fixed(Leg<'a>),
+    /// Over a base: units of base for one of price currency, times units of settlement currency for one of base.
+    Crossed(Leg<'a>, Leg<'a>),
+}
+
+/// One fixing: pair, fix, date and version identify it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Leg<'a> {
+    fix: &'a FixName,
+    /// As it was published.
+    pair: Pair,
+    accepted: Accepted,
+    inverse_decimals: Option<u32>,
+}
+
+impl FixPolicy {
+    /// The rate of a pair on a date: its own fixing, else the inverse of the opposite one, else both legs over the base.
+    pub fn rate<'a>(&'a self, fixings: &impl Fixings, pair: Pair, date: NaiveDate) -> Result<FxRate<'a>, Blocked> {
+        let missing = match (self.leg(fixings, pair, date), self.base) {
+            (Err(Blocked::MissingFx { .. }), Some(base)) if base != pair.price && base != pair.settlement => {
+                let to_base = self.leg(fixings, Pair { settlement: base, ..pair }, date)?;
+                let from_base = self.leg(fixings, Pair { price: base, ..pair }, date)?;
+                return Ok(FxRate::Crossed(to_base, from_base));
+            }
+            (leg, _) => leg,
+        };
+        missing.map(FxRate::Fixed)
+    }
+
+    fn leg<'a>(&'a self, fixings: &impl Fixings, pair: Pair, date: NaiveDate) -> Result<Leg<'a>, Blocked> {
+        let find = |wanted: Pair, inverse_decimals| {
+            let Pair { price, settlement } = pair;
+            let missing = || Blocked::MissingFx { price, settlement, date };
+            let last = fixings.last(&self.fix, wanted, date).filter(|quote| quote.value > Decimal::ZERO);
+            let accepted = self.carry.accept(last, date, || wanted.key(&self.fix), missing)?;
+            Ok(Leg { fix: &self.fix, pair: wanted, accepted, inverse_decimals })
+        };
+        match (find(pair, None), self.inverse_decimals) {
+            (Err(Blocked::MissingFx { .. }), Some(decimals)) => find(pair.opposite(), Some(decimals)),
+            (leg, _) => leg,
+        }
+    }
+}
+
+impl FxRate<'_> {
+    /// The rate on a pad, with every fixing it is made of.
+    pub fn number<P: Pad>(&self, pad: &mut P) -> Result<P::Number, Blocked> {
+        match self {
+            FxRate::Agreed(rate) => Ok(pad.given(|| Fact::Term("agreed rate"), *rate)),
+            FxRate::Fixed(leg) => leg.number(pad),
+            FxRate::Crossed(to_base, from_base) => {
+                let (to_base, from_base) = (to_base.number(pad)?, from_base.number(pad)?);
+                pad.multiply("crossed rate", to_base, from_base).ok_or_else(out_of_range("the crossed rate"))
+            }
+        }
+    }
+
+    /// Whether a fixing of an earlier day stands in.
+    pub fn provisional(&self) -> bool {
+        match self {
+            FxRate::Agreed(_) => false,
+            FxRate::Fixed(leg) => leg.accepted.provisional,
+            FxRate::Crossed(to_base, from_base) => to_base.accepted.provisional || from_base.accepted.provisional,
+        }
+    }
+}
+
+impl Leg<'_> {
+    fn number<P: Pad>(&self, pad: &mut P) -> Result<P::Number, Blocked> {
+        let Quote { date, value, version } = self.accepted.quote;
+        let observed = || Fact::Observed(Observed { what: "fx", key: self.pair.key(self.fix), date, version });
+        let fixing = pad.given(observed, value);
+        let Some(decimals) = self.inverse_decimals else { return Ok(fixing) };
+        let one = pad.given(|| Fact::Count("one"), Decimal::ONE);
+        let inverse = pad.divide("inverse", one, fixing).ok_or_else(out_of_range("the inverse rate"))?;
+        Ok(pad.round("inverse as stated", inverse, decimals))
+    }
+}
+
+impl Pair {
+    pub fn opposite(self) -> Pair {
+        Pair { price: self.settlement, settlement: self.price }
+    }
+
+    fn key(self, fix: &FixName) -> CompactString {
+        format_compact!("{self} {fix}")
+    }
+}
+
+/// `EUR/USD`: dollars for one euro.
+impl fmt::Display for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.price, self.settlement)
+    }
+}
