@@ -6,13 +6,13 @@ use rust_decimal::Decimal;
 use super::cashflow::{CashFlow, FlowId};
 use super::chunk::{Chunk, ChunkResult, ContractFlows, ContractPart, PositionPart, RelievedLot};
 use super::contract::Leg;
-use super::dividends::dividends;
+use super::dividends::of_slice::dividends;
+use super::equity::of_slice::performance_of_slice;
 use super::financing::payment::interest;
 use super::financing::requested::RequestedRates;
 use super::job::Job;
 use super::market::MarketData;
 use super::notice::{Notice, NoticeCode, Place, ROWS_KEPT, Severity, keep_first};
-use super::performance::performance;
 use super::slice::{Fault, Payment, Slice};
 use super::totals::ControlTotals;
 
@@ -103,7 +103,7 @@ fn payments(
     day: NaiveDate,
 ) -> Vec<Result<Payment, Fault>> {
     match &position.leg {
-        Leg::Equity => vec![performance(slice, &position.underlying, position.currency, market, day)],
+        Leg::Equity => vec![performance_of_slice(slice, &position.underlying, position.currency, market, day)],
         Leg::Interest(terms) => vec![interest(slice, terms, position.currency, market, rates, day)],
         Leg::Dividend { payout_ratio } => {
             let listed = market.dividends.get(&position.underlying).map_or(&[][..], Vec::as_slice);

@@ -45,8 +45,7 @@ pub mod resolve; // contracts as read -> contracts that can be calculated
 pub mod split; // a stream of contracts -> chunks
 pub mod slice; // the part of a lot with one fate
 pub mod rates; // floating rates, overnight and term
-pub mod performance; // price performance of a slice
 pub mod financing; // interest on a slice
-pub mod dividends; // dividends of a slice
+pub mod dividends; // dividends of a holding
 pub mod calculate; // a chunk -> its cash flows
 pub mod collect; // chunk results -> one outcome

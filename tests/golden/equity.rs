@@ -90,7 +90,8 @@ fn notional_reset_and_constant_notional() {
         for (row, span) in expected.items().iter().zip(resets) {
             row.at("start").is_date(span.start.date);
             row.at("end").is_date(span.end.date);
-            let amount = performance(&mut Silent, quantity, span, terms, dollars()).expect("small numbers");
+            let amount =
+                performance(&mut Silent, quantity, span, terms.notional, terms.fx, dollars()).expect("small numbers");
             row.at("equity_amount").is(amount.money.to_decimal());
             let held = shares(&mut Silent, quantity, span, terms.notional).expect("small numbers");
             row.at("notional").is((held * span.start.price.number(&mut Silent)).round_dp(10));
@@ -124,8 +125,9 @@ fn composite_cross_currency_and_quanto() {
     let end = mark("final price", "2025-04-30", "final_price_eur", "eurusd_final");
     let span = Span { first: start, start, end, ending: Ending::Reset, payment_date: None };
     let amount = |fx| {
-        let terms = EquityTerms { fx, ..terms(Vec::new()) };
-        performance(&mut Silent, given("qty"), &span, &terms, currencies).expect("small numbers").money
+        performance(&mut Silent, given("qty"), &span, EquityNotional::Reset, fx, currencies)
+            .expect("small numbers")
+            .money
     };
     let composite = amount(FxMode::Composite);
     case.expected().at("composite").is(composite.to_decimal());

@@ -14,7 +14,7 @@ use rust_decimal::Decimal;
 
 use super::mark::Mark;
 use super::periods::Span;
-use super::terms::{EquityNotional, EquityTerms};
+use super::terms::EquityNotional;
 use crate::domain::amount::Amount;
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::Fact;
@@ -30,17 +30,18 @@ pub fn performance<P: Pad>(
     pad: &mut P,
     quantity: Decimal,
     span: &Span<'_>,
-    terms: &EquityTerms,
+    notional: EquityNotional,
+    fx: FxMode,
     currencies: Currencies,
 ) -> Result<Amount, Blocked> {
     let quantity = pad.given(|| Fact::Lot("quantity"), quantity);
-    let start = value(pad, &span.start, terms.fx, currencies)?;
-    let end = value(pad, &span.end, terms.fx, currencies)?;
-    let moved = moved(pad, start, end, span, terms.fx, currencies)?;
-    match terms.notional {
+    let start = value(pad, &span.start, fx, currencies)?;
+    let end = value(pad, &span.end, fx, currencies)?;
+    let moved = moved(pad, start, end, span, fx, currencies)?;
+    match notional {
         EquityNotional::Reset => Amount::product(pad, NAME, quantity, moved, currencies.settlement),
         EquityNotional::Constant => {
-            let first = if span.first == span.start { start } else { value(pad, &span.first, terms.fx, currencies)? };
+            let first = if span.first == span.start { start } else { value(pad, &span.first, fx, currencies)? };
             let notional = pad.multiply("equity notional", quantity, first).ok_or_else(out_of_range(NAME))?;
             Amount::quotient(pad, NAME, notional, moved, start, currencies.settlement)
         }

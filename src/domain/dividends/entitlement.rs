@@ -1,0 +1,56 @@
+//! Whose shares count for a dividend: the day and the kind of position that decide.
+
+use chrono::NaiveDate;
+
+use super::declared::Declared;
+use super::terms::Entitlement;
+use crate::domain::blocked::Blocked;
+
+/// The close by which shares must be held, which includes shorts: a short held then pays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CutOff {
+    /// Bought by this day and not sold by it, by trade date.
+    Traded(NaiveDate),
+    /// The same by settlement date.
+    Settled(NaiveDate),
+}
+
+/// The dates between which a slice is held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tenure {
+    pub opened: Dates,
+    pub closed: Option<Dates>,
+}
+
+/// When a trade was done, and when it settles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Dates {
+    pub trade: NaiveDate,
+    pub settle: NaiveDate,
+}
+
+impl Entitlement {
+    /// The cut-off of a dividend. `day_before` gives the exchange business day before a date: trades on the ex date itself are without
+    /// the dividend.
+    pub fn cut_off(
+        self,
+        declared: &Declared,
+        day_before: impl FnOnce(NaiveDate) -> Result<NaiveDate, Blocked>,
+    ) -> Result<CutOff, Blocked> {
+        match self {
+            Entitlement::ExDate => day_before(declared.ex_date).map(CutOff::Traded),
+            Entitlement::RecordDate => Ok(CutOff::Settled(declared.record_date)),
+        }
+    }
+}
+
+impl CutOff {
+    /// Whether a slice is held at the cut-off.
+    pub fn entitles(self, tenure: Tenure) -> bool {
+        let (day, date): (_, fn(Dates) -> NaiveDate) = match self {
+            CutOff::Traded(day) => (day, |dates| dates.trade),
+            CutOff::Settled(day) => (day, |dates| dates.settle),
+        };
+        date(tenure.opened) <= day && tenure.closed.is_none_or(|closed| date(closed) > day)
+    }
+}

@@ -1,0 +1,50 @@
+//! The dividends of a slice in a job: what went ex while it was held.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::amount::paid_per_share;
+use super::entitlement::{CutOff, Dates, Tenure};
+use crate::domain::amount::Amount;
+use crate::domain::blocked::Blocked;
+use crate::domain::cashflow::{Explain, FlowKind, FlowStatus};
+use crate::domain::market::Dividend;
+use crate::domain::pad::Silent;
+use crate::domain::slice::{Fault, Payment, Slice};
+
+/// The dividends that went ex from `start` to `day`, both included, for whoever held the slice at the close before: bought earlier than the
+/// ex date, and not closed earlier than it. A request names no calendar, so the close before is that of the calendar day before; and it
+/// names one payout ratio, so a short pays what a long receives.
+pub fn dividends<'a>(
+    slice: Slice<'a>,
+    payout_ratio: Decimal,
+    listed: &'a [Dividend],
+    start: NaiveDate,
+    day: NaiveDate,
+) -> impl Iterator<Item = Result<Payment, Fault>> + 'a {
+    let tenure = tenure(slice);
+    let entitled = move |ex_date: NaiveDate| ex_date.pred_opt().is_some_and(|eve| CutOff::Traded(eve).entitles(tenure));
+    listed.iter().filter(move |dividend| (start..=day).contains(&dividend.ex_date) && entitled(dividend.ex_date)).map(
+        move |dividend| payment(slice.quantity, payout_ratio, dividend).map_err(|_| Fault::out_of_range("quantity")),
+    )
+}
+
+fn tenure(slice: Slice<'_>) -> Tenure {
+    Tenure {
+        opened: Dates { trade: slice.lot.cost_date, settle: slice.lot.settlement_date },
+        closed: slice.close.map(|close| Dates { trade: close.date, settle: close.settlement_date }),
+    }
+}
+
+fn payment(quantity: Decimal, payout_ratio: Decimal, dividend: &Dividend) -> Result<Payment, Blocked> {
+    let pad = &mut Silent;
+    let paid_per_share = paid_per_share(pad, dividend.per_share, payout_ratio)?;
+    let paid = Amount::product(pad, "dividend", quantity, paid_per_share, dividend.currency)?;
+    Ok(Payment {
+        kind: FlowKind::Dividend,
+        status: FlowStatus::Accrued,
+        amount: paid.money,
+        unrounded: paid.unrounded,
+        explain: Explain::Dividend { quantity, per_share: dividend.per_share, payout_ratio, ex_date: dividend.ex_date },
+    })
+}

@@ -1,0 +1,143 @@
+//! What a contract says about dividends: FpML `dividendConditions`, CDM `DividendReturnTerms`.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::declared::{Declaration, Declared, DividendKind};
+use crate::domain::blocked::Blocked;
+use crate::domain::money::Currency;
+
+/// The dividend terms of a contract.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DividendTerms {
+    pub entitlement: Entitlement,
+    pub amount_type: AmountType,
+    pub period: DividendPeriod,
+    pub payout: PayoutRatios,
+    pub payment: PaymentRule,
+    /// Paid dividends buy units instead of being paid: 2002 ISDA Equity Definitions section 10.4.
+    pub reinvested: bool,
+    pub currency: Currency,
+    pub fx_trigger: FxTrigger,
+    pub special: SpecialDividends,
+}
+
+/// Whose shares count: FpML `dividendEntitlement`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Entitlement {
+    /// Traded by the close of the exchange business day before the ex date.
+    ExDate,
+    /// Settled by the close of the record date.
+    RecordDate,
+}
+
+/// Which date of a dividend puts it into a dividend period: 2002 ISDA Equity Definitions section 10.1(a) to (c).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AmountType {
+    Record,
+    Ex,
+    Paid,
+}
+
+/// What a dividend period is: 2002 ISDA Equity Definitions section 10.3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DividendPeriod {
+    /// From a payment date (counted) to the next one (not counted).
+    First,
+    /// From a valuation date (not counted) to the next one (counted).
+    Second,
+}
+
+/// The part of the gross dividend that is passed on.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct PayoutRatios {
+    /// What a long receives; none where the terms forgot it, which blocks the dividend.
+    pub long: Option<Decimal>,
+    /// What a short pays. None: the whole gross dividend, manufactured, because whoever lent the share has not got it from the issuer.
+    pub short: Option<Decimal>,
+}
+
+/// When a dividend is paid: the first rules of CDM `DividendDateReferenceEnum`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PaymentRule {
+    /// So many business days after the issuer pays.
+    SharePayment {
+        offset: u32,
+    },
+    /// With the equity amount of the dividend period that its amount type puts it into.
+    CashSettlement,
+    /// With the equity amount of the dividend period of its ex date.
+    CashSettlementExDiv,
+    /// In one sum with all that went ex in the dividend period, with its equity amount.
+    CumulativeEquityExDiv,
+    /// In one sum with all that issuers paid in the dividend period, with its equity amount.
+    CumulativeEquityPaid,
+    /// In one sum with all that went ex in the period, with the interest.
+    CumulativeInterestExDiv,
+    /// Each unwind after the ex date pays its share; the rest is paid with the next equity amount.
+    UnwindOrEquityExDiv,
+    /// On the first of the agreed dates, ascending, on or after the date its amount type names.
+    AdHoc(Vec<NaiveDate>),
+    TerminationDate,
+}
+
+/// The day whose exchange rate converts a dividend: FpML `dividendFxTriggerDate`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FxTrigger {
+    Ex,
+    Record,
+    /// The issuer's pay date.
+    Pay,
+    /// The date the contract pays it.
+    PaymentDate,
+}
+
+/// Whether special dividends are passed on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SpecialDividends {
+    Included,
+    Excluded,
+}
+
+impl DividendTerms {
+    /// Whether a dividend is cash that this contract passes on. What is not is worth 0, and restates to it if it was worth more before.
+    pub fn passes_on(&self, declared: &Declared) -> bool {
+        let kind = match declared.kind {
+            DividendKind::Ordinary | DividendKind::ReturnOfCapital => true,
+            DividendKind::Special => self.special == SpecialDividends::Included,
+            DividendKind::Stock => false,
+        };
+        kind && declared.status != Declaration::Cancelled
+    }
+
+    /// The day whose exchange rate counts; none while that day is not known.
+    pub fn fx_date(&self, declared: &Declared, payment_date: Option<NaiveDate>) -> Option<NaiveDate> {
+        match self.fx_trigger {
+            FxTrigger::Ex => Some(declared.ex_date),
+            FxTrigger::Record => Some(declared.record_date),
+            FxTrigger::Pay => declared.pay_date,
+            FxTrigger::PaymentDate => payment_date,
+        }
+    }
+}
+
+impl PayoutRatios {
+    /// The ratio for a signed quantity.
+    pub fn of(self, quantity: Decimal, declared: &Declared) -> Result<Decimal, Blocked> {
+        if quantity.is_sign_negative() {
+            return Ok(self.short.unwrap_or(Decimal::ONE));
+        }
+        self.long.ok_or_else(|| Blocked::UnknownDividendRatio { of: declared.of.clone(), ex_date: declared.ex_date })
+    }
+}
+
+impl AmountType {
+    /// The date that puts a dividend into a period; none while it is not known.
+    pub fn date_of(self, declared: &Declared) -> Option<NaiveDate> {
+        match self {
+            AmountType::Record => Some(declared.record_date),
+            AmountType::Ex => Some(declared.ex_date),
+            AmountType::Paid => declared.pay_date,
+        }
+    }
+}
