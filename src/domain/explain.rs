@@ -1,5 +1,6 @@
 //! What a cash flow was calculated from: givens and steps as lines that print as a table and can be calculated again.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use chrono::NaiveDate;
@@ -83,6 +84,8 @@ pub enum Operation {
     AtLeast,
     /// The smaller of two numbers.
     AtMost,
+    /// One number up to the next multiple of another, away from zero; a multiple stays.
+    RoundUp,
     /// One number to so many decimals, a half away from zero.
     Round(u32),
     /// A factor times `1 + rate x days / basis`.
@@ -139,6 +142,17 @@ pub(super) fn growth(end: Wide, start: Wide, year_days: i64) -> Option<Decimal> 
     end.divide(start)?.checked_sub(Wide::ONE)?.scale(year_days, 1)?.to_places(24)
 }
 
+fn rounded_up(number: Decimal, step: Decimal) -> Option<Decimal> {
+    let rest = number.checked_rem(step)?;
+    let whole = number.checked_sub(rest)?;
+    let step = step.abs();
+    match rest.cmp(&Decimal::ZERO) {
+        Ordering::Greater => whole.checked_add(step),
+        Ordering::Less => whole.checked_sub(step),
+        Ordering::Equal => Some(number),
+    }
+}
+
 impl Operation {
     /// Of two numbers; `None` when the result does not fit 28 digits, or for an operation that does not give a number of two numbers.
     pub fn of_numbers(self, left: Decimal, right: Decimal) -> Option<Decimal> {
@@ -149,6 +163,7 @@ impl Operation {
             Operation::Divide => left.checked_div(right),
             Operation::AtLeast => Some(left.max(right)),
             Operation::AtMost => Some(left.min(right)),
+            Operation::RoundUp => rounded_up(left, right),
             Operation::Amount(_)
             | Operation::AmountPer(_)
             | Operation::Money(_)
@@ -189,6 +204,7 @@ impl Operation {
             Operation::Divide => format!("{} / {}", line(0), line(1)),
             Operation::AtLeast => format!("max({}, {})", line(0), line(1)),
             Operation::AtMost => format!("min({}, {})", line(0), line(1)),
+            Operation::RoundUp => format!("{} up to a multiple of {}", line(0), line(1)),
             Operation::Round(decimals) => format!("{} to {decimals} decimals", line(0)),
             Operation::Compound { days, basis } => format!("{} x (1 + {} x {days}/{basis})", line(0), line(1)),
             Operation::Growth { year_days } => format!("({} / {} - 1) x {year_days}", line(0), line(1)),

@@ -46,6 +46,7 @@ pub mod split; // a stream of contracts -> chunks
 pub mod slice; // the part of a lot with one fate
 pub mod rates; // floating rates, overnight and term
 pub mod financing; // interest on a slice
+pub mod fees; // what trades, nights and an early end cost
 pub mod dividends; // dividends of a holding
 pub mod calculate; // a chunk -> its cash flows
 pub mod collect; // chunk results -> one outcome

@@ -13,3 +13,4 @@ mod daycounts; // fractions of a year
 mod dates; // conventions, settlement, schedules
 mod balances; // daily balances and corrections
 mod equity; // performance, resets, unwinds, exchange rates
+mod fees; // commission, taxes, stock borrow
