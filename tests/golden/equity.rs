@@ -2,20 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use bookflow::domain::amount::Amount;
 use bookflow::domain::blocked::Blocked;
 use bookflow::domain::carry::{Accepted, Quote};
 use bookflow::domain::contract::Symbol;
+use bookflow::domain::dividends::amount::paid_per_share;
 use bookflow::domain::equity::mark::{Mark, Price};
 use bookflow::domain::equity::performance::{attribute, performance, rate_of_return, shares, total_return};
 use bookflow::domain::equity::periods::{CloseOut, Ending, Holding, Marks, Span};
 use bookflow::domain::equity::terms::{CommissionIn, EquityNotional, EquityTerms, ReturnType, UnwindPayment};
+use bookflow::domain::financing::notional::{Financed, Price as NotionalPrice};
 use bookflow::domain::fx::{FxMode, FxRate, Pair};
 use bookflow::domain::money::Currency;
-use bookflow::domain::pad::{Kept, Pad, Silent};
-use chrono::{Datelike, Days, NaiveDate, Weekday};
+use bookflow::domain::pad::Silent;
+use bookflow::domain::rates::schedule::Period;
+use chrono::{Datelike, NaiveDate, Weekday};
 use rust_decimal::Decimal;
 
 use crate::case::{Case, Node};
+use crate::leg::{self, Leg};
 
 pub fn currency(code: &str) -> Currency {
     Currency::new(code).expect("a currency in use")
@@ -110,6 +115,118 @@ fn notional_reset_and_constant_notional() {
     assert_eq!(total, quantity * (last.1 - first.1), "resets telescope");
     terms.notional = EquityNotional::Constant;
     check(case.expected().at("without_reset"), &terms);
+}
+
+/// What a long pays for a part of its notional, and the rate per year.
+fn financing(leg: &Leg, quantity: Decimal, price: Decimal, period: Period) -> (leg::Amount, Decimal) {
+    let part = Financed { quantity, price: NotionalPrice::of(price), period };
+    (leg.amount(period, part, period.end), leg.rate(period))
+}
+
+/// What the golden files call the financing, with the fixings of the case.
+fn financing_leg(case: &Case, terms: &Node<'_>) -> Leg {
+    Leg::new(leg::rates_of(&case.inputs()), leg::terms(terms))
+}
+
+#[test]
+fn a_total_return_with_a_reset_and_a_dividend() {
+    let case = Case::load("25_trs_period_reset_dividend");
+    let (inputs, expected) = (case.inputs(), case.expected());
+    let (contract, market) = (inputs.at("contract"), inputs.at("market"));
+    let quantity = contract.at("qty").decimal();
+    let (opened, valued) = (contract.at("trade_date").date(), contract.at("valuation_date").date());
+    let (initial, last) = (contract.at("initial_price").decimal(), market.at("final_price").decimal());
+    let closes = Market::new([(valued, last)]);
+    let terms = EquityTerms { return_type: ReturnType::Total, ..terms(vec![valued]) };
+    let holding = Holding { quantity, opened: Mark::traded("initial price", opened, initial), closed: None };
+    let spans = spans(&terms, holding, valued, &closes);
+    let [reset, open] = spans.as_slice() else { panic!("a reset, and what is open after it") };
+
+    let price_return = performance(&mut Silent, quantity, reset, terms.notional, terms.fx, dollars()).expect("small");
+    expected.at("price_return").is(price_return.money.to_decimal());
+    let gross = market.at("dividend").at("gross").decimal();
+    let dividend_gross =
+        Amount::product(&mut Silent, "gross dividend", quantity, gross, currency("USD")).expect("small");
+    expected.at("dividend_gross").is(dividend_gross.money.to_decimal());
+    let ratio = contract.at("dividend").at("payout_ratio").decimal();
+    let per_share = paid_per_share(&mut Silent, gross, ratio).expect("small");
+    let paid = Amount::product(&mut Silent, "dividend", quantity, per_share, currency("USD")).expect("small");
+    expected.at("dividend_paid").is(paid.money.to_decimal());
+    let total = total_return(&mut Silent, quantity, reset, per_share, currency("USD")).expect("small");
+    expected.at("equity_amount_total").is(total.money.to_decimal());
+    expected.at("rate_of_return").is(total.unrounded / (quantity * initial));
+    assert_eq!(total.money, price_return.money.checked_add(paid.money).expect("small"));
+
+    let leg = financing_leg(&case, &contract.at("financing"));
+    let paid_on = reset.payment_date.expect("a reset is paid");
+    expected.at("payment_date").is_date(paid_on);
+    contract.at("cash_settlement_payment_date").is_date(paid_on);
+    let period = Period { start: contract.at("effective_date").date(), end: paid_on };
+    let (interest, rate) = financing(&leg, quantity, initial, period);
+    expected.at("financing_days").is((period.end - period.start).num_days());
+    expected.at("financing_rate").is_near(rate, case.tolerance("rate"));
+    expected
+        .at("financing_amount_unrounded")
+        .is_near(-interest.unrounded, case.tolerance("financing_amount_unrounded"));
+    expected.at("financing_amount").is(-interest.money.to_decimal());
+    expected.at("net_to_client").is(total.money.checked_add(interest.money).expect("small").to_decimal());
+
+    let new_initial = open.start.price.number(&mut Silent);
+    expected.at("new_initial_price").is(new_initial);
+    expected.at("new_equity_notional").is(quantity * new_initial);
+    // The financing follows on the payment date: a reset is a close and a re-open that settle then.
+    expected.at("new_financing_notional_from").is_date(leg.terms.switch_date(valued, paid_on));
+}
+
+#[test]
+fn a_partial_unwind_is_realised_before_the_reset_realises_the_rest() {
+    let case = Case::load("27_trs_partial_unwind");
+    let (inputs, expected) = (case.inputs(), case.expected());
+    let unwind = inputs.at("unwind");
+    let (quantity, initial) = (inputs.at("qty").decimal(), inputs.at("initial_price").decimal());
+    let (opened, valued) = (inputs.at("effective_date").date(), inputs.at("valuation_date").date());
+    let market = Market::new([
+        (day("2025-04-25"), inputs.at("mtm_price_2025_04_25").decimal()),
+        (valued, inputs.at("final_price").decimal()),
+    ]);
+    let terms = terms(vec![valued]);
+    let (unwound, price) = (unwind.at("qty").decimal(), unwind.at("price").decimal());
+    let remaining = quantity - unwound;
+    expected.at("remaining_qty").is(remaining);
+    let (closed, settled) = (unwind.at("trade_date").date(), unwind.at("settle_date").date());
+    let opening = Mark::traded("initial price", opened, initial);
+    let close = CloseOut { mark: Mark::traded("closing price", closed, price), settle_date: settled };
+    let taken = Holding { quantity: unwound, opened: opening, closed: Some(close) };
+    let kept = Holding { quantity: remaining, opened: opening, closed: None };
+    let amount = |holding: Holding<'_>, span: &Span<'_>| {
+        performance(&mut Silent, holding.quantity, span, terms.notional, terms.fx, dollars()).expect("small").money
+    };
+    let leg = financing_leg(&case, &inputs.at("financing"));
+    let interest = |quantity, end| financing(&leg, quantity, initial, Period { start: opened, end }).0.money;
+
+    let spans_of_taken = spans(&terms, taken, valued, &market);
+    let [close_out] = spans_of_taken.as_slice() else { panic!("what is closed is not reset") };
+    let paid_on = close_out.payment_date.expect("a close-out is paid");
+    expected.at("unwind_pay_date").is_date(paid_on);
+    let (equity, financed) = (amount(taken, close_out), interest(unwound, paid_on));
+    expected.at("unwind_equity_realised").is(equity.to_decimal());
+    expected.at("unwind_interest").is(-financed.to_decimal());
+    expected.at("unwind_net").is(equity.checked_add(financed).expect("small").to_decimal());
+
+    let marked = spans(&terms, kept, day("2025-04-25"), &market);
+    let [open] = marked.as_slice() else { panic!("nothing was realised yet") };
+    expected.at("unrealised_2025_04_25").is(amount(kept, open).to_decimal());
+
+    let spans_of_kept = spans(&terms, kept, valued, &market);
+    let [reset, open] = spans_of_kept.as_slice() else { panic!("a reset, and what is open after it") };
+    let paid_on = reset.payment_date.expect("a reset is paid");
+    expected.at("reset_pay_date").is_date(paid_on);
+    let (equity, financed) = (amount(kept, reset), interest(remaining, paid_on));
+    expected.at("reset_equity_amount").is(equity.to_decimal());
+    expected.at("reset_interest").is(-financed.to_decimal());
+    expected.at("reset_net").is(equity.checked_add(financed).expect("small").to_decimal());
+    expected.at("new_initial_price").is(open.start.price.number(&mut Silent));
+    assert_eq!(amount(kept, open).minor, 0, "a reset leaves nothing unrealised");
 }
 
 #[test]

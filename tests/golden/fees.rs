@@ -8,7 +8,7 @@ use bookflow::domain::contract::Symbol;
 use bookflow::domain::fees::daily::{DailyFee, DailyFeeKind, Nights};
 use bookflow::domain::fees::trade::{Charge, FeeRounding, Sides, TradeFee, TradeFeeKind, Traded};
 use bookflow::domain::money::Currency;
-use bookflow::domain::pad::{Kept, Pad, Silent};
+use bookflow::domain::pad::{Kept, Silent};
 use bookflow::domain::trade::Side;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;

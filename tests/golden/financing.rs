@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use crate::case::{Case, Node};
+use crate::fees::borrow_fee;
 use crate::leg::{Leg, index_name, overnight, period, rates_of, terms, usd};
 
 fn averaged(inputs: &Node) -> FinancingTerms {
@@ -157,6 +158,7 @@ fn golden_31_a_short_receives_its_rebate() {
     expected.at("rebate_total").is(received);
     expected.at("borrow_total").is(paid);
     expected.at("net").is(received + paid);
+    assert_eq!(borrow_fee(&case), paid, "a fee with a rate for each night comes to the same");
 }
 
 fn close(date: &str, price: &Node) -> Mark {

@@ -13,4 +13,6 @@ mod daycounts; // fractions of a year
 mod dates; // conventions, settlement, schedules
 mod balances; // daily balances and corrections
 mod equity; // performance, resets, unwinds, exchange rates
+mod dividends; // entitlement, manufactured dividends
+mod withholding; // tax at source, as the replaced service was right about it
 mod fees; // commission, taxes, stock borrow

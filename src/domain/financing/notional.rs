@@ -113,7 +113,7 @@ impl Marks<'_> {
         let mark = after.checked_sub(1).map(|last| self.closes[last]).ok_or_else(missing)?;
         let age_days = (night - mark.date).num_days();
         if age_days > self.age_days_max {
-            return Err(Blocked::Stale { of: self.of.clone(), observed: mark.date, age_days });
+            return Err(Blocked::Stale { of: self.of.as_str().into(), observed: mark.date, age_days });
         }
         if mark.price.price.is_sign_negative() && !mark.price.price.is_zero() {
             return Err(Blocked::NegativePrice { of: self.of.clone(), date: mark.date, price: mark.price.price });
