@@ -22,6 +22,7 @@ pub mod explain; // what a flow was calculated from, as lines
 pub mod pad; // what a formula is calculated on: silently, or every line kept
 pub mod calendar; // business days, and where other days go
 pub mod schedule; // dates at regular distances
+pub mod settlement; // how long a trade takes to settle
 pub mod daycount; // days, and the fraction of a year they are
 mod names; // how a name of a request becomes a type
 pub mod contract; // products, legs, and contracts with positions and lots as a request gives them

@@ -1,6 +1,8 @@
 //! Goldens 05-07: business day conventions, settlement dates, schedules.
 
-use bookflow::domain::calendar::{Calendar, Weekend};
+use bookflow::domain::calendar::{Calendar, Convention, Weekend};
+use bookflow::domain::schedule::{Regular, Stub, adjusted, unadjusted};
+use bookflow::domain::settlement::{cycle_days, settlement_date};
 use chrono::NaiveDate;
 
 use crate::case::{Case, Node};
@@ -23,5 +25,49 @@ fn golden_05_business_day_conventions() {
             let convention = name.parse().expect("a convention");
             row.at(name).is_date(exchange.adjust(date, convention).expect("three years are listed"));
         }
+    }
+}
+
+#[test]
+fn golden_06_settlement_dates() {
+    let case = Case::load("06_settlement_dates");
+    let listed = case.inputs().at("calendars");
+    let (new_york, london) = (calendar("NYSE", &listed.at("NYSE")), calendar("LSE", &listed.at("LSE")));
+    for row in case.expected().items() {
+        let trade_date = row.at("trade_date").given().date();
+        if row.at("settle_calendar").text() == "NYSE" {
+            row.at("cycle").is_text(&format!("T+{}", cycle_days("XNYS", trade_date).expect("the table reaches it")));
+            for calendar in [&new_york, &Calendar::named("XNYS").expect("it is known")] {
+                row.at("settle_date")
+                    .is_date(settlement_date("XNYS", trade_date, calendar).expect("the years are listed"));
+            }
+        } else {
+            let days = row.at("cycle").text().trim_start_matches("T+").parse().expect("a number of days");
+            for joint in [new_york.joined(&london), Calendar::named("XNYS+XLON").expect("both are known")] {
+                row.at("settle_date").is_date(joint.add_business_days(trade_date, days).expect("the years are listed"));
+            }
+        }
+    }
+}
+
+#[test]
+fn golden_07_schedules_with_stubs_and_ends_of_months() {
+    let case = Case::load("07_schedule_generation");
+    let exchange = Calendar::named("XNYS").expect("it is known");
+    for row in case.expected().items() {
+        let input = row.at("case").given();
+        let regular = Regular {
+            months: input.at("months").whole(),
+            stub: if input.at("roll").text() == "F" { Stub::ShortLast } else { Stub::ShortFirst },
+            end_of_month: input.at("eom").flag(),
+            first: None,
+            last: None,
+        };
+        let dates = unadjusted(input.at("start").date(), input.at("end").date(), &regular).expect("in order");
+        let convention = Convention::ModifiedFollowing;
+        let dates = adjusted(&dates, &exchange, convention, convention).expect("the years are known");
+        let expected = row.at("dates").items();
+        assert_eq!(dates.len(), expected.len());
+        expected.iter().zip(dates).for_each(|(expected, date)| expected.is_date(date));
     }
 }

@@ -1,12 +1,18 @@
 //! Calendars: which days are business days, counted and stepped over in constant time, within the years that are known.
 
 mod convention; // where a date goes that is no business day
+mod rules; // how holidays are written down
+mod america; // the United States, Canada
+mod europe; // the euro, London, Frankfurt, Paris, Zurich
+mod pacific; // Japan, Hong Kong, Australia
+mod named; // calendars by name
 
 use std::fmt;
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
 pub use convention::{Convention, UnknownConvention};
+pub use named::{EDITION, UnknownCalendar, of_currency};
 
 /// The business days of one place, or of several together, from `first` to `last`. What lies outside is an error
 /// ([`OutsideCalendar`]), never silently a business day.
