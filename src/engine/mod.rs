@@ -3,6 +3,8 @@
 pub mod topology; // stages as a value, checked before anything runs
 pub mod stage; // what a stage is: handlers, context, effects
 pub mod table; // its state: undoable entries and their changelog
+mod slots; // entries by number
+pub mod index; // what is derived from tables, in order
 pub mod run; // the threads of a process
 pub mod worker; // one thread: consumer, producer, tasks
 mod turn; // polled records become effects

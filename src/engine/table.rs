@@ -1,13 +1,14 @@
 //! State: typed entries in memory, undoable until their turn is committed, published once per entry and turn.
 //!
 //! Values over an undo log: reading costs one look-up, a turn that commits forgets its log, a record or a turn that fails
-//! is rolled back. A `Table` is also its changelog topic; an `Index` is derived from tables and has no topic.
+//! is rolled back. A `Table` is also its changelog topic; what is derived from tables is an `Index`.
 
-use std::collections::BTreeMap;
 use std::hash::Hash;
+use std::mem;
 
-use hashbrown::{Equivalent, HashMap};
+use hashbrown::Equivalent;
 
+use super::slots::{Number, Slots};
 use super::stage::Cause;
 
 /// How one table's entries travel: the changelog topic is a result topic at the same time.
@@ -53,125 +54,141 @@ pub trait Undoable {
 /// Receives key and value of a changelog record; no value is a tombstone.
 pub type Emit<'a> = &'a mut dyn FnMut(&[u8], Option<&[u8]>);
 
+/// Finds an entry again without its key, while it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry(Number);
+
 pub struct Table<K, V> {
     topic: &'static str,
     codec: Box<dyn Codec<K, V>>,
-    slots: HashMap<K, Slot<V>>,
-    undo: Vec<Undo<K, V>>,
+    slots: Slots<K, Slot<V>>,
+    /// The entries that this turn has changed, in the order of their first change.
+    dirty: Vec<Dirty<V>>,
+    /// How many of them were changed when the record began.
     record: usize,
-    dirty: Vec<Dirty<K>>,
+    /// What this record has replaced in entries that were dirty already. What earlier records of the turn replaced is of no
+    /// more use: a turn is undone as a whole.
+    replaced: Vec<Replaced<V>>,
 }
 
-/// Values are boxed: a growing map moves pointers, and the undo log keeps one where nothing was before.
 struct Slot<V> {
-    /// `None`: deleted in this turn.
-    value: Option<Box<V>>,
+    /// `None`: deleted in this turn, or gone.
+    value: Option<V>,
     /// Place in `dirty`, or `CLEAN`.
     dirty: u32,
 }
 
-struct Undo<K, V> {
-    key: K,
-    value: Option<Box<V>>,
-    /// The entry's cause before, when it had been changed in this turn already.
-    cause: Option<Cause>,
+struct Dirty<V> {
+    entry: Number,
+    /// What changed it last.
+    cause: Cause,
+    /// What it was when the turn began; boxed because most entries are new.
+    before: Option<Box<V>>,
 }
 
-struct Dirty<K> {
-    key: K,
+struct Replaced<V> {
+    entry: Number,
+    value: Option<V>,
     cause: Cause,
 }
 
 const CLEAN: u32 = u32::MAX;
 
-impl<K: Hash + Eq + Clone, V> Table<K, V> {
+impl<V> Default for Slot<V> {
+    fn default() -> Self {
+        Slot { value: None, dirty: CLEAN }
+    }
+}
+
+impl<K: Hash + Eq, V> Table<K, V> {
     pub fn new(topic: &'static str, codec: impl Codec<K, V> + 'static) -> Self {
-        Table { topic, codec: Box::new(codec), slots: HashMap::new(), undo: Vec::new(), record: 0, dirty: Vec::new() }
+        let codec = Box::new(codec);
+        Table { topic, codec, slots: Slots::default(), dirty: Vec::new(), record: 0, replaced: Vec::new() }
     }
 
     /// `key` may be a borrowed form that hashes as the key does.
     pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<&V> {
-        self.slots.get(key)?.value.as_deref()
+        self.slots[self.slots.find(key)?].value.as_ref()
     }
 
-    pub fn put(&mut self, key: K, value: V, cause: Cause) {
-        self.change(key, Some(Box::new(value)), cause);
+    pub fn at(&self, Entry(entry): Entry) -> Option<&V> {
+        self.slots[entry].value.as_ref()
     }
 
-    /// Leaves a tombstone in the changelog, or nothing where nothing was.
-    pub fn delete(&mut self, key: K, cause: Cause) {
-        if self.get(&key).is_some() {
-            self.change(key, None, cause);
-        }
+    /// Answers the entry, and what it was before.
+    pub fn put(&mut self, key: K, value: V, cause: Cause) -> (Entry, Option<&V>) {
+        let entry = self.slots.find_or_add(key);
+        (Entry(entry), self.change(entry, Some(value), cause))
+    }
+
+    /// Leaves a tombstone in the changelog, or nothing where nothing was. Answers what the entry was before.
+    pub fn delete<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q, cause: Cause) -> Option<&V> {
+        let entry = self.slots.find(key)?;
+        self.slots[entry].value.as_ref()?;
+        self.change(entry, None, cause)
     }
 
     /// Every entry, in no order: for building an index and for counting, never for results.
-    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.slots.iter().filter_map(|(key, slot)| Some((key, slot.value.as_deref()?)))
+    pub fn iter(&self) -> impl Iterator<Item = (Entry, &K, &V)> {
+        self.slots.iter().filter_map(|(entry, key, slot)| Some((Entry(entry), key, slot.value.as_ref()?)))
     }
 
-    fn change(&mut self, key: K, value: Option<Box<V>>, cause: Cause) {
-        let slot = self.slots.entry(key.clone()).or_insert(Slot { value: None, dirty: CLEAN });
-        let before = std::mem::replace(&mut slot.value, value);
-        let cause_before = if slot.dirty == CLEAN {
+    fn change(&mut self, entry: Number, value: Option<V>, cause: Cause) -> Option<&V> {
+        let slot = &mut self.slots[entry];
+        let before = mem::replace(&mut slot.value, value);
+        if slot.dirty == CLEAN {
             slot.dirty = self.dirty.len() as u32;
-            self.dirty.push(Dirty { key: key.clone(), cause });
-            None
-        } else {
-            Some(std::mem::replace(&mut self.dirty[slot.dirty as usize].cause, cause))
-        };
-        self.undo.push(Undo { key, value: before, cause: cause_before });
+            let dirty = self.dirty.push_mut(Dirty { entry, cause, before: before.map(Box::new) });
+            return dirty.before.as_deref();
+        }
+        let cause = mem::replace(&mut self.dirty[slot.dirty as usize].cause, cause);
+        self.replaced.push_mut(Replaced { entry, value: before, cause }).value.as_ref()
     }
 
-    fn undo_to(&mut self, point: usize) {
-        while self.undo.len() > point {
-            let Some(undo) = self.undo.pop() else { return };
-            let Some(slot) = self.slots.get_mut(&undo.key) else { continue };
-            slot.value = undo.value;
-            match undo.cause {
-                Some(cause) => self.dirty[slot.dirty as usize].cause = cause,
-                None => {
-                    // First changes are undone in reverse order, so this entry is the last dirty one.
-                    slot.dirty = CLEAN;
-                    self.dirty.pop();
-                    if slot.value.is_none() {
-                        self.slots.remove(&undo.key);
-                    }
-                }
+    /// Undoes first changes until so many are left.
+    fn undo_to(&mut self, left: usize) {
+        for Dirty { entry, before, .. } in self.dirty.drain(left..) {
+            match before {
+                Some(value) => self.slots[entry] = Slot { value: Some(*value), dirty: CLEAN },
+                None => self.slots.remove(entry),
             }
         }
     }
 }
 
-impl<K: Hash + Eq + Clone, V> Undoable for Table<K, V> {
+impl<K: Hash + Eq, V> Undoable for Table<K, V> {
     fn topic(&self) -> Option<&'static str> {
         Some(self.topic)
     }
 
     fn begin_record(&mut self) {
-        self.record = self.undo.len();
+        self.replaced.clear();
+        self.record = self.dirty.len();
     }
 
     fn undo_record(&mut self) {
+        while let Some(Replaced { entry, value, cause }) = self.replaced.pop() {
+            let slot = &mut self.slots[entry];
+            slot.value = value;
+            self.dirty[slot.dirty as usize].cause = cause;
+        }
         self.undo_to(self.record);
     }
 
     fn undo_turn(&mut self) {
         self.undo_to(0);
-        self.record = 0;
+        self.begin_record();
     }
 
     fn keep_turn(&mut self) {
-        for dirty in self.dirty.drain(..) {
-            if let Some(slot) = self.slots.get_mut(&dirty.key) {
-                slot.dirty = CLEAN;
-                if slot.value.is_none() {
-                    self.slots.remove(&dirty.key);
-                }
+        for Dirty { entry, .. } in self.dirty.drain(..) {
+            let slot = &mut self.slots[entry];
+            slot.dirty = CLEAN;
+            if slot.value.is_none() {
+                self.slots.remove(entry);
             }
         }
-        self.undo.clear();
-        self.record = 0;
+        self.begin_record();
     }
 
     fn changed(&self) -> bool {
@@ -179,17 +196,20 @@ impl<K: Hash + Eq + Clone, V> Undoable for Table<K, V> {
     }
 
     fn changes(&self, emit: Emit<'_>) -> Result<(), String> {
-        let (mut key, mut bytes) = (Vec::new(), Vec::new());
-        for dirty in &self.dirty {
-            key.clear();
-            self.codec.write_key(&dirty.key, &mut key);
-            match self.get(&dirty.key) {
-                None => emit(&key, None),
+        let (mut bytes, mut value_bytes) = (Vec::new(), Vec::new());
+        for Dirty { entry, cause, before } in &self.dirty {
+            let key = self.slots.key(*entry);
+            bytes.clear();
+            self.codec.write_key(key, &mut bytes);
+            match &self.slots[*entry].value {
                 Some(value) => {
-                    bytes.clear();
-                    self.codec.write_value(&dirty.key, value, dirty.cause, &mut bytes)?;
-                    emit(&key, Some(&bytes));
+                    value_bytes.clear();
+                    self.codec.write_value(key, value, *cause, &mut value_bytes)?;
+                    emit(&bytes, Some(&value_bytes));
                 }
+                // What came and went within the turn was never seen by anybody.
+                None if before.is_none() => {}
+                None => emit(&bytes, None),
             }
         }
         Ok(())
@@ -197,11 +217,11 @@ impl<K: Hash + Eq + Clone, V> Undoable for Table<K, V> {
 
     fn entries(&self, emit: Emit<'_>) -> Result<(), String> {
         let (mut key, mut bytes) = (Vec::new(), Vec::new());
-        for (entry, value) in self.iter() {
+        for (_, name, value) in self.iter() {
             key.clear();
             bytes.clear();
-            self.codec.write_key(entry, &mut key);
-            self.codec.write_value(entry, value, Cause::NONE, &mut bytes)?;
+            self.codec.write_key(name, &mut key);
+            self.codec.write_value(name, value, Cause::NONE, &mut bytes)?;
             emit(&key, Some(&bytes));
         }
         Ok(())
@@ -211,129 +231,26 @@ impl<K: Hash + Eq + Clone, V> Undoable for Table<K, V> {
         match value {
             Some(value) => {
                 let (key, value) = self.codec.read(key, value)?;
-                self.slots.insert(key, Slot { value: Some(Box::new(value)), dirty: CLEAN });
+                let entry = self.slots.find_or_add(key);
+                self.slots[entry].value = Some(value);
             }
             None => {
-                self.slots.remove(&self.codec.read_key(key)?);
+                if let Some(entry) = self.slots.find(&self.codec.read_key(key)?) {
+                    self.slots.remove(entry);
+                }
             }
         }
         Ok(())
     }
 
     fn clear(&mut self) {
-        self.slots.clear();
-        self.undo.clear();
+        self.slots = Slots::default();
         self.dirty.clear();
-        self.record = 0;
+        self.begin_record();
     }
 
     fn len(&self) -> usize {
         self.slots.len()
-    }
-}
-
-/// Ordered entries of a group, derived from tables: rebuilt after a restore, undone with its turn, never published.
-pub struct Index<G, O, V> {
-    groups: HashMap<G, BTreeMap<O, V>>,
-    undo: Vec<(G, O, Option<V>)>,
-    record: usize,
-}
-
-impl<G, O, V> Default for Index<G, O, V> {
-    fn default() -> Self {
-        Index { groups: HashMap::new(), undo: Vec::new(), record: 0 }
-    }
-}
-
-impl<G: Hash + Eq + Clone, O: Ord + Clone, V> Index<G, O, V> {
-    pub fn put(&mut self, group: &G, order: O, value: V) {
-        let before = self.set(group, order.clone(), Some(value));
-        self.undo.push((group.clone(), order, before));
-    }
-
-    pub fn delete(&mut self, group: &G, order: &O) {
-        let before = self.set(group, order.clone(), None);
-        self.undo.push((group.clone(), order.clone(), before));
-    }
-
-    /// The group's entries in order; walk it from either end.
-    pub fn scan(&self, group: &G) -> impl DoubleEndedIterator<Item = (&O, &V)> {
-        self.groups.get(group).into_iter().flat_map(BTreeMap::iter)
-    }
-
-    fn set(&mut self, group: &G, order: O, value: Option<V>) -> Option<V> {
-        match value {
-            Some(value) => match self.groups.get_mut(group) {
-                Some(entries) => entries.insert(order, value),
-                None => self.groups.entry(group.clone()).or_default().insert(order, value),
-            },
-            None => {
-                let entries = self.groups.get_mut(group)?;
-                let before = entries.remove(&order);
-                if entries.is_empty() {
-                    self.groups.remove(group);
-                }
-                before
-            }
-        }
-    }
-
-    fn undo_to(&mut self, point: usize) {
-        while self.undo.len() > point {
-            if let Some((group, order, before)) = self.undo.pop() {
-                self.set(&group, order, before);
-            }
-        }
-    }
-}
-
-impl<G: Hash + Eq + Clone, O: Ord + Clone, V> Undoable for Index<G, O, V> {
-    fn topic(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn begin_record(&mut self) {
-        self.record = self.undo.len();
-    }
-
-    fn undo_record(&mut self) {
-        self.undo_to(self.record);
-    }
-
-    fn undo_turn(&mut self) {
-        self.undo_to(0);
-        self.record = 0;
-    }
-
-    fn keep_turn(&mut self) {
-        self.undo.clear();
-        self.record = 0;
-    }
-
-    fn changed(&self) -> bool {
-        false
-    }
-
-    fn changes(&self, _: Emit<'_>) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn entries(&self, _: Emit<'_>) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn restore(&mut self, _: &[u8], _: Option<&[u8]>) -> Result<(), String> {
-        Err("an index has no changelog".into())
-    }
-
-    fn clear(&mut self) {
-        self.groups.clear();
-        self.undo.clear();
-        self.record = 0;
-    }
-
-    fn len(&self) -> usize {
-        self.groups.len()
     }
 }
 
@@ -344,6 +261,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::engine::index::Index;
 
     /// Keys and values of one byte each; 255 is a value that cannot be written.
     struct Bytes;
@@ -367,6 +285,25 @@ mod tests {
         }
     }
 
+    /// Nothing of it travels.
+    struct Wide;
+
+    impl Codec<u32, u32> for Wide {
+        fn write_key(&self, _: &u32, _: &mut Vec<u8>) {}
+
+        fn write_value(&self, _: &u32, _: &u32, _: Cause, _: &mut Vec<u8>) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn read_key(&self, _: &[u8]) -> Result<u32, String> {
+            Err("nothing travels".into())
+        }
+
+        fn read(&self, _: &[u8], _: &[u8]) -> Result<(u32, u32), String> {
+            Err("nothing travels".into())
+        }
+    }
+
     const CAUSE: Cause = Cause { topic: "numbers", partition: 0, offset: 7 };
 
     fn table() -> Table<u8, u8> {
@@ -374,7 +311,7 @@ mod tests {
     }
 
     fn content(table: &Table<u8, u8>) -> BTreeMap<u8, u8> {
-        table.iter().map(|(&key, &value)| (key, value)).collect()
+        table.iter().map(|(_, &key, &value)| (key, value)).collect()
     }
 
     fn changes(table: &Table<u8, u8>) -> Vec<(u8, Option<u8>)> {
@@ -422,7 +359,7 @@ mod tests {
                         now.insert(key, value);
                     }
                     Step::Delete(key) => {
-                        table.delete(key, CAUSE);
+                        table.delete(&key, CAUSE);
                         index.delete(&(), &key);
                         now.remove(&key);
                     }
@@ -480,9 +417,49 @@ mod tests {
         let mut table = table();
         table.put(1, 1, CAUSE);
         table.keep_turn();
-        table.delete(1, CAUSE);
-        table.delete(2, CAUSE);
+        table.delete(&1, CAUSE);
+        table.delete(&2, CAUSE);
         assert_eq!(changes(&table), [(1, None)]);
+    }
+
+    #[test]
+    fn what_comes_and_goes_within_a_turn_is_not_published() {
+        let mut table = table();
+        table.put(1, 1, CAUSE);
+        table.delete(&1, CAUSE);
+        assert_eq!(changes(&table), []);
+        table.keep_turn();
+        assert_eq!((content(&table), table.len()), (BTreeMap::new(), 0));
+    }
+
+    #[test]
+    fn a_change_answers_what_was_before() {
+        let mut table = table();
+        let (entry, before) = table.put(1, 1, CAUSE);
+        assert_eq!(before, None);
+        assert_eq!(table.put(1, 2, CAUSE), (entry, Some(&1)));
+        assert_eq!(table.at(entry), Some(&2));
+        assert_eq!(table.delete(&1, CAUSE), Some(&2));
+        assert_eq!(table.delete(&1, CAUSE), None);
+        assert_eq!(table.at(entry), None);
+    }
+
+    #[test]
+    fn a_table_outgrows_its_pieces_and_fills_the_gaps_again() {
+        let mut table = Table::new("numbers", Wide);
+        for round in 0..3 {
+            for key in 0..5_000 {
+                table.put(key, key + round, CAUSE);
+            }
+            table.keep_turn();
+            (0..5_000)
+                .filter(|key| key % 3 == round)
+                .for_each(|key| assert_eq!(table.delete(&key, CAUSE), Some(&(key + round))));
+            table.keep_turn();
+            let left = (0..5_000).filter(|key| key % 3 != round);
+            assert!(left.clone().all(|key| table.get(&key) == Some(&(key + round))));
+            assert_eq!((table.len(), table.iter().count()), (left.clone().count(), left.count()));
+        }
     }
 
     #[test]

@@ -92,12 +92,12 @@ impl Producer for KafkaProducer {
         if self.sent.is_multiple_of(SERVE_EVERY) {
             self.serve();
         }
-        let deadline = Instant::now() + self.message_limit;
+        let mut full_since = None;
         loop {
             match self.client.send(waiting) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
-                    if Instant::now() < deadline =>
+                    if full_since.get_or_insert_with(Instant::now).elapsed() < self.message_limit =>
                 {
                     waiting = back;
                     thread::sleep(LOOK_AGAIN);

@@ -9,7 +9,17 @@ pub const RATE_SCALE: u32 = 12;
 /// Digits that every decimal of ours may have.
 pub const PRECISION: u32 = 28;
 
-const UNSCALED_END: i128 = 10i128.pow(PRECISION);
+const UNSCALED_END: i128 = TENS[PRECISION as usize];
+/// Powers of ten up to that of a decimal's last place: looked up for every number that is written.
+const TENS: [i128; 29] = {
+    let mut tens = [1; 29];
+    let mut power = 1;
+    while power < tens.len() {
+        tens[power] = 10 * tens[power - 1];
+        power += 1;
+    }
+    tens
+};
 const UNSCALED_BYTES_MAX: usize = 16;
 
 /// Why a number does not fit its decimal.
@@ -61,9 +71,9 @@ pub fn integer(bytes: &[u8]) -> Result<i128, DecimalError> {
 fn unscaled(value: Decimal, scale: u32) -> Result<i128, DecimalError> {
     let (mantissa, places) = (value.mantissa(), value.scale());
     let unscaled = if places <= scale {
-        mantissa.checked_mul(10i128.pow(scale - places)).ok_or(DecimalError::TooLarge(value, scale))?
+        mantissa.checked_mul(TENS[(scale - places) as usize]).ok_or(DecimalError::TooLarge(value, scale))?
     } else {
-        let excess = 10i128.pow(places - scale);
+        let excess = TENS[(places - scale) as usize];
         if mantissa % excess != 0 {
             return Err(DecimalError::TooFine(value, scale));
         }

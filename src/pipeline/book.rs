@@ -4,12 +4,11 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use hashbrown::Equivalent;
+use hashbrown::{Equivalent, HashMap};
 
 use super::codecs::{Positions, Trades};
 use super::refusals::{in_place, refused, undecodable};
 use super::topics::{self, BLOTTER, CAPTURED_TRADES, LOTS, POSITIONS, TRADES};
-use crate::domain::answer::Answer;
 use crate::domain::capture::{Capture, Ledger, capture};
 use crate::domain::captured::CapturedTrade;
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
@@ -17,8 +16,9 @@ use crate::domain::lot::{Lot, LotChange};
 use crate::domain::position::Position;
 use crate::domain::trade::{BusinessOrder, Trade, TradeEvent};
 use crate::engine::batch::Record;
+use crate::engine::index::Index;
 use crate::engine::stage::{Cause, Context, ProcessError, Stage};
-use crate::engine::table::{Index, Table, Undoable};
+use crate::engine::table::{Entry, Table, Undoable};
 use crate::messages::blotter::BlotterRow;
 use crate::messages::schemas::Schemas;
 
@@ -28,8 +28,9 @@ pub struct Book {
     positions: Table<PositionKey, Position>,
     lots: Table<TradeKey, Lot>,
     /// Live trades and open lots of a position in business order.
-    live: Index<PositionKey, Order, TradeId>,
-    open: Index<PositionKey, Order, TradeId>,
+    live: Ordered,
+    open: Ordered,
+    numbers: Numbers,
 }
 
 /// A trade, and the lot it opened, within its position.
@@ -42,6 +43,9 @@ pub struct TradeKey {
 /// `TradeKey` without owning it.
 struct TradeKeyRef<'a>(&'a PositionKey, &'a TradeId);
 
+/// Entries of a table, by position and business order.
+type Ordered = Index<Number, Order, Entry>;
+
 /// `BusinessOrder` that owns its trade id.
 type Order = (NaiveDate, Timestamp, u64, TradeId);
 
@@ -53,6 +57,7 @@ impl Book {
             lots: Table::new(LOTS, Trades::new(schemas.clone())),
             live: Index::default(),
             open: Index::default(),
+            numbers: Numbers::default(),
             schemas,
         }
     }
@@ -71,23 +76,29 @@ impl Book {
         Ok(trade)
     }
 
-    fn write(&mut self, capture: Capture, cause: Cause, context: &mut Context<'_>) -> Result<(), ProcessError> {
+    fn write(
+        &mut self,
+        key: &PositionKey,
+        capture: Capture,
+        cause: Cause,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        let number = self.numbers.of(key);
         for trade in capture.trades {
-            self.put_trade(trade, cause);
+            self.put_trade(number, trade, cause);
         }
         for change in capture.lots {
             match change {
-                LotChange::Put(lot) => self.put_lot(lot, cause),
-                LotChange::Close(lot) => self.close_lot(&capture.answers, lot, cause),
+                LotChange::Put(lot) => self.put_lot(number, lot, cause),
+                LotChange::Close(lot) => self.close_lot(number, key, &lot, cause),
             }
         }
         if let Some(position) = capture.position {
-            self.positions.put(position.key.clone(), position, cause);
+            self.positions.put(key.clone(), position, cause);
         }
         let place = topics::place(cause);
         for answer in capture.answers {
             let row = BlotterRow { turn: context.turn, generation: context.generation, answer };
-            let key = row.answer.key.clone();
             context.send(BLOTTER, key.as_str().as_bytes(), |out| self.schemas.encode(&row, place, out))?;
         }
         for trade in capture.sends {
@@ -97,39 +108,24 @@ impl Book {
         Ok(())
     }
 
-    fn put_trade(&mut self, trade: CapturedTrade, cause: Cause) {
-        let before = self.trades.get(&TradeKeyRef(&trade.key, &trade.id)).and_then(order);
+    fn put_trade(&mut self, position: Number, trade: CapturedTrade, cause: Cause) {
         let after = order(&trade);
-        if before != after {
-            if let Some(before) = before {
-                self.live.delete(&trade.key, &before);
-            }
-            if let Some(after) = after {
-                self.live.put(&trade.key, after, trade.id.clone());
-            }
-        }
-        self.trades.put(TradeKey { position: trade.key.clone(), trade: trade.id.clone() }, trade, cause);
+        let key = TradeKey { position: trade.key.clone(), trade: trade.id.clone() };
+        let (entry, before) = self.trades.put(key, trade, cause);
+        reorder(&mut self.live, position, before.and_then(order), after, entry);
     }
 
-    fn put_lot(&mut self, lot: Lot, cause: Cause) {
-        let before = self.lots.get(&TradeKeyRef(&lot.key, &lot.id)).map(|lot| owned(lot.order()));
+    fn put_lot(&mut self, position: Number, lot: Lot, cause: Cause) {
         let after = owned(lot.order());
-        if before.as_ref() != Some(&after) {
-            if let Some(before) = before {
-                self.open.delete(&lot.key, &before);
-            }
-            self.open.put(&lot.key, after, lot.id.clone());
-        }
-        self.lots.put(TradeKey { position: lot.key.clone(), trade: lot.id.clone() }, lot, cause);
+        let key = TradeKey { position: lot.key.clone(), trade: lot.id.clone() };
+        let (entry, before) = self.lots.put(key, lot, cause);
+        reorder(&mut self.open, position, before.map(|lot| owned(lot.order())), Some(after), entry);
     }
 
-    fn close_lot(&mut self, answers: &[Answer], id: TradeId, cause: Cause) {
-        let Some(position) = answers.first().map(|answer| answer.key.clone()) else { return };
-        let lot = TradeKey { position, trade: id };
-        if let Some(order) = self.lots.get(&lot).map(|lot| owned(lot.order())) {
-            self.open.delete(&lot.position, &order);
+    fn close_lot(&mut self, position: Number, key: &PositionKey, lot: &TradeId, cause: Cause) {
+        if let Some(before) = self.lots.delete(&TradeKeyRef(key, lot), cause) {
+            self.open.delete(&position, &owned(before.order()));
         }
-        self.lots.delete(lot, cause);
     }
 }
 
@@ -145,38 +141,89 @@ impl Stage for Book {
     fn on_restored(&mut self) {
         self.live.clear();
         self.open.clear();
-        for (key, trade) in self.trades.iter() {
-            if let Some(order) = order(trade) {
-                self.live.put(&key.position, order, key.trade.clone());
-            }
+        for (entry, key, trade) in self.trades.iter() {
+            reorder(&mut self.live, self.numbers.of(&key.position), None, order(trade), entry);
         }
-        for (key, lot) in self.lots.iter() {
-            self.open.put(&key.position, owned(lot.order()), key.trade.clone());
+        for (entry, key, lot) in self.lots.iter() {
+            reorder(&mut self.open, self.numbers.of(&key.position), None, Some(owned(lot.order())), entry);
         }
     }
 
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
-        let trade = self.read(record, context)?;
+        let mut trade = self.read(record, context)?;
+        self.numbers.share(&mut trade.key);
         let cause = record.cause();
-        let position = OnePosition { book: self, key: &trade.key };
-        let capture = capture(&position, &trade, topics::place(cause)).map_err(refused)?;
-        self.write(capture, cause, context)
+        let capture = capture(&OnePosition::of(self, &trade), &trade, topics::place(cause)).map_err(refused)?;
+        self.write(&trade.key, capture, cause, context)
     }
 }
 
-/// What capture reads of the tables.
+/// A position within this task: what belongs to it is found by number, and its key stands in memory once.
+type Number = u32;
+
+#[derive(Default)]
+struct Numbers {
+    /// Only grows, as the positions do.
+    known: HashMap<PositionKey, Number>,
+}
+
+impl Numbers {
+    fn of(&mut self, key: &PositionKey) -> Number {
+        if let Some(number) = self.known.get(key) {
+            return *number;
+        }
+        let number = u32::try_from(self.known.len()).expect("a task has fewer than 2^32 positions");
+        self.known.insert(key.clone(), number);
+        number
+    }
+
+    /// Exchanges a key for the one that everything else of its position holds.
+    fn share(&self, key: &mut PositionKey) {
+        if let Some((known, _)) = self.known.get_key_value(key) {
+            *key = known.clone();
+        }
+    }
+}
+
+/// What capture reads of the tables; what it always asks for is looked up once.
 struct OnePosition<'a> {
     book: &'a Book,
     key: &'a PositionKey,
+    number: Option<Number>,
+    position: Option<&'a Position>,
+    trade: &'a TradeId,
+    known: Option<&'a CapturedTrade>,
+}
+
+impl<'a> OnePosition<'a> {
+    fn of(book: &'a Book, trade: &'a Trade) -> Self {
+        OnePosition {
+            book,
+            key: &trade.key,
+            number: book.numbers.known.get(&trade.key).copied(),
+            position: book.positions.get(&trade.key),
+            trade: &trade.id,
+            known: book.trades.get(&TradeKeyRef(&trade.key, &trade.id)),
+        }
+    }
+
+    /// The entries of this position in business order.
+    fn scan<'i>(&self, index: &'i Ordered) -> impl DoubleEndedIterator<Item = Entry> + use<'i> {
+        let entries = self.number.into_iter().flat_map(|number| index.scan(&number));
+        entries.map(|(_, entry)| *entry)
+    }
 }
 
 impl Ledger for OnePosition<'_> {
     fn captured(&self, id: &TradeId) -> Option<&CapturedTrade> {
-        self.book.trades.get(&TradeKeyRef(self.key, id))
+        match id == self.trade {
+            true => self.known,
+            false => self.book.trades.get(&TradeKeyRef(self.key, id)),
+        }
     }
 
     fn position(&self) -> Option<&Position> {
-        self.book.positions.get(self.key)
+        self.position
     }
 
     fn lot(&self, id: &TradeId) -> Option<&Lot> {
@@ -184,11 +231,11 @@ impl Ledger for OnePosition<'_> {
     }
 
     fn lots_fifo(&self) -> impl Iterator<Item = &Lot> {
-        self.book.open.scan(self.key).filter_map(|(_, id)| self.lot(id))
+        self.scan(&self.book.open).filter_map(|entry| self.book.lots.at(entry))
     }
 
     fn trades_from_latest(&self) -> impl Iterator<Item = &CapturedTrade> {
-        self.book.live.scan(self.key).rev().filter_map(|(_, id)| self.captured(id))
+        self.scan(&self.book.live).rev().filter_map(|entry| self.book.trades.at(entry))
     }
 }
 
@@ -208,6 +255,18 @@ impl Hash for TradeKeyRef<'_> {
 impl Equivalent<TradeKey> for TradeKeyRef<'_> {
     fn equivalent(&self, key: &TradeKey) -> bool {
         *self.0 == key.position && *self.1 == key.trade
+    }
+}
+
+/// Moves an entry to where it stands now.
+fn reorder(index: &mut Ordered, position: Number, before: Option<Order>, after: Option<Order>, entry: Entry) {
+    if before != after {
+        if let Some(before) = before {
+            index.delete(&position, &before);
+        }
+        if let Some(after) = after {
+            index.put(&position, after, entry);
+        }
     }
 }
 

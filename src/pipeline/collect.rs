@@ -10,8 +10,9 @@ use crate::domain::collect::{Progress, Stage as Life};
 use crate::domain::job::{JobEvent, JobId, Outcome};
 use crate::domain::key::Timestamp;
 use crate::engine::batch::Record;
+use crate::engine::index::Index;
 use crate::engine::stage::{Cause, Context, ProcessError, Stage};
-use crate::engine::table::{Codec, Index, Table, Undoable};
+use crate::engine::table::{Codec, Table, Undoable};
 use crate::messages::job_control::JobControl;
 use crate::messages::schemas::Schemas;
 
@@ -76,7 +77,7 @@ impl Stage for Collect {
 
     fn on_restored(&mut self) {
         self.deadlines.clear();
-        for (job, tracked) in self.jobs.iter() {
+        for (_, job, tracked) in self.jobs.iter() {
             if let Some(deadline) = deadline(&tracked.progress) {
                 self.deadlines.put(&(), (deadline, job.clone()), ());
             }

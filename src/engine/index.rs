@@ -1,0 +1,113 @@
+//! An index: ordered entries of a group, derived from tables. It has no topic and is rebuilt after a restore.
+
+use std::collections::BTreeMap;
+use std::hash::Hash;
+
+use hashbrown::HashMap;
+
+use super::table::{Emit, Undoable};
+
+/// Undone with its turn, never published.
+pub struct Index<G, O, V> {
+    groups: HashMap<G, BTreeMap<O, V>>,
+    undo: Vec<(G, O, Option<V>)>,
+    record: usize,
+}
+
+impl<G, O, V> Default for Index<G, O, V> {
+    fn default() -> Self {
+        Index { groups: HashMap::new(), undo: Vec::new(), record: 0 }
+    }
+}
+
+impl<G: Hash + Eq + Clone, O: Ord + Clone, V> Index<G, O, V> {
+    pub fn put(&mut self, group: &G, order: O, value: V) {
+        let before = self.set(group, order.clone(), Some(value));
+        self.undo.push((group.clone(), order, before));
+    }
+
+    pub fn delete(&mut self, group: &G, order: &O) {
+        let before = self.set(group, order.clone(), None);
+        self.undo.push((group.clone(), order.clone(), before));
+    }
+
+    /// The group's entries in order; walk it from either end.
+    pub fn scan<'a>(&'a self, group: &G) -> impl DoubleEndedIterator<Item = (&'a O, &'a V)> + use<'a, G, O, V> {
+        self.groups.get(group).into_iter().flat_map(BTreeMap::iter)
+    }
+
+    fn set(&mut self, group: &G, order: O, value: Option<V>) -> Option<V> {
+        match value {
+            Some(value) => match self.groups.get_mut(group) {
+                Some(entries) => entries.insert(order, value),
+                None => self.groups.entry(group.clone()).or_default().insert(order, value),
+            },
+            None => {
+                let entries = self.groups.get_mut(group)?;
+                let before = entries.remove(&order);
+                if entries.is_empty() {
+                    self.groups.remove(group);
+                }
+                before
+            }
+        }
+    }
+
+    fn undo_to(&mut self, point: usize) {
+        while self.undo.len() > point {
+            if let Some((group, order, before)) = self.undo.pop() {
+                self.set(&group, order, before);
+            }
+        }
+    }
+}
+
+impl<G: Hash + Eq + Clone, O: Ord + Clone, V> Undoable for Index<G, O, V> {
+    fn topic(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn begin_record(&mut self) {
+        self.record = self.undo.len();
+    }
+
+    fn undo_record(&mut self) {
+        self.undo_to(self.record);
+    }
+
+    fn undo_turn(&mut self) {
+        self.undo_to(0);
+        self.record = 0;
+    }
+
+    fn keep_turn(&mut self) {
+        self.undo.clear();
+        self.record = 0;
+    }
+
+    fn changed(&self) -> bool {
+        false
+    }
+
+    fn changes(&self, _: Emit<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn entries(&self, _: Emit<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn restore(&mut self, _: &[u8], _: Option<&[u8]>) -> Result<(), String> {
+        Err("an index has no changelog".into())
+    }
+
+    fn clear(&mut self) {
+        self.groups.clear();
+        self.undo.clear();
+        self.record = 0;
+    }
+
+    fn len(&self) -> usize {
+        self.groups.len()
+    }
+}
