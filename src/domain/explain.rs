@@ -49,6 +49,8 @@ pub enum Fact {
     Lot(&'static str),
     /// A count that follows from dates alone: days, the basis of a day count.
     Count(&'static str),
+    /// What was calculated before, for others, too: `factor on the first day`.
+    Table(&'static str),
     /// A market value as it was published.
     Observed(Observed),
 }
@@ -239,6 +241,7 @@ impl Fact {
             Fact::Term(_) => "contract",
             Fact::Lot(_) => "lot",
             Fact::Count(_) => "calendar",
+            Fact::Table(_) => "table",
             Fact::Observed(_) => "market",
         }
     }
@@ -247,7 +250,7 @@ impl Fact {
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fact::Term(name) | Fact::Lot(name) | Fact::Count(name) => f.write_str(name),
+            Fact::Term(name) | Fact::Lot(name) | Fact::Count(name) | Fact::Table(name) => f.write_str(name),
             Fact::Observed(Observed { what, key, date, version: 0 }) => write!(f, "{what} {key} {date}"),
             Fact::Observed(Observed { what, key, date, version }) => write!(f, "{what} {key} {date} v{version}"),
         }

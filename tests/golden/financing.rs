@@ -1,5 +1,6 @@
 //! Goldens 23, 24, 31 (the rebate) and 40: financing of lots on their settled notional.
 
+use bookflow::domain::carry::NegativePrices;
 use bookflow::domain::contract::Symbol;
 use bookflow::domain::daycount::DayCount;
 use bookflow::domain::financing::booking::daily_bookings;
@@ -135,7 +136,7 @@ fn golden_31_a_short_receives_its_rebate() {
     let fee = Leg::new(rates_of(&inputs), FinancingTerms::plain(fee, Decimal::ZERO, DayCount::Act360));
     let closes: Vec<Mark> = inputs.at("prices").entries().iter().map(|(date, price)| close(date, price)).collect();
     let symbol = Symbol::new("SHORTED").expect("a name");
-    let marks = Marks { of: &symbol, closes: &closes, age_days_max: 2 };
+    let marks = Marks { of: &symbol, closes: &closes, age_days_max: 2, negative: NegativePrices::Blocked };
     let paid = |end| fee.marked(settled, (part.quantity.abs(), Period { end, ..settled }), &marks);
 
     let (mut rebate, mut borrowed) = (Decimal::ZERO, Decimal::ZERO);

@@ -1,5 +1,6 @@
 //! Amounts of parts: cuts in time and quantity, daily bookings, resets and marks.
 
+use bookflow::domain::carry::NegativePrices;
 use bookflow::domain::contract::Symbol;
 use bookflow::domain::financing::booking::daily_bookings;
 use bookflow::domain::financing::coupon::Rates;
@@ -151,7 +152,7 @@ proptest! {
         days.dedup();
         let closes: Vec<_> = days.into_iter().map(|date| Mark { date: day(date), version: 1, price }).collect();
         let symbol = Symbol::new("STOCK").expect("a name");
-        let marks = Marks { of: &symbol, closes: &closes, age_days_max: 1_000 };
+        let marks = Marks { of: &symbol, closes: &closes, age_days_max: 1_000, negative: NegativePrices::Blocked };
         let coupon = leg.rates.coupon(&leg.terms, day(0)).expect("the index is known");
         let marked = marked_interest(&mut Silent, &coupon, period, Decimal::ONE, period, &marks, period.end);
         let marked = unrounded(marked.expect("every night has a close"));

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 
 use super::coupon::{Coupon, UnitInterest};
 use super::notional::{Financed, Marks};
+use crate::domain::amount::Amount;
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::Fact;
 use crate::domain::money::{Currency, Money};
@@ -106,7 +107,14 @@ impl<N: Copy> Interest<N> {
         pad.multiply("interest", borne, sign)
     }
 
-    /// The amount in minor units: exact before it is rounded once.
+    /// The amount as a flow carries it.
+    pub fn amount<P: Pad<Number = N>>(&self, pad: &mut P, currency: Currency) -> Result<Amount, Blocked> {
+        let year = pad.given(|| Fact::Count("days of a year"), Decimal::from(self.year_days));
+        let sign = payer(pad);
+        Amount::quotient(pad, "interest", self.notional_rate_days, sign, year, currency)
+    }
+
+    /// The amount in minor units alone: exact before it is rounded once.
     pub fn money<P: Pad<Number = N>>(&self, pad: &mut P, currency: Currency) -> Option<Money> {
         let year = pad.given(|| Fact::Count("days of a year"), Decimal::from(self.year_days));
         let sign = payer(pad);

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 
 use super::terms::{FinancingTerms, NotionalBasis};
 use crate::domain::blocked::Blocked;
+use crate::domain::carry::{CarryForward, NegativePrices, PricePolicy, Quote};
 use crate::domain::contract::Symbol;
 use crate::domain::explain::{Fact, Observed};
 use crate::domain::pad::Pad;
@@ -50,8 +51,10 @@ pub struct Marks<'a> {
     pub of: &'a Symbol,
     /// Ascending by date.
     pub closes: &'a [Mark],
-    /// How old the last close may be, in calendar days: weekends and holidays use it.
+    /// How old the last close may be, in calendar days. A night without a close of its own stands on the last one by contract, so that the
+    /// amount is final.
     pub age_days_max: i64,
+    pub negative: NegativePrices,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -109,16 +112,11 @@ impl Marks<'_> {
     /// The last close on or before a night.
     pub(super) fn on(&self, night: NaiveDate) -> Result<Mark, Blocked> {
         let after = self.closes.partition_point(|close| close.date <= night);
-        let missing = || Blocked::MissingPrice { of: self.of.clone(), date: night };
-        let mark = after.checked_sub(1).map(|last| self.closes[last]).ok_or_else(missing)?;
-        let age_days = (night - mark.date).num_days();
-        if age_days > self.age_days_max {
-            return Err(Blocked::Stale { of: self.of.as_str().into(), observed: mark.date, age_days });
-        }
-        if mark.price.price.is_sign_negative() && !mark.price.price.is_zero() {
-            return Err(Blocked::NegativePrice { of: self.of.clone(), date: mark.date, price: mark.price.price });
-        }
-        Ok(mark)
+        let last = after.checked_sub(1).map(|last| self.closes[last]);
+        let policy = PricePolicy { carry: CarryForward::UpTo { days: self.age_days_max }, negative: self.negative };
+        let quote = |mark: Mark| Quote { date: mark.date, value: mark.price.price, version: mark.version };
+        policy.accept(self.of, last.map(quote), night)?;
+        last.ok_or_else(|| Blocked::MissingPrice { of: self.of.clone(), date: night })
     }
 
     /// The first date after a night on which another close counts, at most `to`.
@@ -134,5 +132,40 @@ impl Marks<'_> {
 
     pub(super) fn fact(&self, mark: Mark) -> Fact {
         Fact::Observed(Observed { what: "price", key: self.of.as_str().into(), date: mark.date, version: mark.version })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn april(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2025, 4, day).expect("a day of April")
+    }
+
+    fn mark(day: u32, price: i64) -> Mark {
+        Mark { date: april(day), version: 1, price: Price::of(Decimal::from(price)) }
+    }
+
+    #[test]
+    fn a_night_stands_on_the_last_close_until_that_is_too_old() {
+        let symbol = Symbol::new("ACME").expect("a name");
+        let closes = [mark(17, 50), mark(21, 52)];
+        let marks = Marks { of: &symbol, closes: &closes, age_days_max: 3, negative: NegativePrices::Blocked };
+        assert_eq!(marks.on(april(20)), Ok(closes[0]));
+        assert_eq!(marks.unchanged_until(april(17), april(30)), april(21));
+        assert_eq!(marks.on(april(24)), Ok(closes[1]));
+        assert_eq!(marks.unchanged_until(april(21), april(30)), april(25), "the night that is asked for again");
+        let stale = Blocked::Stale { of: "ACME".into(), observed: april(21), age_days: 4 };
+        assert_eq!(marks.on(april(25)), Err(stale));
+        assert_eq!(marks.on(april(16)), Err(Blocked::MissingPrice { of: symbol.clone(), date: april(16) }));
+    }
+
+    #[test]
+    fn a_negative_close_blocks() {
+        let symbol = Symbol::new("WTI").expect("a name");
+        let marks = Marks { of: &symbol, closes: &[mark(17, -37)], age_days_max: 3, negative: NegativePrices::Blocked };
+        let blocked = Blocked::NegativePrice { of: symbol.clone(), date: april(17), price: Decimal::from(-37) };
+        assert_eq!(marks.on(april(18)), Err(blocked));
     }
 }

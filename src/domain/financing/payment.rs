@@ -37,13 +37,14 @@ pub fn interest(
     let full_terms = FinancingTerms::from(terms);
     let coupon = rates.coupon(&full_terms, currency, start).map_err(fault)?;
     let borne = interest_on(&mut Silent, &coupon, period, &part, end).map_err(fault)?;
+    let amount = borne.amount(&mut Silent, currency).map_err(fault)?;
     let all_in = coupon.unit(&mut Silent, period, period, end).map_err(fault)?.rate_days;
     let settled = slice.close.is_some_and(|close| close.settlement_date <= day);
     Ok(Payment {
         kind: FlowKind::Interest,
         status: if settled { FlowStatus::Realised } else { FlowStatus::Accrued },
-        amount: borne.money(&mut Silent, currency).ok_or_else(out_of_range)?,
-        unrounded: borne.unrounded(&mut Silent).ok_or_else(out_of_range)?,
+        amount: amount.money,
+        unrounded: amount.unrounded,
         explain: Explain::Interest {
             notional: slice.quantity.checked_mul(slice.lot.cost_price).ok_or_else(out_of_range)?,
             day_count: terms.day_count,

@@ -179,3 +179,34 @@ impl FinancingTerms {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn april(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2025, 4, day).expect("a day of April")
+    }
+
+    fn fixed(rate: i64) -> FinancingTerms {
+        FinancingTerms::plain(RateTerms::Fixed(Decimal::new(rate, 4)), Decimal::ZERO, DayCount::Act360)
+    }
+
+    #[test]
+    fn a_short_has_terms_of_its_own() {
+        let financing = Financing { long: fixed(500), short: fixed(400) };
+        assert_eq!(financing.of(Decimal::ONE), &financing.long);
+        assert_eq!(financing.of(Decimal::NEGATIVE_ONE), &financing.short);
+    }
+
+    #[test]
+    fn dates_follow_the_terms() {
+        let mut terms = fixed(500);
+        assert_eq!(terms.switch_date(april(1), april(3)), april(3));
+        assert_eq!(terms.unwind_payment(april(10), april(30)), april(10));
+        terms.switch = NotionalSwitch::ValuationDate;
+        terms.on_unwind = InterestOnUnwind::NextPayment;
+        assert_eq!(terms.switch_date(april(1), april(3)), april(1));
+        assert_eq!(terms.unwind_payment(april(10), april(30)), april(30));
+    }
+}

@@ -25,6 +25,7 @@ pub struct Overnight<'a> {
 
 /// What is not in the table as it is needed: the rate of one observation over `days / parts` days.
 struct Piece {
+    name: &'static str,
     /// The number of the business day of the fixing.
     fixing_day: usize,
     days: i64,
@@ -84,16 +85,18 @@ impl<'a> Overnight<'a> {
     fn pieces(&self, schedule: &Schedule, progress: Progress) -> impl Iterator<Item = Piece> {
         let Progress { running, elapsed, length } = progress;
         let cut = !self.shifted() && schedule.starts_late() && schedule.first < running;
-        let first = cut.then_some(schedule.first);
         let locked = schedule.locked_from().max(schedule.first + usize::from(cut))..running;
-        let piece = |observation| (observation, schedule.weight(observation), 1);
-        let part = if self.shifted() && elapsed > 0 {
-            (running, schedule.weight(running) * elapsed, length)
-        } else {
-            (running, elapsed, 1)
-        };
-        let pieces = first.into_iter().chain(locked).map(piece).chain((elapsed > 0).then_some(part));
-        pieces.map(|(observation, days, parts)| Piece { fixing_day: schedule.fixing_day(observation), days, parts })
+        let whole = |name| move |observation| (name, observation, schedule.weight(observation), 1);
+        let first = cut.then_some(schedule.first).map(whole("days before the first business day"));
+        let locked = locked.map(whole("locked day"));
+        let (days, parts) = if self.shifted() { (schedule.weight(running), length) } else { (1, 1) };
+        let part = (elapsed > 0).then_some(("running days", running, days * elapsed, parts));
+        first.into_iter().chain(locked).chain(part).map(|(name, observation, days, parts)| Piece {
+            name,
+            fixing_day: schedule.fixing_day(observation),
+            days,
+            parts,
+        })
     }
 
     fn compounded<P: Pad>(
@@ -107,14 +110,14 @@ impl<'a> Overnight<'a> {
         let (start, mut factor) = match whole {
             Some(stretch) => self.table.factors(pad, self.fixings, stretch, provisional)?,
             None => {
-                let one = pad.factor(|| Fact::Count("factor on the first day"), Wide::ONE);
+                let one = pad.factor(|| Fact::Table("factor on the first day"), Wide::ONE);
                 (one, one)
             }
         };
         for piece in self.pieces(schedule, progress) {
             let rate = self.rate(pad, piece.fixing_day, provisional)?;
             let year = self.fixings.year_days * piece.parts;
-            factor = pad.compound("factor", factor, rate, piece.days, year).ok_or_else(too_large)?;
+            factor = pad.compound(piece.name, factor, rate, piece.days, year).ok_or_else(too_large)?;
         }
         pad.growth("compounded rate x days", factor, start, self.fixings.year_days).ok_or_else(too_large)
     }
@@ -134,7 +137,7 @@ impl<'a> Overnight<'a> {
         for piece in self.pieces(schedule, progress) {
             let rate = self.rate(pad, piece.fixing_day, provisional)?;
             let days = Days { numerator: piece.days, denominator: piece.parts };
-            let weighted = super::accrual::over(pad, "rate x days", rate, days).ok_or_else(too_large)?;
+            let weighted = super::accrual::over(pad, piece.name, rate, days).ok_or_else(too_large)?;
             sum = pad.add("sum of rate x days", sum, weighted).ok_or_else(too_large)?;
         }
         Ok(sum)

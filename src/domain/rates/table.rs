@@ -122,9 +122,11 @@ impl Table {
     /// The entries at both ends of a stretch, when every day of it has a rate.
     fn ends(&self, fixings: &Fixings, stretch: Stretch) -> Result<(Entry, Entry), Blocked> {
         let from = stretch.from.checked_sub(self.first).ok_or_else(|| self.missing(fixings, stretch.from))?;
-        let (Some(from), Some(to)) = (self.entries.get(from), self.entries.get(stretch.to - self.first)) else {
-            return Err(self.end.clone());
+        let Some(from) = self.entries.get(from) else {
+            let nothing_published = matches!(self.end, Blocked::MissingFixing { .. });
+            return Err(if nothing_published { self.missing(fixings, stretch.from) } else { self.end.clone() });
         };
+        let to = self.entries.get(stretch.to - self.first).ok_or_else(|| self.end.clone())?;
         if to.missing > from.missing {
             let mut days = stretch.from..stretch.to;
             let gap = days.find(|day| fixings.counted(day - self.terms.lookback, self.terms.unpublished).is_err());
@@ -147,9 +149,9 @@ impl Table {
     ) -> Result<(P::Factor, P::Factor), Blocked> {
         let (from, to) = self.ends(fixings, stretch)?;
         *provisional |= to.provisional > from.provisional;
-        let start = pad.factor(|| Fact::Count("factor on the first day"), from.factor);
+        let start = pad.factor(|| Fact::Table("factor on the first day"), from.factor);
         if !P::KEEPS {
-            return Ok((start, pad.factor(|| Fact::Count("factor on the last day"), to.factor)));
+            return Ok((start, pad.factor(|| Fact::Table("factor on the last day"), to.factor)));
         }
         let mut factor = start;
         self.walk(fixings, stretch, |days, counted| {
@@ -171,7 +173,7 @@ impl Table {
     ) -> Result<P::Number, Blocked> {
         let (from, to) = self.ends(fixings, stretch)?;
         *provisional |= to.provisional > from.provisional;
-        let start = pad.given(|| Fact::Count("rate x days before the first day"), from.sum);
+        let start = pad.given(|| Fact::Table("rate x days before the first day"), from.sum);
         let mut sum = start;
         if P::KEEPS {
             self.walk(fixings, stretch, |days, counted| {
@@ -183,7 +185,7 @@ impl Table {
                 Some(())
             })?;
         } else {
-            sum = pad.given(|| Fact::Count("rate x days before the last day"), to.sum);
+            sum = pad.given(|| Fact::Table("rate x days before the last day"), to.sum);
         }
         pad.subtract("rate x days", sum, start).ok_or_else(out_of_range("the sum of rates"))
     }
@@ -201,5 +203,98 @@ impl Table {
             step(days, counted).ok_or_else(out_of_range("the compounded rate"))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+
+    use super::*;
+    use crate::domain::contract::IndexName;
+    use crate::domain::rates::business_days::BusinessDays;
+    use crate::domain::rates::fixings::Fixing;
+
+    fn june(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2025, 6, day).expect("a day of June")
+    }
+
+    /// Every day of June is a business day; those listed have 3.6 %, a basis point of a year each day.
+    fn fixings(listed: impl IntoIterator<Item = u32>) -> Fixings {
+        let days = BusinessDays::new("EVERY_DAY", june(1), june(30), |_| true);
+        let mut fixings = Fixings::new(IndexName::new("X").expect("a name"), 360, days);
+        for day in listed {
+            let fixing = Fixing { rate: Decimal::new(36, 3), version: 1 };
+            fixings.publish(june(day), fixing).expect("a business day");
+        }
+        fixings
+    }
+
+    fn table(fixings: &Fixings, lookback: usize, unpublished: Unpublished) -> Table {
+        Table::new(TableTerms { lookback, daily: DailyTerms::default(), unpublished }, fixings)
+    }
+
+    /// Rate x days from one day of June to another, and whether it is provisional.
+    fn sum(fixings: &Fixings, table: &Table, from: usize, to: usize) -> Result<(Decimal, bool), Blocked> {
+        let mut provisional = false;
+        let stretch = Stretch { from: from - 1, to: to - 1 };
+        let sum = table.sum(&mut Silent, fixings, stretch, &mut provisional)?;
+        table.factors(&mut Silent, fixings, stretch, &mut provisional)?;
+        Ok((sum, provisional))
+    }
+
+    fn missing<T>(day: u32) -> Result<T, Blocked> {
+        Err(Blocked::MissingFixing { index: IndexName::new("X").expect("a name"), date: june(day) })
+    }
+
+    #[test]
+    fn a_missing_fixing_blocks_only_what_it_counts_for() {
+        let fixings = fixings([3, 4, 6, 7]);
+        let table = table(&fixings, 0, Unpublished::Blocks);
+        assert_eq!(sum(&fixings, &table, 3, 5), Ok((Decimal::new(72, 3), false)));
+        assert_eq!(sum(&fixings, &table, 6, 8), Ok((Decimal::new(72, 3), false)), "the gap is before it");
+        assert_eq!(sum(&fixings, &table, 3, 7), missing(5));
+        assert_eq!(sum(&fixings, &table, 2, 4), missing(2));
+        assert_eq!(sum(&fixings, &table, 6, 9), missing(8));
+        assert_eq!(sum(&fixings, &table, 9, 10), missing(9), "the first one that is needed");
+    }
+
+    #[test]
+    fn a_missing_fixing_is_named_by_its_own_date_and_not_by_the_day_it_counts_for() {
+        let fixings = fixings([3, 4, 6, 7]);
+        let table = table(&fixings, 2, Unpublished::Blocks);
+        assert_eq!(sum(&fixings, &table, 5, 7), Ok((Decimal::new(72, 3), false)));
+        assert_eq!(sum(&fixings, &table, 5, 8), missing(5));
+    }
+
+    #[test]
+    fn the_last_published_fixing_stands_in_provisionally_until_the_right_one_comes() {
+        let mut fixings = fixings([3, 4, 6]);
+        let unpublished = Unpublished::LastPublished { age_days_max: 2 };
+        let mut table = table(&fixings, 0, unpublished);
+        assert_eq!(sum(&fixings, &table, 3, 5), Ok((Decimal::new(72, 3), false)));
+        assert_eq!(sum(&fixings, &table, 5, 6), Ok((Decimal::new(36, 3), true)));
+        assert_eq!(sum(&fixings, &table, 6, 9), Ok((Decimal::new(108, 3), true)));
+        assert_eq!(sum(&fixings, &table, 6, 10), missing(9));
+        let fixing = Fixing { rate: Decimal::new(40, 3), version: 1 };
+        let day = fixings.publish(june(5), fixing).expect("a business day");
+        table.rebuild(&fixings, day);
+        assert_eq!(sum(&fixings, &table, 5, 6), Ok((Decimal::new(40, 3), false)));
+    }
+
+    #[test]
+    fn without_any_fixing_the_first_that_is_needed_is_missing() {
+        let fixings = fixings([]);
+        assert_eq!(sum(&fixings, &table(&fixings, 1, Unpublished::Blocks), 10, 12), missing(9));
+    }
+
+    #[test]
+    fn the_calendar_must_reach_the_end_of_the_last_day() {
+        let fixings = fixings(1..=30);
+        let table = table(&fixings, 0, Unpublished::Blocks);
+        let july = june(30).succ_opt().expect("a day after");
+        let beyond = Blocked::MissingCalendar { name: "EVERY_DAY".into(), date: july };
+        assert_eq!(sum(&fixings, &table, 29, 31), Err(beyond));
+        assert_eq!(sum(&fixings, &table, 29, 30), Ok((Decimal::new(36, 3), false)));
     }
 }
