@@ -5,12 +5,15 @@ use rust_decimal::Decimal;
 use super::answer::{Answer, Refusal, Verdict};
 use super::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use super::due::{self, Due, Line, Step};
+use super::happen::position;
+use super::happening::{Effect, Happened, Sent, of_trade};
 use super::key::TradeId;
 use super::lot::{Lot, LotChange};
+use super::method::{FIFO, Instruction, ReliefPolicy};
 use super::money::{Currency, Money};
 use super::position::Position;
-use super::relief::{Effect, OutOfRange};
-use super::restate::{Change, Restated, restate};
+use super::relief::OutOfRange;
+use super::restate::{Change, New, Restated, restate};
 use super::trade::{ContentHash, Terms, Trade};
 use super::version::{Admission, admit};
 
@@ -28,6 +31,26 @@ pub trait Ledger {
 
     /// The live trades, latest in business order first.
     fn trades_from_latest(&self) -> impl Iterator<Item = &CapturedTrade>;
+
+    /// Since when which relief method is agreed.
+    fn policy(&self) -> &ReliefPolicy {
+        &FIFO
+    }
+
+    /// What is ordered for this trade alone.
+    fn instruction(&self, _trade: &TradeId) -> Option<&Instruction> {
+        None
+    }
+
+    /// What is known of a happening, a withdrawn one included.
+    fn happened(&self, _id: &TradeId) -> Option<&Happened> {
+        None
+    }
+
+    /// The happenings in force, latest in business order first.
+    fn happened_from_latest(&self) -> impl Iterator<Item = &Happened> {
+        std::iter::empty()
+    }
 }
 
 /// Everything one trade record changes. What is not named stays as it is.
@@ -40,6 +63,9 @@ pub struct Capture {
     pub position: Option<Position>,
     /// Records for other positions: the second halves of rebooks.
     pub sends: Vec<Trade>,
+    /// Happenings that do something else now, and what other positions must know of that.
+    pub happened: Vec<Happened>,
+    pub moves: Vec<Sent>,
 }
 
 /// Decides what a trade record does. Several versions that become due at once (a filled gap) take effect as one change:
@@ -69,8 +95,8 @@ fn settle<L: Ledger>(ledger: &L, trade: &Trade, mut due: Due) -> Result<Capture,
         let change = Change {
             key: &trade.key,
             id: &trade.id,
-            before: known.and_then(CapturedTrade::terms),
-            after: due.status().terms(),
+            before: known.and_then(CapturedTrade::order).map(of_trade),
+            after: due.status().terms().map(New::Trade),
             revision: answers.last().map_or(0, |answer| answer.revision_after),
         };
         match restate(ledger, &change) {
@@ -78,23 +104,15 @@ fn settle<L: Ledger>(ledger: &L, trade: &Trade, mut due: Due) -> Result<Capture,
             Err(OutOfRange) => due.refuse_last_effective(Refusal::OutOfRange)?,
         }
     };
-    let Restated { effect, others, lots, totals } = restated;
+    let Restated { effect, trades: others, happened, lots, sends: moves, totals } = restated;
     let last = &mut answers[due.last_effective()];
     if let Some(delta) = &mut last.realised_delta {
         delta.minor = totals.realised - before.map_or(0, |position| position.realised.minor);
     }
-    let position = currency(before, &due).map(|currency| Position {
-        key: trade.key.clone(),
-        revision: last.revision_after,
-        quantity: totals.quantity,
-        currency,
-        realised: Money { minor: totals.realised, currency },
-        cost: Money { minor: totals.cost, currency },
-        open_lots: totals.open_lots,
-    });
+    let position = currency(before, &due).map(|currency| position(&trade.key, last.revision_after, currency, totals));
     let (captured, sends) = survive(trade, due, last.revision_after, effect);
     let trades = std::iter::once(captured).chain(others).collect();
-    Ok(Capture { answers, trades, lots, position, sends })
+    Ok(Capture { answers, trades, lots, position, sends, happened, moves })
 }
 
 /// The answers of what is due, without what the replay will say about the result.
@@ -160,6 +178,7 @@ fn survive(trade: &Trade, due: Due, revision: u64, effect: Effect) -> (CapturedT
         held: due.waiting,
         opened: effect.opened,
         reliefs: effect.reliefs,
+        before: effect.before,
     };
     (captured, sends)
 }
@@ -177,6 +196,7 @@ fn hold(known: Option<&CapturedTrade>, trade: &Trade, place: Place) -> CapturedT
         held: Vec::new(),
         opened: Decimal::ZERO,
         reliefs: Vec::new(),
+        before: None,
     });
     let index = captured.held.partition_point(|held| held.version < trade.version);
     captured.held.insert(index, HeldVersion { version: trade.version, event: trade.event.clone(), place });

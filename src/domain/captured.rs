@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::key::{PositionKey, TradeId};
-use super::lot::Relief;
+use super::lot::{Before, Relief};
 use super::trade::{BusinessOrder, ContentHash, Terms, TradeEvent};
 
 /// Versions of one trade that may wait at the same time; beyond it the record of the trade would outgrow a message.
@@ -36,8 +36,10 @@ pub struct CapturedTrade {
     pub held: Vec<HeldVersion>,
     /// The signed quantity of the lot it opened, zero for none.
     pub opened: Decimal,
-    /// What it closed, oldest lot first.
+    /// What it closed, in the order of relief.
     pub reliefs: Vec<Relief>,
+    /// What undoing it needs beside them.
+    pub before: Option<Box<Before>>,
 }
 
 /// Where the life of a trade stands.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use compact_str::CompactString;
+use sha2::{Digest, Sha256};
 
 /// Longest account, book, security or source, in characters.
 pub const PART_LENGTH_MAX: usize = 50;
@@ -106,6 +107,16 @@ impl TradeId {
     pub fn parse(text: &str) -> Result<TradeId, InvalidName> {
         let (source, trade_id) = text.split_once('|').ok_or(InvalidName::NotATradeId)?;
         TradeId::new(source, trade_id)
+    }
+
+    /// The id under which a lot arrives in another position: `source|fact#lot` after the fact that moved it and the id it had. When that is too
+    /// long, the lot's id is told by 128 bits of its SHA-256.
+    pub fn moved(by: &TradeId, lot: &TradeId) -> Result<TradeId, InvalidName> {
+        TradeId::new(by.source(), &format!("{}#{lot}", by.trade_id())).or_else(|_| {
+            let digest = Sha256::digest(lot.as_str());
+            let half: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+            TradeId::new(by.source(), &format!("{}#{half}", by.trade_id()))
+        })
     }
 
     pub fn as_str(&self) -> &str {

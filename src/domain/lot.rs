@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::cost::UnitCost;
 use super::key::{ContractId, PositionKey, Timestamp, TradeId};
 use super::money::{Currency, Money};
 use super::trade::{BusinessOrder, Terms};
@@ -18,8 +19,10 @@ pub struct Lot {
     pub opened: Decimal,
     /// What is still open: same sign as `opened`, never zero.
     pub remaining: Decimal,
-    /// Per unit, in `currency`.
+    /// Per unit, in `currency`; to ten decimals when `shared` says it exactly.
     pub price: Decimal,
+    /// The exact unit cost once it is not the price of a trade any more: after a corporate action, or when an average is given up.
+    pub shared: Option<Box<UnitCost>>,
     pub currency: Currency,
     pub trade_date: NaiveDate,
     pub settle_date: Option<NaiveDate>,
@@ -47,6 +50,22 @@ pub struct Relief {
     pub realised: Money,
 }
 
+/// What undoing a fact needs that its reliefs do not say. Most trades have none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// Cost of the pool before, in minor units, signed like the position; `None` while each lot had its own cost.
+    pub pool: Option<i64>,
+    /// Lots whose numbers cannot be worked out backwards.
+    pub lots: Vec<Image>,
+}
+
+/// A lot as it stood, with revision 0, and what was left of its quantity afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    pub lot: Lot,
+    pub after: Decimal,
+}
+
 impl Lot {
     /// What is left of the lot that a trade of these terms opened.
     pub fn of_trade(
@@ -64,6 +83,7 @@ impl Lot {
             opened,
             remaining,
             price: terms.price,
+            shared: None,
             currency: terms.currency,
             trade_date: terms.trade_date,
             settle_date: terms.settle_date,
@@ -71,6 +91,10 @@ impl Lot {
             source_seq: terms.source_seq,
             revision,
         }
+    }
+
+    pub fn unit_cost(&self) -> UnitCost {
+        self.shared.as_deref().copied().unwrap_or(UnitCost::Price(self.price))
     }
 
     /// The place of its opening trade: FIFO relieves the least first.

@@ -9,13 +9,23 @@ pub mod key; // names of positions, trades, contracts; instants
 pub mod blocked; // why an amount cannot be calculated
 pub mod trade; // one version of a trade and its terms
 pub mod captured; // what is known of a trade for ever
+pub mod cost; // what the units of a lot cost
 pub mod lot; // what a trade opened; what a trade closed
 pub mod position; // what trades add up to
 pub mod answer; // what a trade record is answered, or why it is refused
 mod version; // which version of a trade counts, waits or is refused
 mod due; // versions that become due with a record
-mod relief; // what one trade takes from the open lots
+pub mod method; // which lots are taken first, and since when that is agreed
+pub mod ratio; // new units for old ones
+pub mod corporate_action; // what an issuer does to the lots of a position
+pub mod happening; // what happens to a position besides trades
+mod relief; // what one fact takes from the open lots
+mod holding; // the lots at a moment that moves back and forth
+mod choice; // which lots a close or a transfer takes
+mod adjust; // corporate actions on the open lots
+mod transfer; // lots that leave for another position
 mod restate; // what a change at some point in business order comes to
+pub mod happen; // happening -> what it changes in its position
 pub mod capture; // trade record -> what it changes in its position
 
 pub mod explain; // what a flow was calculated from, as lines

@@ -17,7 +17,18 @@ pub struct Position {
     pub currency: Currency,
     /// Sum of the reliefs of its live trades.
     pub realised: Money,
-    /// Remaining quantity times opening price, rounded per lot, summed over the open lots; negative when short.
+    /// Remaining quantity times unit cost, rounded per lot, summed over the open lots, or that of their pool; negative when short.
     pub cost: Money,
+    pub costing: Costing,
     pub open_lots: u32,
+}
+
+/// Whose cost the cost of a position is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Costing {
+    /// The sum of what each lot costs.
+    #[default]
+    ByLot,
+    /// All open lots share it: the position closes at average cost.
+    Pooled,
 }

@@ -1,35 +1,32 @@
-//! What one trade takes from the open lots, oldest first, and what it opens with the rest.
+//! What one fact takes from the open lots, lot by lot, and what a position's numbers come to with it.
 
 use rust_decimal::Decimal;
 
+use super::cost::{UnitCost, gain_over, share, signed_like};
 use super::key::TradeId;
 use super::lot::{Lot, Relief};
-use super::money::Money;
+use super::money::{Currency, Money};
+use super::position::Costing;
 use super::trade::{Terms, WHOLE_LIMIT};
 
-/// What a trade does to the lots of its position.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Effect {
-    /// Signed quantity of the lot it opens.
-    pub opened: Decimal,
-    pub reliefs: Vec<Relief>,
-}
-
-/// The numbers of a position that its trades add up to; amounts in minor units.
+/// The numbers of a position that its facts add up to; amounts in minor units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Totals {
     pub quantity: Decimal,
     pub realised: i64,
     pub cost: i64,
+    pub costing: Costing,
     pub open_lots: u32,
 }
 
-/// A trade on its way through the lots.
-pub(super) struct Closing<'a> {
-    terms: &'a Terms,
+/// A closing quantity on its way through the lots.
+pub(super) struct Closing {
+    /// Per unit.
+    price: Decimal,
+    currency: Currency,
     /// Signed quantity that has found no lot yet.
     pub left: Decimal,
-    reliefs: Vec<Relief>,
+    pub reliefs: Vec<Relief>,
     pub realised: i64,
 }
 
@@ -37,9 +34,13 @@ pub(super) struct Closing<'a> {
 #[derive(Debug)]
 pub(super) struct OutOfRange;
 
-impl<'a> Closing<'a> {
-    pub fn new(terms: &'a Terms) -> Closing<'a> {
-        Closing { terms, left: terms.signed_quantity(), reliefs: Vec::new(), realised: 0 }
+impl Closing {
+    pub fn new(quantity: Decimal, price: Decimal, currency: Currency) -> Closing {
+        Closing { price, currency, left: quantity, reliefs: Vec::new(), realised: 0 }
+    }
+
+    pub fn of_trade(terms: &Terms) -> Closing {
+        Closing::new(terms.signed_quantity(), terms.price, terms.currency)
     }
 
     /// Whether it closes what stands open with this sign.
@@ -47,31 +48,48 @@ impl<'a> Closing<'a> {
         !self.left.is_zero() && !open.is_zero() && self.left.is_sign_negative() != open.is_sign_negative()
     }
 
-    /// Takes what it needs of a lot that it closes; returns what remains of the lot, signed.
-    pub fn relieve(&mut self, lot: &TradeId, remaining: Decimal, open_price: Decimal) -> Result<Decimal, OutOfRange> {
-        let quantity = remaining.abs().min(self.left.abs());
-        // A short lot gains when the price falls. Units that the trade crosses zero with earn nothing here.
-        let (taken, gain) = match remaining.is_sign_negative() {
-            true => (-quantity, open_price - self.terms.price),
-            false => (quantity, self.terms.price - open_price),
-        };
-        let realised = Money::product(quantity, gain, self.terms.currency).ok_or(OutOfRange)?;
-        self.realised = self.realised.checked_add(realised.minor).ok_or(OutOfRange)?;
-        self.left += taken;
-        self.reliefs.push(Relief { lot: lot.clone(), quantity, open_price, realised });
+    /// Takes what it needs of a lot that it closes, at most all that remains; returns what remains of the lot, signed.
+    pub fn relieve(&mut self, lot: &TradeId, remaining: Decimal, cost: UnitCost) -> Result<Decimal, OutOfRange> {
+        let taken = self.taken(remaining);
+        let realised = cost.gain(taken, self.price, self.currency).ok_or(OutOfRange)?;
+        self.take(lot, taken, cost.per_unit(), realised)?;
         Ok(remaining - taken)
     }
 
-    /// What found no lot opens one.
-    pub fn effect(self) -> Effect {
-        Effect { opened: self.left, reliefs: self.reliefs }
+    /// The same at the average cost of the pool that the lot stands in with all others; what it takes leaves the pool.
+    pub fn relieve_pooled(
+        &mut self,
+        lot: &TradeId,
+        remaining: Decimal,
+        pool: &mut i64,
+        pooled: Decimal,
+    ) -> Result<Decimal, OutOfRange> {
+        let taken = self.taken(remaining);
+        let cost = Money { minor: share(*pool, taken, pooled).ok_or(OutOfRange)?, currency: self.currency };
+        let realised = gain_over(taken, self.price, cost.to_decimal(), self.currency).ok_or(OutOfRange)?;
+        let average = Money { minor: *pool, currency: self.currency }.to_decimal() / pooled;
+        self.take(lot, taken, average.normalize(), realised)?;
+        *pool -= cost.minor;
+        Ok(remaining - taken)
+    }
+
+    /// What it takes of a lot. Units that a trade crosses zero with find no lot and earn nothing.
+    fn taken(&self, remaining: Decimal) -> Decimal {
+        signed_like(remaining, remaining.abs().min(self.left.abs()))
+    }
+
+    fn take(&mut self, lot: &TradeId, taken: Decimal, open_price: Decimal, realised: Money) -> Result<(), OutOfRange> {
+        self.realised = self.realised.checked_add(realised.minor).ok_or(OutOfRange)?;
+        self.left += taken;
+        self.reliefs.push(Relief { lot: lot.clone(), quantity: taken.abs(), open_price, realised });
+        Ok(())
     }
 }
 
 impl Totals {
-    /// Adds a trade's quantity and result; quantities stay within what a decimal adds exactly.
-    pub fn add_trade(&mut self, quantity: Decimal, realised: i64) -> Result<(), OutOfRange> {
-        self.quantity += quantity;
+    /// Adds the change of quantity and the result of a fact; quantities stay within what a decimal adds exactly.
+    pub fn add(&mut self, change: Decimal, realised: i64) -> Result<(), OutOfRange> {
+        self.quantity += change;
         self.realised = self.realised.checked_add(realised).ok_or(OutOfRange)?;
         if self.quantity.abs() >= WHOLE_LIMIT { Err(OutOfRange) } else { Ok(()) }
     }
@@ -91,5 +109,5 @@ impl Totals {
 }
 
 fn cost(lot: &Lot) -> Result<i64, OutOfRange> {
-    Money::product(lot.remaining, lot.price, lot.currency).map(|cost| cost.minor).ok_or(OutOfRange)
+    lot.unit_cost().cost_of(lot.remaining, lot.currency).map(|cost| cost.minor).ok_or(OutOfRange)
 }

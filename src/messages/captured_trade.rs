@@ -48,6 +48,7 @@ impl Message for CapturedTrade {
             held: input.array(read_held)?,
             opened: input.quantity()?,
             reliefs: input.array(read_relief)?,
+            before: None,
         })
     }
 }

@@ -5,7 +5,7 @@ use crate::domain::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
 use crate::domain::lot::{Lot, Relief};
 use crate::domain::money::{Currency, Money};
-use crate::domain::position::Position;
+use crate::domain::position::{Costing, Position};
 use crate::domain::trade::{ContentHash, TradeEvent};
 use crate::messages::blotter::BlotterRow;
 use crate::messages::dead_letter::{DeadLetter, Original};
@@ -61,6 +61,7 @@ fn a_lot() {
         opened: number("-7"),
         remaining: number("-6.5"),
         price: number("1.25"),
+        shared: None,
         currency: usd(0).currency,
         trade_date: day(5),
         settle_date: Some(day(7)),
@@ -85,6 +86,7 @@ fn a_position() {
         currency: usd(0).currency,
         realised: usd(6),
         cost: usd(7),
+        costing: Costing::ByLot,
         open_lots: 8,
     };
     let wanted = json!({
@@ -147,6 +149,7 @@ fn a_captured_trade() {
         held: vec![HeldVersion { version: 4, event: TradeEvent::Cancel, place: place(2) }],
         opened: number("5"),
         reliefs: vec![Relief { lot: trade_id("L"), quantity: number("6"), open_price: number("7"), realised: usd(8) }],
+        before: None,
     };
     let wanted = json!({
         "account_book_security": "A_B_S", "trade": "OMS|T", "version": 2, "status": "REBOOKED", "terms": null,

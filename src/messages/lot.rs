@@ -33,6 +33,7 @@ impl Message for Lot {
             opened: input.quantity()?,
             remaining: input.quantity()?,
             price: input.quantity()?,
+            shared: None,
             currency: input.currency()?,
             trade_date: input.date()?,
             settle_date: input.optional(Decoder::date)?,

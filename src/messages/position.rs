@@ -2,7 +2,7 @@
 
 use crate::domain::captured::Place;
 use crate::domain::money::Money;
-use crate::domain::position::Position;
+use crate::domain::position::{Costing, Position};
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable};
@@ -31,6 +31,7 @@ impl Message for Position {
             currency,
             realised: Money { minor: input.long()?, currency },
             cost: Money { minor: input.long()?, currency },
+            costing: Costing::ByLot,
             open_lots: input.number()?,
         })
     }

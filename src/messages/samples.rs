@@ -11,7 +11,7 @@ use crate::domain::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::lot::{Lot, Relief};
 use crate::domain::money::{Currency, Money};
-use crate::domain::position::Position;
+use crate::domain::position::{Costing, Position};
 use crate::domain::trade::{ContentHash, Side, Terms, Trade, TradeEvent};
 use crate::messages::blotter::BlotterRow;
 
@@ -119,6 +119,7 @@ pub fn captured_trade() -> impl Strategy<Value = CapturedTrade> {
             held,
             opened,
             reliefs,
+            before: None,
         },
     )
 }
@@ -132,6 +133,7 @@ pub fn position() -> impl Strategy<Value = Position> {
             currency: realised.currency,
             realised,
             cost: Money { minor: cost, ..realised },
+            costing: Costing::ByLot,
             open_lots,
         },
     )
@@ -147,6 +149,7 @@ pub fn lot() -> impl Strategy<Value = Lot> {
             opened,
             remaining,
             price: terms.price,
+            shared: None,
             currency: terms.currency,
             trade_date: terms.trade_date,
             settle_date: terms.settle_date,

@@ -281,7 +281,7 @@ mod tests {
     use crate::domain::captured::Place;
     use crate::domain::key::PositionKey;
     use crate::domain::money::{Currency, Money};
-    use crate::domain::position::Position;
+    use crate::domain::position::{Costing, Position};
 
     /// Gives every subject an id of its own, counts questions, and may be down.
     #[derive(Default)]
@@ -318,6 +318,7 @@ mod tests {
             currency: money.currency,
             realised: money,
             cost: money,
+            costing: Costing::ByLot,
             open_lots: 1,
         }
     }

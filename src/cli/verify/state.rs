@@ -15,7 +15,7 @@ use crate::domain::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::lot::{Lot, Relief};
 use crate::domain::money::Money;
-use crate::domain::position::Position;
+use crate::domain::position::{Costing, Position};
 use crate::domain::trade::{Terms, TradeEvent};
 use crate::engine::broker::{Broker, TopicPartition};
 use crate::messages::key::trade_key;
@@ -117,6 +117,7 @@ impl<'a> State<'a> {
             currency,
             realised: fold_realised,
             cost,
+            costing: Costing::ByLot,
             open_lots: fold.lots.len() as u32,
         };
         self.differ(POSITIONS, key.as_str(), Ok(Some(position)), found, report);
@@ -214,6 +215,7 @@ fn captured(key: &PositionKey, id: &TradeId, known: &Known, fold: &oracle::Posit
         held: held.collect(),
         opened,
         reliefs,
+        before: None,
     })
 }
 
