@@ -6,10 +6,10 @@ use super::capture::Ledger;
 use super::corporate_action::{ActionKind, CorporateAction, Fractions};
 use super::cost::{UnitCost, gain_over, signed_like};
 use super::happening::{Effect, Phase};
-use super::holding::{Holding, OpenLot};
 use super::key::{Timestamp, TradeId};
 use super::lot::{Lot, Relief};
 use super::money::{Currency, Money};
+use super::open_lots::{OpenLot, OpenLots};
 use super::ratio::Ratio;
 use super::relief::{Closing, OutOfRange};
 use super::transfer::{Moved, When};
@@ -22,7 +22,7 @@ struct Held<'a> {
     cost: Decimal,
 }
 
-impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> Holding<'a, L, I> {
+impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
     /// Applies a corporate action to all open lots; a position without any has none of it.
     pub(super) fn adjust(&mut self, id: &'a TradeId, action: &'a CorporateAction) -> Result<Effect, OutOfRange> {
         let (pool, quantity) = (self.begin(), self.quantity());

@@ -9,7 +9,7 @@ use super::happen::position;
 use super::happening::{Effect, Happened, Sent, of_trade};
 use super::key::TradeId;
 use super::lot::{Lot, LotChange};
-use super::method::{FIFO, Instruction, ReliefPolicy};
+use super::method::{FIFO, Instruction, InvalidInstruction, ReliefPolicy};
 use super::money::{Currency, Money};
 use super::position::Position;
 use super::relief::OutOfRange;
@@ -66,6 +66,8 @@ pub struct Capture {
     /// Happenings that do something else now, and what other positions must know of that.
     pub happened: Vec<Happened>,
     pub moves: Vec<Sent>,
+    /// Instructions that are not followed, of this trade or of later ones that were restated: their closes go by the policy's method.
+    pub refused: Vec<(TradeId, InvalidInstruction)>,
 }
 
 /// Decides what a trade record does. Several versions that become due at once (a filled gap) take effect as one change:
@@ -104,7 +106,7 @@ fn settle<L: Ledger>(ledger: &L, trade: &Trade, mut due: Due) -> Result<Capture,
             Err(OutOfRange) => due.refuse_last_effective(Refusal::OutOfRange)?,
         }
     };
-    let Restated { effect, trades: others, happened, lots, sends: moves, totals } = restated;
+    let Restated { effect, trades: others, happened, lots, sends: moves, refused, totals } = restated;
     let last = &mut answers[due.last_effective()];
     if let Some(delta) = &mut last.realised_delta {
         delta.minor = totals.realised - before.map_or(0, |position| position.realised.minor);
@@ -112,7 +114,7 @@ fn settle<L: Ledger>(ledger: &L, trade: &Trade, mut due: Due) -> Result<Capture,
     let position = currency(before, &due).map(|currency| position(&trade.key, last.revision_after, currency, totals));
     let (captured, sends) = survive(trade, due, last.revision_after, effect);
     let trades = std::iter::once(captured).chain(others).collect();
-    Ok(Capture { answers, trades, lots, position, sends, happened, moves })
+    Ok(Capture { answers, trades, lots, position, sends, happened, moves, refused })
 }
 
 /// The answers of what is due, without what the replay will say about the result.

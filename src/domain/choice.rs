@@ -6,10 +6,10 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::capture::Ledger;
-use super::holding::{Deal, Holding};
 use super::key::TradeId;
 use super::lot::Lot;
 use super::method::{Instruction, InvalidInstruction, ReliefMethod};
+use super::open_lots::{Deal, OpenLots};
 use super::relief::{Closing, OutOfRange};
 
 /// Lots that are listed go first, one after the other; then whatever the ranking has next.
@@ -19,7 +19,7 @@ pub(super) struct Choice<'a> {
     pub refused: Option<InvalidInstruction>,
 }
 
-impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> Holding<'a, L, I> {
+impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
     /// Relieves lots until the closing has what it needs or none is open.
     pub(super) fn close_against(
         &mut self,

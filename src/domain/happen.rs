@@ -4,8 +4,9 @@ use super::answer::Refusal;
 use super::capture::Ledger;
 use super::captured::CapturedTrade;
 use super::happening::{Happened, Happening, Sent, What, resend};
-use super::key::PositionKey;
+use super::key::{PositionKey, TradeId};
 use super::lot::LotChange;
+use super::method::InvalidInstruction;
 use super::money::{Currency, Money};
 use super::position::Position;
 use super::relief::{OutOfRange, Totals};
@@ -21,6 +22,8 @@ pub struct Happen {
     pub position: Option<Position>,
     /// What other positions must know.
     pub sends: Vec<Sent>,
+    /// Instructions that are not followed: their closes and transfers go by the policy's method.
+    pub refused: Vec<(TradeId, InvalidInstruction)>,
 }
 
 /// Decides what a happening does; a version that is known, or lower than one that is, changes nothing.
@@ -40,13 +43,13 @@ pub fn happen<L: Ledger>(ledger: &L, key: &PositionKey, happening: &Happening) -
         revision,
     };
     let restated = restate(ledger, &change).map_err(|OutOfRange| Refusal::OutOfRange)?;
-    let Restated { mut effect, trades, happened, lots, mut sends, totals } = restated;
+    let Restated { mut effect, trades, happened, lots, mut sends, refused, totals } = restated;
     let (sent, news) = resend(known.map_or(&[], |known| &known.effect.sent), std::mem::take(&mut effect.sent));
     sends.extend(news);
     effect.sent = sent;
     let own = Happened { happening: happening.clone(), effect };
     let position = currency.map(|currency| position(key, revision, currency, totals));
-    Ok(Happen { happened: std::iter::once(own).chain(happened).collect(), trades, lots, position, sends })
+    Ok(Happen { happened: std::iter::once(own).chain(happened).collect(), trades, lots, position, sends, refused })
 }
 
 /// The position's currency; `None` while nothing was ever in it. What arrives must be in the same.

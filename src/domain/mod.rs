@@ -20,13 +20,18 @@ pub mod ratio; // new units for old ones
 pub mod corporate_action; // what an issuer does to the lots of a position
 pub mod happening; // what happens to a position besides trades
 mod relief; // what one fact takes from the open lots
-mod holding; // the lots at a moment that moves back and forth
+mod open_lots; // the lots at a moment that moves back and forth
 mod choice; // which lots a close or a transfer takes
 mod adjust; // corporate actions on the open lots
 mod transfer; // lots that leave for another position
 mod restate; // what a change at some point in business order comes to
 pub mod happen; // happening -> what it changes in its position
 pub mod capture; // trade record -> what it changes in its position
+pub mod lot_slice; // a lot cut wherever its notional or its fate changes
+pub mod life; // the facts of a position -> the life of each of its lots
+pub mod difference; // what a change did to reliefs and lots, by their ids
+pub mod as_of; // a position as it stood at the end of a business day
+pub mod crossing; // what of a trade's costs falls on its closing part
 
 pub mod explain; // what a flow was calculated from, as lines
 pub mod pad; // what a formula is calculated on: silently, or every line kept

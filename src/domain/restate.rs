@@ -7,10 +7,10 @@ use super::capture::Ledger;
 use super::captured::CapturedTrade;
 use super::cost::UnitCost;
 use super::happening::{Effect, Happened, Happening, Moment, Sent, What, of_trade, resend};
-use super::holding::{Deal, Done, Facts, Holding};
 use super::key::{PositionKey, TradeId};
 use super::lot::{Before, Image, Lot, LotChange};
-use super::method::ReliefMethod;
+use super::method::{InvalidInstruction, ReliefMethod};
+use super::open_lots::{Deal, Done, Facts, OpenLots};
 use super::position::{Costing, Position};
 use super::relief::{Closing, OutOfRange, Totals};
 use super::trade::{BusinessOrder, Terms};
@@ -45,6 +45,8 @@ pub(super) struct Restated {
     pub lots: Vec<LotChange>,
     /// What other positions must know of `happened`.
     pub sends: Vec<Sent>,
+    /// Instructions for closes at or after the point of change that are not followed.
+    pub refused: Vec<(TradeId, InvalidInstruction)>,
     pub totals: Totals,
 }
 
@@ -126,45 +128,57 @@ fn replay<'a, L: Ledger>(
     totals: Totals,
     point: Moment<'_>,
 ) -> Result<Restated, OutOfRange> {
-    let mut holding = Holding::new(change.key, ledger, ledger.lots_fifo(), totals);
+    let mut open_lots = OpenLots::new(change.key, ledger, ledger.lots_fifo(), totals);
     let undone: Vec<Fact<'a>> = facts_from_latest(ledger)
         .take_while(|fact| fact.moment() >= point)
-        .inspect(|fact| holding.undo(fact.done()))
+        .inspect(|fact| open_lots.undo(fact.done()))
         .collect();
 
     let mut restated = Restated::default();
     let mut pending = change.after.and_then(|new| Some((new, new.moment(change.id)?)));
     for fact in undone.into_iter().rev().filter(|fact| fact.moment().4 != change.id) {
         if let Some((new, _)) = pending.take_if(|(_, moment)| *moment < fact.moment()) {
-            restated.effect = holding.apply(change.id, new)?;
+            restated.own(change.id, open_lots.apply(change.id, new)?);
         }
-        match fact {
-            Fact::Trade(trade) => {
-                let effect = holding.apply(&trade.id, New::Trade(terms_of(trade)))?;
-                let Effect { opened, reliefs, before, .. } = effect;
-                if opened != trade.opened || reliefs != trade.reliefs || before != trade.before {
-                    restated.trades.push(CapturedTrade { opened, reliefs, before, ..trade.clone() });
-                }
-            }
-            Fact::Happened(happened) => {
-                let effect = holding.apply(&happened.happening.id, New::Happening(&happened.happening))?;
-                let (sent, news) = resend(&happened.effect.sent, effect.sent);
-                let effect = Effect { sent, ..effect };
-                restated.sends.extend(news);
-                if effect != happened.effect {
-                    restated.happened.push(Happened { effect, ..happened.clone() });
-                }
-            }
-        }
+        let effect = open_lots.apply(fact.moment().4, fact.says())?;
+        restated.other(fact, effect);
     }
     if let Some((new, _)) = pending {
-        restated.effect = holding.apply(change.id, new)?;
+        restated.own(change.id, open_lots.apply(change.id, new)?);
     }
-    (restated.lots, restated.totals) = holding.close(change.revision)?;
+    (restated.lots, restated.totals) = open_lots.close(change.revision)?;
     Ok(restated)
 }
 
-impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> Holding<'a, L, I> {
+impl Restated {
+    fn own(&mut self, id: &TradeId, effect: Effect) {
+        self.refused.extend(effect.refused.clone().map(|refused| (id.clone(), refused)));
+        self.effect = effect;
+    }
+
+    /// Keeps what another fact does now, if it did something else before.
+    fn other(&mut self, fact: Fact<'_>, effect: Effect) {
+        self.refused.extend(effect.refused.clone().map(|refused| (fact.moment().4.clone(), refused)));
+        match fact {
+            Fact::Trade(trade) => {
+                let Effect { opened, reliefs, before, .. } = effect;
+                if opened != trade.opened || reliefs != trade.reliefs || before != trade.before {
+                    self.trades.push(CapturedTrade { opened, reliefs, before, ..trade.clone() });
+                }
+            }
+            Fact::Happened(happened) => {
+                let (sent, news) = resend(&happened.effect.sent, effect.sent);
+                let effect = Effect { sent, ..effect };
+                self.sends.extend(news);
+                if effect != happened.effect {
+                    self.happened.push(Happened { effect, ..happened.clone() });
+                }
+            }
+        }
+    }
+}
+
+impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
     fn apply(&mut self, id: &'a TradeId, new: New<'a>) -> Result<Effect, OutOfRange> {
         match new {
             New::Trade(terms) => self.deal(Deal {
@@ -204,6 +218,13 @@ impl<'a> Fact<'a> {
         match *self {
             Fact::Trade(trade) => of_trade(order_of(trade)),
             Fact::Happened(happened) => happened.happening.moment().expect("what counts in business order is in force"),
+        }
+    }
+
+    fn says(&self) -> New<'a> {
+        match *self {
+            Fact::Trade(trade) => New::Trade(terms_of(trade)),
+            Fact::Happened(happened) => New::Happening(&happened.happening),
         }
     }
 

@@ -5,9 +5,9 @@ use chrono::NaiveDate;
 use super::capture::Ledger;
 use super::cost::signed_like;
 use super::happening::{Arrival, Departure, Effect, Happening, Phase, Sent, What};
-use super::holding::{Holding, OpenLot};
 use super::key::{PositionKey, Timestamp, TradeId};
 use super::lot::Lot;
+use super::open_lots::{OpenLot, OpenLots};
 use super::relief::OutOfRange;
 
 /// A lot, or a part of one, as it goes to another position.
@@ -25,7 +25,7 @@ pub(super) struct When {
     pub source_seq: u64,
 }
 
-impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> Holding<'a, L, I> {
+impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
     /// Chooses lots as a close of that date would, and sends them on. What is not open cannot leave: it is returned as missing.
     pub(super) fn depart(&mut self, id: &'a TradeId, departure: &'a Departure) -> Result<Effect, OutOfRange> {
         let (pool, quantity) = (self.begin(), self.quantity());

@@ -1,6 +1,5 @@
 //! Closing lots of a request -> what each takes from the open lots, by its unwinding method.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
@@ -8,6 +7,7 @@ use rust_decimal::Decimal;
 
 use super::chunk::{Close, RelievedLot};
 use super::contract::{ContractLot, LotId, Unsupported, Unwinding};
+use super::method::{Rank, ReliefMethod};
 
 /// Why a closing lot did not do all of its work.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -86,14 +86,17 @@ impl Queue {
     fn new(method: Unwinding, long: bool, opened: &[RelievedLot]) -> Queue {
         let mut places: Vec<usize> =
             (0..opened.len()).filter(|&place| opened[place].quantity.is_sign_positive() == long).collect();
-        let age = |place: usize| (opened[place].cost_date, place);
-        let cost = |place: usize| opened[place].cost_price;
-        match method {
-            Unwinding::Fifo => places.sort_by_key(|&place| age(place)),
-            Unwinding::Lifo => places.sort_by_key(|&place| Reverse(age(place))),
-            Unwinding::Hifo => places.sort_by_key(|&place| (Reverse(cost(place)), age(place))),
-            Unwinding::Lofo => places.sort_by_key(|&place| (cost(place), age(place))),
-        }
+        let method = match method {
+            Unwinding::Fifo => ReliefMethod::Fifo,
+            Unwinding::Lifo => ReliefMethod::Lifo,
+            Unwinding::Hifo => ReliefMethod::Hifo,
+            Unwinding::Lofo => ReliefMethod::Lofo,
+        };
+        let ranking = method.ranking(long);
+        places.sort_by_key(|&place| {
+            let RelievedLot { cost_date, cost_price, .. } = opened[place];
+            Rank::of(ranking, (cost_date, place), || cost_price)
+        });
         Queue { places, head: 0 }
     }
 }

@@ -20,7 +20,7 @@ use super::position::Costing;
 use super::relief::{Closing, OutOfRange, Totals};
 use super::trade::{BusinessOrder, Terms, WHOLE_LIMIT};
 
-pub(super) struct Holding<'a, L, I: Iterator<Item = &'a Lot>> {
+pub(super) struct OpenLots<'a, L, I: Iterator<Item = &'a Lot>> {
     pub key: &'a PositionKey,
     pub ledger: &'a L,
     /// The ledger's open lots, oldest first; what it says of a touched one is past.
@@ -73,9 +73,9 @@ pub(super) struct Done<'a> {
     pub before: Option<&'a Before>,
 }
 
-impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> Holding<'a, L, I> {
+impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
     pub fn new(key: &'a PositionKey, ledger: &'a L, stored: I, totals: Totals) -> Self {
-        Holding {
+        OpenLots {
             key,
             ledger,
             stored: stored.peekable(),
