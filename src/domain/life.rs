@@ -25,7 +25,7 @@ pub trait Market {
 }
 
 /// The lives of all lots that the position ever had.
-pub fn lives<'a, L: Ledger>(ledger: &'a L, market: &impl Market) -> BTreeMap<&'a TradeId, Life<'a, TradeId>> {
+pub fn lives<'a, L: Ledger>(ledger: &'a L, market: &impl Market) -> BTreeMap<&'a TradeId, Life<&'a TradeId>> {
     let mut facts: Vec<Fact<'a>> = facts_from_latest(ledger).collect();
     facts.reverse();
     let mut lives = Lives { lives: BTreeMap::new(), market };
@@ -39,7 +39,7 @@ pub fn lives<'a, L: Ledger>(ledger: &'a L, market: &impl Market) -> BTreeMap<&'a
 }
 
 struct Lives<'a, 'm, M> {
-    lives: BTreeMap<&'a TradeId, Life<'a, TradeId>>,
+    lives: BTreeMap<&'a TradeId, Life<&'a TradeId>>,
     market: &'m M,
 }
 
@@ -112,7 +112,7 @@ impl<'a, M: Market> Lives<'a, '_, M> {
         }
     }
 
-    fn step(&mut self, lot: &TradeId, step: Step<'a, TradeId>) {
+    fn step(&mut self, lot: &TradeId, step: Step<&'a TradeId>) {
         self.lives.get_mut(lot).expect("a lot is opened before anything else happens to it").steps.push(step);
     }
 

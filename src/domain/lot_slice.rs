@@ -12,14 +12,14 @@ use super::money::{Currency, Money};
 
 /// A quantity of a lot with one notional and one fate. `Id` names what closed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slice<'a, Id> {
+pub struct Slice<Id> {
     /// Signed: below zero is a short.
     pub quantity: Decimal,
     /// Its price and rate are the reference that performance and notional are measured from.
     pub start: Edge,
     pub opened_by: OpenedBy,
     /// `None` while it is open.
-    pub end: Option<End<'a, Id>>,
+    pub end: Option<End<Id>>,
 }
 
 /// One end of a slice. Performance runs from date to date, financing from settlement to settlement; neither counts its last day.
@@ -34,9 +34,9 @@ pub struct Edge {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct End<'a, Id> {
+pub struct End<Id> {
     pub edge: Edge,
-    pub by: ClosedBy<'a, Id>,
+    pub by: ClosedBy<Id>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,41 +47,41 @@ pub enum OpenedBy {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ClosedBy<'a, Id> {
-    Close(&'a Id),
+pub enum ClosedBy<Id> {
+    Close(Id),
     Reset,
     /// A corporate action; it realises nothing.
-    Action(&'a Id),
+    Action(Id),
     /// The lot went on in another position; it realises nothing.
-    Move(&'a Id),
+    Move(Id),
 }
 
 /// All that happened to a lot, in business order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Life<'a, Id> {
+pub struct Life<Id> {
     /// Signed, as opened.
     pub quantity: Decimal,
     pub opened: Edge,
-    pub steps: Vec<Step<'a, Id>>,
+    pub steps: Vec<Step<Id>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step<'a, Id> {
+pub enum Step<Id> {
     /// So many units, not signed, were closed.
-    Close { by: &'a Id, units: Decimal, edge: Edge },
+    Close { by: Id, units: Decimal, edge: Edge },
     /// At the start of the day the open quantity became another one, and it kept `kept` of its cost.
-    Action { by: &'a Id, date: NaiveDate, quantity: Decimal, kept: Decimal },
+    Action { by: Id, date: NaiveDate, quantity: Decimal, kept: Decimal },
     /// So many units, not signed, went to another position at the start of the day.
-    Move { by: &'a Id, date: NaiveDate, units: Decimal },
+    Move { by: Id, date: NaiveDate, units: Decimal },
 }
 
 /// A valuation at the close of a day: performance starts anew from its price, financing from its settlement date, which the contract says.
 pub type Reset = Edge;
 
-impl<'a, Id> Life<'a, Id> {
+impl<Id: Copy> Life<Id> {
     /// The slices of the lot, in the order of their start; those that start together in the order of their end. Resets come in order of their
     /// dates; those after the lot was closed are of no effect.
-    pub fn slices(&self, resets: &[Reset]) -> Vec<Slice<'a, Id>> {
+    pub fn slices(&self, resets: &[Reset]) -> Vec<Slice<Id>> {
         let mut cut = Cut { open: self.quantity, start: self.opened, opened_by: OpenedBy::Open, slices: Vec::new() };
         let mut resets = resets.iter().filter(|reset| reset.date >= self.opened.date).peekable();
         for step in &self.steps {
@@ -102,21 +102,21 @@ impl<'a, Id> Life<'a, Id> {
 }
 
 /// The knife: what is open, and since when it is one piece.
-struct Cut<'a, Id> {
+struct Cut<Id> {
     open: Decimal,
     start: Edge,
     opened_by: OpenedBy,
-    slices: Vec<Slice<'a, Id>>,
+    slices: Vec<Slice<Id>>,
 }
 
-impl<'a, Id> Cut<'a, Id> {
-    fn close(&mut self, by: &'a Id, units: Decimal, edge: Edge) {
+impl<Id: Copy> Cut<Id> {
+    fn close(&mut self, by: Id, units: Decimal, edge: Edge) {
         let quantity = if self.open.is_sign_negative() { -units } else { units };
         self.part(quantity, Some(End { edge, by: ClosedBy::Close(by) }));
         self.open -= quantity;
     }
 
-    fn leave(&mut self, by: &'a Id, date: NaiveDate, units: Decimal) {
+    fn leave(&mut self, by: Id, date: NaiveDate, units: Decimal) {
         let quantity = if self.open.is_sign_negative() { -units } else { units };
         let edge = self.unchanged(date);
         self.part(quantity, Some(End { edge, by: ClosedBy::Move(by) }));
@@ -128,7 +128,7 @@ impl<'a, Id> Cut<'a, Id> {
         (self.start, self.opened_by) = (reset, OpenedBy::Reset);
     }
 
-    fn act(&mut self, by: &'a Id, date: NaiveDate, quantity: Decimal, kept: Decimal) {
+    fn act(&mut self, by: Id, date: NaiveDate, quantity: Decimal, kept: Decimal) {
         let edge = self.unchanged(date);
         // Two actions on one day leave one slice between them that never was.
         if self.opened_by != OpenedBy::Action || self.start.date != date {
@@ -145,14 +145,14 @@ impl<'a, Id> Cut<'a, Id> {
         Edge { date, settle_date: date.max(self.start.settle_date), ..self.start }
     }
 
-    fn part(&mut self, quantity: Decimal, end: Option<End<'a, Id>>) {
+    fn part(&mut self, quantity: Decimal, end: Option<End<Id>>) {
         if !quantity.is_zero() {
             self.slices.push(Slice { quantity, start: self.start, opened_by: self.opened_by, end });
         }
     }
 }
 
-impl<Id> Step<'_, Id> {
+impl<Id> Step<Id> {
     fn date(&self) -> NaiveDate {
         match self {
             Step::Close { edge, .. } => edge.date,
@@ -161,7 +161,7 @@ impl<Id> Step<'_, Id> {
     }
 }
 
-impl<Id> Slice<'_, Id> {
+impl<Id: Copy> Slice<Id> {
     /// Notional in settlement currency, signed and unrounded: quantity x price x rate. `None` when it is beyond a decimal.
     pub fn notional(&self) -> Option<Decimal> {
         self.quantity.checked_mul(self.start.price)?.checked_mul(self.start.fx)

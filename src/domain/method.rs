@@ -8,9 +8,10 @@ use rust_decimal::Decimal;
 use super::key::TradeId;
 
 /// How lots are chosen. Among equals the older lot goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReliefMethod {
     /// Oldest first: trade date, execution time, source's counter, id.
+    #[default]
     Fifo,
     /// Newest first.
     Lifo,
@@ -30,7 +31,7 @@ pub enum ReliefMethod {
 }
 
 /// Since when which method is agreed. It applies to closes with a trade date on or after its day.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReliefPolicy {
     first: ReliefMethod,
     /// Ascending by day; the later of two on one day counts.

@@ -30,6 +30,9 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
     pub(super) fn depart(&mut self, id: &'a TradeId, departure: &'a Departure) -> Result<Effect, OutOfRange> {
         let (pool, quantity) = (self.begin(), self.quantity());
         let units = departure.quantity.min(quantity.abs());
+        if units.is_zero() {
+            return Ok(Effect { missing: departure.quantity, ..Effect::default() });
+        }
         let mut left = units;
         self.dissolve()?; // what moves takes its cost along
         let mut choice = self.choose(departure.instruction.as_ref(), departure.date, units);

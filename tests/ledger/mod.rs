@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use bookflow::domain::answer::{Answer, Refusal};
 use bookflow::domain::capture::{Capture, Ledger, capture};
 use bookflow::domain::captured::{CapturedTrade, Place};
+use bookflow::domain::happen::{Happen, happen};
+use bookflow::domain::happening::{Happened, Happening, Phase, Sent};
 use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
 use bookflow::domain::lot::{Lot, LotChange};
+use bookflow::domain::method::{Instruction, ReliefPolicy};
 use bookflow::domain::money::{Currency, Money};
 use bookflow::domain::position::Position;
 use bookflow::domain::trade::{Side, Terms, Trade, TradeEvent};
@@ -14,6 +17,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 type Order = (NaiveDate, Timestamp, u64, TradeId);
+type OwnedMoment = (NaiveDate, Phase, Timestamp, u64, TradeId);
 
 /// One position's state, kept as the captures say.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +27,10 @@ pub struct Shelf {
     pub lots: BTreeMap<TradeId, Lot>,
     pub fifo: BTreeMap<Order, TradeId>,
     pub position: Option<Position>,
+    pub policy: ReliefPolicy,
+    pub instructions: BTreeMap<TradeId, Instruction>,
+    pub happened: BTreeMap<TradeId, Happened>,
+    pub moments: BTreeMap<OwnedMoment, TradeId>,
 }
 
 /// All positions, with what they send each other on its way.
@@ -30,6 +38,7 @@ pub struct Shelf {
 pub struct Books {
     pub shelves: BTreeMap<PositionKey, Shelf>,
     pub sent: VecDeque<Trade>,
+    pub moved: VecDeque<Sent>,
     pub answers: Vec<Answer>,
     pub refusals: Vec<(Place, Refusal)>,
     next_offset: i64,
@@ -46,6 +55,7 @@ impl Books {
             Ok(capture) => {
                 shelf.keep(capture.clone());
                 self.sent.extend(capture.sends.iter().cloned());
+                self.moved.extend(capture.moves.iter().cloned());
                 self.answers.extend(capture.answers.iter().cloned());
             }
             Err(refusal) => self.refusals.push((place, refusal.clone())),
@@ -58,6 +68,22 @@ impl Books {
         self.record(trade).unwrap_or_else(|refusal| panic!("{} v{}: {refusal}", trade.id, trade.version))
     }
 
+    /// The happening must be taken.
+    pub fn happen(&mut self, key: &PositionKey, happening: &Happening) -> Happen {
+        let shelf = self.shelves.entry(key.clone()).or_default();
+        let change = happen(shelf, key, happening).unwrap_or_else(|refusal| panic!("{}: {refusal}", happening.id));
+        shelf.keep_happen(change.clone());
+        self.moved.extend(change.sends.iter().cloned());
+        change
+    }
+
+    /// Delivers what moved between positions.
+    pub fn deliver(&mut self) {
+        while let Some(Sent { to, happening }) = self.moved.pop_front() {
+            self.happen(&to, &happening);
+        }
+    }
+
     pub fn shelf(&self, key: &PositionKey) -> &Shelf {
         &self.shelves[key]
     }
@@ -65,7 +91,21 @@ impl Books {
 
 impl Shelf {
     pub fn keep(&mut self, capture: Capture) {
-        for trade in capture.trades {
+        self.keep_facts(capture.trades, capture.happened, capture.lots, capture.position);
+    }
+
+    pub fn keep_happen(&mut self, change: Happen) {
+        self.keep_facts(change.trades, change.happened, change.lots, change.position);
+    }
+
+    fn keep_facts(
+        &mut self,
+        trades: Vec<CapturedTrade>,
+        happened: Vec<Happened>,
+        lots: Vec<LotChange>,
+        position: Option<Position>,
+    ) {
+        for trade in trades {
             if let Some(order) = self.trades.get(&trade.id).and_then(CapturedTrade::order) {
                 self.live.remove(&owned(order));
             }
@@ -74,7 +114,15 @@ impl Shelf {
             }
             self.trades.insert(trade.id.clone(), trade);
         }
-        for change in capture.lots {
+        for new in happened {
+            let id = new.happening.id.clone();
+            self.moments.retain(|_, other| *other != id);
+            if let Some((date, phase, time, sequence, _)) = new.happening.moment() {
+                self.moments.insert((date, phase, time, sequence, id.clone()), id.clone());
+            }
+            self.happened.insert(id, new);
+        }
+        for change in lots {
             let id = match &change {
                 LotChange::Put(lot) => &lot.id,
                 LotChange::Close(id) => id,
@@ -87,7 +135,7 @@ impl Shelf {
                 self.lots.insert(lot.id.clone(), lot);
             }
         }
-        if let Some(position) = capture.position {
+        if let Some(position) = position {
             self.position = Some(position);
         }
     }
@@ -112,6 +160,22 @@ impl Ledger for Shelf {
 
     fn trades_from_latest(&self) -> impl Iterator<Item = &CapturedTrade> {
         self.live.values().rev().map(|id| &self.trades[id])
+    }
+
+    fn policy(&self) -> &ReliefPolicy {
+        &self.policy
+    }
+
+    fn instruction(&self, trade: &TradeId) -> Option<&Instruction> {
+        self.instructions.get(trade)
+    }
+
+    fn happened(&self, id: &TradeId) -> Option<&Happened> {
+        self.happened.get(id)
+    }
+
+    fn happened_from_latest(&self) -> impl Iterator<Item = &Happened> {
+        self.moments.values().rev().map(|id| &self.happened[id])
     }
 }
 

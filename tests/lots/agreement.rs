@@ -1,0 +1,238 @@
+//! Any history in any order of arrival ends as the oracle says.
+
+use bookflow::domain::corporate_action::{ActionKind, CorporateAction, Fractions};
+use bookflow::domain::happening::{Happened, What};
+use bookflow::domain::key::{PositionKey, TradeId};
+use bookflow::domain::lot::{Lot, Relief};
+use bookflow::domain::method::{Instruction, ReliefMethod};
+use bookflow::domain::position::Costing;
+use bookflow::domain::ratio::Ratio;
+use bookflow::domain::trade::Terms;
+use chrono::NaiveDate;
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+
+use crate::any::{History, Record, any_arrivals, cases, one, two};
+use crate::ledger::{Books, Shelf, date};
+use crate::oracle::{self, Fact, Fraction, Says};
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn every_history_ends_as_the_oracle_says((first, second, delay) in any_arrivals()) {
+        agree(&first, &first.run(delay));
+        agree(&second, &second.run(0));
+    }
+}
+
+fn agree(history: &History, books: &Books) {
+    let survivors = history.survivors();
+    let rules = rules(history);
+    let facts = |at: &PositionKey| survivors.iter().filter_map(|record| fact(record, at)).collect::<Vec<_>>();
+    let expected = oracle::position(facts(&one()), &rules);
+    compare(books.shelf(&one()), &expected);
+
+    let mut arriving = facts(&two());
+    for (by, lot) in &expected.sent {
+        let moved = survivors.iter().filter_map(|record| fact(record, &one())).find(|fact| fact.id == *by);
+        let Fact { day, phase, time, sequence, .. } = moved.expect("what was sent has a cause");
+        arriving.push(Fact { id: lot.id.clone(), day, phase, time, sequence, says: Says::Arrival(lot.clone()) });
+    }
+    compare(books.shelf(&two()), &oracle::position(arriving, &rules));
+}
+
+fn compare(shelf: &Shelf, expected: &oracle::Position) {
+    let stored = |id: &TradeId| {
+        let lot = &shelf.lots[id];
+        let cost = lot.unit_cost().cost_of(lot.remaining, lot.currency).expect("it is small").to_decimal();
+        standing(&self::lot(lot), &fraction(cost))
+    };
+    let worked_out = |lot: &oracle::Lot| standing(lot, &(lot.unit_cost.clone() * lot.quantity.clone()).round(2));
+    let lots: Vec<_> = shelf.fifo.values().map(stored).collect();
+    assert_eq!(lots, expected.lots.iter().map(worked_out).collect::<Vec<_>>());
+    for (id, trade) in &shelf.trades {
+        assert_eq!(reliefs(&trade.reliefs), expected_reliefs(expected, id), "{id}");
+    }
+    for (id, happened) in &shelf.happened {
+        assert_eq!(reliefs(&happened.effect.reliefs), expected_reliefs(expected, id), "{id}");
+        let cash = happened.effect.cash_in_lieu.map(|cash| fraction(cash.to_decimal()).text());
+        assert_eq!(cash, expected.cash.get(id.as_str()).map(Fraction::text), "{id}");
+        assert_eq!(sent(happened), expected_sent(expected, id), "{id}");
+    }
+    let Some(position) = &shelf.position else {
+        assert!(expected.lots.is_empty());
+        return;
+    };
+    assert_eq!(fraction(position.quantity).text(), expected.quantity().text());
+    assert_eq!(fraction(position.realised.to_decimal()).text(), expected.realised().text());
+    assert_eq!(fraction(position.cost.to_decimal()).text(), expected.cost().text());
+    assert_eq!(position.costing == Costing::Pooled, expected.pool.is_some());
+    assert_eq!(position.open_lots as usize, expected.lots.len());
+}
+
+/// Id, quantity, cost, and what one unit costs to 15 digits.
+fn standing(lot: &oracle::Lot, cost: &Fraction) -> [String; 4] {
+    [lot.id.clone(), lot.quantity.text(), cost.text(), lot.unit_cost.round(15).text()]
+}
+
+fn reliefs(reliefs: &[Relief]) -> Vec<(String, String, String)> {
+    let text = |relief: &Relief| {
+        let (units, realised) = (fraction(relief.quantity), fraction(relief.realised.to_decimal()));
+        (relief.lot.to_string(), units.text(), realised.text())
+    };
+    sorted(reliefs.iter().map(text).collect())
+}
+
+fn expected_reliefs(expected: &oracle::Position, by: &TradeId) -> Vec<(String, String, String)> {
+    let reliefs = expected.reliefs.get(by.as_str()).into_iter().flatten();
+    sorted(reliefs.map(|relief| (relief.lot.clone(), relief.units.text(), relief.realised.text())).collect())
+}
+
+fn sent(happened: &Happened) -> Vec<(String, String, String)> {
+    let arrivals = happened.effect.sent.iter().filter_map(|sent| sent.happening.arrival());
+    sorted(arrivals.map(|arrival| moved(&lot(&arrival.lot))).collect())
+}
+
+fn expected_sent(expected: &oracle::Position, by: &TradeId) -> Vec<(String, String, String)> {
+    let sent = expected.sent.iter().filter(|(cause, _)| cause == by.as_str());
+    sorted(sent.map(|(_, lot)| moved(lot)).collect())
+}
+
+fn moved(lot: &oracle::Lot) -> (String, String, String) {
+    (lot.id.clone(), lot.quantity.text(), lot.unit_cost.round(15).text())
+}
+
+fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
+    list.sort();
+    list
+}
+
+fn lot(lot: &Lot) -> oracle::Lot {
+    oracle::Lot {
+        id: lot.id.to_string(),
+        day: day(lot.trade_date),
+        time: lot.exec_time.0,
+        sequence: lot.source_seq,
+        quantity: fraction(lot.remaining),
+        unit_cost: fraction(lot.unit_cost().per_unit()),
+    }
+}
+
+fn rules(history: &History) -> oracle::Rules {
+    // A policy is only asked for its method: one change for each day says all of it.
+    let days = (0..10).map(|days| date("2025-03-01") + chrono::Days::new(days));
+    let changes = days.map(|at| (day(at), method(history.policy.method_on(at)))).collect();
+    let orders = history.instructions.iter().map(|(id, instruction)| (id.to_string(), order(instruction)));
+    let departures = history.survivors().into_iter().filter_map(|record| match record {
+        Record::Happening(_, happening) => match &happening.what {
+            What::Departure(departure) => {
+                departure.instruction.as_ref().map(|ordered| (happening.id.to_string(), order(ordered)))
+            }
+            _ => None,
+        },
+        Record::Trade(_) => None,
+    });
+    oracle::Rules { first: oracle::Method::Fifo, changes, orders: orders.chain(departures).collect() }
+}
+
+fn order(instruction: &Instruction) -> oracle::Order {
+    match instruction {
+        Instruction::Method(ordered) => oracle::Order::Method(method(*ordered)),
+        Instruction::Lots(lots) => {
+            oracle::Order::Lots(lots.iter().map(|(id, units)| (id.to_string(), fraction(*units))).collect())
+        }
+    }
+}
+
+fn method(method: ReliefMethod) -> oracle::Method {
+    match method {
+        ReliefMethod::Fifo => oracle::Method::Fifo,
+        ReliefMethod::Lifo => oracle::Method::Lifo,
+        ReliefMethod::Hifo => oracle::Method::Hifo,
+        ReliefMethod::Lofo => oracle::Method::Lofo,
+        ReliefMethod::Average => oracle::Method::Average,
+        ReliefMethod::MaxLoss => oracle::Method::MaxLoss,
+        ReliefMethod::MinGain => oracle::Method::MinGain,
+        ReliefMethod::MaxGain => oracle::Method::MaxGain,
+    }
+}
+
+fn fact(record: &Record, at: &PositionKey) -> Option<Fact> {
+    match record {
+        Record::Trade(trade) if trade.key == *at => {
+            let terms: &Terms = match &trade.event {
+                bookflow::domain::trade::TradeEvent::New(terms) | bookflow::domain::trade::TradeEvent::Amend(terms) => {
+                    terms
+                }
+                _ => return None,
+            };
+            Some(Fact {
+                id: trade.id.to_string(),
+                day: day(terms.trade_date),
+                phase: 1,
+                time: terms.exec_time.0,
+                sequence: terms.source_seq,
+                says: Says::Trade { quantity: fraction(terms.signed_quantity()), price: fraction(terms.price) },
+            })
+        }
+        Record::Happening(key, happening) if key == at => {
+            let (ex_date, phase, time, sequence, says) = match &happening.what {
+                What::Action(action) => (action.ex_date, 0, 0, 0, says(action)),
+                What::Departure(departure) => {
+                    let quantity = fraction(departure.quantity);
+                    let (time, sequence) = (departure.exec_time.0, departure.source_seq);
+                    (departure.date, 1, time, sequence, Says::Departure { quantity })
+                }
+                What::Arrival(_) | What::Withdrawn => return None,
+            };
+            Some(Fact { id: happening.id.to_string(), day: day(ex_date), phase, time, sequence, says })
+        }
+        _ => None,
+    }
+}
+
+fn says(action: &CorporateAction) -> Says {
+    match &action.kind {
+        ActionKind::Split { ratio, fractions } => Says::Split { ratio: of(*ratio), cash: cash(*fractions) },
+        ActionKind::StockDividend { per_unit, fractions } => {
+            Says::Split { ratio: Fraction::new(1, 1) + of(*per_unit), cash: cash(*fractions) }
+        }
+        ActionKind::SpinOff { ratio, parent_close, child_close, fractions, .. } => Says::SpinOff {
+            ratio: of(*ratio),
+            parent: fraction(*parent_close),
+            child: fraction(*child_close),
+            cash: cash(*fractions),
+        },
+        ActionKind::MergerCash { price } => Says::MergerCash { price: fraction(*price) },
+        ActionKind::MergerStock { ratio, fractions, .. } => {
+            Says::MergerStock { ratio: of(*ratio), cash: cash(*fractions) }
+        }
+        ActionKind::MergerMixed { cash: paid, ratio, price, fractions, .. } => Says::MergerMixed {
+            paid: fraction(*paid),
+            ratio: of(*ratio),
+            price: fraction(*price),
+            cash: cash(*fractions),
+        },
+        ActionKind::SymbolChange { .. } => Says::SymbolChange,
+    }
+}
+
+fn cash(fractions: Fractions) -> Option<Fraction> {
+    match fractions {
+        Fractions::Keep => None,
+        Fractions::CashInLieu { price } => Some(fraction(price)),
+    }
+}
+
+fn of(ratio: Ratio) -> Fraction {
+    fraction(ratio.numerator()) / fraction(ratio.denominator())
+}
+
+fn fraction(number: Decimal) -> Fraction {
+    Fraction::new(number.mantissa(), 10_i128.pow(number.scale()))
+}
+
+fn day(date: NaiveDate) -> i64 {
+    (date - NaiveDate::MIN).num_days()
+}

@@ -1,0 +1,273 @@
+//! Histories of two positions: trades in versions, corporate actions, transfers, in any order of arrival.
+
+use std::collections::BTreeMap;
+
+use bookflow::domain::corporate_action::{ActionKind, CorporateAction, Fractions};
+use bookflow::domain::happening::{Departure, Happening, Sent, What};
+use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
+use bookflow::domain::method::{Instruction, ReliefMethod, ReliefPolicy};
+use bookflow::domain::ratio::Ratio;
+use bookflow::domain::trade::{Side, Terms, Trade, TradeEvent};
+use chrono::{Days, NaiveDate};
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+
+use crate::ledger::{Books, currency, date, key, trade, trade_id};
+
+/// How many histories a promise is tried on: more with BOOKFLOW_PROPTEST_CASES=100000.
+pub fn cases() -> ProptestConfig {
+    let asked = std::env::var("BOOKFLOW_PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    ProptestConfig::with_cases(asked.unwrap_or(1_000))
+}
+
+/// Lots only ever go from the first position to the second.
+pub fn one() -> PositionKey {
+    key("ACC_BOOK_ONE")
+}
+
+pub fn two() -> PositionKey {
+    key("ACC_BOOK_TWO")
+}
+
+/// What a world knows; `records` in order of arrival.
+#[derive(Clone, Debug)]
+pub struct History {
+    pub records: Vec<Record>,
+    pub policy: ReliefPolicy,
+    pub instructions: BTreeMap<TradeId, Instruction>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Record {
+    Trade(Trade),
+    Happening(PositionKey, Happening),
+}
+
+impl History {
+    /// All records, one after the other; what moves arrives after `delay` more of them.
+    pub fn run(&self, delay: usize) -> Books {
+        let mut books = self.books();
+        let mut underway: Vec<(usize, Sent)> = Vec::new();
+        for (now, record) in self.records.iter().enumerate() {
+            take(&mut books, record);
+            underway.extend(books.moved.drain(..).map(|sent| (now + delay, sent)));
+            let due = underway.iter().take_while(|(due, _)| *due <= now).count();
+            for (_, sent) in underway.drain(..due).collect::<Vec<_>>() {
+                books.happen(&sent.to, &sent.happening);
+            }
+        }
+        for (_, sent) in underway {
+            books.happen(&sent.to, &sent.happening);
+        }
+        books
+    }
+
+    /// Positions without a fact, under the history's rules.
+    pub fn books(&self) -> Books {
+        let mut books = Books::default();
+        for key in [one(), two()] {
+            let shelf = books.shelves.entry(key).or_default();
+            (shelf.policy, shelf.instructions) = (self.policy.clone(), self.instructions.clone());
+        }
+        books
+    }
+
+    /// The last version of each fact.
+    pub fn survivors(&self) -> Vec<Record> {
+        let mut last: BTreeMap<(PositionKey, TradeId), Record> = BTreeMap::new();
+        for record in &self.records {
+            let name = record.name();
+            if last.get(&name).is_none_or(|known| known.version() <= record.version()) {
+                last.insert(name, record.clone());
+            }
+        }
+        last.into_values().collect()
+    }
+}
+
+impl Record {
+    fn name(&self) -> (PositionKey, TradeId) {
+        match self {
+            Record::Trade(trade) => (trade.key.clone(), trade.id.clone()),
+            Record::Happening(key, happening) => (key.clone(), happening.id.clone()),
+        }
+    }
+
+    fn version(&self) -> u32 {
+        match self {
+            Record::Trade(trade) => trade.version,
+            Record::Happening(_, happening) => happening.version,
+        }
+    }
+}
+
+pub fn take(books: &mut Books, record: &Record) {
+    match record {
+        Record::Trade(trade) => {
+            books.take(trade);
+        }
+        Record::Happening(key, happening) => {
+            books.happen(key, happening);
+        }
+    }
+}
+
+/// The same history in two orders of arrival, and how long moves are underway.
+pub fn any_arrivals() -> impl Strategy<Value = (History, History, usize)> {
+    any_history().prop_flat_map(|history| {
+        let shuffled = || Just(history.records.clone()).prop_shuffle();
+        let known = history.clone();
+        (shuffled(), shuffled(), 0..6_usize).prop_map(move |(first, second, delay)| {
+            (History { records: first, ..known.clone() }, History { records: second, ..known.clone() }, delay)
+        })
+    })
+}
+
+pub fn any_history() -> impl Strategy<Value = History> {
+    let trades = prop::collection::vec((any_terms(), prop::collection::vec(any_next(), 0..3), 0..4_u8), 1..10);
+    let happenings = prop::collection::vec((prop::collection::vec(any_what(), 1..3), 0..4_u8), 0..5);
+    (trades, happenings, any_policy(), prop::collection::btree_map(0..10_usize, any_instruction(), 0..4)).prop_map(
+        |(trades, happenings, policy, instructions)| {
+            let mut records = Vec::new();
+            for (number, (first, nexts, home)) in trades.into_iter().enumerate() {
+                records.extend(versions(number, if home == 0 { two() } else { one() }, first, nexts));
+            }
+            for (number, (whats, home)) in happenings.into_iter().enumerate() {
+                let key = if home == 0 { two() } else { one() };
+                let id = trade_id(&format!("H{number}"));
+                for (version, what) in (1..).zip(whats) {
+                    let what = if key == two() { at_home(what) } else { what };
+                    records.push(Record::Happening(key.clone(), Happening { id: id.clone(), version, what }));
+                }
+            }
+            let named = |(number, instruction)| (trade_id(&format!("T{number}")), instruction);
+            History { records, policy, instructions: instructions.into_iter().map(named).collect() }
+        },
+    )
+}
+
+/// Nothing leaves the second position.
+fn at_home(what: What) -> What {
+    match what {
+        What::Action(CorporateAction {
+            ex_date,
+            kind:
+                ActionKind::SpinOff { ratio, fractions, .. }
+                | ActionKind::MergerStock { ratio, fractions, .. }
+                | ActionKind::MergerMixed { ratio, fractions, .. },
+        }) => What::Action(CorporateAction { ex_date, kind: ActionKind::Split { ratio, fractions } }),
+        What::Action(CorporateAction { kind: ActionKind::SymbolChange { .. }, .. }) | What::Departure(_) => {
+            What::Withdrawn
+        }
+        what => what,
+    }
+}
+
+fn versions(number: usize, key: PositionKey, first: Terms, nexts: Vec<Option<Terms>>) -> Vec<Record> {
+    let id = format!("T{number}");
+    let mut live = true;
+    let mut records = vec![Record::Trade(trade(&key, &id, 1, TradeEvent::New(first)))];
+    for (version, next) in (2..).zip(nexts) {
+        let event = match next {
+            Some(terms) if live => TradeEvent::Amend(terms),
+            Some(terms) => TradeEvent::New(terms),
+            None if live => TradeEvent::Cancel,
+            None => break,
+        };
+        live = !matches!(event, TradeEvent::Cancel);
+        records.push(Record::Trade(trade(&key, &id, version, event)));
+    }
+    records
+}
+
+fn any_next() -> impl Strategy<Value = Option<Terms>> {
+    prop_oneof![2 => any_terms().prop_map(Some), 1 => Just(None)]
+}
+
+fn any_date() -> impl Strategy<Value = NaiveDate> {
+    (0..6_u64).prop_map(|days| date("2025-03-03") + Days::new(days))
+}
+
+/// Small numbers, so that ties, equal quantities and crossings of zero are frequent.
+pub fn any_terms() -> impl Strategy<Value = Terms> {
+    let numbers = (any::<bool>(), 1..40_i64, 0..3_u32, 100..20_000_i64, 0..4_u32);
+    (numbers, any_date(), 0..3_i64, 0..3_u64).prop_map(
+        |((buy, quantity, quantity_scale, price, price_scale), trade_date, exec_time, source_seq)| {
+            let terms = Terms {
+                contract: None,
+                side: if buy { Side::Buy } else { Side::Sell },
+                quantity: Decimal::new(quantity, quantity_scale),
+                price: Decimal::new(price, price_scale),
+                currency: currency("USD"),
+                trade_date,
+                exec_time: Timestamp(exec_time),
+                source_seq,
+                settle_date: None,
+            };
+            terms.checked().expect("they are valid")
+        },
+    )
+}
+
+pub fn any_method() -> impl Strategy<Value = ReliefMethod> {
+    prop_oneof![
+        Just(ReliefMethod::Fifo),
+        Just(ReliefMethod::Lifo),
+        Just(ReliefMethod::Hifo),
+        Just(ReliefMethod::Lofo),
+        Just(ReliefMethod::Average),
+        Just(ReliefMethod::MaxLoss),
+        Just(ReliefMethod::MinGain),
+        Just(ReliefMethod::MaxGain),
+    ]
+}
+
+fn any_policy() -> impl Strategy<Value = ReliefPolicy> {
+    (any_method(), prop::collection::vec((any_date(), any_method()), 0..3))
+        .prop_map(|(first, changes)| ReliefPolicy::new(first, changes))
+}
+
+/// Lists of lots that are right only by chance, which small numbers give.
+fn any_instruction() -> impl Strategy<Value = Instruction> {
+    let lots = prop::collection::vec((0..10_usize, 1..12_i64), 1..3).prop_map(|lots| {
+        let named = |(number, quantity)| (trade_id(&format!("T{number}")), Decimal::from(quantity));
+        Instruction::Lots(lots.into_iter().map(named).collect())
+    });
+    prop_oneof![1 => any_method().prop_map(Instruction::Method), 2 => lots]
+}
+
+fn any_ratio() -> impl Strategy<Value = Ratio> {
+    (1..8_u64, 1..8_u64).prop_map(|(above, below)| Ratio::new(above, below).expect("neither is zero"))
+}
+
+fn any_price() -> impl Strategy<Value = Decimal> {
+    (1..50_000_i64).prop_map(|cents| Decimal::new(cents, 2))
+}
+
+fn any_fractions() -> impl Strategy<Value = Fractions> {
+    prop_oneof![Just(Fractions::Keep), any_price().prop_map(|price| Fractions::CashInLieu { price })]
+}
+
+fn any_what() -> impl Strategy<Value = What> {
+    let to = two;
+    let action = (any_date(), any_ratio(), any_price(), any_price(), any_fractions(), 0..8_u8).prop_map(
+        move |(ex_date, ratio, price, other, fractions, kind)| {
+            let kind = match kind {
+                0 | 1 => ActionKind::Split { ratio, fractions },
+                2 => ActionKind::StockDividend { per_unit: ratio, fractions },
+                3 => ActionKind::SpinOff { to: to(), ratio, parent_close: price, child_close: other, fractions },
+                4 => ActionKind::MergerCash { price },
+                5 => ActionKind::MergerStock { to: to(), ratio, fractions },
+                6 => ActionKind::MergerMixed { cash: price, to: to(), ratio, price: other, fractions },
+                _ => ActionKind::SymbolChange { to: to() },
+            };
+            What::Action(CorporateAction { ex_date, kind })
+        },
+    );
+    let instruction = prop::option::weighted(0.3, any_instruction());
+    let departure = (any_date(), 1..60_i64, 0..3_i64, instruction).prop_map(|(date, quantity, time, instruction)| {
+        let (quantity, exec_time) = (Decimal::new(quantity, 0), Timestamp(time));
+        What::Departure(Departure { to: two(), quantity, date, exec_time, source_seq: 1, instruction })
+    });
+    prop_oneof![6 => action, 2 => departure, 1 => Just(What::Withdrawn)]
+}

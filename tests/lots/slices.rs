@@ -1,0 +1,176 @@
+//! Lots cut where notional or fate changes: the slices add up, whatever happened.
+
+use bookflow::domain::as_of::standing;
+use bookflow::domain::corporate_action::{ActionKind, CorporateAction, Fractions};
+use bookflow::domain::happening::{Happening, What};
+use bookflow::domain::key::TradeId;
+use bookflow::domain::life::{Market, lives};
+use bookflow::domain::lot_slice::{ClosedBy, Edge, End, OpenedBy, Reset, Slice};
+use bookflow::domain::ratio::Ratio;
+use bookflow::domain::trade::TradeEvent;
+use chrono::{Days, NaiveDate};
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+
+use crate::any::{any_arrivals, cases, one, two};
+use crate::ledger::{Books, currency, date, decimal, dollars, terms, trade, trade_id};
+
+/// Everything settles after two days; all is in one currency.
+struct Plain;
+
+impl Market for Plain {
+    fn settle_date(&self, trade_date: NaiveDate) -> NaiveDate {
+        trade_date + Days::new(2)
+    }
+
+    fn fx(&self, _: NaiveDate) -> Decimal {
+        Decimal::ONE
+    }
+}
+
+fn reset(day: &str, price: &str) -> Reset {
+    let date = date(day);
+    Edge { date, settle_date: date + Days::new(2), price: decimal(price), fx: Decimal::ONE }
+}
+
+/// From, to, quantity and price of each slice.
+fn cuts(slices: &[Slice<&TradeId>]) -> Vec<(String, Option<String>, Decimal, Decimal)> {
+    let text = |slice: &Slice<&TradeId>| {
+        let end = slice.end.map(|end| end.edge.date.to_string());
+        (slice.start.date.to_string(), end, slice.quantity, slice.start.price)
+    };
+    slices.iter().map(text).collect()
+}
+
+fn cut(from: &str, to: Option<&str>, quantity: &str, price: &str) -> (String, Option<String>, Decimal, Decimal) {
+    (from.to_owned(), to.map(str::to_owned), decimal(quantity), decimal(price))
+}
+
+fn books() -> Books {
+    let mut books = Books::default();
+    for (id, text) in [
+        ("A", "BUY 100 @ 50.00 on 2025-04-01"),
+        ("C1", "SELL 40 @ 53.20 on 2025-04-22"),
+        ("C2", "SELL 60 @ 27.00 on 2025-05-20"),
+    ] {
+        books.take(&trade(&one(), id, 1, TradeEvent::New(terms(text))));
+    }
+    books
+}
+
+fn split() -> Happening {
+    let kind = ActionKind::Split { ratio: Ratio::new(2, 1).expect("a ratio"), fractions: Fractions::Keep };
+    let what = What::Action(CorporateAction { ex_date: date("2025-05-15"), kind });
+    Happening { id: trade_id("S"), version: 1, what }
+}
+
+#[test]
+fn closes_run_beside_what_stays_open_and_resets_and_actions_start_it_anew() {
+    let mut books = books();
+    books.happen(&one(), &split());
+    let lives = lives(books.shelf(&one()), &Plain);
+    let slices = lives[&trade_id("A")].slices(&[reset("2025-04-30", "52.50")]);
+    let expected = [
+        cut("2025-04-01", Some("2025-04-22"), "40", "50"),
+        cut("2025-04-01", Some("2025-04-30"), "60", "50"),
+        cut("2025-04-30", Some("2025-05-15"), "60", "52.50"),
+        cut("2025-05-15", Some("2025-05-20"), "60", "26.25"),
+        cut("2025-05-15", None, "60", "26.25"),
+    ];
+    assert_eq!(cuts(&slices), expected);
+    let (close, action) = (trade_id("C2"), trade_id("S"));
+    let causes: Vec<_> = slices.iter().map(|slice| (slice.opened_by, slice.end.map(|end| end.by))).collect();
+    assert_eq!(causes[1], (OpenedBy::Open, Some(ClosedBy::Reset)));
+    assert_eq!(causes[2], (OpenedBy::Reset, Some(ClosedBy::Action(&action))));
+    assert_eq!(causes[3], (OpenedBy::Action, Some(ClosedBy::Close(&close))));
+    assert_eq!(slices[0].notional(), Some(decimal("2000")));
+    assert_eq!(slices[2].notional(), slices[3].notional().map(|half| half * decimal("2")));
+    // Golden 27 in small: realised on the unwind, at the reset, and from the reset price on.
+    let results: Vec<_> = slices.iter().map(|slice| slice.contract_result(currency("USD"))).collect();
+    let expected = [Some("128.00"), Some("150.00"), Some("0"), Some("45.00"), None];
+    assert_eq!(results, expected.map(|amount| amount.map(dollars)));
+    let of_lot = books.shelf(&one()).trades[&close].reliefs[0].realised;
+    assert_eq!(of_lot, dollars("120.00"), "the result from the opening price is another one after a reset");
+}
+
+#[test]
+fn what_a_close_takes_settles_with_it() {
+    let books = books();
+    let lives = lives(books.shelf(&one()), &Plain);
+    let slices = lives[&trade_id("A")].slices(&[]);
+    let settled = |slice: &Slice<&TradeId>| {
+        (slice.start.settle_date.to_string(), slice.end.map(|End { edge, .. }| edge.settle_date.to_string()))
+    };
+    assert_eq!(settled(&slices[0]), ("2025-04-03".to_owned(), Some("2025-04-24".to_owned())));
+    assert_eq!(settled(&slices[1]), ("2025-04-03".to_owned(), Some("2025-05-22".to_owned())));
+}
+
+#[test]
+fn a_lot_opened_on_a_valuation_date_is_reset_by_it_and_one_closed_on_it_is_not() {
+    let books = books();
+    let lives = lives(books.shelf(&one()), &Plain);
+    let slices = lives[&trade_id("A")].slices(&[reset("2025-04-01", "51.00"), reset("2025-05-20", "28.00")]);
+    let expected = [
+        cut("2025-04-01", Some("2025-04-01"), "100", "50"),
+        cut("2025-04-01", Some("2025-04-22"), "40", "51"),
+        cut("2025-04-01", Some("2025-05-20"), "60", "51"),
+    ];
+    assert_eq!(cuts(&slices), expected);
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn slices_add_up_to_the_lot_at_the_end_of_any_day((history, _, delay) in any_arrivals(), days in 0..6_u64) {
+        let day = date("2025-03-03") + Days::new(days);
+        let books = history.run(delay);
+        for key in [one(), two()] {
+            let Some(standing) = standing(books.shelf(&key), &key, day) else { continue };
+            for (id, life) in lives(books.shelf(&key), &Plain) {
+                let slices = life.slices(&[reset("2025-03-05", "70.00"), reset("2025-03-07", "90.00")]);
+                let there = |slice: &&Slice<&TradeId>| {
+                    slice.start.date <= day && slice.end.is_none_or(|end| end.edge.date > day)
+                };
+                let open: Decimal = slices.iter().filter(there).map(|slice| slice.quantity).sum();
+                let expected = standing.lots.iter().find(|lot| lot.id == *id).map_or(Decimal::ZERO, |lot| lot.remaining);
+                prop_assert_eq!(open, expected, "{} on {}", id, day);
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_slices_of_a_lot_have_the_same_name((history, _, delay) in any_arrivals()) {
+        let books = history.run(delay);
+        for (_, life) in lives(books.shelf(&one()), &Plain) {
+            let slices = life.slices(&[reset("2025-03-05", "70.00")]);
+            let closing = |slice: &Slice<&TradeId>| match slice.end.map(|end| end.by) {
+                Some(ClosedBy::Close(by) | ClosedBy::Move(by)) => Some(by.clone()),
+                _ => None,
+            };
+            let mut names: Vec<_> =
+                slices.iter().map(|slice| (slice.start.date, slice.opened_by, closing(slice))).collect();
+            names.sort();
+            names.dedup();
+            prop_assert_eq!(names.len(), slices.len());
+        }
+    }
+
+    #[test]
+    fn resets_change_when_something_is_realised_and_not_how_much((history, _, delay) in any_arrivals()) {
+        let books = history.run(delay);
+        let result = |slice: &Slice<&TradeId>| match slice.end {
+            Some(End { edge, by: ClosedBy::Close(_) | ClosedBy::Reset }) => slice.quantity * (edge.price - slice.start.price),
+            _ => Decimal::ZERO,
+        };
+        for (_, life) in lives(books.shelf(&one()), &Plain) {
+            if life.steps.iter().any(|step| !matches!(step, bookflow::domain::lot_slice::Step::Close { .. })) {
+                continue; // an action between two resets moves the reference, too
+            }
+            let last = reset("2025-03-20", "70.00");
+            let sum = |resets: &[Reset]| life.slices(resets).iter().map(result).sum::<Decimal>();
+            let often = [reset("2025-03-04", "60.00"), reset("2025-03-05", "65.00"), reset("2025-03-06", "80.00"), last];
+            prop_assert_eq!(sum(&often), sum(&[last]));
+        }
+    }
+}
