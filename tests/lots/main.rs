@@ -9,7 +9,6 @@ mod transfers; // lots that go from position to position
 mod slices; // lots cut where notional or fate changes
 mod restated; // late facts, withdrawn facts, other orders, days gone by
 mod cost; // what a late trade reads of a position with thousands of lots
-#[allow(dead_code)] // shared with other tests
 #[path = "../ledger/mod.rs"]
 mod ledger;
 #[path = "../oracle/mod.rs"]
