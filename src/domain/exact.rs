@@ -92,8 +92,8 @@ fn digit(high: u128, next: u128, divisor: u128) -> (u128, u128) {
     let (leading, trailing) = (divisor >> 64, divisor & LOW_64);
     let mut guess = high / leading;
     let mut rest = high - guess * leading;
-    // The guess from the leading digit alone is too large by two at most.
-    while guess > LOW_64 || guess * trailing > (rest << 64 | next) {
+    // The guess from the leading digit alone is too large by two at most; it is 2^64 at most, so that its product fits.
+    while guess * trailing > (rest << 64 | next) {
         guess -= 1;
         rest += leading;
         if rest > LOW_64 {

@@ -68,6 +68,12 @@ mod tests {
     }
 
     #[test]
+    fn a_negative_zero_comes_out_without_its_sign() {
+        assert!((-Decimal::ZERO).is_sign_negative());
+        assert!(!Rounding::Down.round(-Decimal::ZERO, 2).is_sign_negative());
+    }
+
+    #[test]
     fn a_percentage_rounds_at_its_own_decimals() {
         assert_eq!(round_percentage(decimal("0.0435502518"), 5), decimal("0.0435503"));
         assert_eq!(round_percentage(decimal("0.04355025"), 5), decimal("0.0435503"));

@@ -51,7 +51,7 @@ impl Calendar {
         }
         let next = || self.add_business_days(date, 1);
         let before = || self.add_business_days(date, -1);
-        let in_month = |moved: &NaiveDate| (moved.year(), moved.month()) == (date.year(), date.month());
+        let in_month = |moved: &NaiveDate| moved.month() == date.month();
         match convention {
             Convention::Following => next(),
             Convention::Preceding => before(),
@@ -94,6 +94,15 @@ mod tests {
             assert_eq!((convention.to_string().as_str(), name.parse()), (name, Ok(convention)));
         }
         assert!("following".parse::<Convention>().is_err());
+    }
+
+    #[test]
+    fn nearest_goes_by_the_day_of_the_week() {
+        let day = |day| NaiveDate::from_ymd_opt(2025, 5, day).expect("a day of May");
+        let calendar = Calendar::new("TEST", Weekend::SATURDAY_SUNDAY, [day(5), day(13)], day(1), day(31));
+        for (from, to) in [(3, 2), (4, 6), (5, 6), (13, 12)] {
+            assert_eq!(calendar.adjust(day(from), Convention::Nearest), Ok(day(to)));
+        }
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! Calendars: which days are business days, counted and stepped over in constant time, within the years that are known.
+//! Calendars: which days are business days, counted and stepped over quickly, within the years that are known.
 
 mod convention; // where a date goes that is no business day
 mod rules; // how holidays are written down
@@ -122,7 +122,13 @@ impl Calendar {
     fn nth(&self, from: NaiveDate, rank: i64) -> Result<NaiveDate, OutsideCalendar> {
         let known = u32::try_from(rank).ok().filter(|rank| *rank < self.before[self.open.len()]);
         let rank = known.ok_or_else(|| self.outside(from))?;
-        let word = self.before.partition_point(|before| *before <= rank) - 1;
+        let mut word = place(self.first, from).0;
+        while self.before[word] > rank {
+            word -= 1;
+        }
+        while self.before[word + 1] <= rank {
+            word += 1;
+        }
         let mut bits = self.open[word];
         for _ in self.before[word]..rank {
             bits &= bits - 1; // takes the lowest business day away
@@ -221,6 +227,7 @@ mod tests {
         let error = calendar(&[]).business_day(day(LENGTH)).expect_err("beyond the last day");
         assert_eq!(error.to_string(), "calendar TEST is known from 2024-01-01 to 2024-07-18; 2024-07-19 is outside");
         assert!(calendar(&[]).business_days(day(0), day(LENGTH)).is_err());
+        assert!(calendar(&[]).business_days(day(-1), day(1)).is_err());
     }
 
     #[test]

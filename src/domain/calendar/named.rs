@@ -6,7 +6,8 @@ use crate::domain::money::Currency;
 
 /// Raised whenever a day of a calendar changes, so that a result can say which days it was calculated with.
 ///
-/// The rules are written from the public sources that each names (acts, proclamations, the notices of exchanges and central banks). They were
+/// The rules are our own text, under the licence of this program, written from the public sources that each of them names (acts,
+/// proclamations, the notices of exchanges and central banks); no list of anybody's was taken over. They were
 /// compared day by day with QuantLib 1.44 and exchange_calendars; a test below lists where we differ and why. Early closes are business days.
 pub const EDITION: u32 = 1;
 

@@ -200,6 +200,34 @@ mod tests {
     }
 
     #[test]
+    fn only_february_s_last_day_is_special_at_termination() {
+        let until = |end| {
+            let interval = Interval { termination: Some(date(end)), ..Interval::new(date("2025-01-30"), date(end)) };
+            DayCount::ThirtyE360Isda.fraction(interval).map(|fraction| fraction.numerator)
+        };
+        assert_eq!((until("2025-03-31"), until("2024-02-29")), (Ok(60), Ok(0)));
+        assert_eq!((until("2025-02-28"), until("2028-02-29")), (Ok(28), Ok(3 * 360 + 29)));
+    }
+
+    #[test]
+    fn a_fraction_of_one_year_keeps_its_days() {
+        assert_eq!(fraction(DayCount::ActActIsda, "2025-01-01", "2025-03-01"), "59/365");
+        assert_eq!(fraction(DayCount::ActActIsda, "2024-01-01", "2024-03-01"), "60/366");
+    }
+
+    #[test]
+    fn an_interval_that_ends_before_it_starts_has_no_days() {
+        let (early, late) = (date("2025-01-15"), date("2028-04-10"));
+        let coupons = Coupons { anchor: early, months: 6, roll: Roll::Day(15) };
+        let calendar = Calendar::new("YEARS", Weekend::SATURDAY_SUNDAY, [], early, late);
+        let backwards =
+            Interval { start: late, coupons: Some(coupons), calendar: Some(&calendar), ..Interval::new(early, early) };
+        for (day_count, name) in NAMES.into_iter().filter(|(day_count, _)| *day_count != DayCount::One) {
+            assert_eq!(day_count.fraction(backwards), Ok(Fraction::ZERO), "{name}");
+        }
+    }
+
+    #[test]
     fn what_a_day_count_needs_is_asked_for() {
         assert_eq!(
             fraction(DayCount::ActActIcma, "2025-01-15", "2025-04-10"),

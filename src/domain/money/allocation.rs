@@ -79,6 +79,9 @@ mod tests {
         assert_eq!(minors(1, &[]), None);
         assert_eq!(minors(1, &[("a", 0)]), None);
         assert_eq!(minors(1, &[("a", 3), ("b", -1)]), None);
+        let padded =
+            [("a", Decimal::new(1, 0)), ("b", Decimal::from_i128_with_scale(10_i128.pow(28), 28)), ("c", Decimal::MAX)];
+        assert!(dollars(1).allocate(&padded).is_some(), "zeros at the end are no digits");
         let all_digits = [("a", Decimal::MAX), ("b", Decimal::new(1, 28))];
         assert_eq!(dollars(1).allocate(&all_digits), None);
     }

@@ -154,11 +154,31 @@ mod tests {
     }
 
     #[test]
+    fn the_termination_date_has_a_convention_of_its_own() {
+        let exchange = Calendar::named("XNYS").expect("it is known");
+        let saturdays = ["2025-05-03", "2025-05-31"].map(date);
+        let dates = adjusted(&saturdays, &exchange, Convention::Following, Convention::None);
+        assert_eq!(dates, Ok(["2025-05-05", "2025-05-31"].map(date).to_vec()));
+    }
+
+    #[test]
+    fn dates_that_fall_on_the_same_business_day_become_one() {
+        let exchange = Calendar::named("XNYS").expect("it is known");
+        let weekend = ["2025-05-03", "2025-05-04", "2025-05-05"].map(date);
+        let dates = adjusted(&weekend, &exchange, Convention::Following, Convention::Following);
+        assert_eq!(dates, Ok(vec![date("2025-05-05")]));
+    }
+
+    #[test]
     fn dates_out_of_order_are_refused() {
         let [early, late] = ["2025-01-10", "2025-07-10"].map(date);
         assert_eq!(unadjusted(late, early, &QUARTERLY), Err(InvalidSchedule));
         assert_eq!(unadjusted(early, late, &Regular { months: 0, ..QUARTERLY }), Err(InvalidSchedule));
         assert_eq!(unadjusted(early, late, &Regular { first: Some(late), ..QUARTERLY }), Err(InvalidSchedule));
+        let before = Some(early - chrono::Days::new(1));
+        assert_eq!(unadjusted(early, late, &Regular { first: before, ..QUARTERLY }), Err(InvalidSchedule));
+        let after = Some(late + chrono::Days::new(1));
+        assert_eq!(unadjusted(early, late, &Regular { last: after, ..QUARTERLY }), Err(InvalidSchedule));
     }
 
     proptest! {
