@@ -105,6 +105,8 @@ pub enum Operation {
     AmountPer(Currency),
     /// One number in minor units.
     Money(Currency),
+    /// An amount with the other sign.
+    Turn,
 }
 
 /// An explanation whose lines do not follow from one another; nobody can calculate from it.
@@ -169,6 +171,7 @@ impl Operation {
             Operation::Amount(_)
             | Operation::AmountPer(_)
             | Operation::Money(_)
+            | Operation::Turn
             | Operation::Round(_)
             | Operation::Compound { .. }
             | Operation::Growth { .. } => None,
@@ -184,6 +187,9 @@ impl Operation {
                 Money::quotient(left, right, divisor, currency).map(Value::Money)
             }
             (Operation::Money(currency), &[Value::Number(number)]) => Money::round(number, currency).map(Value::Money),
+            (Operation::Turn, &[Value::Money(amount)]) => {
+                Money::zero(amount.currency).checked_sub(amount).map(Value::Money)
+            }
             (Operation::Round(decimals), &[Value::Number(number)]) => Some(Value::Number(rounded(number, decimals))),
             (Operation::Compound { days, basis }, &[Value::Factor(factor), Value::Number(rate)]) => {
                 factor.compound(rate, days, basis).map(Value::Factor)
@@ -213,6 +219,7 @@ impl Operation {
             Operation::Amount(_) => format!("{} x {} rounded", line(0), line(1)),
             Operation::AmountPer(_) => format!("{} x {} / {} rounded", line(0), line(1), line(2)),
             Operation::Money(_) => format!("{} rounded", line(0)),
+            Operation::Turn => format!("- {}", line(0)),
         }
     }
 }

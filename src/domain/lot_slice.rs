@@ -78,11 +78,31 @@ pub enum Step<Id> {
 /// A valuation at the close of a day: performance starts anew from its price, financing from its settlement date, which the contract says.
 pub type Reset = Edge;
 
+impl<Id> Life<Id> {
+    /// The same life with other names for what closed it.
+    pub fn renamed<Name>(self, name: impl Fn(Id) -> Name) -> Life<Name> {
+        let renamed = |step| match step {
+            Step::Close { by, units, edge } => Step::Close { by: name(by), units, edge },
+            Step::Action { by, date, quantity, kept } => Step::Action { by: name(by), date, quantity, kept },
+            Step::Move { by, date, units } => Step::Move { by: name(by), date, units },
+        };
+        Life { quantity: self.quantity, opened: self.opened, steps: self.steps.into_iter().map(renamed).collect() }
+    }
+}
+
 impl<Id: Copy> Life<Id> {
     /// The slices of the lot, in the order of their start; those that start together in the order of their end. Resets come in order of their
     /// dates; those after the lot was closed are of no effect.
     pub fn slices(&self, resets: &[Reset]) -> Vec<Slice<Id>> {
-        let mut cut = Cut { open: self.quantity, start: self.opened, opened_by: OpenedBy::Open, slices: Vec::new() };
+        let mut slices = Vec::new();
+        self.slices_into(&mut slices, resets);
+        slices
+    }
+
+    /// The same in place of what was in `slices`, so that one lot after another needs no memory of its own.
+    pub fn slices_into(&self, slices: &mut Vec<Slice<Id>>, resets: &[Reset]) {
+        slices.clear();
+        let mut cut = Cut { open: self.quantity, start: self.opened, opened_by: OpenedBy::Open, slices };
         let mut resets = resets.iter().filter(|reset| reset.date >= self.opened.date).peekable();
         for step in &self.steps {
             // A day begins with its actions, goes on with its trades and ends with its valuation.
@@ -97,19 +117,18 @@ impl<Id: Copy> Life<Id> {
         }
         resets.for_each(|reset| cut.reset(*reset));
         cut.part(cut.open, None);
-        cut.slices
     }
 }
 
 /// The knife: what is open, and since when it is one piece.
-struct Cut<Id> {
+struct Cut<'s, Id> {
     open: Decimal,
     start: Edge,
     opened_by: OpenedBy,
-    slices: Vec<Slice<Id>>,
+    slices: &'s mut Vec<Slice<Id>>,
 }
 
-impl<Id: Copy> Cut<Id> {
+impl<Id: Copy> Cut<'_, Id> {
     fn close(&mut self, by: Id, units: Decimal, edge: Edge) {
         let quantity = if self.open.is_sign_negative() { -units } else { units };
         self.part(quantity, Some(End { edge, by: ClosedBy::Close(by) }));

@@ -27,6 +27,7 @@ mod transfer; // lots that leave for another position
 mod restate; // what a change at some point in business order comes to
 pub mod happen; // happening -> what it changes in its position
 pub mod capture; // trade record -> what it changes in its position
+pub mod shelf; // a position in memory
 pub mod lot_slice; // a lot cut wherever its notional or its fate changes
 pub mod life; // the facts of a position -> the life of each of its lots
 pub mod difference; // what a change did to reliefs and lots, by their ids
@@ -52,6 +53,7 @@ pub mod adjustment; // a changed amount: in place, or beside what was paid
 pub mod netting; // payments that become one
 pub mod balance; // the days of an account's money
 pub mod posting; // what moves a balance, each once
+pub mod swap; // swaps with full terms, and every cash flow of them
 pub mod notice; // error and warning rows
 pub mod totals; // counts, sums and a hash that prove a job complete
 pub mod job; // what is asked for, and the answer

@@ -80,6 +80,9 @@ pub trait Pad {
         year_days: i64,
     ) -> Option<Self::Number>;
 
+    /// The amount that was calculated last, received where it was paid and paid where it was received.
+    fn turn(&mut self, name: &'static str, amount: Money) -> Option<Money>;
+
     fn add(&mut self, name: &'static str, left: Self::Number, right: Self::Number) -> Option<Self::Number> {
         self.step(name, Operation::Add, left, right)
     }
@@ -152,6 +155,10 @@ impl Pad for Silent {
 
     fn money(&mut self, _: &'static str, number: Decimal, currency: Currency) -> Option<Money> {
         Money::round(number, currency)
+    }
+
+    fn turn(&mut self, _: &'static str, amount: Money) -> Option<Money> {
+        Money::zero(amount.currency).checked_sub(amount)
     }
 
     fn round(&mut self, _: &'static str, number: Decimal, decimals: u32) -> Decimal {
@@ -236,6 +243,13 @@ impl Pad for Kept {
     fn money(&mut self, name: &'static str, number: Written, currency: Currency) -> Option<Money> {
         let value = Money::round(number.value, currency)?;
         self.write_step(name, Operation::Money(currency), vec![number.line], Value::Money(value));
+        Some(value)
+    }
+
+    fn turn(&mut self, name: &'static str, amount: Money) -> Option<Money> {
+        let value = Money::zero(amount.currency).checked_sub(amount)?;
+        let last = LineNo(self.lines.len().checked_sub(1)?);
+        self.write_step(name, Operation::Turn, vec![last], Value::Money(value));
         Some(value)
     }
 

@@ -170,6 +170,11 @@ impl FinancingTerms {
         }
     }
 
+    /// Whether the interest of a closed part is paid when its closing settles.
+    pub fn pays_with_unwind(&self) -> bool {
+        self.on_unwind == InterestOnUnwind::WithUnwind
+    }
+
     /// The date on which the interest of a part is paid whose closing settles on `closed`, within an interest period that is paid on
     /// `period_payment`.
     pub fn unwind_payment(&self, closed: NaiveDate, period_payment: NaiveDate) -> NaiveDate {

@@ -1,0 +1,74 @@
+//! What the kernel calculates in a second on one core, scenario by scenario: `cargo bench --bench kernel`.
+//!
+//! Everything is warm and in memory; nothing is read, written or printed in between. A scenario runs until a second is over and tells the
+//! best and the median of its rounds. `-- --json` prints one object; `-- --quick` runs each scenario once, to see that it still works.
+
+mod swaps; // swaps, lots and their market
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// What one round of a scenario calculated.
+pub struct Done {
+    pub flows: u64,
+    pub lots: u64,
+}
+
+/// A scenario: its name, what a round is, and the round.
+pub struct Scenario {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub round: Box<dyn FnMut() -> Done + Send>,
+}
+
+const TIME: Duration = Duration::from_secs(1);
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let asked = |name: &str| arguments.iter().any(|argument| argument == name);
+    let quick = asked("--quick");
+    let scenarios = swaps::scenarios();
+    let results: Vec<Value> = scenarios.into_iter().map(|scenario| measure(scenario, quick)).collect();
+    let conditions = json!({
+        "profile": "release", "threads": 1, "cores": std::thread::available_parallelism().map_or(0, usize::from),
+        "version": env!("CARGO_PKG_VERSION"), "quick": quick,
+    });
+    if asked("--json") {
+        println!("{}", json!({ "scenario": "kernel", "conditions": conditions, "results": results }));
+        return;
+    }
+    println!("kernel on one core, {conditions}");
+    println!("{:<26} {:>14} {:>14} {:>12}  what", "scenario", "flows/s", "flows/s median", "ns a lot");
+    for result in results {
+        let number = |name: &str| result[name].as_f64().unwrap_or(0.0);
+        println!(
+            "{:<26} {:>14.0} {:>14.0} {:>12.1}  {}",
+            result["name"].as_str().unwrap_or_default(),
+            number("flows_per_second"),
+            number("flows_per_second_median"),
+            number("ns_per_lot"),
+            result["what"].as_str().unwrap_or_default(),
+        );
+    }
+}
+
+fn measure(mut scenario: Scenario, quick: bool) -> Value {
+    let warm = (scenario.round)(); // tables and pages are there before the clock starts
+    assert!(warm.flows > 0, "{} calculates nothing", scenario.name);
+    let mut rounds = Vec::new();
+    let until = Instant::now() + if quick { Duration::ZERO } else { TIME };
+    let mut done = warm;
+    while rounds.is_empty() || Instant::now() < until {
+        let start = Instant::now();
+        done = (scenario.round)();
+        rounds.push(start.elapsed().as_secs_f64());
+    }
+    rounds.sort_by(f64::total_cmp);
+    let (best, median) = (rounds[0], rounds[rounds.len() / 2]);
+    json!({
+        "name": scenario.name, "what": scenario.what, "flows": done.flows, "lots": done.lots, "rounds": rounds.len(),
+        "flows_per_second": done.flows as f64 / best, "flows_per_second_median": done.flows as f64 / median,
+        "ns_per_lot": best * 1e9 / done.lots as f64,
+    })
+}

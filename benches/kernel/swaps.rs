@@ -1,0 +1,245 @@
+//! Swaps with lots, and the market they are valued on: a year of overnight fixings, daily closes, a dividend a quarter.
+
+use std::sync::Arc;
+
+use bookflow::domain::carry::{CarryForward, NegativePrices, PricePolicy, Quote};
+use bookflow::domain::contract::{IndexName, Symbol};
+use bookflow::domain::daycount::DayCount;
+use bookflow::domain::dividends::declared::{Declaration, Declared, DividendId, DividendKind};
+use bookflow::domain::dividends::terms::{
+    AmountType, DividendPeriod, DividendTerms, Entitlement, FxTrigger, PaymentRule, PayoutRatios, SpecialDividends,
+};
+use bookflow::domain::equity::terms::{CommissionIn, EquityNotional, EquityTerms, ReturnType, UnwindPayment};
+use bookflow::domain::financing::terms::{Financing, FinancingTerms};
+use bookflow::domain::fx::{FxMode, Pair};
+use bookflow::domain::key::ContractId;
+use bookflow::domain::lot_slice::{Edge, Life};
+use bookflow::domain::money::{Currency, RoundingPolicy};
+use bookflow::domain::rates::business_days::BusinessDays;
+use bookflow::domain::rates::fixings::{Fixing, Fixings};
+use bookflow::domain::rates::index::Index;
+use bookflow::domain::rates::schedule::Period;
+use bookflow::domain::rates::terms::{Method, Observation, OvernightTerms, RateTerms};
+use bookflow::domain::swap::dues::Lot;
+use bookflow::domain::swap::flows::cash_flows;
+use bookflow::domain::swap::market::{Market, Quotes};
+use bookflow::domain::swap::product::Product;
+use bookflow::domain::swap::terms::{InterestPeriod, Swap};
+use chrono::{Datelike, Days, NaiveDate, Weekday};
+use rust_decimal::Decimal;
+
+use super::{Done, Scenario};
+
+const UNDERLYINGS: usize = 10;
+const LOTS: usize = 5;
+const POSITIONS: usize = 4;
+/// Valued a year after everything began.
+const LIFE_DAYS: u64 = 365;
+
+pub fn scenarios() -> Vec<Scenario> {
+    let one = |financed, dividends| Portfolio::new(Legs { financed, dividends }, 250);
+    let overnight = |days| Some(Financed::Overnight { days });
+    let mut scenarios = vec![
+        one(None, false).scenario("price performance", "one open slice a lot", 1),
+        one(Some(Financed::Fixed), false).scenario("fixed financing", "performance, 365 days at a fixed rate", 1),
+        one(overnight(30), false).scenario("overnight, 30 days", "performance, compounded from a warm table", 1),
+        one(overnight(LIFE_DAYS), false).scenario(
+            "overnight, 365 days",
+            "performance, compounded from a warm table",
+            1,
+        ),
+        one(None, true).scenario("dividends", "performance, four dividends", 1),
+        one(overnight(LIFE_DAYS), true).scenario("full contract", "4 positions x 5 lots: all of these", 1),
+    ];
+    let large = Portfolio::new(Legs { financed: overnight(LIFE_DAYS), dividends: true }, 65_000);
+    scenarios.push(large.scenario("65,000 contracts", "the same for 65,000 contracts, on two threads", 2));
+    scenarios
+}
+
+#[derive(Clone, Copy)]
+struct Legs {
+    financed: Option<Financed>,
+    dividends: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Financed {
+    Fixed,
+    Overnight { days: u64 },
+}
+
+/// Contracts of four positions over ten underlyings; the terms of an underlying are the same for all of them.
+struct Portfolio {
+    swaps: Vec<Swap>,
+    market: Market,
+    /// By position.
+    lots: Vec<Vec<Lot<u32>>>,
+}
+
+impl Portfolio {
+    fn new(legs: Legs, contracts: usize) -> Portfolio {
+        let swaps: Vec<Swap> = (0..UNDERLYINGS).map(|underlying| swap(underlying, legs)).collect();
+        let mut market = market();
+        swaps.iter().flat_map(|swap| &swap.financing).for_each(|financing| market.rates.prepare(&financing.long));
+        let position = |position: usize| (0..LOTS).map(|number| lot(position, number)).collect();
+        Portfolio { swaps, market, lots: (0..contracts * POSITIONS).map(position).collect() }
+    }
+
+    fn scenario(self, name: &'static str, what: &'static str, threads: usize) -> Scenario {
+        let lots = (self.lots.len() * LOTS) as u64;
+        Scenario { name, what, round: Box::new(move || Done { flows: self.round(threads), lots }) }
+    }
+
+    fn round(&self, threads: usize) -> u64 {
+        let share = self.lots.len().div_ceil(threads);
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads)
+                .map(|thread| {
+                    scope.spawn(move || self.flows(thread * share, ((thread + 1) * share).min(self.lots.len())))
+                })
+                .collect();
+            workers.into_iter().map(|worker| worker.join().expect("no scenario panics")).sum()
+        })
+    }
+
+    fn flows(&self, from: usize, to: usize) -> u64 {
+        let (mut flows, mut sum) = (0, 0_i64);
+        for position in from..to {
+            cash_flows(&self.swaps[position % UNDERLYINGS], &self.lots[position], &self.market, last_day(), |flow| {
+                flows += 1;
+                sum += flow.result.expect("nothing is missing").amount.money.minor;
+            });
+        }
+        std::hint::black_box(sum);
+        flows
+    }
+}
+
+fn first_day() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2024, 1, 2).expect("a date")
+}
+
+fn last_day() -> NaiveDate {
+    first_day() + Days::new(LIFE_DAYS)
+}
+
+fn usd() -> Currency {
+    Currency::new("USD").expect("a currency")
+}
+
+fn symbol(underlying: usize) -> Symbol {
+    Symbol::new(&format!("S{underlying}")).expect("a name")
+}
+
+fn weekdays() -> BusinessDays {
+    let weekday = |day: NaiveDate| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
+    BusinessDays::new("WEEKDAYS", first_day() - Days::new(30), last_day() + Days::new(60), weekday)
+}
+
+fn lot(position: usize, number: usize) -> Lot<u32> {
+    let date = first_day() + Days::new(number as u64);
+    let price = Decimal::new(10_000 + (position % 97) as i64 * 37 + number as i64 * 113, 2);
+    let opened = Edge { date, settle_date: date + Days::new(2), price, fx: Decimal::ONE };
+    let quantity = Decimal::from(100 + 50 * number as i64);
+    Lot { id: (position * LOTS + number) as u32, life: Life { quantity, opened, steps: Vec::new() } }
+}
+
+fn swap(underlying: usize, legs: Legs) -> Swap {
+    let terms = |rate| FinancingTerms::plain(rate, Decimal::new(65, 4), DayCount::Act360);
+    let (rate, from) = match legs.financed {
+        Some(Financed::Fixed) | None => (RateTerms::Fixed(Decimal::new(5, 2)), first_day()),
+        Some(Financed::Overnight { days }) => (overnight(), last_day() - Days::new(days)),
+    };
+    let period = Period { start: from, end: last_day() + Days::new(30) };
+    Swap {
+        id: ContractId::new("C").expect("a name"),
+        product: Product::TotalReturnSwap,
+        underlier: symbol(underlying),
+        currencies: Pair { price: usd(), settlement: usd() },
+        effective: first_day(),
+        termination: None,
+        equity: EquityTerms {
+            return_type: ReturnType::Total,
+            notional: EquityNotional::Reset,
+            fx: FxMode::None,
+            valuation_dates: Vec::new(),
+            payment_offset: 2,
+            unwind_payment: UnwindPayment::Settlement,
+            commission: CommissionIn::OwnFlow,
+        },
+        financing: legs.financed.map(|_| Financing { long: terms(rate.clone()), short: terms(rate.clone()) }),
+        interest_periods: vec![InterestPeriod { period, payment: None }],
+        dividends: legs.dividends.then(dividend_terms),
+        trade_fees: Vec::new(),
+        daily_fees: Vec::new(),
+        prices: PricePolicy { carry: CarryForward::Never, negative: NegativePrices::Blocked },
+        fix: None,
+        rounding: RoundingPolicy::default(),
+        exchange_days: Arc::new(weekdays()),
+        payment_days: Arc::new(weekdays()),
+    }
+}
+
+fn overnight() -> RateTerms {
+    RateTerms::Overnight(OvernightTerms {
+        index: index_name(),
+        method: Method::Compound,
+        observation: Observation::Lookback(2),
+        lockout: 0,
+        daily_floor: None,
+        daily_cap: None,
+    })
+}
+
+fn index_name() -> IndexName {
+    IndexName::new("USD-ON").expect("a name")
+}
+
+fn dividend_terms() -> DividendTerms {
+    DividendTerms {
+        entitlement: Entitlement::ExDate,
+        amount_type: AmountType::Ex,
+        period: DividendPeriod::First,
+        payout: PayoutRatios { long: Some(Decimal::new(85, 2)), short: None },
+        payment: PaymentRule::SharePayment { offset: 0 },
+        reinvested: false,
+        currency: usd(),
+        fx_trigger: FxTrigger::Ex,
+        special: SpecialDividends::Included,
+    }
+}
+
+fn market() -> Market {
+    let mut market = Market::default();
+    let mut fixings = Fixings::new(index_name(), 360, weekdays());
+    for (number, date) in (first_day() - Days::new(30)).iter_days().take_while(|date| *date <= last_day()).enumerate() {
+        let rate = Decimal::new(5_300 - (number % 50) as i64, 5);
+        // Weekends are no fixing days, and that is all that is refused.
+        let _ = fixings.publish(date, Fixing { rate, version: 1 });
+    }
+    market.rates.indices.insert(index_name(), Index::new(fixings));
+    for underlying in 0..UNDERLYINGS {
+        let close =
+            |date: NaiveDate| Quote { date, value: Decimal::new(11_000 + i64::from(date.day()) * 7, 2), version: 1 };
+        let closes = first_day().iter_days().take_while(|date| *date <= last_day()).map(close).collect();
+        market.prices.insert(symbol(underlying), Quotes::new(closes));
+        market.dividends.insert(symbol(underlying), (1..=4).map(|quarter| declared(underlying, quarter)).collect());
+    }
+    market
+}
+
+fn declared(underlying: usize, quarter: u64) -> Declared {
+    let ex_date = first_day() + Days::new(quarter * 84);
+    Declared {
+        id: DividendId::new(&format!("D{quarter}")).expect("a name"),
+        version: 1,
+        of: symbol(underlying),
+        kind: DividendKind::Ordinary,
+        status: Declaration::Confirmed,
+        gross: Decimal::new(62, 2),
+        currency: usd(),
+        ex_date,
+        record_date: ex_date,
+        pay_date: Some(ex_date + Days::new(21)),
+    }
+}

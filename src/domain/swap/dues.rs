@@ -1,0 +1,326 @@
+//! The lots under a swap -> everything that is due of them on a day, in a fixed order: lot by lot as given, and of a lot equity, interest, night
+//! fees, dividends.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::due::{Due, InterestMatter, Matter};
+use super::flow::{FlowName, Kind};
+use super::terms::InterestPeriod;
+use super::valuation::{Side, Valuation};
+use crate::domain::blocked::Blocked;
+use crate::domain::captured::CapturedTrade;
+use crate::domain::dividends::declared::Declared;
+use crate::domain::dividends::entitlement::{CutOff, Dates, Tenure};
+use crate::domain::dividends::payment::{Schedule, Unwind};
+use crate::domain::dividends::terms::DividendTerms;
+use crate::domain::equity::mark::Mark;
+use crate::domain::equity::periods::{Ending, Marks, Span};
+use crate::domain::equity::terms::UnwindPayment;
+use crate::domain::fees::trade::{TradeFee, TradeFeeKind, Traded};
+use crate::domain::financing::notional::{Financed, Price};
+use crate::domain::financing::terms::NotionalBasis;
+use crate::domain::lot_slice::{ClosedBy, Edge, End, Life, OpenedBy, Slice};
+use crate::domain::rates::schedule::Period;
+use crate::domain::status::Stage;
+
+/// One lot and what happened to it.
+pub struct Lot<Id> {
+    pub id: Id,
+    pub life: Life<Id>,
+}
+
+/// A lot cut into slices; kept from lot to lot, so that none of them needs memory of its own.
+pub struct Slices<Id> {
+    performance: Vec<Slice<Id>>,
+    /// A notional changes on other dates than a performance starts anew, or not at all.
+    financing: Vec<Slice<Id>>,
+}
+
+impl<Id> Default for Slices<Id> {
+    fn default() -> Self {
+        Slices { performance: Vec::new(), financing: Vec::new() }
+    }
+}
+
+impl<'a> Valuation<'a> {
+    /// Shows everything that is due of a lot to `each`.
+    pub fn dues<Id: Copy>(&self, lot: &Lot<Id>, cut: &mut Slices<Id>, each: &mut impl FnMut(Due<'a, Id>)) {
+        if lot.life.opened.date > self.day {
+            return;
+        }
+        lot.life.slices_into(&mut cut.performance, &self.resets);
+        let until_today = || cut.performance.iter().filter(|slice| slice.start.date <= self.day);
+        until_today().filter_map(|slice| self.equity(lot, slice)).for_each(&mut *each);
+        if let Some(side) = self.side(lot.life.quantity) {
+            lot.life.slices_into(&mut cut.financing, &side.resets);
+            cut.financing.iter().for_each(|slice| self.interest(lot, slice, side, each));
+        }
+        until_today().for_each(|slice| self.night_fees(lot, slice, each));
+        if let Some(terms) = &self.swap.dividends {
+            for declared in self.market.dividends.get(&self.swap.underlier).into_iter().flatten() {
+                if terms.passes_on(declared) {
+                    until_today().filter_map(|slice| self.dividend(lot, slice, terms, declared)).for_each(&mut *each);
+                }
+            }
+        }
+    }
+
+    /// Shows the fees of a trade to `each`.
+    pub fn trade_fees(&self, trade: &'a CapturedTrade, each: &mut impl FnMut(Due<'a, &'a str>)) {
+        let Some(terms) = trade.terms().filter(|terms| terms.trade_date <= self.day) else { return };
+        let traded =
+            Traded { side: terms.side, quantity: terms.quantity, price: terms.price, currency: terms.currency };
+        let in_price = self.swap.commission_in_price().is_some();
+        let flows = |fee: &&TradeFee| fee.is_due_of(terms.side) && !(in_price && fee.kind == TradeFeeKind::Commission);
+        for fee in self.swap.trade_fees.iter().filter(flows) {
+            each(Due {
+                name: FlowName {
+                    contract: &self.swap.id,
+                    kind: fee.flow_kind(),
+                    of: trade.id.trade_id(),
+                    detail: Some(fee.name()),
+                    closed_by: None,
+                    start: terms.trade_date,
+                    end: None,
+                },
+                stage: Stage::Realised,
+                payment_date: terms.settle_date,
+                currency: terms.currency,
+                matter: Ok(Matter::TradeFee { fee, traded }),
+            });
+        }
+    }
+
+    fn name<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>, kind: Kind) -> FlowName<'a, Id> {
+        FlowName {
+            contract: &self.swap.id,
+            kind,
+            of: lot.id,
+            detail: None,
+            closed_by: closer(self.ended(slice)),
+            start: slice.start.date,
+            end: self.ended(slice).map(|end| end.edge.date),
+        }
+    }
+
+    /// How the slice had ended by the day; one that ends later is still open.
+    fn ended<'s, Id: Copy>(&self, slice: &'s Slice<Id>) -> Option<&'s End<Id>> {
+        slice.end.as_ref().filter(|end| end.edge.date <= self.day)
+    }
+
+    /// What a corporate action or a move ends realises nothing: it goes on in the next slice, or in another position.
+    fn equity<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Option<Due<'a, Id>> {
+        let ended = self.ended(slice);
+        let (ending, stage) = match ended.map(|end| &end.by) {
+            Some(ClosedBy::Action(_) | ClosedBy::Move(_)) => return None,
+            Some(ClosedBy::Reset) => (Ending::Reset, Stage::Realised),
+            Some(ClosedBy::Close(_)) => (Ending::CloseOut, Stage::Realised),
+            None => (Ending::Open, Stage::Accrued),
+        };
+        let payment = self.equity_payment(ended);
+        let span = || -> Result<Span<'a>, Blocked> {
+            let start = self.start_mark(lot, slice)?;
+            let end = match ended {
+                Some(End { edge, by: ClosedBy::Close(_) }) => self.traded("closing price", edge)?,
+                Some(End { edge, .. }) => self.close(edge.date)?,
+                None => self.close(self.day)?,
+            };
+            let first = self.traded("opening price", &lot.life.opened)?;
+            Ok(Span { first, start, end, ending, payment_date: payment.clone()? })
+        };
+        Some(Due {
+            name: self.name(lot, slice, Kind::EquityPerformance),
+            stage,
+            payment_date: payment.clone().ok().flatten(),
+            currency: self.swap.currencies.settlement,
+            matter: span().map(|span| Matter::Equity { quantity: slice.quantity, span }),
+        })
+    }
+
+    fn start_mark<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<Mark<'a>, Blocked> {
+        if let Some(reason) = self.unreferenced(lot.life.opened.date, slice.start.date) {
+            return Err(reason.clone());
+        }
+        match slice.opened_by {
+            OpenedBy::Open => self.traded("opening price", &slice.start),
+            OpenedBy::Reset => self.close(slice.start.date),
+            OpenedBy::Action => self.traded("reference price after the corporate action", &slice.start),
+        }
+    }
+
+    fn equity_payment<Id: Copy>(&self, ended: Option<&End<Id>>) -> Result<Option<NaiveDate>, Blocked> {
+        let offset = self.swap.equity.payment_offset;
+        match ended {
+            Some(End { edge, by: ClosedBy::Reset }) => self.payment_date(edge.date, offset).map(Some),
+            Some(End { edge, by: ClosedBy::Close(_) }) => match self.swap.equity.unwind_payment {
+                UnwindPayment::Settlement => Ok(Some(edge.settle_date)),
+                UnwindPayment::NextPayment => {
+                    let next = self.swap.equity.valuation_dates.iter().find(|date| **date >= edge.date);
+                    next.map(|date| self.payment_date(*date, offset)).transpose()
+                }
+            },
+            _ => Ok(None),
+        }
+    }
+
+    fn interest<Id: Copy>(
+        &self,
+        lot: &Lot<Id>,
+        slice: &Slice<Id>,
+        side: &Side<'a>,
+        each: &mut impl FnMut(Due<'a, Id>),
+    ) {
+        for (interest, period) in self.interest_periods(slice) {
+            each(self.interest_of(lot, slice, side, interest, period));
+        }
+    }
+
+    /// The interest periods in which a slice stands, and for which days of each.
+    fn interest_periods<Id: Copy>(&self, slice: &Slice<Id>) -> impl Iterator<Item = (&'a InterestPeriod, Period)> {
+        let (from, to) = self.settled(slice);
+        let begun = self.swap.interest_periods.iter().filter(|interest| interest.period.start <= self.day);
+        begun.filter_map(move |interest| {
+            let period = Period { start: from.max(interest.period.start), end: to.min(interest.period.end) };
+            (period.start < period.end).then_some((interest, period))
+        })
+    }
+
+    /// From the settlement of the start to that of the end; of an open slice to the end of all interest periods.
+    fn settled<Id: Copy>(&self, slice: &Slice<Id>) -> (NaiveDate, NaiveDate) {
+        let last = self.swap.interest_periods.last().map_or(self.day, |interest| interest.period.end);
+        (slice.start.settle_date, self.ended(slice).map_or(last, |end| end.edge.settle_date))
+    }
+
+    fn interest_of<Id: Copy>(
+        &self,
+        lot: &Lot<Id>,
+        slice: &Slice<Id>,
+        side: &Side<'a>,
+        interest: &InterestPeriod,
+        period: Period,
+    ) -> Due<'a, Id> {
+        let terms = side.terms;
+        let closed = self.ended(slice).filter(|end| matches!(end.by, ClosedBy::Close(_)));
+        let unwound = closed.filter(|end| end.edge.settle_date <= interest.period.end);
+        let payment_date = match (unwound, interest.payment) {
+            (Some(end), Some(payment)) => Some(terms.unwind_payment(end.edge.settle_date, payment)),
+            (Some(end), None) => Some(end.edge.settle_date).filter(|_| terms.pays_with_unwind()),
+            (None, payment) => payment,
+        };
+        let matter = || match self.unreferenced(lot.life.opened.date, slice.start.date) {
+            Some(reason) if terms.notional == NotionalBasis::LotRefPrice => Err(reason.clone()),
+            _ => Ok(Matter::Interest(InterestMatter {
+                coupon: side.coupon.clone()?,
+                interest_period: interest.period,
+                financed: Financed {
+                    quantity: slice.quantity,
+                    price: Price { price: slice.start.price, fx: self.reference_fx(lot, slice)? },
+                    period,
+                },
+                to: self.day.clamp(period.start, period.end),
+            })),
+        };
+        let kind = if slice.quantity.is_sign_negative() { Kind::ShortRebate } else { Kind::Interest };
+        Due {
+            name: FlowName { start: period.start, end: Some(period.end), ..self.name(lot, slice, kind) },
+            stage: if period.end <= self.day { Stage::Realised } else { Stage::Accrued },
+            payment_date,
+            currency: self.swap.currencies.settlement,
+            matter: matter(),
+        }
+    }
+
+    /// What converts the notional of a slice: the rate of the day its reference price is of.
+    fn reference_fx<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<Option<Decimal>, Blocked> {
+        let since = self.resets.partition_point(|reset| reset.date <= slice.start.date);
+        let reset = self.resets[..since].last().map(|reset| reset.date);
+        self.notional_fx(reset.unwrap_or(lot.life.opened.date).max(lot.life.opened.date))
+    }
+
+    /// Night fees are charged with the interest, period by period; without interest periods in one.
+    fn night_fees<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>, each: &mut impl FnMut(Due<'a, Id>)) {
+        for fee in self.swap.daily_fees.iter().filter(|fee| fee.bears(slice.quantity)) {
+            for (interest, nights) in self.interest_periods(slice) {
+                let charged = Period { end: self.day.clamp(nights.start, nights.end), ..nights };
+                let name = self.name(lot, slice, fee.flow_kind());
+                each(Due {
+                    name: FlowName { start: nights.start, end: Some(nights.end), detail: Some(fee.name()), ..name },
+                    stage: if nights.end <= self.day { Stage::Realised } else { Stage::Accrued },
+                    payment_date: interest.payment,
+                    currency: self.swap.currencies.price,
+                    matter: Ok(Matter::NightFee { fee, quantity: slice.quantity, nights: charged }),
+                });
+            }
+        }
+    }
+
+    fn dividend<Id: Copy>(
+        &self,
+        lot: &Lot<Id>,
+        slice: &Slice<Id>,
+        terms: &'a DividendTerms,
+        declared: &'a Declared,
+    ) -> Option<Due<'a, Id>> {
+        let days = &self.swap.exchange_days;
+        let before = |date: NaiveDate| {
+            let on_or_after = days.on_or_after(date)?;
+            days.back(on_or_after, 1).map(|number| days.date(number))
+        };
+        let cut_off = terms.entitlement.cut_off(declared, before);
+        if !cut_off.clone().unwrap_or(CutOff::Traded(declared.ex_date)).entitles(self.tenure(slice)) {
+            return None;
+        }
+        let unwind = self.unwind(slice);
+        let schedule = Schedule {
+            equity: &self.equity_payments,
+            interest: &self.interest_payments,
+            termination: self.swap.termination,
+        };
+        let due =
+            cut_off.and_then(|_| terms.due(declared, schedule, unwind, |date, offset| self.payment_date(date, offset)));
+        let dates = due.clone().unwrap_or_default();
+        let matter = due.map(|due| Matter::Dividend {
+            quantity: slice.quantity,
+            declared,
+            terms,
+            fx_date: terms.fx_date(declared, due.payment).map_or(self.day, |date| date.min(self.day)),
+        });
+        Some(Due {
+            name: FlowName {
+                start: declared.ex_date,
+                end: None,
+                detail: Some(declared.id.as_str()),
+                ..self.name(lot, slice, Kind::Dividend)
+            },
+            stage: dates.stage(declared, self.day),
+            payment_date: dates.payment,
+            currency: terms.currency,
+            matter,
+        })
+    }
+
+    fn tenure<Id: Copy>(&self, slice: &Slice<Id>) -> Tenure {
+        let dates = |edge: &Edge| Dates { trade: edge.date, settle: edge.settle_date };
+        Tenure { opened: dates(&slice.start), closed: self.ended(slice).map(|end| dates(&end.edge)) }
+    }
+
+    fn unwind<Id: Copy>(&self, slice: &Slice<Id>) -> Option<Unwind> {
+        let end = self.ended(slice).filter(|end| matches!(end.by, ClosedBy::Close(_)))?;
+        Some(Unwind { trade_date: end.edge.date, payment_date: end.edge.settle_date })
+    }
+}
+
+fn closer<Id: Copy>(end: Option<&End<Id>>) -> Option<Id> {
+    match end?.by {
+        ClosedBy::Close(id) | ClosedBy::Action(id) | ClosedBy::Move(id) => Some(id),
+        ClosedBy::Reset => None,
+    }
+}
+
+/// Shorts alone borrow; everything that is held is kept in custody.
+impl super::terms::DailyFeeTerms {
+    fn bears(&self, quantity: Decimal) -> bool {
+        self.flow_kind() != Kind::BorrowFee || quantity.is_sign_negative()
+    }
+}

@@ -1,0 +1,249 @@
+//! A swap on a day: the terms beside the market values they name, found once for all lots.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::market::Market;
+use super::terms::{DailyFeeRate, DailyFeeTerms, Swap};
+use crate::domain::blocked::Blocked;
+use crate::domain::carry::{Accepted, Quote};
+use crate::domain::dividends::payment::Payment;
+use crate::domain::equity::mark::{Mark, Price};
+use crate::domain::equity::periods::Marks;
+use crate::domain::fees::daily::Nights;
+use crate::domain::financing::coupon::Coupon;
+use crate::domain::financing::notional::{Mark as NightMark, Marks as ClosesOf, Price as Notional};
+use crate::domain::financing::terms::{FinancingTerms, NotionalBasis};
+use crate::domain::fx::{FxMode, FxRate, Pair};
+use crate::domain::lot_slice::{Edge, Reset};
+use crate::domain::pad::Silent;
+use crate::domain::rates::schedule::Period;
+
+/// Everything a swap's amounts on a day are calculated from.
+pub struct Valuation<'a> {
+    pub swap: &'a Swap,
+    pub market: &'a Market,
+    /// Results stand at the end of this day; interest has run up to it and not through its night.
+    pub day: NaiveDate,
+    /// Valuation dates until the day as the equity leg sees them: performance starts anew on each. Those that cannot be told are in `blocked`.
+    pub resets: Vec<Reset>,
+    /// The same as each side's financing sees them: its notional changes on the switch dates of its terms.
+    pub long: Option<Side<'a>>,
+    pub short: Option<Side<'a>>,
+    blocked: BTreeMap<NaiveDate, Blocked>,
+    /// All valuation dates with their payments, as far as calendars reach.
+    pub equity_payments: Vec<Payment>,
+    pub interest_payments: Vec<Payment>,
+    /// The closes that a notional is marked to each night; none unless a side is.
+    marks: NightMarks,
+}
+
+/// Closes by exchange day, and the days whose close or rate is not known.
+#[derive(Default)]
+struct NightMarks {
+    closes: Vec<NightMark>,
+    missing: BTreeMap<NaiveDate, Blocked>,
+    /// From one close to the last night that stands on it.
+    age_days_max: i64,
+}
+
+/// The financing of one direction.
+pub struct Side<'a> {
+    pub terms: &'a FinancingTerms,
+    pub coupon: Result<Coupon<'a>, Blocked>,
+    pub resets: Vec<Reset>,
+}
+
+impl<'a> Valuation<'a> {
+    pub fn new(swap: &'a Swap, market: &'a Market, day: NaiveDate) -> Valuation<'a> {
+        let mut valuation = Valuation {
+            swap,
+            market,
+            day,
+            resets: Vec::new(),
+            long: swap.financing.as_ref().map(|financing| Side::new(&financing.long, swap, market)),
+            short: swap.financing.as_ref().map(|financing| Side::new(&financing.short, swap, market)),
+            blocked: BTreeMap::new(),
+            equity_payments: Vec::new(),
+            interest_payments: swap
+                .interest_periods
+                .iter()
+                .filter_map(|interest| Some(Payment { valuation: interest.period.end, payment: interest.payment? }))
+                .collect(),
+            marks: NightMarks::default(),
+        };
+        if swap.marked_each_night() {
+            valuation.marks = valuation.night_marks();
+        }
+        for date in swap.equity.valuation_dates.iter().copied() {
+            let payment = valuation.payment_date(date, swap.equity.payment_offset);
+            valuation
+                .equity_payments
+                .extend(payment.iter().map(|payment| Payment { valuation: date, payment: *payment }));
+            if date <= day {
+                valuation.reset(date, payment);
+            }
+        }
+        valuation
+    }
+
+    fn reset(&mut self, date: NaiveDate, payment: Result<NaiveDate, Blocked>) {
+        let known = payment.clone().and_then(|_| Ok((self.close_price(date)?.quote.value, self.notional_fx(date)?)));
+        let (price, fx) = known.unwrap_or_else(|reason| {
+            self.blocked.insert(date, reason);
+            (Decimal::ZERO, None)
+        });
+        // Without a price the notional still changes when it would have: what stands before that is not blocked.
+        let (payment, fx) = (payment.unwrap_or(date), fx.unwrap_or(Decimal::ONE));
+        let reset = Edge { date, settle_date: payment, price, fx };
+        self.resets.push(reset);
+        for side in [&mut self.long, &mut self.short].into_iter().flatten() {
+            if side.terms.notional == NotionalBasis::LotRefPrice {
+                side.resets.push(Edge { settle_date: side.terms.switch_date(date, payment), ..reset });
+            }
+        }
+    }
+
+    /// The financing of a signed quantity.
+    pub fn side(&self, quantity: Decimal) -> Option<&Side<'a>> {
+        if quantity.is_sign_negative() { self.short.as_ref() } else { self.long.as_ref() }
+    }
+
+    /// Why the reference of a slice is not known, if it is not: the last valuation date it was held over had no price or rate.
+    pub fn unreferenced(&self, opened: NaiveDate, slice_start: NaiveDate) -> Option<&Blocked> {
+        let (date, reason) = self.blocked.range(opened..=slice_start).next_back()?;
+        let later = self.resets.iter().any(|reset| reset.date > *date && reset.date <= slice_start);
+        (!later).then_some(reason)
+    }
+
+    pub fn close_price(&self, date: NaiveDate) -> Result<Accepted, Blocked> {
+        let last = self.market.prices.get(&self.swap.underlier).and_then(|quotes| quotes.last(date));
+        self.swap.prices.accept(&self.swap.underlier, last, date)
+    }
+
+    /// The rate of a pair on a date by the swap's policy.
+    pub fn fx(&self, pair: Pair, date: NaiveDate) -> Result<FxRate<'a>, Blocked> {
+        let missing = || Blocked::MissingFx { price: pair.price, settlement: pair.settlement, date };
+        self.swap.fix.as_ref().ok_or_else(missing)?.rate(self.market, pair, date)
+    }
+
+    /// What converts a notional; none where both currencies are one.
+    pub fn notional_fx(&self, date: NaiveDate) -> Result<Option<Decimal>, Blocked> {
+        let pair = self.swap.currencies;
+        if pair.price == pair.settlement {
+            return Ok(None);
+        }
+        if let FxMode::Quanto(rate) = self.swap.equity.fx {
+            return Ok(Some(rate));
+        }
+        Ok(Some(self.fx(pair, date)?.number(&mut Silent)?))
+    }
+
+    /// A price that was traded, at the rate of its day where the FX mode compares rates.
+    pub fn traded(&self, what: &'static str, edge: &Edge) -> Result<Mark<'a>, Blocked> {
+        Ok(Mark { date: edge.date, price: Price::Traded { what, price: edge.price }, fx: self.mode_fx(edge.date)? })
+    }
+
+    fn mode_fx(&self, date: NaiveDate) -> Result<Option<FxRate<'a>>, Blocked> {
+        match self.swap.equity.fx {
+            FxMode::None | FxMode::Quanto(_) => Ok(None),
+            FxMode::Composite | FxMode::CrossCurrency => self.fx(self.swap.currencies, date).map(Some),
+        }
+    }
+
+    /// The closes for the nights from a date to another, or the first reason why one is not known. Nights of weekends and holidays stand on the
+    /// close before.
+    pub fn closes(&self, nights: Period) -> Result<ClosesOf<'_>, Blocked> {
+        let first = self.swap.exchange_days.on_or_before(nights.start)?;
+        let days = self.swap.exchange_days.date(first)..nights.end.max(nights.start);
+        match self.marks.missing.range(days).next() {
+            Some((_, reason)) => Err(reason.clone()),
+            None => Ok(ClosesOf {
+                of: &self.swap.underlier,
+                closes: &self.marks.closes,
+                age_days_max: self.marks.age_days_max,
+                negative: self.swap.prices.negative,
+            }),
+        }
+    }
+
+    fn night_marks(&self) -> NightMarks {
+        let days = &self.swap.exchange_days;
+        let mut marks = NightMarks::default();
+        for number in (0..days.count()).take_while(|number| days.date(*number) <= self.day) {
+            let date = days.date(number);
+            let known = self.close_price(date).and_then(|close| Ok((close.quote, self.notional_fx(date)?)));
+            match known {
+                Ok((Quote { value: price, version, .. }, fx)) => {
+                    marks.closes.push(NightMark { date, version, price: Notional { price, fx } });
+                }
+                Err(reason) => {
+                    marks.missing.insert(date, reason);
+                }
+            }
+            marks.age_days_max = marks.age_days_max.max(days.until_next(number).unwrap_or(1));
+        }
+        marks
+    }
+
+    /// What the nights of a fee need.
+    pub fn nights<'v>(&'v self, fee: &'v DailyFeeTerms) -> FeeNights<'v, 'a> {
+        FeeNights { valuation: self, fee }
+    }
+}
+
+impl<'a> Side<'a> {
+    fn new(terms: &'a FinancingTerms, swap: &Swap, market: &'a Market) -> Side<'a> {
+        let needed_from = swap.interest_periods.first().map_or(swap.effective, |interest| interest.period.start);
+        Side { terms, coupon: market.rates.coupon(terms, needed_from), resets: Vec::new() }
+    }
+}
+
+impl<'a> Marks<'a> for Valuation<'a> {
+    fn close(&self, date: NaiveDate) -> Result<Mark<'a>, Blocked> {
+        let price = Price::Observed { of: &self.swap.underlier, accepted: self.close_price(date)? };
+        Ok(Mark { date, price, fx: self.mode_fx(date)? })
+    }
+
+    fn payment_date(&self, valuation: NaiveDate, offset: u32) -> Result<NaiveDate, Blocked> {
+        let days = &self.swap.payment_days;
+        let first = days.on_or_after(valuation)?;
+        let number = first + offset as usize;
+        if number < days.count() { Ok(days.date(number)) } else { Err(days.end()) }
+    }
+}
+
+/// Closes and rates of a fee's nights.
+pub struct FeeNights<'v, 'a> {
+    valuation: &'v Valuation<'a>,
+    fee: &'v DailyFeeTerms,
+}
+
+impl FeeNights<'_, '_> {
+    /// The day whose values a night stands on.
+    fn exchange_day(&self, night: NaiveDate) -> Result<NaiveDate, Blocked> {
+        let days = &self.valuation.swap.exchange_days;
+        days.on_or_before(night).map(|number| days.date(number))
+    }
+}
+
+impl Nights for FeeNights<'_, '_> {
+    fn close(&self, date: NaiveDate) -> Result<Accepted, Blocked> {
+        self.valuation.close_price(self.exchange_day(date)?)
+    }
+
+    fn rate(&self, date: NaiveDate) -> Result<Accepted, Blocked> {
+        match &self.fee.rate {
+            DailyFeeRate::Agreed(rate) => {
+                Ok(Accepted { quote: Quote { date, value: *rate, version: 0 }, provisional: false })
+            }
+            DailyFeeRate::Published(name) => {
+                let date = self.exchange_day(date)?;
+                let last = self.valuation.market.fee_rates.get(name).and_then(|quotes| quotes.last(date));
+                self.valuation.swap.prices.accept(name, last, date)
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What comes of an agreement on a day.
+
+use std::collections::BTreeSet;
+
+use bookflow::domain::equity::terms::CommissionIn;
+use bookflow::domain::fees::daily::DailyFeeKind;
+use bookflow::domain::fees::trade::{Charge, FeeRounding, Sides, TradeFee, TradeFeeKind};
+use bookflow::domain::financing::terms::{NotionalBasis, SpreadMode};
+use bookflow::domain::rates::terms::{Method, RateTerms};
+use bookflow::domain::swap::flow::Kind;
+use bookflow::domain::swap::terms::{DailyFeeRate, DailyFeeTerms, Swap};
+
+use crate::fixture::{agreement, day, decimal, interest, lines, market, minor, on, swap};
+
+const BOUGHT: &str = "T1 BUY 10000 @ 50.00 on 2025-03-31 settles 2025-04-01";
+
+#[test]
+fn a_total_return_swap_pays_performance_dividend_and_interest_of_golden_25() {
+    let mut market = market(&[("2025-04-30", "52.50"), ("2025-05-02", "52.75")]);
+    on(&agreement(swap(), &[BOUGHT]), &mut market, "2025-05-02", |book| {
+        assert_eq!(
+            lines(book),
+            [
+                "EQUITY_PERFORMANCE T1 2025-03-31..2025-04-30 REALISED 2025-05-02 25000.00 USD",
+                "EQUITY_PERFORMANCE T1 2025-04-30..- ACCRUED - 2500.00 USD",
+                "INTEREST T1 2025-04-01..2025-05-02 REALISED 2025-05-02 -2153.84 USD",
+                "INTEREST T1 2025-05-02..2025-06-02 ACCRUED - 0.00 USD",
+                "DIVIDEND T1 2025-04-15..- REALISED 2025-05-02 3400.00 USD",
+            ]
+        );
+    });
+}
+
+#[test]
+fn what_is_closed_is_paid_when_it_settles_and_the_rest_goes_on() {
+    let sold = "T2 SELL 4000 @ 51.00 on 2025-04-22 settles 2025-04-23";
+    let mut market = market(&[("2025-04-28", "52.00")]);
+    on(&agreement(swap(), &[BOUGHT, sold]), &mut market, "2025-04-28", |book| {
+        let found = lines(book);
+        for line in [
+            "EQUITY_PERFORMANCE T1 2025-03-31..2025-04-22 REALISED 2025-04-23 4000.00 USD",
+            "EQUITY_PERFORMANCE T1 2025-03-31..- ACCRUED - 12000.00 USD",
+        ] {
+            assert!(found.iter().any(|found| found == line), "{line} is not in {found:#?}");
+        }
+        // 1,360.00 of what was sold after the ex date and 2,040.00 of what stays.
+        assert_eq!(minor(book, Kind::Dividend), [136_000, 204_000]);
+    });
+}
+
+#[test]
+fn a_short_earns_its_rebate_and_pays_for_what_it_borrows_as_in_golden_31() {
+    let mut terms = swap();
+    let side = terms.financing.as_mut().expect("financed");
+    let RateTerms::Overnight(overnight) = &mut side.short.rate else { panic!("overnight") };
+    (overnight.method, overnight.observation) =
+        (Method::Average, bookflow::domain::rates::terms::Observation::Lookback(0));
+    (side.short.spread, side.short.spread_mode) = (decimal("-0.0040"), SpreadMode::Outside);
+    side.short.notional = NotionalBasis::Fixed;
+    terms.dividends = None;
+    terms.equity.valuation_dates.clear();
+    let rate = DailyFeeRate::Agreed(decimal("0.0325"));
+    terms.daily_fees = vec![DailyFeeTerms { kind: DailyFeeKind::Borrow, rate, year_days: 360 }];
+    let trades = [
+        "S1 SELL 2000 @ 75.00 on 2025-04-02 settles 2025-04-03",
+        "B1 BUY 2000 @ 75.80 on 2025-04-08 settles 2025-04-09",
+    ];
+    let closes = [("2025-04-03", "75.00"), ("2025-04-04", "74.10"), ("2025-04-07", "76.25"), ("2025-04-08", "75.80")];
+    on(&agreement(terms, &trades), &mut market(&closes), "2025-04-09", |book| {
+        assert_eq!(minor(book, Kind::ShortRebate), [9_971]);
+        assert_eq!(minor(book, Kind::BorrowFee), [-8_113]);
+        assert_eq!(minor(book, Kind::EquityPerformance), [-160_000]);
+    });
+}
+
+#[test]
+fn flows_keep_their_names_from_day_to_day_and_no_two_share_one() {
+    let trades = [BOUGHT, "T2 SELL 4000 @ 51.00 on 2025-04-22 settles 2025-04-23"];
+    let names = |date: &str| {
+        let closes = [("2025-04-28", "52.00"), ("2025-04-29", "52.10")];
+        on(&agreement(swap(), &trades), &mut market(&closes), date, |book| {
+            let flows = book.flows();
+            let ids: BTreeSet<_> = flows.iter().map(|flow| flow.name.id(flow.currency)).collect();
+            assert_eq!(ids.len(), flows.len(), "{:#?}", lines(book));
+            ids
+        })
+    };
+    assert_eq!(names("2025-04-28"), names("2025-04-29"));
+}
+
+fn with_commission(commission: CommissionIn) -> Swap {
+    let mut terms = swap();
+    terms.equity.commission = commission;
+    (terms.financing, terms.dividends) = (None, None);
+    terms.equity.valuation_dates.clear();
+    terms.trade_fees = vec![TradeFee {
+        kind: TradeFeeKind::Commission,
+        charge: Charge::OnValue { rate: decimal("0.001"), minimum: None },
+        sides: Sides::Both,
+        rounding: FeeRounding::MinorUnits,
+    }];
+    terms
+}
+
+#[test]
+fn a_commission_costs_the_same_in_the_price_and_as_a_flow_of_its_own() {
+    let trades = [BOUGHT, "T2 SELL 10000 @ 51.00 on 2025-04-22 settles 2025-04-23"];
+    let total = |commission| {
+        on(&agreement(with_commission(commission), &trades), &mut market(&[]), "2025-04-28", |book| {
+            let (performance, commissions) = (minor(book, Kind::EquityPerformance), minor(book, Kind::Commission));
+            (performance.iter().chain(&commissions).sum::<i64>(), commissions.len())
+        })
+    };
+    assert_eq!(total(CommissionIn::OwnFlow), (1_000_000 - 50_000 - 51_000, 2));
+    assert_eq!(total(CommissionIn::Price), (1_000_000 - 50_000 - 51_000, 0));
+}
+
+#[test]
+fn interest_follows_the_settled_notional_of_each_period() {
+    let mut terms = swap();
+    terms.equity.valuation_dates.clear();
+    terms.interest_periods =
+        vec![interest("2025-04-01", "2025-04-15", Some("2025-04-17")), interest("2025-04-15", "2025-05-02", None)];
+    let financing = terms.financing.as_mut().expect("financed");
+    (financing.long.rate, financing.long.spread) = (RateTerms::Fixed(decimal("0.036")), decimal("0"));
+    on(&agreement(terms, &[BOUGHT]), &mut market(&[("2025-04-25", "50")]), "2025-04-25", |book| {
+        // 500,000 x 3.6 % / 360 = 50.00 a night: 14 nights, then 10.
+        assert_eq!(minor(book, Kind::Interest), [-70_000, -50_000]);
+    });
+    assert_eq!(day("2025-04-25") - day("2025-04-15"), chrono::TimeDelta::days(10));
+}

@@ -1,0 +1,6 @@
+//! Swaps with full terms: every flow of an agreement, from trades and a market.
+
+mod fixture; // terms, trades, a market
+mod flows; // what comes of an agreement on a day
+mod missing; // what is not known blocks its own flows
+mod explained; // every flow can be calculated again from its explanation
