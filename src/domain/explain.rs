@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use super::money::{Currency, Money};
+use super::money::{Money, Unit};
 use super::wide::Wide;
 
 /// The lines of a calculation in the order they were written; the last one is the result.
@@ -100,11 +100,11 @@ pub enum Operation {
         year_days: i64,
     },
     /// The product of two numbers in minor units, exact before it is rounded once.
-    Amount(Currency),
+    Amount(Unit),
     /// The product of two numbers divided by a third in minor units, exact before it is rounded once.
-    AmountPer(Currency),
+    AmountPer(Unit),
     /// One number in minor units.
-    Money(Currency),
+    Money(Unit),
     /// An amount with the other sign.
     Turn,
 }
@@ -180,13 +180,13 @@ impl Operation {
 
     fn of(self, operands: &[Value]) -> Option<Value> {
         match (self, operands) {
-            (Operation::Amount(currency), &[Value::Number(left), Value::Number(right)]) => {
-                Money::product(left, right, currency).map(Value::Money)
+            (Operation::Amount(unit), &[Value::Number(left), Value::Number(right)]) => {
+                Money::product(left, right, unit).map(Value::Money)
             }
-            (Operation::AmountPer(currency), &[Value::Number(left), Value::Number(right), Value::Number(divisor)]) => {
-                Money::quotient(left, right, divisor, currency).map(Value::Money)
+            (Operation::AmountPer(unit), &[Value::Number(left), Value::Number(right), Value::Number(divisor)]) => {
+                Money::quotient(left, right, divisor, unit).map(Value::Money)
             }
-            (Operation::Money(currency), &[Value::Number(number)]) => Money::round(number, currency).map(Value::Money),
+            (Operation::Money(unit), &[Value::Number(number)]) => Money::round(number, unit).map(Value::Money),
             (Operation::Turn, &[Value::Money(amount)]) => {
                 Money::zero(amount.currency).checked_sub(amount).map(Value::Money)
             }

@@ -36,6 +36,7 @@ pub mod crossing; // what of a trade's costs falls on its closing part
 
 pub mod explain; // what a flow was calculated from, as lines
 pub mod pad; // what a formula is calculated on: silently, or every line kept
+pub mod rounded; // a pad that rounds as a contract says
 pub mod calendar; // business days, and where other days go
 pub mod schedule; // dates at regular distances
 pub mod settlement; // how long a trade takes to settle

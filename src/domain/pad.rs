@@ -7,7 +7,7 @@
 use rust_decimal::Decimal;
 
 use super::explain::{Explanation, Fact, Line, LineNo, Operation, Value, growth, rounded};
-use super::money::{Currency, Money};
+use super::money::{Money, Unit};
 use super::wide::Wide;
 
 /// Paper to calculate on. Every operation gives `None` when the result does not fit 28 digits (or, of money, 64 bits of minor units).
@@ -39,7 +39,7 @@ pub trait Pad {
         name: &'static str,
         left: Self::Number,
         right: Self::Number,
-        currency: Currency,
+        to: impl Into<Unit>,
     ) -> Option<Money>;
 
     /// `left * right / divisor` in minor units: exact before it is rounded once. Divide here and not earlier, as a third loses its half.
@@ -49,11 +49,11 @@ pub trait Pad {
         left: Self::Number,
         right: Self::Number,
         divisor: Self::Number,
-        currency: Currency,
+        to: impl Into<Unit>,
     ) -> Option<Money>;
 
     /// `number` in minor units, rounded once.
-    fn money(&mut self, name: &'static str, number: Self::Number, currency: Currency) -> Option<Money>;
+    fn money(&mut self, name: &'static str, number: Self::Number, to: impl Into<Unit>) -> Option<Money>;
 
     /// `number` to so many decimals, a half away from zero: ISDA 2021 section 4.8.1, ISDA 2006 section 8.1.
     fn round(&mut self, name: &'static str, number: Self::Number, decimals: u32) -> Self::Number;
@@ -138,8 +138,8 @@ impl Pad for Silent {
         operation.of_numbers(left, right)
     }
 
-    fn amount(&mut self, _: &'static str, left: Decimal, right: Decimal, currency: Currency) -> Option<Money> {
-        Money::product(left, right, currency)
+    fn amount(&mut self, _: &'static str, left: Decimal, right: Decimal, to: impl Into<Unit>) -> Option<Money> {
+        Money::product(left, right, to)
     }
 
     fn amount_per(
@@ -148,13 +148,13 @@ impl Pad for Silent {
         left: Decimal,
         right: Decimal,
         divisor: Decimal,
-        currency: Currency,
+        to: impl Into<Unit>,
     ) -> Option<Money> {
-        Money::quotient(left, right, divisor, currency)
+        Money::quotient(left, right, divisor, to)
     }
 
-    fn money(&mut self, _: &'static str, number: Decimal, currency: Currency) -> Option<Money> {
-        Money::round(number, currency)
+    fn money(&mut self, _: &'static str, number: Decimal, to: impl Into<Unit>) -> Option<Money> {
+        Money::round(number, to)
     }
 
     fn turn(&mut self, _: &'static str, amount: Money) -> Option<Money> {
@@ -220,9 +220,10 @@ impl Pad for Kept {
         Some(Written { line, value })
     }
 
-    fn amount(&mut self, name: &'static str, left: Written, right: Written, currency: Currency) -> Option<Money> {
-        let value = Money::product(left.value, right.value, currency)?;
-        self.write_step(name, Operation::Amount(currency), vec![left.line, right.line], Value::Money(value));
+    fn amount(&mut self, name: &'static str, left: Written, right: Written, to: impl Into<Unit>) -> Option<Money> {
+        let unit = to.into();
+        let value = Money::product(left.value, right.value, unit)?;
+        self.write_step(name, Operation::Amount(unit), vec![left.line, right.line], Value::Money(value));
         Some(value)
     }
 
@@ -232,17 +233,19 @@ impl Pad for Kept {
         left: Written,
         right: Written,
         divisor: Written,
-        currency: Currency,
+        to: impl Into<Unit>,
     ) -> Option<Money> {
-        let value = Money::quotient(left.value, right.value, divisor.value, currency)?;
+        let unit = to.into();
+        let value = Money::quotient(left.value, right.value, divisor.value, unit)?;
         let operands = vec![left.line, right.line, divisor.line];
-        self.write_step(name, Operation::AmountPer(currency), operands, Value::Money(value));
+        self.write_step(name, Operation::AmountPer(unit), operands, Value::Money(value));
         Some(value)
     }
 
-    fn money(&mut self, name: &'static str, number: Written, currency: Currency) -> Option<Money> {
-        let value = Money::round(number.value, currency)?;
-        self.write_step(name, Operation::Money(currency), vec![number.line], Value::Money(value));
+    fn money(&mut self, name: &'static str, number: Written, to: impl Into<Unit>) -> Option<Money> {
+        let unit = to.into();
+        let value = Money::round(number.value, unit)?;
+        self.write_step(name, Operation::Money(unit), vec![number.line], Value::Money(value));
         Some(value)
     }
 
@@ -295,6 +298,7 @@ impl Pad for Kept {
 mod tests {
     use super::*;
     use crate::domain::explain::Unfounded;
+    use crate::domain::money::Currency;
 
     fn decimal(text: &str) -> Decimal {
         text.parse().expect("the test writes a decimal")

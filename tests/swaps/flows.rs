@@ -6,7 +6,9 @@ use bookflow::domain::equity::terms::CommissionIn;
 use bookflow::domain::fees::daily::DailyFeeKind;
 use bookflow::domain::fees::trade::{Charge, FeeRounding, Sides, TradeFee, TradeFeeKind};
 use bookflow::domain::financing::terms::{NotionalBasis, SpreadMode};
+use bookflow::domain::money::RoundingPolicy;
 use bookflow::domain::rates::terms::{Method, RateTerms};
+use bookflow::domain::rounding::Rounding;
 use bookflow::domain::swap::flow::Kind;
 use bookflow::domain::swap::terms::{DailyFeeRate, DailyFeeTerms, Swap};
 
@@ -128,4 +130,19 @@ fn interest_follows_the_settled_notional_of_each_period() {
         assert_eq!(minor(book, Kind::Interest), [-70_000, -50_000]);
     });
     assert_eq!(day("2025-04-25") - day("2025-04-15"), chrono::TimeDelta::days(10));
+}
+
+#[test]
+fn money_is_rounded_in_the_mode_of_the_contract() {
+    let performance = |rounding: Rounding| {
+        let mut terms = swap();
+        (terms.financing, terms.dividends) = (None, None);
+        terms.rounding = RoundingPolicy::new(rounding);
+        let bought = "T1 BUY 0.5 @ 50.00 on 2025-03-31 settles 2025-04-01";
+        on(&agreement(terms, &[bought]), &mut market(&[("2025-04-25", "50.03")]), "2025-04-25", |book| {
+            minor(book, Kind::EquityPerformance)
+        })
+    };
+    assert_eq!(performance(Rounding::HalfUp), [2]); // 0.015
+    assert_eq!(performance(Rounding::Down), [1]);
 }

@@ -15,6 +15,7 @@ use crate::domain::blocked::Blocked;
 use crate::domain::cashflow::FlowId;
 use crate::domain::explain::Explanation;
 use crate::domain::pad::{Kept, Silent};
+use crate::domain::rounded::Rounded;
 
 /// Shows the flows of a swap's lots as they stand at the end of a day, in a fixed order. What cannot be calculated is shown with its reason, and
 /// holds up nothing else.
@@ -77,7 +78,8 @@ impl<'a> Book<'a> {
 
 fn flow<'a, Id>(due: Due<'a, Id>, valuation: &Valuation<'a>) -> Flow<'a, Id> {
     let Due { name, stage, payment_date, currency, matter } = due;
-    let result = matter.and_then(|matter| matter.amount(&mut Silent, valuation, currency));
+    let mut pad = Rounded { inner: Silent, policy: &valuation.swap.rounding };
+    let result = matter.and_then(|matter| matter.amount(&mut pad, valuation, currency));
     Flow { name, stage, payment_date, currency, result }
 }
 
@@ -85,7 +87,7 @@ fn explained<'a, Id: Display>(
     due: Due<'a, Id>,
     valuation: &Valuation<'a>,
 ) -> Result<(Calculated, Explanation), Blocked> {
-    let mut pad = Kept::default();
+    let mut pad = Rounded { inner: Kept::default(), policy: &valuation.swap.rounding };
     let calculated = due.matter?.amount(&mut pad, valuation, due.currency)?;
-    Ok((calculated, pad.explanation()))
+    Ok((calculated, pad.inner.explanation()))
 }
