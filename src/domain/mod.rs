@@ -46,7 +46,6 @@ pub mod contract; // products, legs, and contracts with positions and lots as a 
 pub mod carry; // market values and their age
 pub mod amount; // before and after the one rounding
 pub mod fx; // exchange rates: straight, inverted, crossed
-pub mod equity; // the equity leg
 pub mod market; // prices, rates and dividends by name and date
 pub mod cashflow; // an amount and what it was calculated from
 pub mod status; // how far a flow has come
@@ -63,9 +62,10 @@ mod unwind; // closing lots -> what each takes from the open lots
 pub mod resolve; // contracts as read -> contracts that can be calculated
 pub mod split; // a stream of contracts -> chunks
 pub mod slice; // the part of a lot with one fate
+pub mod equity; // the equity leg
 pub mod rates; // floating rates, overnight and term
 pub mod financing; // interest on a slice
-pub mod fees; // what trades, nights and an early end cost
 pub mod dividends; // dividends of a holding
+pub mod fees; // what trades, nights and an early end cost
 pub mod calculate; // a chunk -> its cash flows
 pub mod collect; // chunk results -> one outcome

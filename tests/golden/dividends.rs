@@ -69,13 +69,10 @@ fn entitlement_by_ex_date_and_record_date_and_a_manufactured_dividend() {
         .collect();
     let entitled = |entitlement| {
         let cut_off = cut_off(entitlement, &declared);
-        let held: Decimal =
-            slices.iter().filter(|(_, tenure)| cut_off.entitles(*tenure)).map(|(quantity, _)| quantity).sum();
-        let position: Decimal = trades
-            .iter()
-            .filter(|(_, dates)| cut_off.entitles(Tenure { opened: *dates, closed: None }))
-            .map(|(quantity, _)| quantity)
-            .sum();
+        let held: Decimal = slices.iter().filter_map(|(quantity, tenure)| cut_off.entitled(*quantity, *tenure)).sum();
+        let of_trade =
+            |(quantity, opened): &(_, _)| cut_off.entitled(*quantity, Tenure { opened: *opened, closed: None });
+        let position: Decimal = trades.iter().filter_map(of_trade).sum();
         assert_eq!(held, position, "slices add up to the position");
         held
     };

@@ -1,6 +1,7 @@
 //! Whose shares count for a dividend: the day and the kind of position that decide.
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
 use super::declared::Declared;
 use super::terms::Entitlement;
@@ -45,12 +46,19 @@ impl Entitlement {
 }
 
 impl CutOff {
-    /// Whether a slice is held at the cut-off.
-    pub fn entitles(self, tenure: Tenure) -> bool {
+    /// What a slice adds to the position at the cut-off, of its signed quantity: all of it while it is held, none before and after. What
+    /// settles its close before its opening is owed in between, and counts against the position.
+    pub fn entitled(self, quantity: Decimal, tenure: Tenure) -> Option<Decimal> {
         let (day, date): (_, fn(Dates) -> NaiveDate) = match self {
             CutOff::Traded(day) => (day, |dates| dates.trade),
             CutOff::Settled(day) => (day, |dates| dates.settle),
         };
-        date(tenure.opened) <= day && tenure.closed.is_none_or(|closed| date(closed) > day)
+        let opened = date(tenure.opened) <= day;
+        let closed = tenure.closed.is_some_and(|closed| date(closed) <= day);
+        match (opened, closed) {
+            (true, false) => Some(quantity),
+            (false, true) => Some(-quantity),
+            _ => None,
+        }
     }
 }

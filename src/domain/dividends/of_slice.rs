@@ -23,10 +23,13 @@ pub fn dividends<'a>(
     day: NaiveDate,
 ) -> impl Iterator<Item = Result<Payment, Fault>> + 'a {
     let tenure = tenure(slice);
-    let entitled = move |ex_date: NaiveDate| ex_date.pred_opt().is_some_and(|eve| CutOff::Traded(eve).entitles(tenure));
-    listed.iter().filter(move |dividend| (start..=day).contains(&dividend.ex_date) && entitled(dividend.ex_date)).map(
-        move |dividend| payment(slice.quantity, payout_ratio, dividend).map_err(|_| Fault::out_of_range("quantity")),
-    )
+    let entitled =
+        move |dividend: &Dividend| CutOff::Traded(dividend.ex_date.pred_opt()?).entitled(slice.quantity, tenure);
+    let gone_ex = move |dividend: &&Dividend| (start..=day).contains(&dividend.ex_date);
+    listed.iter().filter(gone_ex).filter_map(move |dividend| {
+        let quantity = entitled(dividend)?;
+        Some(payment(quantity, payout_ratio, dividend).map_err(|_| Fault::out_of_range("quantity")))
+    })
 }
 
 fn tenure(slice: Slice<'_>) -> Tenure {
