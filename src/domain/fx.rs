@@ -158,3 +158,99 @@ impl fmt::Display for Pair {
         write!(f, "{}/{}", self.price, self.settlement)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::explain::Explanation;
+    use crate::domain::pad::{Kept, Silent};
+
+    fn day(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2025, 4, day).expect("a day of April")
+    }
+
+    fn pair(text: &str) -> Pair {
+        let currency = |code| Currency::new(code).expect("a currency in use");
+        Pair { price: currency(&text[..3]), settlement: currency(&text[4..]) }
+    }
+
+    fn decimal(text: &str) -> Decimal {
+        text.parse().expect("the test writes a decimal")
+    }
+
+    /// Fixings by pair and day.
+    struct Published(BTreeMap<(Pair, NaiveDate), Decimal>);
+
+    impl Published {
+        fn new(fixings: &[(&str, u32, &str)]) -> Published {
+            Published(fixings.iter().map(|(text, date, rate)| ((pair(text), day(*date)), decimal(rate))).collect())
+        }
+    }
+
+    impl Fixings for Published {
+        fn last(&self, _: &FixName, pair: Pair, date: NaiveDate) -> Option<Quote> {
+            let (&(_, date), &value) = self.0.range((pair, NaiveDate::MIN)..=(pair, date)).next_back()?;
+            Some(Quote { date, value, version: 3 })
+        }
+    }
+
+    fn policy() -> FixPolicy {
+        let fix = FixName::new("LONDON-16").expect("a name");
+        FixPolicy { fix, carry: CarryForward::Never, inverse_decimals: None, base: None }
+    }
+
+    fn rate(policy: &FixPolicy, fixings: &[(&str, u32, &str)], text: &str) -> Result<(Decimal, bool), Blocked> {
+        let rate = policy.rate(&Published::new(fixings), pair(text), day(22))?;
+        Ok((rate.number(&mut Silent)?, rate.provisional()))
+    }
+
+    fn missing(text: &str) -> Blocked {
+        let Pair { price, settlement } = pair(text);
+        Blocked::MissingFx { price, settlement, date: day(22) }
+    }
+
+    #[test]
+    fn a_rate_is_the_fixing_of_its_pair_on_its_day() {
+        assert_eq!(rate(&policy(), &[("EUR/USD", 22, "1.08")], "EUR/USD"), Ok((decimal("1.08"), false)));
+        assert_eq!(rate(&policy(), &[("EUR/USD", 21, "1.08")], "EUR/USD"), Err(missing("EUR/USD")));
+        assert_eq!(rate(&policy(), &[("EUR/USD", 22, "0")], "EUR/USD"), Err(missing("EUR/USD")), "0 is no rate");
+    }
+
+    #[test]
+    fn the_fixing_day_before_stands_in_by_policy_and_provisionally() {
+        let policy = FixPolicy { carry: CarryForward::UpTo { days: 3 }, ..policy() };
+        assert_eq!(rate(&policy, &[("EUR/USD", 19, "1.08")], "EUR/USD"), Ok((decimal("1.08"), true)));
+        let stale = Blocked::Stale { of: "EUR/USD LONDON-16".into(), observed: day(18), age_days: 4 };
+        assert_eq!(rate(&policy, &[("EUR/USD", 18, "1.08")], "EUR/USD"), Err(stale));
+    }
+
+    #[test]
+    fn an_inverse_is_used_only_when_it_is_agreed_and_has_the_stated_decimals() {
+        let fixings = [("USD/JPY", 22, "150.37")];
+        assert_eq!(rate(&policy(), &fixings, "JPY/USD"), Err(missing("JPY/USD")));
+        let policy = FixPolicy { inverse_decimals: Some(6), ..policy() };
+        assert_eq!(rate(&policy, &fixings, "JPY/USD"), Ok((decimal("0.006650"), false)));
+        let both = [("USD/JPY", 22, "150.37"), ("JPY/USD", 22, "0.0066")];
+        assert_eq!(rate(&policy, &both, "JPY/USD"), Ok((decimal("0.0066"), false)), "its own fixing comes first");
+    }
+
+    #[test]
+    fn a_cross_needs_a_base_and_explains_both_legs() {
+        let fixings = [("EUR/USD", 22, "1.10"), ("USD/CHF", 22, "0.90")];
+        assert_eq!(rate(&policy(), &fixings, "EUR/CHF"), Err(missing("EUR/CHF")));
+        let policy = FixPolicy { base: Some(pair("USD/USD").price), ..policy() };
+        assert_eq!(rate(&policy, &fixings, "EUR/CHF"), Ok((decimal("0.9900"), false)));
+        assert_eq!(rate(&policy, &fixings[..1], "EUR/CHF"), Err(missing("USD/CHF")));
+
+        let mut paper = Kept::default();
+        let crossed = policy.rate(&Published::new(&fixings), pair("EUR/CHF"), day(22)).expect("both legs are fixed");
+        crossed.number(&mut paper).expect("small numbers");
+        let explanation: Explanation = paper.explanation();
+        let table = explanation.to_string();
+        for line in ["fx EUR/USD LONDON-16 2025-04-22 v3", "fx USD/CHF LONDON-16 2025-04-22 v3", "crossed rate"] {
+            assert!(table.contains(line), "{line} in\n{table}");
+        }
+    }
+}

@@ -102,3 +102,95 @@ fn a_batch_of_corrections_is_one_pass_from_its_earliest_date() {
 fn contains(range: &bookflow::domain::posting::RangeDelta, date: NaiveDate) -> bool {
     range.from <= date && range.to.is_none_or(|to| date < to)
 }
+
+/// A day of the replaced service: what came and went in cash and in the bank, in cents.
+struct Day {
+    date: NaiveDate,
+    cash: [i64; 2],
+    bank: [i64; 2],
+}
+
+/// The balances of both buckets after all days, from an opening of cash.
+fn replay(opening: i64, days: &[Day]) -> (Balance, Balance) {
+    let currency = Currency::new("USD").expect("a currency in use");
+    let open = |bucket, opening| {
+        let key = BalanceKey {
+            account: AccountId::new("ACC1").expect("a name"),
+            book: BookId::new("B1").expect("a name"),
+            bucket,
+            currency,
+        };
+        Balance::open(key, days[0].date, Money { minor: opening, currency }).expect("one currency")
+    };
+    let (mut cash, mut bank) = (open(Bucket::Cash, opening), open(Bucket::Bank, 0));
+    for Day { date, cash: in_cash, bank: in_bank } in days {
+        for (balance, [received, paid]) in [(&mut cash, in_cash), (&mut bank, in_bank)] {
+            let moved = |id: &str, minor: i64| posting(&format!("{date} {id}"), *date, Money { minor, currency });
+            balance.post(&[moved("in", *received), moved("out", -paid)], LockPolicy::Reject);
+        }
+    }
+    (cash, bank)
+}
+
+fn replaced_day(row: &serde_json::Value) -> Day {
+    let cents = |name: &str| row[name].as_i64().expect("whole cents");
+    Day {
+        date: row["date"].as_str().expect("a date").parse().expect("a date"),
+        cash: [cents("cash_in"), cents("cash_out")],
+        bank: [cents("bank_in"), cents("bank_out")],
+    }
+}
+
+fn replaced_cases() -> serde_json::Value {
+    let text = include_str!("replaced/daily_cash_balance.json");
+    serde_json::from_str::<serde_json::Value>(text).expect("a golden file is JSON")["cases"].take()
+}
+
+/// What a balance moved by from its first day to its last.
+fn moved(balance: &Balance, days: &[Day]) -> i64 {
+    let (first, last) = (days[0].date, days[days.len() - 1].date);
+    balance.days(first, last + Days::new(1)).map(|day| day.movement.minor).sum()
+}
+
+#[test]
+fn a_day_opens_with_what_the_day_before_closed_with_and_the_bank_is_not_the_cash() {
+    let case = &replaced_cases()[0];
+    let rows = case["days"].as_array().expect("days");
+    let days: Vec<Day> = rows.iter().map(replaced_day).collect();
+    let (cash, bank) = replay(0, &days);
+    for (row, day) in rows.iter().zip(cash.days(days[0].date, days[0].date + Days::new(3))) {
+        assert_eq!(
+            (Some(day.opening.minor), Some(day.closing.minor)),
+            (row["opening"].as_i64(), row["closing"].as_i64())
+        );
+    }
+    let month = &case["expected_month"];
+    assert_eq!(cash.closing(days[2].date).map(|closing| closing.minor), month["closing"].as_i64());
+    assert_eq!(Some(moved(&cash, &days) + moved(&bank, &days)), month["net_cash_flow"].as_i64());
+}
+
+#[test]
+fn the_closings_that_the_replaced_tests_made_up_are_not_what_their_own_rule_gives() {
+    let case = &replaced_cases()[1];
+    let rows = case["days"].as_array().expect("days");
+    let days: Vec<Day> = rows.iter().map(replaced_day).collect();
+    let (cash, bank) = replay(rows[0]["opening"].as_i64().expect("an opening"), &days);
+    let closing = |day: &Day| cash.closing(day.date).map(|closing| closing.minor);
+    assert_eq!(closing(&days[0]), rows[0]["closing_by_rule"].as_i64());
+    assert_eq!(closing(&days[1]), rows[1]["closing_by_rule_from_13000"].as_i64());
+    assert_eq!(Some(moved(&cash, &days) + moved(&bank, &days)), case["expected_totals"]["net"].as_i64());
+}
+
+#[test]
+fn an_opening_that_is_corrected_moves_the_closing_with_it() {
+    // The replaced service set a closing from the opening it had before the correction: 1,200 instead of 1,700.
+    let case = &replaced_cases()[6];
+    let cents = |name: &str| case["inputs"][name].as_i64().expect("whole cents");
+    let date = NaiveDate::from_ymd_opt(2025, 10, 1).expect("a date");
+    let day = Day { date, cash: [cents("cash_in"), cents("cash_out")], bank: [0, 0] };
+    let (mut cash, _) = replay(cents("old_opening"), &[day]);
+    let currency = cash.key.currency;
+    let difference = Money { minor: cents("new_opening") - cents("old_opening"), currency };
+    cash.post(&[posting("opening corrected", date, difference)], LockPolicy::Reject);
+    assert_eq!(cash.closing(date).map(|closing| closing.minor), case["expected_closing"].as_i64());
+}

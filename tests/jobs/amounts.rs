@@ -216,6 +216,13 @@ fn a_dividend_goes_to_whoever_held_the_lot_the_day_before_it_went_ex() {
 }
 
 #[test]
+fn a_lot_of_nothing_is_entitled_to_nothing_and_says_so() {
+    let run =
+        run(&request("2024-06-28", one("DIVIDEND_LEG", json!([lot("L1", 0, "120", "2024-01-10", "2024-01-12")]))));
+    assert_eq!(run.amounts(), [("L1", Dividend, 0)]);
+}
+
+#[test]
 fn a_lot_closed_on_the_ex_date_keeps_its_dividend_and_one_closed_before_does_not() {
     for (closed, paid) in [("2024-03-14", 0), ("2024-03-15", 200_000)] {
         let lots = json!([

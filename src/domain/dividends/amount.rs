@@ -71,3 +71,80 @@ pub fn reinvest<P: Pad>(pad: &mut P, paid: Amount, price: P::Number) -> Result<P
     let units = pad.divide("units", paid, price).ok_or_else(out_of_range("the reinvested units"))?;
     Ok(pad.round("units of the new lot", units, 10))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::adjustment::{AdjustmentPolicy, PaymentDates, Restatement, restate};
+    use crate::domain::contract::Symbol;
+    use crate::domain::dividends::declared::{Declaration, DividendId, DividendKind};
+    use crate::domain::pad::Silent;
+    use crate::domain::status::{Stage, Status};
+    use chrono::NaiveDate;
+
+    fn currency(code: &str) -> Currency {
+        Currency::new(code).expect("a currency in use")
+    }
+
+    fn day(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2025, 4, day).expect("a day of April")
+    }
+
+    /// 0.40 euros a share.
+    fn declared() -> Declared {
+        Declared {
+            id: DividendId::new("D1").expect("a name"),
+            version: 1,
+            of: Symbol::new("ACME").expect("a name"),
+            kind: DividendKind::Ordinary,
+            status: Declaration::Confirmed,
+            gross: Decimal::new(40, 2),
+            currency: currency("EUR"),
+            ex_date: day(15),
+            record_date: day(16),
+            pay_date: None,
+        }
+    }
+
+    const PAYOUT: PayoutRatios = PayoutRatios { long: Some(Decimal::ONE), short: None };
+
+    fn paid(declared: &Declared, fx: Option<FxRate<'_>>, code: &str) -> Result<i64, Blocked> {
+        let quantity = Decimal::from(10_000);
+        amount(&mut Silent, quantity, declared, PAYOUT, fx, currency(code)).map(|amount| amount.paid.money.minor)
+    }
+
+    #[test]
+    fn a_dividend_in_another_currency_is_converted_or_blocked() {
+        assert_eq!(paid(&declared(), None, "EUR"), Ok(400_000));
+        let rate = FxRate::Agreed(Decimal::new(110, 2));
+        assert_eq!(paid(&declared(), Some(rate), "USD"), Ok(440_000));
+        let missing = Blocked::MissingFx { price: currency("EUR"), settlement: currency("USD"), date: day(15) };
+        assert_eq!(paid(&declared(), None, "USD"), Err(missing));
+    }
+
+    #[test]
+    fn a_dividend_that_changes_or_is_cancelled_restates_by_its_delta() {
+        let before = Money { minor: 400_000, currency: currency("EUR") };
+        let changed = Declared { version: 2, gross: Decimal::new(42, 2), ..declared() };
+        let now = Money { minor: paid(&changed, None, "EUR").expect("small numbers"), currency: currency("EUR") };
+        let dates = PaymentDates { earliest: day(22), next: Some(day(30)), termination: None };
+        let restated = |status, now| restate(&status, before, now, AdjustmentPolicy::NextPayment, dates);
+        let euros = |minor| Money { minor, currency: currency("EUR") };
+        assert_eq!(
+            restated(Status::Open(Stage::Accrued), now),
+            Some(Restatement::InPlace { now, delta: euros(20_000) })
+        );
+        assert_eq!(
+            restated(Status::Settled, Money::zero(currency("EUR"))),
+            Some(Restatement::Adjustment { delta: euros(-400_000), payment_date: Some(day(30)) })
+        );
+    }
+
+    #[test]
+    fn a_reinvested_dividend_buys_units_to_ten_decimals() {
+        let paid = Amount { unrounded: Decimal::from(100), money: Money { minor: 10_000, currency: currency("EUR") } };
+        let units = reinvest(&mut Silent, paid, Decimal::from(30)).expect("small numbers");
+        assert_eq!(units.to_string(), "3.3333333333");
+        assert!(reinvest(&mut Silent, paid, Decimal::ZERO).is_err(), "nothing is bought at no price");
+    }
+}

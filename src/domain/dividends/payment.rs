@@ -108,3 +108,141 @@ impl Due {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::contract::Symbol;
+    use crate::domain::dividends::declared::{Declaration, DividendId, DividendKind};
+    use crate::domain::dividends::terms::{Entitlement, FxTrigger, PayoutRatios, SpecialDividends};
+    use crate::domain::money::Currency;
+
+    fn day(month: u32, day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2025, month, day).expect("a day of the year")
+    }
+
+    fn currency() -> Currency {
+        Currency::new("USD").expect("a currency in use")
+    }
+
+    /// Goes ex on 15 April, recorded on the 16th, paid by the issuer on 9 May.
+    fn declared() -> Declared {
+        Declared {
+            id: DividendId::new("D1").expect("a name"),
+            version: 1,
+            of: Symbol::new("ACME").expect("a name"),
+            kind: DividendKind::Ordinary,
+            status: Declaration::Confirmed,
+            gross: 1.into(),
+            currency: currency(),
+            ex_date: day(4, 15),
+            record_date: day(4, 16),
+            pay_date: Some(day(5, 9)),
+        }
+    }
+
+    fn terms(payment: PaymentRule) -> DividendTerms {
+        DividendTerms {
+            entitlement: Entitlement::ExDate,
+            amount_type: AmountType::Ex,
+            period: DividendPeriod::Second,
+            payout: PayoutRatios { long: None, short: None },
+            payment,
+            reinvested: false,
+            currency: currency(),
+            fx_trigger: FxTrigger::PaymentDate,
+            special: SpecialDividends::Included,
+        }
+    }
+
+    /// Valued at the ends of April and May, and paid on the second business day after; interest is paid in the middle of the month.
+    fn due(terms: &DividendTerms, declared: &Declared, unwind: Option<Unwind>) -> Due {
+        let payment = |valuation, payment| Payment { valuation, payment };
+        let schedule = Schedule {
+            equity: &[payment(day(4, 30), day(5, 2)), payment(day(5, 30), day(6, 3))],
+            interest: &[payment(day(4, 14), day(4, 16)), payment(day(5, 14), day(5, 16))],
+            termination: Some(day(12, 31)),
+        };
+        let after = |date: NaiveDate, days: u32| Ok(date + chrono::Days::new(u64::from(days)));
+        terms.due(declared, schedule, unwind, after).expect("the calendar is known")
+    }
+
+    fn at(determined: NaiveDate, payment: NaiveDate) -> Due {
+        Due { determined: Some(determined), payment: Some(payment) }
+    }
+
+    #[test]
+    fn each_rule_has_its_payment_date() {
+        for (rule, expected) in [
+            (PaymentRule::SharePayment { offset: 2 }, at(day(4, 15), day(5, 11))),
+            (PaymentRule::CashSettlement, at(day(4, 30), day(5, 2))),
+            (PaymentRule::CashSettlementExDiv, at(day(4, 30), day(5, 2))),
+            (PaymentRule::CumulativeEquityExDiv, at(day(4, 30), day(5, 2))),
+            (PaymentRule::CumulativeEquityPaid, at(day(5, 30), day(6, 3))),
+            (PaymentRule::CumulativeInterestExDiv, at(day(5, 14), day(5, 16))),
+            (PaymentRule::UnwindOrEquityExDiv, at(day(4, 30), day(5, 2))),
+            (PaymentRule::AdHoc(vec![day(4, 14), day(4, 20), day(5, 20)]), at(day(4, 15), day(4, 20))),
+            (PaymentRule::TerminationDate, at(day(12, 31), day(12, 31))),
+        ] {
+            assert_eq!(due(&terms(rule.clone()), &declared(), None), expected, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn the_amount_type_puts_a_dividend_into_its_period() {
+        for (amount_type, payment) in
+            [(AmountType::Ex, day(5, 2)), (AmountType::Record, day(5, 2)), (AmountType::Paid, day(6, 3))]
+        {
+            let terms = DividendTerms { amount_type, ..terms(PaymentRule::CashSettlement) };
+            assert_eq!(due(&terms, &declared(), None).payment, Some(payment), "{amount_type:?}");
+            let terms = DividendTerms { payment: PaymentRule::CashSettlementExDiv, ..terms };
+            assert_eq!(due(&terms, &declared(), None).payment, Some(day(5, 2)), "the ex date alone decides");
+        }
+    }
+
+    #[test]
+    fn a_first_period_counts_from_payment_to_payment_and_a_second_from_valuation_to_valuation() {
+        for (ex_date, first, second) in
+            [(day(4, 30), day(5, 2), day(5, 2)), (day(5, 1), day(5, 2), day(6, 3)), (day(5, 2), day(6, 3), day(6, 3))]
+        {
+            let declared = Declared { ex_date, ..declared() };
+            for (period, payment) in [(DividendPeriod::First, first), (DividendPeriod::Second, second)] {
+                let terms = DividendTerms { period, ..terms(PaymentRule::CashSettlement) };
+                assert_eq!(due(&terms, &declared, None).payment, Some(payment), "{ex_date} {period:?}");
+            }
+        }
+        let after_the_last = Declared { ex_date: day(6, 10), ..declared() };
+        assert_eq!(due(&terms(PaymentRule::CashSettlement), &after_the_last, None), Due::default());
+    }
+
+    #[test]
+    fn an_unwind_after_the_ex_date_pays_its_share_at_once() {
+        let terms = terms(PaymentRule::UnwindOrEquityExDiv);
+        let unwind = |trade_date, payment_date| Some(Unwind { trade_date, payment_date });
+        let due = |unwind| due(&terms, &declared(), unwind);
+        assert_eq!(due(unwind(day(4, 15), day(4, 17))), at(day(4, 15), day(4, 17)));
+        assert_eq!(
+            due(unwind(day(4, 30), day(5, 2))),
+            at(day(4, 30), day(5, 2)),
+            "not earlier than the equity payment"
+        );
+        assert_eq!(due(unwind(day(4, 14), day(4, 16))), at(day(4, 30), day(5, 2)), "closed before it went ex");
+    }
+
+    #[test]
+    fn what_the_issuer_has_not_dated_waits() {
+        let undated = Declared { pay_date: None, ..declared() };
+        for rule in [PaymentRule::SharePayment { offset: 2 }, PaymentRule::CumulativeEquityPaid] {
+            assert_eq!(due(&terms(rule), &undated, None).payment, None);
+        }
+    }
+
+    #[test]
+    fn a_dividend_is_projected_then_accrued_then_realised() {
+        let due = due(&terms(PaymentRule::CashSettlement), &declared(), None);
+        let stage = |month, of_month| due.stage(&declared(), day(month, of_month));
+        assert_eq!((stage(4, 14), stage(4, 15)), (Stage::Projected, Stage::Accrued));
+        assert_eq!((stage(4, 29), stage(4, 30)), (Stage::Accrued, Stage::Realised));
+        assert_eq!(Due::default().stage(&declared(), day(12, 31)), Stage::Accrued, "nothing is realised undetermined");
+    }
+}

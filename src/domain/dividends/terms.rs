@@ -141,3 +141,84 @@ impl AmountType {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::contract::Symbol;
+    use crate::domain::dividends::declared::DividendId;
+
+    fn day(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2025, 4, day).expect("a day of April")
+    }
+
+    fn declared(kind: DividendKind, status: Declaration) -> Declared {
+        Declared {
+            id: DividendId::new("D1").expect("a name"),
+            version: 1,
+            of: Symbol::new("ACME").expect("a name"),
+            kind,
+            status,
+            gross: Decimal::ONE,
+            currency: Currency::new("USD").expect("a currency in use"),
+            ex_date: day(15),
+            record_date: day(16),
+            pay_date: Some(day(30)),
+        }
+    }
+
+    fn terms(special: SpecialDividends, fx_trigger: FxTrigger) -> DividendTerms {
+        DividendTerms {
+            entitlement: Entitlement::ExDate,
+            amount_type: AmountType::Ex,
+            period: DividendPeriod::Second,
+            payout: PayoutRatios { long: None, short: None },
+            payment: PaymentRule::CashSettlement,
+            reinvested: false,
+            currency: Currency::new("USD").expect("a currency in use"),
+            fx_trigger,
+            special,
+        }
+    }
+
+    #[test]
+    fn stock_is_no_cash_and_specials_follow_the_terms() {
+        use DividendKind::{Ordinary, ReturnOfCapital, Special, Stock};
+        for (kind, included, excluded) in
+            [(Ordinary, true, true), (ReturnOfCapital, true, true), (Special, true, false), (Stock, false, false)]
+        {
+            let declared = declared(kind, Declaration::Announced);
+            let passed_on = |special| terms(special, FxTrigger::Ex).passes_on(&declared);
+            assert_eq!(passed_on(SpecialDividends::Included), included, "{kind:?}");
+            assert_eq!(passed_on(SpecialDividends::Excluded), excluded, "{kind:?}");
+        }
+        let cancelled = declared(Ordinary, Declaration::Cancelled);
+        assert!(!terms(SpecialDividends::Included, FxTrigger::Ex).passes_on(&cancelled));
+    }
+
+    #[test]
+    fn the_trigger_names_the_day_of_the_exchange_rate() {
+        let declared = declared(DividendKind::Ordinary, Declaration::Announced);
+        for (trigger, date) in [
+            (FxTrigger::Ex, Some(day(15))),
+            (FxTrigger::Record, Some(day(16))),
+            (FxTrigger::Pay, Some(day(30))),
+            (FxTrigger::PaymentDate, None),
+        ] {
+            assert_eq!(terms(SpecialDividends::Included, trigger).fx_date(&declared, None), date, "{trigger:?}");
+        }
+    }
+
+    #[test]
+    fn a_short_manufactures_all_of_it_and_a_long_without_a_ratio_is_blocked() {
+        let declared = declared(DividendKind::Ordinary, Declaration::Announced);
+        let (long, short) = (Decimal::TEN, -Decimal::TEN);
+        let silent_terms = PayoutRatios { long: None, short: None };
+        let blocked = Blocked::UnknownDividendRatio { of: declared.of.clone(), ex_date: day(15) };
+        assert_eq!(silent_terms.of(long, &declared), Err(blocked));
+        assert_eq!(silent_terms.of(short, &declared), Ok(Decimal::ONE));
+        let agreed = PayoutRatios { long: Some(Decimal::ZERO), short: Some(Decimal::new(9, 1)) };
+        assert_eq!(agreed.of(long, &declared), Ok(Decimal::ZERO), "a ratio of 0 is a ratio");
+        assert_eq!(agreed.of(short, &declared), Ok(Decimal::new(9, 1)));
+    }
+}

@@ -139,3 +139,102 @@ impl<'a> Mark<'a> {
         Mark { date, price: Price::Traded { what, price }, fx: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::carry::{Accepted, Quote};
+    use crate::domain::contract::Symbol;
+    use crate::domain::equity::terms::{CommissionIn, EquityNotional, ReturnType};
+    use crate::domain::fx::FxMode;
+
+    fn day(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2025, 4, day).expect("a day of April")
+    }
+
+    /// A price for every day but one.
+    struct Market {
+        symbol: Symbol,
+        without: Option<NaiveDate>,
+    }
+
+    impl<'a> Marks<'a> for &'a Market {
+        fn close(&self, date: NaiveDate) -> Result<Mark<'a>, Blocked> {
+            if self.without == Some(date) {
+                return Err(Blocked::MissingPrice { of: self.symbol.clone(), date });
+            }
+            let accepted = Accepted { quote: Quote { date, value: Decimal::TEN, version: 1 }, provisional: false };
+            Ok(Mark { date, price: Price::Observed { of: &self.symbol, accepted }, fx: None })
+        }
+
+        fn payment_date(&self, valuation: NaiveDate, offset: u32) -> Result<NaiveDate, Blocked> {
+            Ok(valuation + chrono::Days::new(u64::from(offset)))
+        }
+    }
+
+    /// Valued on the 10th and the 20th.
+    fn spans(opened: u32, closed: Option<u32>, until: u32, unwind: UnwindPayment, without: Option<u32>) -> Vec<String> {
+        let terms = EquityTerms {
+            return_type: ReturnType::Price,
+            notional: EquityNotional::Reset,
+            fx: FxMode::None,
+            valuation_dates: vec![day(10), day(20)],
+            payment_offset: 2,
+            unwind_payment: unwind,
+            commission: CommissionIn::OwnFlow,
+        };
+        let mark = |what, date: u32| Mark::traded(what, day(date), Decimal::ONE);
+        let closed = closed.map(|date| CloseOut { mark: mark("closing price", date), settle_date: day(date + 1) });
+        let holding = Holding { quantity: Decimal::ONE, opened: mark("opening price", opened), closed };
+        let market = Market { symbol: Symbol::new("ACME").expect("a name"), without: without.map(day) };
+        let told = |date: NaiveDate| date.format("%-d").to_string();
+        let tell = |span: Result<Span<'_>, Blocked>| match span {
+            Ok(span) => {
+                let paid = span.payment_date.map_or("-".to_owned(), told);
+                format!("{}..{} {:?} {paid}", told(span.start.date), told(span.end.date), span.ending)
+            }
+            Err(blocked) => blocked.code().to_owned(),
+        };
+        terms.spans(holding, day(until), &&market).map(tell).collect()
+    }
+
+    fn plain(opened: u32, closed: Option<u32>, until: u32) -> Vec<String> {
+        spans(opened, closed, until, UnwindPayment::Settlement, None)
+    }
+
+    #[test]
+    fn a_holding_is_valued_from_reset_to_reset_and_then_to_today() {
+        assert_eq!(plain(1, None, 25), ["1..10 Reset 12", "10..20 Reset 22", "20..25 Open -"]);
+        assert_eq!(plain(1, None, 9), ["1..9 Open -"]);
+        assert_eq!(plain(1, None, 10), ["1..10 Reset 12", "10..10 Open -"]);
+    }
+
+    #[test]
+    fn trades_come_before_the_valuation_of_their_day() {
+        assert_eq!(plain(10, None, 15), ["10..10 Reset 12", "10..15 Open -"]);
+        assert_eq!(plain(1, Some(10), 15), ["1..10 CloseOut 11"]);
+        assert_eq!(plain(1, Some(11), 15), ["1..10 Reset 12", "10..11 CloseOut 12"]);
+    }
+
+    #[test]
+    fn what_is_not_yet_done_is_not_seen() {
+        assert_eq!(plain(10, None, 9), [""; 0]);
+        assert_eq!(plain(1, Some(9), 8), ["1..8 Open -"]);
+    }
+
+    #[test]
+    fn a_close_out_is_paid_when_it_settles_or_with_the_next_valuation() {
+        let next = |closed| spans(1, Some(closed), 28, UnwindPayment::NextPayment, None);
+        assert_eq!(next(5), ["1..5 CloseOut 12"]);
+        assert_eq!(next(10), ["1..10 CloseOut 12"], "the valuation of the same day");
+        assert_eq!(next(21).last().map(String::as_str), Some("20..21 CloseOut -"), "no valuation date is agreed");
+    }
+
+    #[test]
+    fn a_missing_price_blocks_the_spans_it_ends_and_starts_and_no_others() {
+        let told = spans(1, None, 25, UnwindPayment::Settlement, Some(10));
+        assert_eq!(told, ["MISSING_PRICE", "MISSING_PRICE", "20..25 Open -"]);
+        let told = spans(1, Some(5), 25, UnwindPayment::Settlement, Some(25));
+        assert_eq!(told, ["1..5 CloseOut 6"], "what is closed needs no price of today");
+    }
+}
