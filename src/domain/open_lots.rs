@@ -157,21 +157,25 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         if matches!(lot.cost, UnitCost::Shared { .. }) {
             self.picture(id);
         }
-        self.take(id, offered - left);
+        self.change(id, lot, OpenLot { remaining: lot.remaining - (offered - left), ..lot });
         Ok(())
     }
 
     /// The lot loses so much of its quantity, and so does the position.
     pub fn take(&mut self, id: &'a TradeId, quantity: Decimal) {
         let lot = self.lot(id);
-        self.resize(id, OpenLot { remaining: lot.remaining - quantity, ..lot });
+        self.change(id, lot, OpenLot { remaining: lot.remaining - quantity, ..lot });
     }
 
     /// The lot becomes this, and what that changes of its quantity changes the position's.
     pub fn resize(&mut self, id: &'a TradeId, lot: OpenLot<'a>) {
-        let before = self.lot(id).remaining;
-        self.totals.quantity += lot.remaining - before;
-        self.set(id, lot);
+        let before = self.lot(id);
+        self.change(id, before, lot);
+    }
+
+    fn change(&mut self, id: &'a TradeId, before: OpenLot<'a>, after: OpenLot<'a>) {
+        self.totals.quantity += after.remaining - before.remaining;
+        self.set(id, after);
         if self.totals.quantity.is_zero() {
             self.pool = None; // its last units took all of it
         }
@@ -253,13 +257,15 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
 
     /// From here on the lot stands like this; the ledger is not asked for it again.
     pub fn set(&mut self, id: &'a TradeId, lot: OpenLot<'a>) {
-        if let Some(before) = self.touched.insert(id, lot)
-            && !before.remaining.is_zero()
-        {
-            self.queue.remove(&before.rank(self.ranking, id));
-        }
-        if !lot.remaining.is_zero() {
-            self.queue.insert(lot.rank(self.ranking, id));
+        let ranking = self.ranking;
+        let place = |lot: OpenLot<'a>| (!lot.remaining.is_zero()).then(|| lot.rank(ranking, id));
+        let (before, after) = (self.touched.insert(id, lot).and_then(place), place(lot));
+        // A lot of which only a part is taken stays where it is, which is what happens to most.
+        if before != after {
+            if let Some(before) = before {
+                self.queue.remove(&before);
+            }
+            self.queue.extend(after);
         }
         if let Some(image) = self.images.get_mut(id) {
             image.after = lot.remaining;

@@ -70,6 +70,12 @@ pub fn integer(bytes: &[u8]) -> Result<i128, DecimalError> {
 
 fn unscaled(value: Decimal, scale: u32) -> Result<i128, DecimalError> {
     let (mantissa, places) = (value.mantissa(), value.scale());
+    // Nearly every number fits 64 bits at its field's scale, and is then small enough.
+    if let (Ok(narrow), Some(zeros)) = (i64::try_from(mantissa), scale.checked_sub(places))
+        && let Some(unscaled) = i64::try_from(TENS[zeros as usize]).ok().and_then(|power| narrow.checked_mul(power))
+    {
+        return Ok(unscaled.into());
+    }
     let unscaled = if places <= scale {
         mantissa.checked_mul(TENS[(scale - places) as usize]).ok_or(DecimalError::TooLarge(value, scale))?
     } else {
