@@ -268,9 +268,8 @@ impl<'a> Valuation<'a> {
             days.back(on_or_after, 1).map(|number| days.date(number))
         };
         let cut_off = terms.entitlement.cut_off(declared, before);
-        if !cut_off.clone().unwrap_or(CutOff::Traded(declared.ex_date)).entitles(self.tenure(slice)) {
-            return None;
-        }
+        let by_ex_date = CutOff::Traded(declared.ex_date);
+        let quantity = cut_off.clone().unwrap_or(by_ex_date).entitled(slice.quantity, self.tenure(slice))?;
         let unwind = self.unwind(slice);
         let schedule = Schedule {
             equity: &self.equity_payments,
@@ -281,7 +280,7 @@ impl<'a> Valuation<'a> {
             cut_off.and_then(|_| terms.due(declared, schedule, unwind, |date, offset| self.payment_date(date, offset)));
         let dates = due.clone().unwrap_or_default();
         let matter = due.map(|due| Matter::Dividend {
-            quantity: slice.quantity,
+            quantity,
             declared,
             terms,
             fx_date: terms.fx_date(declared, due.payment).map_or(self.day, |date| date.min(self.day)),
