@@ -85,6 +85,14 @@ impl KafkaConsumer {
         BrokerError::new(ErrorKind::OffsetOutOfRange, message)
     }
 
+    /// A thread of librdkafka that has nothing to fetch sleeps for up to a second, and a resumed partition wakes it only on its
+    /// way from an offset above 0: a first record would come late. Any question wakes it; the answer does not matter.
+    fn wake_for(&self, resumed: &[TopicPartition]) {
+        for partition in resumed.iter().filter(|partition| self.assigned.get(partition) == Some(&0)) {
+            let _ = self.client.fetch_watermarks(partition.topic, partition.partition, SEEK);
+        }
+    }
+
     /// The next offset of each assigned partition.
     fn positions(&self) -> BTreeMap<TopicPartition, i64> {
         let mut positions = self.assigned.clone();
@@ -153,7 +161,9 @@ impl Consumer for KafkaConsumer {
     }
 
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError> {
-        self.client.resume(&names(partitions)).map_err(|error| broker_error("resume partitions", &error))
+        self.client.resume(&names(partitions)).map_err(|error| broker_error("resume partitions", &error))?;
+        self.wake_for(partitions);
+        Ok(())
     }
 
     fn seek(&mut self, partition: TopicPartition, offset: i64) -> Result<(), BrokerError> {

@@ -12,7 +12,7 @@ use bookflow::engine::clock::{Clock, SystemClock};
 use bookflow::engine::copy::NoCopies;
 use bookflow::engine::first_start::{FirstStart, first_start};
 use bookflow::engine::health::Health;
-use bookflow::engine::mark::Life;
+use bookflow::engine::mark::{Life, TurnMark};
 use bookflow::engine::settings::Settings;
 use bookflow::engine::stop::Stop;
 use bookflow::engine::topology::Topology;
@@ -230,4 +230,28 @@ fn an_entry_out_of_bounds_lands_on_its_record() {
     turn_until(&mut [&mut worker], "all answers", || run.answers() == 2);
     assert_eq!(run.read(run.topics.dead, 0), ["state_bound:2000000"]);
     assert_eq!(run.sums(2), BTreeMap::from([("key".into(), 4)]));
+}
+
+#[test]
+fn records_of_a_task_whose_owners_died_are_tried_one_by_one_from_the_first_on() {
+    let run = Run::new();
+    run.first_start();
+    run.write(0, &["1"; 5]);
+    // The third attempt is the first with one record a turn.
+    let mark = TurnMark { attempt: 3, ..TurnMark::default() };
+    let group = run.topology.stages[0].group();
+    let nobody = GroupMembership { group, generation: -1, member_id: String::new(), instance_id: None };
+    let offset = OffsetToCommit { partition: at(run.topics.numbers, 0), offset: 0, metadata: mark.to_string() };
+    let mut producer = run.broker.producer(unique("dead-owner")).expect("producer");
+    let marked = producer.begin().and_then(|()| producer.send_offsets(&[offset], &nobody));
+    marked.and_then(|()| producer.commit()).expect("marked");
+    let mut worker = run.worker("one");
+    let mut turns = Vec::new();
+    until("five records", || {
+        if let Turn::Committed { records } = worker.run_once().expect("turn") {
+            turns.push(records);
+        }
+        (turns.iter().sum::<usize>() == 5).then_some(())
+    });
+    assert_eq!(turns, [1; 5]);
 }
