@@ -37,10 +37,13 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
             ActionKind::SpinOff { ratio, parent_close, child_close, fractions, .. } => {
                 let child = child_close.checked_mul(ratio.numerator()).ok_or(OutOfRange)?;
                 let parent = parent_close.checked_mul(ratio.denominator()).ok_or(OutOfRange)?;
-                let parts = self.part(&held, child, parent, currency)?;
-                for (held, part) in held.iter().zip(&parts) {
-                    let cost = shared(held.cost - part, held.lot.remaining);
-                    self.resize(held.id, OpenLot { cost, ..held.lot });
+                let mut parts = self.part(&held, child, parent, currency)?;
+                for ((held, part), units) in held.iter().zip(&mut parts).zip(scale(&held, *ratio)?) {
+                    if units.is_zero() {
+                        *part = Decimal::ZERO; // no child, no cost of it
+                    }
+                    let quantity = held.lot.remaining;
+                    self.resize(held.id, quantity, shared(held.cost - *part, quantity));
                 }
                 self.succeed(id, action, &held, &parts, *ratio, *fractions)?
             }
@@ -102,20 +105,31 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         fractions: Fractions,
         currency: Currency,
     ) -> Result<Effect, OutOfRange> {
-        for (held, remaining) in held.iter().zip(scale(held, ratio)?) {
-            self.resize(held.id, OpenLot { remaining, cost: shared(held.cost, remaining), ..held.lot });
+        let scaled = scale(held, ratio)?;
+        let mut vanished = Closing::new(Decimal::ZERO, Decimal::ZERO, currency);
+        for (held, _) in held.iter().zip(&scaled).filter(|(_, remaining)| remaining.is_zero()) {
+            vanished.left = -held.lot.remaining;
+            self.relieve(&mut vanished, held.id, None)?;
         }
-        let Fractions::CashInLieu { price } = fractions else { return Ok(Effect::default()) };
+        for (held, remaining) in held.iter().zip(scaled).filter(|(_, remaining)| !remaining.is_zero()) {
+            self.resize(held.id, remaining, shared(held.cost, remaining));
+        }
+        let Fractions::CashInLieu { price } = fractions else {
+            return Ok(Effect { reliefs: vanished.reliefs, ..Effect::default() });
+        };
         let fraction = self.quantity().fract();
         let mut closing = Closing::new(-fraction, price, currency);
         for held in held.iter().rev() {
             if closing.left.is_zero() {
                 break;
             }
-            self.relieve(&mut closing, held.id, None)?;
+            if !self.lot(held.id).remaining.is_zero() {
+                self.relieve(&mut closing, held.id, None)?;
+            }
         }
         let cash_in_lieu = cash(fraction, price, currency)?;
-        Ok(Effect { reliefs: closing.reliefs, cash_in_lieu, ..Effect::default() })
+        let reliefs = vanished.reliefs.into_iter().chain(closing.reliefs).collect();
+        Ok(Effect { reliefs, cash_in_lieu, ..Effect::default() })
     }
 
     fn buy_out(&mut self, held: &[Held<'a>], price: Decimal, currency: Currency) -> Result<Effect, OutOfRange> {
@@ -162,6 +176,12 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         let cash_in_lieu = cash(signed_like(total, left), price, currency)?;
         let (mut moved, mut reliefs) = (Vec::with_capacity(held.len()), Vec::new());
         for ((held, quantity), cost) in held.iter().zip(quantities).zip(costs).rev() {
+            if quantity.is_zero() {
+                if !cost.is_zero() {
+                    reliefs.push(relief(held.id, held.lot.remaining, Decimal::ZERO, *cost, currency)?);
+                }
+                continue;
+            }
             let cost = shared(*cost, quantity);
             let paid = signed_like(quantity, left.min(quantity.abs()));
             if !paid.is_zero() {
@@ -197,10 +217,9 @@ fn shared(amount: Decimal, quantity: Decimal) -> UnitCost {
     UnitCost::Shared { amount, units: quantity.abs() }
 }
 
-/// The lots' quantities times the ratio. A lot that ten decimals cannot hold afterwards would lose its cost, so it stops the action.
+/// The lots' quantities times the ratio. What ten decimals cannot hold of a lot is zero: such a lot is closed for nothing.
 fn scale(held: &[Held<'_>], ratio: Ratio) -> Result<Vec<Decimal>, OutOfRange> {
-    let scaled = ratio.scale(held.iter().map(|held| held.lot.remaining)).ok_or(OutOfRange)?;
-    if scaled.iter().any(Decimal::is_zero) { Err(OutOfRange) } else { Ok(scaled) }
+    ratio.scale(held.iter().map(|held| held.lot.remaining)).ok_or(OutOfRange)
 }
 
 /// A signed quantity that is closed at the price, with a result against its unsigned cost.

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use super::capture::Ledger;
 use super::captured::CapturedTrade;
 use super::corporate_action::{ActionKind, CorporateAction, Fractions};
+use super::cost::signed_like;
 use super::happening::{Happened, What};
 use super::key::TradeId;
 use super::lot::{Image, Relief};
@@ -57,9 +58,6 @@ impl<'a, M: Market> Lives<'a, '_, M> {
         match &happened.happening.what {
             What::Action(action) => {
                 images.for_each(|image| self.act(id, action, image, &happened.effect.reliefs));
-                if let Some(price) = action.closing_price() {
-                    self.close(id, &happened.effect.reliefs, self.edge(action.ex_date, action.ex_date, price));
-                }
             }
             What::Departure(departure) => {
                 for image in images {
@@ -80,24 +78,40 @@ impl<'a, M: Market> Lives<'a, '_, M> {
 
     fn act(&mut self, by: &'a TradeId, action: &CorporateAction, image: &'a Image, reliefs: &[Relief]) {
         let date = action.ex_date;
-        let paid = reliefs.iter().filter(|relief| relief.lot == image.lot.id).map(|relief| relief.quantity);
-        let step = match &action.kind {
-            ActionKind::Split { .. } | ActionKind::StockDividend { .. } => {
-                let paid: Decimal = paid.sum();
-                let quantity = image.after + if image.lot.opened.is_sign_negative() { -paid } else { paid };
-                Step::Action { by, date, quantity, kept: Decimal::ONE }
+        let lot = &image.lot.id;
+        let paid: Decimal = reliefs.iter().filter(|relief| relief.lot == *lot).map(|relief| relief.quantity).sum();
+        let units = image.lot.remaining.abs();
+        match &action.kind {
+            ActionKind::Split { fractions, .. } | ActionKind::StockDividend { fractions, .. } => {
+                let price = match fractions {
+                    Fractions::CashInLieu { price } => *price,
+                    Fractions::Keep => Decimal::ZERO,
+                };
+                let edge = self.edge(date, date, price);
+                if image.after.is_zero() && paid == units {
+                    // It was too little to be scaled: closed for nothing.
+                    self.step(lot, Step::Close { by, units, edge: Edge { price: Decimal::ZERO, ..edge } });
+                    return;
+                }
+                let quantity = image.after + signed_like(image.lot.opened, paid);
+                self.step(lot, Step::Action { by, date, quantity, kept: Decimal::ONE });
+                if !paid.is_zero() {
+                    self.step(lot, Step::Close { by, units: paid, edge });
+                }
             }
             ActionKind::SpinOff { ratio, parent_close, child_close, .. } => {
                 let parent = parent_close * ratio.denominator();
                 let kept = parent / (parent + child_close * ratio.numerator());
-                Step::Action { by, date, quantity: image.after, kept }
+                self.step(lot, Step::Action { by, date, quantity: image.after, kept });
             }
             ActionKind::MergerStock { .. } | ActionKind::MergerMixed { .. } | ActionKind::SymbolChange { .. } => {
-                Step::Move { by, date, units: image.lot.remaining.abs() }
+                self.step(lot, Step::Move { by, date, units });
             }
-            ActionKind::MergerCash { .. } => return, // it only closes
-        };
-        self.step(&image.lot.id, step);
+            ActionKind::MergerCash { price } => {
+                let edge = self.edge(date, date, *price);
+                self.step(lot, Step::Close { by, units, edge });
+            }
+        }
     }
 
     fn close(&mut self, by: &'a TradeId, reliefs: &'a [Relief], edge: Edge) {
@@ -123,17 +137,5 @@ impl<'a, M: Market> Lives<'a, '_, M> {
 
     fn edge(&self, date: NaiveDate, settle_date: NaiveDate, price: Decimal) -> Edge {
         Edge { date, settle_date, price, fx: self.market.fx(date) }
-    }
-}
-
-impl CorporateAction {
-    /// The price at which it closes units of the position's own lots.
-    fn closing_price(&self) -> Option<Decimal> {
-        match &self.kind {
-            ActionKind::MergerCash { price } => Some(*price),
-            ActionKind::Split { fractions: Fractions::CashInLieu { price }, .. }
-            | ActionKind::StockDividend { fractions: Fractions::CashInLieu { price }, .. } => Some(*price),
-            _ => None,
-        }
     }
 }

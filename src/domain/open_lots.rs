@@ -91,14 +91,13 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
     /// Undoes the latest fact that is not undone yet: gives back what it took, removes what it opened, puts back what it changed.
     pub fn undo(&mut self, done: Done<'a>) {
         if !done.opened.is_zero() {
-            let lot = self.lot(done.id);
-            assert_eq!(lot.remaining, done.opened, "lot {} was relieved by a fact before its own", done.id);
-            self.set(done.id, OpenLot { remaining: Decimal::ZERO, ..lot });
+            self.change(done.id, |lot| {
+                assert_eq!(lot.remaining, done.opened, "lot {} was relieved by a fact before its own", done.id);
+                lot.remaining = Decimal::ZERO;
+            });
         }
         for relief in done.reliefs {
-            let lot = self.lot(&relief.lot);
-            let remaining = lot.remaining + signed_like(lot.opened, relief.quantity);
-            self.set(&relief.lot, OpenLot { remaining, ..lot });
+            self.change(&relief.lot, |lot| lot.remaining += signed_like(lot.opened, relief.quantity));
             self.totals.realised -= relief.realised.minor;
         }
         for image in done.before.iter().flat_map(|before| &before.lots) {
@@ -157,28 +156,24 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         if matches!(lot.cost, UnitCost::Shared { .. }) {
             self.picture(id);
         }
-        self.change(id, lot, OpenLot { remaining: lot.remaining - (offered - left), ..lot });
+        self.take(id, offered - left);
         Ok(())
     }
 
     /// The lot loses so much of its quantity, and so does the position.
     pub fn take(&mut self, id: &'a TradeId, quantity: Decimal) {
-        let lot = self.lot(id);
-        self.change(id, lot, OpenLot { remaining: lot.remaining - quantity, ..lot });
-    }
-
-    /// The lot becomes this, and what that changes of its quantity changes the position's.
-    pub fn resize(&mut self, id: &'a TradeId, lot: OpenLot<'a>) {
-        let before = self.lot(id);
-        self.change(id, before, lot);
-    }
-
-    fn change(&mut self, id: &'a TradeId, before: OpenLot<'a>, after: OpenLot<'a>) {
-        self.totals.quantity += after.remaining - before.remaining;
-        self.set(id, after);
+        self.change(id, |lot| lot.remaining -= quantity);
+        self.totals.quantity -= quantity;
         if self.totals.quantity.is_zero() {
             self.pool = None; // its last units took all of it
         }
+    }
+
+    /// The lot gets another quantity and cost; what that changes of its quantity changes the position's.
+    pub fn resize(&mut self, id: &'a TradeId, remaining: Decimal, cost: UnitCost) {
+        let before = self.lot(id).remaining;
+        self.totals.quantity += remaining - before;
+        self.change(id, |lot| (lot.remaining, lot.cost) = (remaining, cost));
     }
 
     /// All open lots cost the same from here on.
@@ -200,7 +195,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
             (cost, units) = (cost - share, units - lot.remaining);
             let amount = Money { minor: share, currency: lot.facts.currency() }.to_decimal().abs();
             self.picture(id);
-            self.set(id, OpenLot { cost: UnitCost::Shared { amount, units: lot.remaining.abs() }, ..lot });
+            self.change(id, |lot| lot.cost = UnitCost::Shared { amount, units: lot.remaining.abs() });
         }
         Ok(())
     }
@@ -256,19 +251,40 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
     }
 
     /// From here on the lot stands like this; the ledger is not asked for it again.
-    pub fn set(&mut self, id: &'a TradeId, lot: OpenLot<'a>) {
-        let ranking = self.ranking;
-        let place = |lot: OpenLot<'a>| (!lot.remaining.is_zero()).then(|| lot.rank(ranking, id));
-        let (before, after) = (self.touched.insert(id, lot).and_then(place), place(lot));
-        // A lot of which only a part is taken stays where it is, which is what happens to most.
-        if before != after {
-            if let Some(before) = before {
-                self.queue.remove(&before);
+    fn set(&mut self, id: &'a TradeId, lot: OpenLot<'a>) {
+        let before = self.touched.insert(id, lot);
+        self.queue_again(id, before, lot);
+    }
+
+    /// Changes a lot as it stands now.
+    fn change(&mut self, id: &'a TradeId, change: impl FnOnce(&mut OpenLot<'a>)) {
+        let (before, after) = match self.touched.entry(id) {
+            Entry::Occupied(mut lot) => {
+                let before = *lot.get();
+                change(lot.get_mut());
+                (Some(before), *lot.get())
             }
-            self.queue.extend(after);
+            Entry::Vacant(vacant) => {
+                let mut lot = OpenLot::of_ledger(self.ledger, id);
+                change(&mut lot);
+                (None, *vacant.insert(lot))
+            }
+        };
+        self.queue_again(id, before, after);
+    }
+
+    /// Moves a lot to its place in the queue, if that is another one.
+    fn queue_again(&mut self, id: &'a TradeId, before: Option<OpenLot<'a>>, after: OpenLot<'a>) {
+        let rank = |lot: OpenLot<'a>| (!lot.remaining.is_zero()).then(|| lot.rank(self.ranking, id));
+        let (before, now) = (before.and_then(rank), rank(after));
+        if before != now {
+            if let Some(rank) = before {
+                self.queue.remove(&rank);
+            }
+            self.queue.extend(now);
         }
         if let Some(image) = self.images.get_mut(id) {
-            image.after = lot.remaining;
+            image.after = after.remaining;
         }
     }
 

@@ -177,3 +177,12 @@ fn order_of_relief_goes_by_the_adjusted_price() {
     let taken: Vec<_> = reliefs.iter().map(|relief| (relief.lot.trade_id(), relief.quantity)).collect();
     assert_eq!(taken, [("B", decimal("80")), ("C", decimal("5"))], "16.665 before 16.00 before 15.00");
 }
+
+#[test]
+fn a_lot_too_small_for_ten_decimals_is_closed_for_nothing_and_stops_no_action() {
+    let mut books = two_lots("BUY");
+    deal(&mut books, "dust", "BUY 0.0000000001 @ 30.00 on 2025-03-31");
+    act(&mut books, ActionKind::Split { ratio: ratio(1, 2), fractions: Fractions::Keep });
+    let kept = [(decimal("50.5"), "3030.00".to_owned()), (decimal("20"), "1333.20".to_owned())];
+    assert_eq!((lots(&books, &one()), realised(&books)), (kept.to_vec(), Decimal::ZERO));
+}

@@ -17,10 +17,11 @@ impl Position {
                 let part = child.clone() * ratio.clone();
                 let part = part.clone() / (parent.clone() + part);
                 let mut costs = Vec::new();
-                for id in &ids {
+                for (id, units) in ids.iter().zip(self.scaled(&ids, ratio)) {
                     let lot = self.lot(id);
                     let cost = lot.quantity.abs() * lot.unit_cost.clone();
-                    let of_child = (cost.clone() * part.clone()).round(2);
+                    let of_child =
+                        if units.is_zero() { Fraction::zero() } else { (cost.clone() * part.clone()).round(2) };
                     lot.unit_cost = (cost - of_child.clone()) / lot.quantity.abs();
                     costs.push(of_child);
                 }
@@ -62,7 +63,12 @@ impl Position {
     }
 
     fn split(&mut self, fact: &Fact, ids: &[String], ratio: &Fraction, cash: Option<&Fraction>) {
-        for (id, quantity) in ids.iter().zip(self.scaled(ids, ratio)) {
+        let scaled = self.scaled(ids, ratio);
+        for (id, _) in ids.iter().zip(&scaled).filter(|(_, quantity)| quantity.is_zero()) {
+            let units = self.lot(id).quantity.abs();
+            self.close(&fact.id, id, units, &Fraction::zero());
+        }
+        for (id, quantity) in ids.iter().zip(scaled).filter(|(_, quantity)| !quantity.is_zero()) {
             let cost = self.cost_of(id);
             let lot = self.lot(id);
             (lot.unit_cost, lot.quantity) = (cost / quantity.abs(), quantity);
@@ -92,6 +98,13 @@ impl Position {
             self.cash.insert(fact.id.clone(), (left.signed_like(&total) * price.clone()).round(2));
         }
         for ((id, quantity), cost) in ids.iter().zip(quantities).zip(costs).rev() {
+            if quantity.is_zero() {
+                if !cost.is_zero() {
+                    let all = self.lot(id).quantity.clone();
+                    self.realise(fact, id, all, &Fraction::zero(), cost.clone());
+                }
+                continue;
+            }
             let unit_cost = cost.clone() / quantity.abs();
             let paid = left.clone().min(quantity.abs());
             if let Some(price) = cash.filter(|_| !paid.is_zero()) {
