@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bookflow::domain::blocked::Blocked;
 use bookflow::domain::carry::{Accepted, CarryForward, Quote};
 use bookflow::domain::contract::Symbol;
+use bookflow::domain::explain::Value;
 use bookflow::domain::fees::daily::{DailyFee, DailyFeeKind, Nights};
 use bookflow::domain::fees::trade::{Charge, FeeRounding, Sides, TradeFee, TradeFeeKind, Traded};
 use bookflow::domain::money::Currency;
@@ -69,6 +70,7 @@ fn commission_stamp_duty_and_the_fee_on_sales() {
             unrounded.is(charge.unrounded);
         }
         assert_eq!(fee.charge(&mut Silent, &traded), Ok(Some(charge)), "silent or kept, one result");
+        assert_eq!(kept.explanation().recompute(), Ok(Some(Value::Money(charge.money))));
     }
 }
 
@@ -124,6 +126,7 @@ pub fn borrow_fee(case: &Case) -> Decimal {
     assert_eq!(booked, charge.money.to_decimal(), "daily bookings add up to the rounded total");
     let mut kept = Kept::default();
     assert_eq!(fee.accrue(&mut kept, &nights, |_| ()), Ok(charge), "silent or kept, one result");
+    assert_eq!(kept.explanation().recompute(), Ok(Some(Value::Money(charge.money))));
     // The client pays it.
     let flow = -charge.money.to_decimal();
     case.expected().at("borrow_total").is(flow);
