@@ -30,7 +30,7 @@ pub fn interest(
     let start = slice.lot.settlement_date;
     let end = slice.close.map_or(day, |close| close.settlement_date.min(day)).max(start);
     let period = Period { start, end };
-    let spans = spans(&terms.rate, market, period)?;
+    let mut spans = spans(&terms.rate, market, period)?;
     let part = Financed { quantity: slice.quantity, price: Price::of(slice.lot.cost_price), period };
     let out_of_range = || Fault::out_of_range("costPrice");
 
@@ -38,7 +38,9 @@ pub fn interest(
     let coupon = rates.coupon(&full_terms, currency, start).map_err(fault)?;
     let borne = interest_on(&mut Silent, &coupon, period, &part, end).map_err(fault)?;
     let amount = borne.amount(&mut Silent, currency).map_err(fault)?;
-    let all_in = coupon.unit(&mut Silent, period, period, end).map_err(fault)?.rate_days;
+    if spans.len() > RATES_EXPLAINED {
+        spans = drawn_together(&spans, rates.average(terms, currency, period).map_err(fault)?);
+    }
     let settled = slice.close.is_some_and(|close| close.settlement_date <= day);
     Ok(Payment {
         kind: FlowKind::Interest,
@@ -52,20 +54,15 @@ pub fn interest(
             compounded: matches!(terms.rate, Rate::Index { averaging: Averaging::Compounded, .. }),
             from: start,
             to: end,
-            rates: drawn_together(spans, all_in, terms.spread),
+            rates: spans,
         },
     })
 }
 
 /// Many rates become the one that comes to the same.
-fn drawn_together(spans: Vec<RateSpan>, all_in_rate_days: Decimal, spread: Decimal) -> Vec<RateSpan> {
-    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return spans };
-    if spans.len() <= RATES_EXPLAINED {
-        return spans;
-    }
-    let days = Decimal::from((last.to - first.from).num_days());
-    let average = (all_in_rate_days / days - spread).round_dp(12);
-    vec![RateSpan { from: first.from, to: last.to, rate: average, observed: last.observed }]
+fn drawn_together(spans: &[RateSpan], average: Decimal) -> Vec<RateSpan> {
+    let ends = spans.first().zip(spans.last());
+    ends.map(|(first, last)| RateSpan { from: first.from, rate: average.round_dp(12), ..*last }).into_iter().collect()
 }
 
 fn spans(rate: &Rate, market: &MarketData, Period { start: from, end: to }: Period) -> Result<Vec<RateSpan>, Fault> {

@@ -14,9 +14,11 @@ use crate::domain::daycount::DayCount;
 use crate::domain::job::Job;
 use crate::domain::market::{MarketData, Series};
 use crate::domain::money::Currency;
+use crate::domain::pad::Silent;
 use crate::domain::rates::business_days::BusinessDays;
 use crate::domain::rates::fixings::{Fixing, Fixings};
 use crate::domain::rates::index::Index;
+use crate::domain::rates::schedule::Period;
 use crate::domain::rates::terms::{Method, Observation, OvernightTerms, RateTerms};
 
 /// What the interest legs of some contracts look up. A request brings no calendar: its dates are the fixing days, so that each rate weighs
@@ -46,6 +48,15 @@ impl RequestedRates {
         rates
     }
 
+    /// The rate without spread that all days of a period have together, before it is weighted by the leg's own day count.
+    pub(super) fn average(&self, terms: &Financing, currency: Currency, period: Period) -> Result<Decimal, Blocked> {
+        let day_count = index_day_count(terms.day_count, currency);
+        let bare = FinancingTerms::from(&Financing { spread: Decimal::ZERO, day_count, rate: terms.rate.clone() });
+        let coupon = self.coupon(&bare, currency, period.start)?;
+        let unit = coupon.unit(&mut Silent, period, period, period.end)?;
+        Ok(unit.rate_days / Decimal::from((period.end - period.start).num_days()))
+    }
+
     /// The coupon of a leg in a currency.
     pub(super) fn coupon<'a>(
         &'a self,
@@ -60,9 +71,12 @@ impl RequestedRates {
 
 /// A request states the day count of a leg; its index is counted alike where that has a year of one length, else as the currency's money
 /// market does.
+fn index_day_count(day_count: DayCount, currency: Currency) -> DayCount {
+    if day_count.basis().is_some() { day_count } else { DayCount::of_money_market(currency) }
+}
+
 fn index_year(day_count: DayCount, currency: Currency) -> i64 {
-    let year = day_count.basis().or(DayCount::of_money_market(currency).basis());
-    year.expect("a money market's year has one length")
+    index_day_count(day_count, currency).basis().expect("a money market's year has one length")
 }
 
 /// The base holds before the first change whatever its date, so it stands in for a day before all that is asked for.
