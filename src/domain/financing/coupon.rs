@@ -79,7 +79,8 @@ impl Rates {
 }
 
 impl Coupon<'_> {
-    /// Interest on one unit of notional that stands over `slice`, from its start to `to`, within an interest period.
+    /// Interest on one unit of notional that stands over `slice`, from its start to `to` or its end, whichever is earlier, within an interest
+    /// period.
     pub fn unit<P: Pad>(
         &self,
         pad: &mut P,
@@ -103,6 +104,7 @@ impl Coupon<'_> {
         compounded: Period,
         to: NaiveDate,
     ) -> Result<UnitInterest<P::Number>, Blocked> {
+        let to = to.min(compounded.end);
         let calculation = fraction(self.terms, interest_period, compounded.start, to)?;
         let accrued = match self.source {
             Source::Fixed(rate) => {
@@ -295,6 +297,19 @@ mod tests {
         ] {
             let rate = rate(fixed, spread, |terms| terms.negative = negative);
             assert_eq!(rate, Decimal::from(expected), "{negative:?} {fixed} {spread}");
+        }
+    }
+
+    #[test]
+    fn after_its_end_a_slice_bears_nothing() {
+        let terms = FinancingTerms::plain(RateTerms::Fixed(basis_points(100)), Decimal::ZERO, DayCount::Act360);
+        let rates = Rates::default();
+        let coupon = rates.coupon(&terms, june(2)).expect("a fixed rate needs no index");
+        let slice = Period { start: june(2), end: june(12) };
+        let interest_period = Period { start: june(1), end: june(30) };
+        for (to, days) in [(june(1), 0), (june(2), 0), (june(5), 3), (june(12), 10), (june(20), 10)] {
+            let unit = coupon.unit(&mut Silent, interest_period, slice, to).expect("nothing is missing");
+            assert_eq!(unit.rate_days, basis_points(100) * Decimal::from(days), "{to}");
         }
     }
 
