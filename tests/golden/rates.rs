@@ -21,7 +21,7 @@ fn whole_period(id: &str) {
     let rate = leg.rate(period);
     expected.at("rate").is_near(rate, case.tolerance("rate"));
     let percent = rate * Decimal::ONE_HUNDRED;
-    expected.at("rate_percent_rounded_5dp").is(bookflow_rounded(percent));
+    expected.at("rate_percent_rounded_5dp").is(to_five_decimals(percent));
     let amount = leg.received(period, inputs.at("notional").decimal());
     expected.at("amount_unrounded").is_near(amount.unrounded, case.tolerance("amount_unrounded"));
     expected.at("amount").is(amount.money.to_decimal());
@@ -48,7 +48,7 @@ fn whole_period(id: &str) {
 }
 
 /// A percentage to five decimals, a half up.
-fn bookflow_rounded(percent: Decimal) -> Decimal {
+fn to_five_decimals(percent: Decimal) -> Decimal {
     percent.round_dp_with_strategy(5, rust_decimal::RoundingStrategy::MidpointAwayFromZero)
 }
 
