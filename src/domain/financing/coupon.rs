@@ -190,7 +190,7 @@ impl Coupon<'_> {
 }
 
 impl<N: Copy> UnitInterest<N> {
-    /// Interest up to a date less that up to an earlier one.
+    /// Interest up to a date less that up to an earlier one of the same path, so that whatever is provisional in the earlier is in both.
     pub(super) fn minus<P: Pad<Number = N>>(
         self,
         pad: &mut P,
@@ -202,8 +202,7 @@ impl<N: Copy> UnitInterest<N> {
         } else {
             self.less_of_other_year(pad, earlier)
         };
-        let difference = difference.ok_or_else(too_large)?;
-        Ok(UnitInterest { provisional: self.provisional || earlier.provisional, ..difference })
+        difference.ok_or_else(too_large)
     }
 
     fn less_of_other_year<P: Pad<Number = N>>(self, pad: &mut P, earlier: UnitInterest<N>) -> Option<UnitInterest<N>> {
@@ -257,11 +256,12 @@ fn too_large() -> Blocked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::daycount::DayCount;
+    use crate::domain::daycount::{Coupons, DayCount};
     use crate::domain::pad::Silent;
     use crate::domain::rates::business_days::BusinessDays;
     use crate::domain::rates::fixings::Fixing;
-    use crate::domain::rates::terms::{Method, Observation, OvernightTerms};
+    use crate::domain::rates::terms::{Method, Observation, OvernightTerms, Unpublished};
+    use crate::domain::schedule::Roll;
 
     fn june(day: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(2025, 6, day).expect("a day of June")
@@ -319,14 +319,14 @@ mod tests {
         assert_eq!(rate(10, 4, |terms| terms.period_cap = Some(basis_points(7))), Decimal::from(11));
     }
 
-    #[test]
-    fn a_compounded_rate_that_ends_in_a_half_is_rounded_up() {
+    /// A compounded leg on an index of which every day of June is a business day, and these days have 4.2 %.
+    fn leg(listed: &[u32], lockout: usize) -> (Rates, FinancingTerms) {
         let days = BusinessDays::new("EVERY_DAY", june(1), june(30), |_| true);
         let name = IndexName::new("X").expect("a name");
         let mut fixings = Fixings::new(name.clone(), 360, days);
-        for day in [2, 3] {
+        for day in listed {
             let fixing = Fixing { rate: Decimal::new(42, 3), version: 1 };
-            fixings.publish(june(day), fixing).expect("a business day");
+            fixings.publish(june(*day), fixing).expect("a business day");
         }
         let mut rates = Rates::default();
         rates.indices.insert(name.clone(), Index::new(fixings));
@@ -334,19 +334,77 @@ mod tests {
             index: name,
             method: Method::Compound,
             observation: Observation::Lookback(0),
-            lockout: 0,
+            lockout,
             daily_floor: None,
             daily_cap: None,
         };
         let rate = RateTerms::Overnight(overnight);
         let plain = FinancingTerms::plain(rate, Decimal::ZERO, DayCount::Act360);
-        let terms = FinancingTerms { rate_decimals: Some(7), ..plain };
+        let unpublished = Unpublished::LastPublished { age_days_max: 1 };
+        (rates, FinancingTerms { unpublished, rate_decimals: Some(7), ..plain })
+    }
+
+    fn unit(listed: &[u32], lockout: usize, start: u32, end: u32) -> Result<UnitInterest<Decimal>, Blocked> {
+        let (mut rates, terms) = leg(listed, lockout);
         rates.prepare(&terms);
-        let coupon = rates.coupon(&terms, june(2)).expect("the index is known");
-        let period = Period { start: june(2), end: june(4) };
-        let unit = coupon.unit(&mut Silent, period, period, period.end).expect("nothing is missing");
+        let coupon = rates.coupon(&terms, june(2))?;
+        let period = Period { start: june(start), end: june(end) };
+        coupon.unit(&mut Silent, period, period, period.end)
+    }
+
+    #[test]
+    fn a_compounded_rate_that_ends_in_a_half_is_rounded_up() {
+        let unit = unit(&[2, 3], 0, 2, 4).expect("nothing is missing");
         // [(1 + 0.042/360)^2 - 1] x 360 / 2 is 0.04200245 exactly.
         assert_eq!(unit.rate_days / Decimal::TWO, Decimal::new(420_025, 7));
+    }
+
+    #[test]
+    fn an_amount_is_provisional_where_an_unpublished_fixing_counts_and_nowhere_else() {
+        let provisional =
+            |lockout, start, end| unit(&[2, 3, 4, 6, 7], lockout, start, end).map(|unit| unit.provisional);
+        assert_eq!(provisional(0, 2, 5), Ok(false));
+        assert_eq!(provisional(0, 2, 6), Ok(true));
+        assert_eq!(provisional(0, 6, 8), Ok(false));
+        assert_eq!(provisional(1, 6, 7), Ok(true), "the locked day looks at the 5th");
+        let index = IndexName::new("X").expect("a name");
+        assert_eq!(provisional(0, 6, 10), Err(Blocked::MissingFixing { index, date: june(9) }));
+    }
+
+    #[test]
+    fn what_a_day_count_must_know_comes_from_the_terms() {
+        let january = |day| NaiveDate::from_ymd_opt(2025, 1, day).expect("a day of January");
+        let february_28 = NaiveDate::from_ymd_opt(2025, 2, 28).expect("a day of February");
+        let plain = |day_count| FinancingTerms::plain(RateTerms::Fixed(Decimal::ONE), Decimal::ZERO, day_count);
+        let fraction = |terms: &FinancingTerms| {
+            let period = Period { start: january(15), end: february_28 };
+            fraction(terms, period, period.start, period.end).map(|fraction| fraction.to_decimal())
+        };
+        let mut thirty = plain(DayCount::ThirtyE360Isda);
+        assert_eq!(fraction(&thirty), Ok(Decimal::from(45) / Decimal::from(360)));
+        thirty.termination = Some(february_28);
+        assert_eq!(fraction(&thirty), Ok(Decimal::from(43) / Decimal::from(360)));
+
+        let mut coupons = plain(DayCount::ActActIcma);
+        assert!(matches!(fraction(&coupons), Err(Blocked::MissingTerm { .. })));
+        coupons.coupons = Some(Coupons { anchor: january(15), months: 12, roll: Roll::through(january(15), false) });
+        assert_eq!(fraction(&coupons), Ok(Decimal::from(44) / Decimal::from(365)));
+
+        // Part of an interest period that ends in a leap year.
+        let leap = Period { start: january(15), end: NaiveDate::from_ymd_opt(2028, 1, 15).expect("a date") };
+        let part = super::fraction(&plain(DayCount::Act365L), leap, january(15), february_28);
+        assert_eq!(part.map(|fraction| fraction.to_decimal()), Ok(Decimal::from(44) / Decimal::from(366)));
+    }
+
+    #[test]
+    fn interest_over_years_of_different_length_is_subtracted_as_interest() {
+        let unit = |rate_days: i64, year_days| UnitInterest {
+            rate_days: Decimal::from(rate_days),
+            year_days,
+            provisional: false,
+        };
+        let difference = unit(360, 360).minus(&mut Silent, unit(73, 365)).expect("it fits");
+        assert_eq!((difference.rate_days, difference.year_days), (Decimal::new(8, 1), 1));
     }
 
     #[test]

@@ -135,3 +135,27 @@ fn payer<P: Pad>(pad: &mut P) -> P::Number {
 fn too_large() -> Blocked {
     out_of_range("the interest")()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::pad::Silent;
+
+    fn interest(notional_rate_days: i64, year_days: i64, provisional: bool) -> Interest<Decimal> {
+        Interest { notional_rate_days: Decimal::from(notional_rate_days), year_days, provisional }
+    }
+
+    #[test]
+    fn a_sum_is_provisional_when_a_part_of_it_is() {
+        for (left, right) in [(false, true), (true, false)] {
+            let sum = interest(360, 360, left).plus(&mut Silent, interest(720, 360, right)).expect("it fits");
+            assert!(sum.provisional);
+        }
+    }
+
+    #[test]
+    fn amounts_over_different_years_add_up() {
+        let sum = interest(360, 360, false).plus(&mut Silent, interest(730, 365, false)).expect("it fits");
+        assert_eq!(sum.unrounded(&mut Silent), Some(Decimal::from(-3)));
+    }
+}

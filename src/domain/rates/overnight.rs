@@ -157,13 +157,7 @@ impl<'a> Overnight<'a> {
         let Progress { running, elapsed, length } = progress;
         let whole = schedule.observed_days(schedule.first, running);
         let part = if elapsed == 0 { 0 } else { schedule.weight(running) * elapsed };
-        let (numerator, denominator) = (whole * length + part, length);
-        // In whole days where it is one, so that nothing is divided that need not be.
-        if numerator % denominator == 0 {
-            Days::whole(numerator / denominator)
-        } else {
-            Days { numerator, denominator }
-        }
+        Days { numerator: whole * length + part, denominator: length }
     }
 }
 

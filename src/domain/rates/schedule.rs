@@ -73,9 +73,10 @@ impl<'a> Schedule<'a> {
         observation - self.lookback
     }
 
-    /// The first observation that reuses an earlier rate; at the end of the period when there is none.
+    /// The first observation that reuses an earlier rate: the end of the period when there is none, and before its start when the lockout is
+    /// longer than the period.
     pub fn locked_from(&self) -> usize {
-        (self.last_unlocked + 1).max(self.first)
+        self.last_unlocked + 1
     }
 
     pub fn interest_date(&self, observation: usize) -> NaiveDate {
@@ -118,5 +119,52 @@ impl<'a> Schedule<'a> {
             fixing_date: self.days.date(self.fixing_day(observation)),
             weight_days: self.weight(observation),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::contract::IndexName;
+    use crate::domain::rates::terms::{Method, Observation};
+
+    fn june(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2025, 6, day).expect("a day of June")
+    }
+
+    /// Of a calendar that knows every day of June as a business day.
+    fn fixing_days(start: u32, end: u32, lookback: usize, lockout: usize) -> Result<Vec<u32>, Blocked> {
+        use chrono::Datelike;
+        let days = BusinessDays::new("JUNE", june(1), june(30), |_| true);
+        let terms = OvernightTerms {
+            index: IndexName::new("X").expect("a name"),
+            method: Method::Compound,
+            observation: Observation::Lookback(lookback),
+            lockout,
+            daily_floor: None,
+            daily_cap: None,
+        };
+        let period = Period { start: june(start), end: june(end) };
+        let schedule = Schedule::new(&days, period, &terms)?;
+        Ok(schedule.observations().map(|observed| observed.fixing_date.day()).collect())
+    }
+
+    #[test]
+    fn a_lockout_longer_than_the_period_looks_before_it() {
+        assert_eq!(fixing_days(10, 13, 0, 0), Ok(vec![10, 11, 12]));
+        assert_eq!(fixing_days(10, 13, 0, 2), Ok(vec![10, 10, 10]));
+        assert_eq!(fixing_days(10, 13, 0, 5), Ok(vec![7, 7, 7]));
+        assert_eq!(fixing_days(10, 13, 2, 5), Ok(vec![5, 5, 5]));
+    }
+
+    #[test]
+    fn an_observation_before_the_calendar_is_missing() {
+        let may_31 = june(1).pred_opt().expect("a day before");
+        let missing = Err(Blocked::MissingCalendar { name: "JUNE".into(), date: may_31 });
+        assert_eq!(fixing_days(3, 6, 2, 0), Ok(vec![1, 2, 3]));
+        assert_eq!(fixing_days(3, 6, 3, 0), missing);
+        assert_eq!(fixing_days(3, 6, 1, 3), Ok(vec![1, 1, 1]));
+        assert_eq!(fixing_days(3, 6, 2, 3), missing);
+        assert_eq!(fixing_days(3, 6, 0, 5), missing);
     }
 }

@@ -236,11 +236,12 @@ mod tests {
 
     /// Rate x days from one day of June to another, and whether it is provisional.
     fn sum(fixings: &Fixings, table: &Table, from: usize, to: usize) -> Result<(Decimal, bool), Blocked> {
-        let mut provisional = false;
         let stretch = Stretch { from: from - 1, to: to - 1 };
-        let sum = table.sum(&mut Silent, fixings, stretch, &mut provisional)?;
-        table.factors(&mut Silent, fixings, stretch, &mut provisional)?;
-        Ok((sum, provisional))
+        let (mut in_sum, mut in_factors) = (false, false);
+        let sum = table.sum(&mut Silent, fixings, stretch, &mut in_sum)?;
+        table.factors(&mut Silent, fixings, stretch, &mut in_factors)?;
+        assert_eq!(in_sum, in_factors);
+        Ok((sum, in_sum))
     }
 
     fn missing<T>(day: u32) -> Result<T, Blocked> {
@@ -265,6 +266,7 @@ mod tests {
         let table = table(&fixings, 2, Unpublished::Blocks);
         assert_eq!(sum(&fixings, &table, 5, 7), Ok((Decimal::new(72, 3), false)));
         assert_eq!(sum(&fixings, &table, 5, 8), missing(5));
+        assert_eq!(sum(&fixings, &table, 8, 10), Ok((Decimal::new(72, 3), false)));
     }
 
     #[test]
