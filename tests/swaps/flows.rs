@@ -34,6 +34,20 @@ fn a_total_return_swap_pays_performance_dividend_and_interest_of_golden_25() {
 }
 
 #[test]
+fn a_swap_that_has_ended_earns_nothing_more() {
+    let swap = Swap {
+        termination: Some(day("2025-04-30")),
+        interest_periods: vec![interest("2025-04-01", "2025-05-02", Some("2025-05-02"))],
+        ..swap()
+    };
+    let mut market = market(&[("2025-04-30", "52.50"), ("2025-05-02", "52.75")]);
+    on(&agreement(swap, &[BOUGHT]), &mut market, "2025-05-02", |book| {
+        let kinds: Vec<&str> = book.flows().iter().map(|flow| flow.name.kind.name()).collect();
+        assert_eq!(kinds, ["EQUITY_PERFORMANCE", "INTEREST", "DIVIDEND"]);
+    });
+}
+
+#[test]
 fn what_is_closed_is_paid_when_it_settles_and_the_rest_goes_on() {
     let sold = "T2 SELL 4000 @ 51.00 on 2025-04-22 settles 2025-04-23";
     let mut market = market(&[("2025-04-28", "52.00")]);

@@ -50,7 +50,8 @@ impl<'a> Valuation<'a> {
             return;
         }
         lot.life.slices_into(&mut cut.performance, &self.resets);
-        let until_today = || cut.performance.iter().filter(|slice| slice.start.date <= self.day);
+        let stands = |slice: &&Slice<Id>| slice.start.date <= self.day && !self.after_its_end(slice);
+        let until_today = || cut.performance.iter().filter(stands);
         until_today().filter_map(|slice| self.equity(lot, slice)).for_each(&mut *each);
         if let Some(side) = self.side(lot.life.quantity) {
             lot.life.slices_into(&mut cut.financing, &side.resets);
@@ -90,6 +91,11 @@ impl<'a> Valuation<'a> {
                 matter: Ok(Matter::TradeFee { fee, traded }),
             });
         }
+    }
+
+    /// The final valuation leaves nothing that could be valued again.
+    fn after_its_end<Id: Copy>(&self, slice: &Slice<Id>) -> bool {
+        slice.opened_by == OpenedBy::Reset && self.swap.termination.is_some_and(|end| slice.start.date >= end)
     }
 
     fn name<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>, kind: Kind) -> FlowName<'a, Id> {
