@@ -16,6 +16,7 @@ pub mod job_progress; // topic job-progress
 pub mod outcome; // topic calculation-outcomes
 pub mod dead_letter; // topic dead-letters
 pub mod request; // the calculation request in JSON
+pub mod document; // contracts with all their terms in JSON
 mod parts; // what messages about trades share
 mod job_parts; // what messages about jobs share
 pub mod key; // record keys and partitions

@@ -60,6 +60,12 @@ impl BusinessDays {
         if number < self.dates.len() { Ok(number) } else { Err(self.ends_before(date)) }
     }
 
+    /// The business day `count` business days after a date; a date that is none counts as the next one.
+    pub fn after(&self, date: NaiveDate, count: u32) -> Result<NaiveDate, Blocked> {
+        let number = self.on_or_after(date)? + count as usize;
+        self.dates.get(number).copied().ok_or_else(|| self.end())
+    }
+
     /// The business day `count` business days before one.
     pub fn back(&self, number: usize, count: usize) -> Result<usize, Blocked> {
         number.checked_sub(count).ok_or_else(|| {

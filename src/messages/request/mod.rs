@@ -36,7 +36,7 @@ pub struct InvalidValue {
     pub problem: String,
 }
 
-/// Where a value stands, such as `contractPositions[3].positions[0].lots[2].quantity`.
+/// Where a value stands, such as `contractPositions[3].positions[0].lots[2].quantity`; without anything, the document itself.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Path(String);
 
@@ -45,21 +45,21 @@ impl Path {
         Path(name.to_owned())
     }
 
-    fn field(&self, name: &str) -> Path {
-        Path(format!("{}.{name}", self.0))
+    pub(super) fn field(&self, name: &str) -> Path {
+        if self.0.is_empty() { Path::root(name) } else { Path(format!("{}.{name}", self.0)) }
     }
 
-    fn item(&self, index: usize) -> Path {
+    pub(super) fn item(&self, index: usize) -> Path {
         Path(format!("{}[{index}]", self.0))
     }
 
-    fn invalid(self, problem: impl Into<String>) -> InvalidValue {
+    pub(super) fn invalid(self, problem: impl Into<String>) -> InvalidValue {
         InvalidValue { path: self, problem: problem.into() }
     }
 }
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(if self.0.is_empty() { "document" } else { &self.0 })
     }
 }

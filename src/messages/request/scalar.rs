@@ -7,11 +7,11 @@ use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
 /// A value as it stands in the request.
-pub(super) type Raw<'a> = Option<&'a RawValue>;
+pub(in crate::messages) type Raw<'a> = Option<&'a RawValue>;
 
 /// What a number may be: of the 28 digits on the wire, 10 stand after the point, and 12 of a rate.
 #[derive(Clone, Copy)]
-pub(super) enum Number {
+pub(in crate::messages) enum Number {
     Quantity,
     /// Not below zero.
     Price,
@@ -21,7 +21,7 @@ pub(super) enum Number {
 const DIGITS: u32 = 28;
 
 /// A text, which must be there.
-pub(super) fn text<'a>(raw: Raw<'a>) -> Result<Cow<'a, str>, String> {
+pub(in crate::messages) fn text<'a>(raw: Raw<'a>) -> Result<Cow<'a, str>, String> {
     optional_text(raw)?.ok_or_else(|| "missing".to_owned())
 }
 
@@ -36,13 +36,13 @@ pub(super) fn optional_text<'a>(raw: Raw<'a>) -> Result<Option<Cow<'a, str>>, St
     }
 }
 
-pub(super) fn date(raw: Raw<'_>) -> Result<NaiveDate, String> {
+pub(in crate::messages) fn date(raw: Raw<'_>) -> Result<NaiveDate, String> {
     let text = text(raw)?;
     parse_date(&text).ok_or_else(|| format!("{} is not a date; write it as 2024-01-31", shortened(&text)))
 }
 
 /// A number, exact or not at all: more decimals than are kept are refused, not rounded.
-pub(super) fn number(raw: Raw<'_>, kind: Number) -> Result<Decimal, String> {
+pub(in crate::messages) fn number(raw: Raw<'_>, kind: Number) -> Result<Decimal, String> {
     optional_number(raw, kind)?.ok_or_else(|| "missing".to_owned())
 }
 
@@ -64,7 +64,7 @@ pub(super) fn optional_number(raw: Raw<'_>, kind: Number) -> Result<Option<Decim
 }
 
 /// One of some words, by its place in the list.
-pub(super) fn word<T: Copy>(raw: Raw<'_>, words: &[(&str, T)]) -> Result<T, String> {
+pub(in crate::messages) fn word<T: Copy>(raw: Raw<'_>, words: &[(&str, T)]) -> Result<T, String> {
     let text = text(raw)?;
     let found = words.iter().find(|(word, _)| *word == text);
     found.map(|(_, value)| *value).ok_or_else(|| {

@@ -1,0 +1,82 @@
+//! Business days by name: calendars that the document brings, those that are known, and several joined by `+`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::dates;
+use super::object::Item;
+use crate::domain::calendar::{Calendar, Weekend};
+use crate::domain::rates::business_days::BusinessDays;
+use crate::messages::request::InvalidValue;
+
+/// A century and a half: more is a mistyped year, and every day of it takes room.
+const YEARS_MAX: i64 = 150;
+
+/// The calendars of a document. What it brings comes before what is known under the same name.
+pub(super) struct Calendars<'a> {
+    given: BTreeMap<String, Item<'a>>,
+    /// What was asked for before: contracts of a market share their days.
+    found: BTreeMap<String, Found>,
+}
+
+/// A calendar that somebody names.
+#[derive(Clone)]
+pub(super) struct Found {
+    pub calendar: Arc<Calendar>,
+    pub days: Arc<BusinessDays>,
+}
+
+impl<'a> Calendars<'a> {
+    pub fn new(item: Option<Item<'a>>) -> Result<Calendars<'a>, InvalidValue> {
+        let mut given = BTreeMap::new();
+        for (name, item) in item.map(Item::object).transpose()?.into_iter().flat_map(|object| object.entries()) {
+            given.insert(name.into_owned(), item);
+        }
+        Ok(Calendars { given, found: BTreeMap::new() })
+    }
+
+    /// The calendar that a value names: `XNYS`, `XNYS+GBLO`.
+    pub fn find(&mut self, item: Item<'_>) -> Result<&Found, InvalidValue> {
+        let path = item.path.clone();
+        let name = item.text()?.into_owned();
+        if !self.found.contains_key(&name) {
+            let calendar = self.joined(&name).map_err(|problem| path.invalid(problem))?;
+            let (first, last) = calendar.known();
+            let days = BusinessDays::new(&name, first, last, |date| calendar.business_day(date) == Ok(true));
+            self.found.insert(name.clone(), Found { calendar: calendar.into(), days: days.into() });
+        }
+        Ok(&self.found[&name])
+    }
+
+    fn joined(&self, name: &str) -> Result<Calendar, String> {
+        let mut parts = name.split('+');
+        let first = self.single(parts.next().unwrap_or(name))?;
+        parts.try_fold(first, |joint, part| Ok(joint.joined(&self.single(part)?)))
+    }
+
+    fn single(&self, name: &str) -> Result<Calendar, String> {
+        match self.given.get(name) {
+            Some(item) => given(name, item.clone()).map_err(|invalid| invalid.to_string()),
+            None => Calendar::named(name).map_err(|unknown| unknown.to_string()),
+        }
+    }
+}
+
+/// `{"from": "2025-01-01", "to": "2025-12-31", "weekend": "SATURDAY_SUNDAY", "holidays": ["2025-04-18"]}`.
+fn given(name: &str, item: Item<'_>) -> Result<Calendar, InvalidValue> {
+    let object = item.object()?;
+    let first = object.member("from")?.date()?;
+    let last_item = object.member("to")?;
+    let last_path = last_item.path.clone();
+    let last = last_item.not_before(first)?;
+    if (last - first).num_days() > YEARS_MAX * 366 {
+        return Err(last_path.invalid(format!("{last} is too far; allowed: {YEARS_MAX} years")));
+    }
+    let weekend = object.word("weekend", &WEEKENDS)?.unwrap_or(Weekend::SATURDAY_SUNDAY);
+    let holidays = object.optional("holidays").map_or(Ok(Vec::new()), dates::ascending)?;
+    object.end()?;
+    Ok(Calendar::new(name, weekend, holidays, first, last))
+}
+
+const WEEKENDS: [(&str, Weekend); 2] =
+    [("SATURDAY_SUNDAY", Weekend::SATURDAY_SUNDAY), ("FRIDAY_SATURDAY", Weekend::FRIDAY_SATURDAY)];

@@ -1,0 +1,178 @@
+//! The market of a document -> series by name. What cannot be read leaves its whole series out: half a series gives wrong amounts.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use super::calendars::Calendars;
+use super::object::{Item, Object};
+use crate::domain::carry::Quote;
+use crate::domain::contract::{IndexName, Symbol};
+use crate::domain::dividends::declared::{Declaration, Declared, DividendId, DividendKind};
+use crate::domain::financing::coupon::Rates;
+use crate::domain::fx::{FixName, Pair};
+use crate::domain::key::InvalidName;
+use crate::domain::money::Currency;
+use crate::domain::rates::fixings::{Fixing, Fixings};
+use crate::domain::rates::index::Index;
+use crate::domain::swap::market::{Market, Quotes};
+use crate::messages::request::InvalidValue;
+use crate::messages::request::scalar::{Number, parse_date, shortened};
+
+/// The market, and a row for every series that is left out of it.
+pub(super) fn market(
+    item: Option<Item<'_>>,
+    calendars: &mut Calendars<'_>,
+) -> Result<(Market, Vec<InvalidValue>), InvalidValue> {
+    let Some(item) = item else { return Ok((Market::default(), Vec::new())) };
+    let object = item.object()?;
+    let rows = &mut Vec::new();
+    let market = Market {
+        prices: by_name(object.optional("prices"), Symbol::new, rows, |_, item| quotes(item, Number::Quantity))?,
+        rates: Rates {
+            indices: by_name(object.optional("indices"), IndexName::new, rows, |name, item| {
+                index(name, item, calendars)
+            })?,
+        },
+        fx: fx(object.optional("fx"), rows)?,
+        dividends: by_name(object.optional("dividends"), Symbol::new, rows, dividends)?,
+        fee_rates: by_name(object.optional("feeRates"), Symbol::new, rows, |_, item| quotes(item, Number::Rate))?,
+    };
+    object.end()?;
+    Ok((market, std::mem::take(rows)))
+}
+
+/// Series by their names.
+fn by_name<'a, K: Ord, V>(
+    item: Option<Item<'a>>,
+    name: impl Fn(&str) -> Result<K, InvalidName>,
+    rows: &mut Vec<InvalidValue>,
+    mut read: impl FnMut(&K, Item<'a>) -> Result<V, InvalidValue>,
+) -> Result<BTreeMap<K, V>, InvalidValue> {
+    let mut found = BTreeMap::new();
+    for (text, item) in entries(item)? {
+        let named = name(&text).map_err(|problem| item.path.clone().invalid(problem.to_string()));
+        match named.and_then(|name| Ok((read(&name, item)?, name))) {
+            Ok((series, name)) => {
+                found.insert(name, series);
+            }
+            Err(invalid) => rows.push(invalid),
+        }
+    }
+    Ok(found)
+}
+
+/// The members of an object whose names are data; none when it is absent.
+fn entries(item: Option<Item<'_>>) -> Result<Vec<(Cow<'_, str>, Item<'_>)>, InvalidValue> {
+    item.map_or(Ok(Vec::new()), |item| Ok(item.object()?.entries().collect()))
+}
+
+/// `{"2025-04-30": "52.50", "2025-05-02": {"value": "52.75", "version": 2}}`.
+fn quotes(item: Item<'_>, kind: Number) -> Result<Quotes, InvalidValue> {
+    let read = |(date, item): (Cow<'_, str>, Item<'_>)| quote(&date, item, kind);
+    Ok(Quotes::new(item.object()?.entries().map(read).collect::<Result<_, _>>()?))
+}
+
+fn quote(date: &str, item: Item<'_>, kind: Number) -> Result<Quote, InvalidValue> {
+    let no_date = || item.path.clone().invalid(format!("{} is not a date; write it as 2024-01-31", shortened(date)));
+    let date = parse_date(date).ok_or_else(no_date)?;
+    if !item.is_object() {
+        return Ok(Quote { date, value: item.number(kind)?, version: 0 });
+    }
+    let object = item.object()?;
+    let quote =
+        Quote { date, value: object.member("value")?.number(kind)?, version: object.count("version")?.unwrap_or(0) };
+    object.end()?;
+    Ok(quote)
+}
+
+fn index(name: &IndexName, item: Item<'_>, calendars: &mut Calendars<'_>) -> Result<Index, InvalidValue> {
+    let object = item.object()?;
+    let year_days = object.optional("yearDays").map_or(Ok(360), Item::year_days)?;
+    let days = calendars.find(object.member("calendar")?)?.days.as_ref().clone();
+    let mut fixings = Fixings::new(name.clone(), year_days.into(), days);
+    for (date, item) in object.member("fixings")?.object()?.entries() {
+        let path = item.path.clone();
+        let Quote { date, value: rate, version } = quote(&date, item, Number::Rate)?;
+        fixings.publish(date, Fixing { rate, version }).map_err(|problem| path.invalid(problem.to_string()))?;
+    }
+    object.end()?;
+    Ok(Index::new(fixings))
+}
+
+/// `{"WM-4PM": {"EUR/USD": {"2025-04-30": "1.1375"}}}`: dollars for one euro.
+fn fx(item: Option<Item<'_>>, rows: &mut Vec<InvalidValue>) -> Result<BTreeMap<(FixName, Pair), Quotes>, InvalidValue> {
+    let mut found = BTreeMap::new();
+    for (fix, item) in entries(item)? {
+        let read = FixName::new(&fix).map_err(|problem| item.path.clone().invalid(problem.to_string()));
+        let pairs = read.and_then(|fix| Ok((fix, entries(Some(item))?)));
+        let Ok((fix, pairs)) = pairs.map_err(|invalid| rows.push(invalid)) else { continue };
+        for (text, item) in pairs {
+            match pair(&text, &item).and_then(|pair| Ok((pair, quotes(item, Number::Rate)?))) {
+                Ok((pair, quotes)) => {
+                    found.insert((fix.clone(), pair), quotes);
+                }
+                Err(invalid) => rows.push(invalid),
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn pair(text: &str, item: &Item<'_>) -> Result<Pair, InvalidValue> {
+    let invalid = |problem: String| item.path.clone().invalid(problem);
+    let (price, settlement) = text
+        .split_once('/')
+        .ok_or_else(|| invalid(format!("{} is not a pair; write EUR/USD for dollars per euro", shortened(text))))?;
+    let currency = |code| Currency::new(code).map_err(|problem| invalid(problem.to_string()));
+    Ok(Pair { price: currency(price)?, settlement: currency(settlement)? })
+}
+
+/// The highest version of each dividend, by ex date.
+fn dividends(of: &Symbol, item: Item<'_>) -> Result<Vec<Declared>, InvalidValue> {
+    let mut latest = BTreeMap::<DividendId, Declared>::new();
+    for item in item.list()? {
+        let declared = declared(of, item.object()?)?;
+        let earlier = latest.get(&declared.id).is_none_or(|known| known.version <= declared.version);
+        if earlier {
+            latest.insert(declared.id.clone(), declared);
+        }
+    }
+    let mut dividends: Vec<Declared> = latest.into_values().collect();
+    dividends.sort_by_key(|declared| declared.ex_date);
+    Ok(dividends)
+}
+
+fn declared(of: &Symbol, object: Object<'_>) -> Result<Declared, InvalidValue> {
+    let ex_date = object.member("exDate")?.date()?;
+    let record_date: Option<NaiveDate> = object.optional("recordDate").map(Item::date).transpose()?;
+    let declared = Declared {
+        id: object.member("dividendId")?.named(DividendId::new)?,
+        version: object.count("version")?.unwrap_or(1),
+        of: of.clone(),
+        kind: object.word("kind", &KINDS)?.unwrap_or(DividendKind::Ordinary),
+        status: object.word("status", &STATUSES)?.unwrap_or(Declaration::Confirmed),
+        gross: object.member("gross")?.number(Number::Price)?,
+        currency: object.member("currency")?.named(Currency::new)?,
+        ex_date,
+        record_date: record_date.unwrap_or(ex_date),
+        pay_date: object.optional("payDate").map(Item::date).transpose()?,
+    };
+    object.end()?;
+    Ok(declared)
+}
+
+const KINDS: [(&str, DividendKind); 4] = [
+    ("ORDINARY", DividendKind::Ordinary),
+    ("SPECIAL", DividendKind::Special),
+    ("STOCK", DividendKind::Stock),
+    ("RETURN_OF_CAPITAL", DividendKind::ReturnOfCapital),
+];
+
+const STATUSES: [(&str, Declaration); 4] = [
+    ("CONFIRMED", Declaration::Confirmed),
+    ("ANNOUNCED", Declaration::Announced),
+    ("PAID", Declaration::Paid),
+    ("CANCELLED", Declaration::Cancelled),
+];
