@@ -12,6 +12,7 @@ pub mod show_config; // `config show`
 pub mod worker; // `worker`
 pub mod submit; // `submit`
 pub mod watch; // `watch`
+pub mod calculate; // `calculate`
 pub mod dlq; // `dlq`
 pub mod jobs; // what is known of a job, and waiting for it
 pub mod tail; // a topic read as a person would
@@ -53,6 +54,7 @@ enum Command {
     #[command(subcommand)]
     Submit(submit::Command),
     Watch(watch::Arguments),
+    Calculate(calculate::Arguments),
     #[command(subcommand)]
     Dlq(dlq::Command),
     #[command(subcommand)]
@@ -89,6 +91,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<Exit, Failure> {
         Command::Worker(arguments) => worker::run(arguments, session),
         Command::Submit(command) => submit::run(command, session),
         Command::Watch(arguments) => watch::run(arguments, session),
+        Command::Calculate(arguments) => calculate::run(arguments, session),
         Command::Dlq(command) => dlq::run(command, session),
         Command::Topics(command) => topics::run(command, session),
         Command::Schemas(command) => schemas::run(command, session),

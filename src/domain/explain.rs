@@ -133,6 +133,17 @@ impl Explanation {
         }
         Ok(values.pop())
     }
+
+    /// Of each line its name, where it comes from, and its value.
+    pub fn entries(&self) -> impl Iterator<Item = (String, String, Value)> {
+        self.lines.iter().map(|line| match line {
+            Line::Given { fact, value } => (fact.to_string(), fact.origin().to_owned(), Value::Number(*value)),
+            Line::Factor { fact, value } => (fact.to_string(), fact.origin().to_owned(), Value::Factor(*value)),
+            Line::Step { name, operation, operands, value } => {
+                ((*name).to_owned(), operation.formula(operands), *value)
+            }
+        })
+    }
 }
 
 /// To so many decimals, a half away from zero.
@@ -227,14 +238,7 @@ impl Operation {
 /// One line each: number, name, where it comes from, value.
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, line) in self.lines.iter().enumerate() {
-            let (name, origin, value) = match line {
-                Line::Given { fact, value } => (fact.to_string(), fact.origin().to_owned(), Value::Number(*value)),
-                Line::Factor { fact, value } => (fact.to_string(), fact.origin().to_owned(), Value::Factor(*value)),
-                Line::Step { name, operation, operands, value } => {
-                    ((*name).to_owned(), operation.formula(operands), *value)
-                }
-            };
+        for (index, (name, origin, value)) in self.entries().enumerate() {
             writeln!(f, "{:>4}  {name:<44}  {origin:<24}  {value:>32}", index + 1)?;
         }
         Ok(())

@@ -24,6 +24,7 @@ fn every_command_has_help_and_takes_json() {
         &["submit", "trades"],
         &["submit", "job"],
         &["watch"],
+        &["calculate"],
         &["dlq", "list"],
         &["dlq", "show"],
         &["topics", "validate"],

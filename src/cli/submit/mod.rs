@@ -5,7 +5,7 @@ mod trades; // `submit trades`
 pub(super) mod job; // `submit job`
 mod rows; // a file -> rows, one after another
 mod row; // a row -> a trade
-mod fields; // a row as named texts
+pub(super) mod fields; // a row as named texts
 mod old_trade; // the replaced service's trade -> trades
 mod rejected; // rows that could not be taken
 mod sender; // records in transactions

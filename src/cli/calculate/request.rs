@@ -1,0 +1,118 @@
+//! A request of the replaced service -> its cash flows: what the workers do with a self-contained job, in this process.
+
+use std::convert::Infallible;
+
+use super::answer::{Answer, Calculated, Flow, Row, Step, Wanted};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, chain};
+use crate::domain::calculate::calculate as calculate_chunk;
+use crate::domain::cashflow::{CashFlow, Explain};
+use crate::domain::chunk::Chunk;
+use crate::domain::notice::{Notice, Severity};
+use crate::domain::split::{SplitLimits, Splitter};
+use crate::messages::request::{RequestError, Stopped, read_contracts, read_request};
+
+pub(super) fn calculate(json: &[u8], wanted: &Wanted) -> Result<Answer, Failure> {
+    let request = read_request(json).map_err(unreadable)?;
+    let mut answer = Answer::new(request.job.valuation_date);
+    let mut splitter = Splitter::new(request.job, &request.market, SplitLimits::default());
+    for notice in request.notices {
+        splitter.notice(notice).iter().for_each(|(_, chunk)| add(&mut answer, chunk, wanted));
+    }
+    let read = read_contracts(json, |contract| -> Result<(), Infallible> {
+        let chunks = match contract {
+            Ok((contract, notices)) => splitter.contract(contract, notices),
+            Err(notice) => splitter.notice(*notice),
+        };
+        chunks.iter().for_each(|(_, chunk)| add(&mut answer, chunk, wanted));
+        Ok(())
+    });
+    if let Err(Stopped::Request(error)) = read {
+        return Err(unreadable(error));
+    }
+    splitter.finish().0.iter().for_each(|(_, chunk)| add(&mut answer, chunk, wanted));
+    Ok(answer)
+}
+
+fn unreadable(error: RequestError) -> Failure {
+    Failure::new(Exit::Partial, chain(&error))
+}
+
+fn add(answer: &mut Answer, chunk: &Chunk, wanted: &Wanted) {
+    let calculated = calculate_chunk(chunk);
+    answer.rows.extend(calculated.result.rows.into_iter().map(row));
+    for flow in calculated.flows.into_iter().flat_map(|contract| contract.flows) {
+        let id = flow.id.to_string();
+        if wanted.contains(&id) {
+            answer.explanations.push((answer.flows.len(), steps(&flow)));
+        }
+        answer.flows.push(shown(flow, id));
+    }
+}
+
+fn row(notice: Notice) -> Row {
+    Row {
+        error: notice.severity == Severity::Error,
+        code: notice.code.name().into(),
+        contract: notice.contract.map(|contract| contract.to_string()),
+        lot: notice.lot.map(|lot| lot.to_string()),
+        path: notice.field.into(),
+        message: notice.message,
+    }
+}
+
+fn shown(flow: CashFlow, id: String) -> Flow {
+    let (start, detail) = match &flow.explain {
+        Explain::Performance { price_date, .. } => (*price_date, None),
+        Explain::Interest { from, .. } => (*from, None),
+        Explain::Dividend { ex_date, .. } => (*ex_date, None),
+    };
+    Flow {
+        id,
+        contract: flow.contract.to_string(),
+        position: Some(flow.position.to_string()),
+        lot: flow.lot.to_string(),
+        closed_by: flow.closing_lot.map(|lot| lot.to_string()),
+        kind: flow.kind.name(),
+        detail,
+        status: flow.status.name(),
+        start,
+        end: Some(flow.valuation_date),
+        payment_date: None,
+        currency: flow.amount.currency,
+        result: Ok(Calculated { amount: flow.amount, unrounded: flow.unrounded, provisional: false }),
+    }
+}
+
+fn steps(flow: &CashFlow) -> Vec<Step> {
+    match &flow.explain {
+        Explain::Performance { quantity, cost_price, price, price_date } => vec![
+            Step::new("quantity", "lot", quantity),
+            Step::new("cost price", "lot", cost_price),
+            Step::new(format!("price {price_date}"), "market", price),
+            Step::new("unrounded", "#1 x (#3 - #2)", flow.unrounded),
+        ],
+        Explain::Dividend { quantity, per_share, payout_ratio, ex_date } => vec![
+            Step::new("quantity", "lot", quantity),
+            Step::new(format!("dividend {ex_date}"), "market", per_share),
+            Step::new("payout ratio", "contract", payout_ratio),
+            Step::new("unrounded", "#1 x #2 x #3", flow.unrounded),
+        ],
+        Explain::Interest { notional, day_count, spread, compounded, from, to, rates } => {
+            let method = if *compounded { "compounded" } else { "sum of rate x days" };
+            let mut steps = vec![
+                Step::new("notional", "lot", notional),
+                Step::new("day count", "contract", day_count),
+                Step::new("spread", "contract", spread),
+                Step::new(format!("from {from} to {to}"), "calendar", method),
+            ];
+            steps.extend(
+                rates
+                    .iter()
+                    .map(|span| Step::new(format!("rate from {} to {}", span.from, span.to), "market", span.rate)),
+            );
+            steps.push(Step::new("unrounded", "- #1 x interest", flow.unrounded));
+            steps
+        }
+    }
+}

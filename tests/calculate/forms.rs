@@ -1,0 +1,111 @@
+//! The forms of an answer: explanations, CSV, and a request of the replaced service.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::{calculate, calculate_text, calculated, example};
+
+fn flow<'a>(answer: &'a Value, kind: &str) -> &'a Value {
+    let mut flows = answer["flows"].as_array().expect("a list").iter();
+    flows.find(|flow| flow["kind"] == kind).expect("such a flow")
+}
+
+#[test]
+fn an_explanation_ends_with_the_amount_of_its_flow() {
+    let document = example("total-return-swap");
+    let answer = calculate(&document, &["--json", "--explain", "all"]).object();
+    let explanations = answer["explanations"].as_array().expect("a list");
+    assert_eq!(explanations.len(), answer["flows"].as_array().expect("a list").len());
+    for (flow, explanation) in answer["flows"].as_array().expect("a list").iter().zip(explanations) {
+        assert_eq!(flow["id"], explanation["id"]);
+        let last = explanation["lines"].as_array().and_then(|lines| lines.last()).expect("a line");
+        let amount =
+            format!("{} {}", flow["amount"].as_str().expect("an amount"), flow["currency"].as_str().expect("one"));
+        assert_eq!(last["value"], amount, "{explanation}");
+    }
+}
+
+#[test]
+fn one_flow_is_explained_by_the_beginning_of_its_id() {
+    let document = example("total-return-swap");
+    let id = flow(&calculated(&document), "DIVIDEND")["id"].as_str().expect("an id").to_owned();
+    let answer = calculate(&document, &["--explain", &id[..8]]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    assert!(answer.out.starts_with(&id), "{}", answer.out);
+    assert!(answer.out.contains("3400.00 USD") && !answer.out.contains("INTEREST"), "{}", answer.out);
+    let unknown = calculate(&document, &["--explain", "zz"]);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.err.contains("no calculated flow has an id that begins with zz"), "{}", unknown.err);
+}
+
+#[test]
+fn csv_has_a_header_and_a_line_per_flow() {
+    let mut document = example("total-return-swap");
+    let answer = calculate(&document, &["--csv"]);
+    let lines: Vec<&str> = answer.out.lines().collect();
+    assert_eq!(
+        lines[0],
+        "id,contract,position,lot,closed_by,kind,detail,status,start,end,payment_date,currency,amount,unrounded,provisional,blocked"
+    );
+    assert_eq!(lines.len(), 1 + calculated(&document)["flows"].as_array().expect("a list").len());
+    assert!(
+        lines[1].ends_with(
+            ",TRS-1,,T1,,EQUITY_PERFORMANCE,,REALISED,2025-03-31,2025-04-30,2025-05-02,USD,25000.00,25000,false,"
+        ),
+        "{}",
+        lines[1]
+    );
+    document["marketData"]["dividends"]["ACME"][0]["gross"] = json!("much");
+    let bad = calculate(&document, &["--csv"]);
+    assert_eq!(bad.code, 7);
+    assert!(
+        bad.err.contains("marketData.dividends.ACME[0].gross: `much` is not an exact decimal number"),
+        "{}",
+        bad.err
+    );
+    assert_eq!(calculate(&document, &["--csv", "--json"]).code, 2);
+}
+
+#[test]
+fn standard_input_is_read_for_a_dash_and_a_missing_file_is_named() {
+    let answer = crate::binary::run(&["calculate", "no-such-file.json"]);
+    assert_eq!(answer.code, 1);
+    assert!(answer.err.contains("no-such-file.json"), "{}", answer.err);
+    let empty = crate::binary::run(&["calculate", "-"]);
+    assert!(empty.err.contains("-: document: is not JSON"), "{}", empty.err);
+}
+
+#[test]
+fn a_request_of_the_replaced_service_is_calculated_as_a_job_would_be() {
+    let request = json!({
+        "requestId": "R1", "calculationDate": "2024-03-15", "calculationType": "REAL_TIME_PROCESSING",
+        "contractPositions": [{
+            "contractId": "C1", "underlying": "IBM", "type": "EQUITY_SWAP", "currency": "USD",
+            "startDate": "2024-01-02", "endDate": "2024-12-31",
+            "positions": [{
+                "positionId": "P1", "type": "EQUITY_LEG",
+                "lots": [{ "lotId": "L1", "quantity": 100, "costPrice": 180.5, "costDate": "2024-01-02", "settlementDate": "2024-01-04" }]
+            }]
+        }],
+        "marketData": { "data": { "securities": [{ "symbol": "IBM", "basePrice": 191.25, "baseDate": "2024-03-15" }] } }
+    });
+    let answer = calculate(&request, &["--json", "--explain", "all"]);
+    assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
+    let answer = answer.object();
+    let flow = flow(&answer, "EQUITY_PERFORMANCE");
+    assert_eq!((&flow["amount"], &flow["position"], &flow["lot"]), (&json!("1075.00"), &json!("P1"), &json!("L1")));
+    assert_eq!(answer["explanations"][0]["lines"][3]["value"], "1075.00");
+    let cut_off = calculate_text(r#"{"contractPositions": [{"contractId": "C1"}]}"#, &[]);
+    assert_eq!(cut_off.code, 7);
+    assert!(cut_off.err.contains("requestId: missing"), "{}", cut_off.err);
+}
+
+#[test]
+fn the_readme_shows_what_is_calculated() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).expect("can be read");
+    let expected = fs::read_to_string(root.join("docs/calculate/total-return-swap.expected.txt")).expect("can be read");
+    assert!(readme.contains(expected.trim_end()), "the README's example is not what is calculated");
+}
