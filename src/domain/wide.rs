@@ -139,14 +139,11 @@ mod tests {
         (factor, numerator, BigInt::from(unit).pow(rates.len() as u32))
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4))]
-
-        #[test]
-        fn thirty_years_of_daily_steps_stay_within_the_stated_error(
-            lowest in -200_000_i64..3_000_000, spread in 1_i64..500_000, seed in any::<u64>()
-        ) {
-            let mut state = seed;
+    /// Few cases, whatever the number asked for: the exact factor of 30 years has half a million bits.
+    #[test]
+    fn thirty_years_of_daily_steps_stay_within_the_stated_error() {
+        for (lowest, spread) in [(-200_000, 250_000), (0, 500_000), (100_000, 900_000), (3_000_000, 500_000)] {
+            let mut state = 1_u64;
             let mut draw = || {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 lowest + (state >> 33) as i64 % spread
@@ -158,12 +155,12 @@ mod tests {
             // lowest point, and no factor here falls below one half.
             let error = magnitude(BigInt::from(factor.0) * &denominator - &numerator * ten_to(33));
             let growth: BigInt = numerator.clone().max(denominator.clone()) * 2;
-            prop_assert!(error * 2 <= growth * DAYS_OF_30_YEARS);
+            assert!(error * 2 <= growth * DAYS_OF_30_YEARS, "{lowest}");
 
             // Of the 28th digit it is off by half a unit from rounding, and by 1/50 from the steps before.
             let kept = factor.to_decimal();
             let error = magnitude(BigInt::from(kept.mantissa()) * &denominator - numerator * ten_to(kept.scale()));
-            prop_assert!(error * 100 <= denominator * 52);
+            assert!(error * 100 <= denominator * 52, "{lowest}");
         }
     }
 
