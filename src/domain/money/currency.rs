@@ -34,11 +34,44 @@ impl Currency {
 }
 
 fn decimals_of(code: &[u8; 3]) -> Option<u8> {
-    let listed = |codes: &str| codes.as_bytes().chunks(4).any(|entry| entry.starts_with(code));
-    BY_DECIMALS.iter().find(|(_, codes)| listed(codes)).map(|(decimals, _)| *decimals)
+    Some(DECIMALS[place(code)?]).filter(|decimals| *decimals != UNUSED)
 }
 
-/// Digits after the point -> codes: ISO 4217, list one, as of 2026. The most traded stand first, because the search is from the front.
+/// The place of a code among all codes of three capitals.
+const fn place(code: &[u8; 3]) -> Option<usize> {
+    let mut place = 0;
+    let mut index = 0;
+    while index < code.len() {
+        if !code[index].is_ascii_uppercase() {
+            return None;
+        }
+        place = place * 26 + (code[index] - b'A') as usize;
+        index += 1;
+    }
+    Some(place)
+}
+
+const UNUSED: u8 = u8::MAX;
+
+/// By place: every trade that is decoded asks, so that a search through the codes would be felt.
+static DECIMALS: [u8; 26 * 26 * 26] = {
+    let mut table = [UNUSED; 26 * 26 * 26];
+    let mut list = 0;
+    while list < BY_DECIMALS.len() {
+        let (decimals, codes) = BY_DECIMALS[list];
+        let codes = codes.as_bytes();
+        let mut start = 0;
+        while start < codes.len() {
+            let place = place(&[codes[start], codes[start + 1], codes[start + 2]]);
+            table[place.expect("the lists hold codes of three capitals, one blank between two")] = decimals;
+            start += 4;
+        }
+        list += 1;
+    }
+    table
+};
+
+/// Digits after the point -> codes: ISO 4217, list one, as of 2026; the most traded first.
 ///
 /// Left out are codes without a minor unit (metals, bond market units, the SDR, test codes) and what has been withdrawn: HRK (euro since
 /// 2023), BGN (euro since 2026), ANG (XCG since 2025), ZWL (ZWG since 2024), SLL (SLE), CUC, VEF. Units of account that do have one
