@@ -174,3 +174,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_an_action_meets_before_it_has_settled_settles_when_it_would_have() {
+    let mut books = Books::default();
+    books.take(&trade(&one(), "A", 1, TradeEvent::New(terms("BUY 100 @ 50.00 on 2025-05-14"))));
+    books.happen(&one(), &split());
+    let lives = lives(books.shelf(&one()), &Plain);
+    let slices = lives[&trade_id("A")].slices(&[]);
+    let settles: Vec<_> = slices.iter().map(|slice| slice.start.settle_date.to_string()).collect();
+    assert_eq!(settles, ["2025-05-16", "2025-05-16"], "the split of the 15th starts no financing");
+}
