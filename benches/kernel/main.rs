@@ -3,13 +3,14 @@
 //! Everything is warm and in memory; nothing is read, written or printed in between. A scenario runs until a second is over and tells the
 //! best and the median of its rounds. `-- --json` prints one object; `-- --quick` runs each scenario once, to see that it still works.
 
+mod book; // positions under trades
 mod swaps; // swaps, lots and their market
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// What one round of a scenario calculated.
+/// What one round of a scenario calculated: flows, or answers to trades.
 pub struct Done {
     pub flows: u64,
     pub lots: u64,
@@ -28,7 +29,8 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let asked = |name: &str| arguments.iter().any(|argument| argument == name);
     let quick = asked("--quick");
-    let scenarios = swaps::scenarios();
+    let mut scenarios = swaps::scenarios();
+    scenarios.extend(book::scenarios());
     let results: Vec<Value> = scenarios.into_iter().map(|scenario| measure(scenario, quick)).collect();
     let conditions = json!({
         "profile": "release", "threads": 1, "cores": std::thread::available_parallelism().map_or(0, usize::from),
@@ -39,14 +41,14 @@ fn main() {
         return;
     }
     println!("kernel on one core, {conditions}");
-    println!("{:<26} {:>14} {:>14} {:>12}  what", "scenario", "flows/s", "flows/s median", "ns a lot");
+    println!("{:<26} {:>14} {:>14} {:>12}  what", "scenario", "results/s", "results/s median", "ns a lot");
     for result in results {
         let number = |name: &str| result[name].as_f64().unwrap_or(0.0);
         println!(
             "{:<26} {:>14.0} {:>14.0} {:>12.1}  {}",
             result["name"].as_str().unwrap_or_default(),
-            number("flows_per_second"),
-            number("flows_per_second_median"),
+            number("results_per_second"),
+            number("results_per_second_median"),
             number("ns_per_lot"),
             result["what"].as_str().unwrap_or_default(),
         );
@@ -67,8 +69,8 @@ fn measure(mut scenario: Scenario, quick: bool) -> Value {
     rounds.sort_by(f64::total_cmp);
     let (best, median) = (rounds[0], rounds[rounds.len() / 2]);
     json!({
-        "name": scenario.name, "what": scenario.what, "flows": done.flows, "lots": done.lots, "rounds": rounds.len(),
-        "flows_per_second": done.flows as f64 / best, "flows_per_second_median": done.flows as f64 / median,
+        "name": scenario.name, "what": scenario.what, "results": done.flows, "lots": done.lots, "rounds": rounds.len(),
+        "results_per_second": done.flows as f64 / best, "results_per_second_median": done.flows as f64 / median,
         "ns_per_lot": best * 1e9 / done.lots as f64,
     })
 }

@@ -208,10 +208,7 @@ impl<'a> Marks<'a> for Valuation<'a> {
     }
 
     fn payment_date(&self, valuation: NaiveDate, offset: u32) -> Result<NaiveDate, Blocked> {
-        let days = &self.swap.payment_days;
-        let first = days.on_or_after(valuation)?;
-        let number = first + offset as usize;
-        if number < days.count() { Ok(days.date(number)) } else { Err(days.end()) }
+        self.swap.payment_days.after(valuation, offset)
     }
 }
 
