@@ -8,6 +8,7 @@ use std::iter::Peekable;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::capture::Ledger;
 use super::cost::{UnitCost, share, signed_like};
@@ -25,7 +26,7 @@ pub(super) struct OpenLots<'a, L, I: Iterator<Item = &'a Lot>> {
     pub ledger: &'a L,
     /// The ledger's open lots, oldest first; what it says of a touched one is past.
     stored: Peekable<I>,
-    touched: BTreeMap<&'a TradeId, OpenLot<'a>>,
+    touched: BTreeMap<Name<'a>, OpenLot<'a>>,
     /// The touched lots that have something remaining, in the order of the ranking.
     queue: BTreeSet<Rank<BusinessOrder<'a>>>,
     ranking: Ranking,
@@ -35,6 +36,16 @@ pub(super) struct OpenLots<'a, L, I: Iterator<Item = &'a Lot>> {
     pool: Option<i64>,
     /// Of the fact that is being applied.
     images: BTreeMap<&'a TradeId, Image>,
+}
+
+/// An id behind a hash of it: ids have long beginnings in common, and a replay looks lots up more than anything else. Its order says nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Name<'a>(u64, &'a TradeId);
+
+impl<'a> Name<'a> {
+    fn of(id: &'a TradeId) -> Name<'a> {
+        Name(xxh3_64(id.as_str().as_bytes()), id)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -208,12 +219,12 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         while self.load().is_some() {}
         self.ranking = ranking;
         let open = self.touched.iter().filter(|(_, lot)| !lot.remaining.is_zero());
-        self.queue = open.map(|(id, lot)| lot.rank(ranking, id)).collect();
+        self.queue = open.map(|(name, lot)| lot.rank(ranking, name.1)).collect();
     }
 
     /// The open lot to take next.
     pub fn next(&mut self) -> Option<&'a TradeId> {
-        while self.stored.next_if(|lot| self.touched.contains_key(&lot.id)).is_some() {}
+        while self.stored.next_if(|lot| self.touched.contains_key(&Name::of(&lot.id))).is_some() {}
         let touched = self.queue.first().map(|rank| rank.age());
         let stored = self.stored.peek().map(|lot| lot.order());
         match (touched, stored) {
@@ -230,7 +241,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
 
     /// What is open of a lot, which may be none of this position.
     pub fn open_of(&self, id: &TradeId) -> Decimal {
-        let touched = self.touched.get(id).map(|lot| lot.remaining);
+        let touched = self.touched.get(&Name::of(id)).map(|lot| lot.remaining);
         touched.or_else(|| self.ledger.lot(id).map(|lot| lot.remaining)).unwrap_or_default()
     }
 
@@ -240,7 +251,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
 
     /// The lot as it stands now.
     pub fn lot(&mut self, id: &'a TradeId) -> OpenLot<'a> {
-        let lot = match self.touched.entry(id) {
+        let lot = match self.touched.entry(Name::of(id)) {
             Entry::Occupied(lot) => return *lot.get(),
             Entry::Vacant(vacant) => *vacant.insert(OpenLot::of_ledger(self.ledger, id)),
         };
@@ -252,13 +263,13 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
 
     /// From here on the lot stands like this; the ledger is not asked for it again.
     fn set(&mut self, id: &'a TradeId, lot: OpenLot<'a>) {
-        let before = self.touched.insert(id, lot);
+        let before = self.touched.insert(Name::of(id), lot);
         self.queue_again(id, before, lot);
     }
 
     /// Changes a lot as it stands now.
     fn change(&mut self, id: &'a TradeId, change: impl FnOnce(&mut OpenLot<'a>)) {
-        let (before, after) = match self.touched.entry(id) {
+        let (before, after) = match self.touched.entry(Name::of(id)) {
             Entry::Occupied(mut lot) => {
                 let before = *lot.get();
                 change(lot.get_mut());
@@ -301,7 +312,9 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         let sum = if self.pool.is_none() && !own_costs { Some(self.cost_by_lot()?) } else { None };
         let mut totals = self.totals;
         let mut changes = Vec::new();
-        for (id, lot) in self.touched {
+        let mut touched: Vec<_> = self.touched.into_iter().map(|(name, lot)| (name.1, lot)).collect();
+        touched.sort_unstable_by_key(|(id, _)| *id);
+        for (id, lot) in touched {
             let before = self.ledger.lot(id);
             let since = before.map_or(revision, |lot| lot.revision);
             let after = (!lot.remaining.is_zero()).then(|| lot.to_lot(self.key, id, since));
