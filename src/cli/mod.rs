@@ -14,7 +14,7 @@ pub mod submit; // `submit`
 pub mod watch; // `watch`
 pub mod calculate; // `calculate`
 pub mod dlq; // `dlq`
-pub mod jobs; // what is known of a job, and waiting for it
+pub mod known_job; // what is known of a job, and waiting for it
 pub mod tail; // a topic read as a person would
 pub mod topics; // `topics`
 pub mod schemas; // `schemas`

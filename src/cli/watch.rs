@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::jobs;
+use super::known_job;
 use super::output::{Ink, Output};
 use super::parts;
 use super::session::Session;
@@ -133,17 +133,17 @@ pub fn instant(us: i64) -> Value {
 
 fn watch_job(name: &str, session: &Session, broker: &dyn Broker, schemas: &Schemas) -> Result<Exit, Failure> {
     let job = JobId::new(name).map_err(|error| Failure::usage(error.to_string()))?;
-    let known = jobs::known(broker, schemas, &job)?;
+    let known = known_job::known(broker, schemas, &job)?;
     if known.request.is_none() && known.outcome.is_none() {
         return Err(Failure::new(Exit::Precondition, format!("no job {job} is known"))
             .next("`bookflow watch job-control` lists all jobs that were submitted"));
     }
     let output = &session.output;
     let mut exit = Exit::Ok;
-    jobs::follow(broker, schemas, &job, |progress| {
+    known_job::follow(broker, schemas, &job, |progress| {
         match &progress.stage {
             Stage::Ended(outcome) => {
-                exit = jobs::show(outcome, output)?;
+                exit = known_job::show(outcome, output)?;
                 return Ok(true);
             }
             Stage::Collecting(_) => say_progress(&progress, output)?,

@@ -20,7 +20,7 @@ use super::failure::{Failure, chain};
 use super::generate::load::Load;
 use super::generate::request::RequestShape;
 use super::generate::send::send;
-use super::jobs;
+use super::known_job;
 use super::output::Ink;
 use super::session::Session;
 use super::submit::job::Submission;
@@ -102,7 +102,7 @@ fn play(
         watched.map(|()| (job, team.booked(), began.elapsed()))
     })?;
     let crashes = team.stop()?;
-    let outcome = jobs::known(broker.as_ref(), schemas, &job)?.outcome;
+    let outcome = known_job::known(broker.as_ref(), schemas, &job)?.outcome;
     let outcome = outcome.ok_or_else(|| Failure::new(Exit::Failed, format!("job {job} has no outcome")))?;
     Ok(Story { crashes, outcome, booked, booking })
 }
@@ -181,7 +181,7 @@ fn tell(story: &Story, report: &Report, took: Duration, session: &Session) -> Re
         "crashes": story.crashes,
         "trades_per_second": rate,
         "seconds": took.as_secs_f64(),
-        "outcome": jobs::outcome_json(&story.outcome),
+        "outcome": known_job::outcome_json(&story.outcome),
         "differences": report.json()["differences"],
     });
     for damage in Damage::ALL {
@@ -205,7 +205,7 @@ fn tell(story: &Story, report: &Report, took: Duration, session: &Session) -> Re
         counts.dead_letters,
         counts.positions,
         counts.lots,
-        jobs::outcome_text(&story.outcome, &session.output),
+        known_job::outcome_text(&story.outcome, &session.output),
         story.crashes,
         took.as_secs_f64(),
     );

@@ -10,7 +10,7 @@ use super::sender::Sender;
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
-use crate::cli::jobs::{self, Known};
+use crate::cli::known_job::{self, Known};
 use crate::cli::parts;
 use crate::cli::session::Session;
 use crate::cli::tail::partitions;
@@ -50,7 +50,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
     let broker = parts::broker(&config)?;
     let schemas = parts::schemas(&config)?;
-    let known = jobs::known(broker.as_ref(), &schemas, &job.id)?;
+    let known = known_job::known(broker.as_ref(), &schemas, &job.id)?;
     if let Some(other) = known.request.filter(|other| *other != job.request) {
         let message = format!("job {} is known with another request ({other:032x})", job.id);
         return Err(Failure::new(Exit::Precondition, message)
@@ -77,11 +77,11 @@ fn answer(
 ) -> Result<Exit, Failure> {
     let outcome = match known.outcome {
         Some(outcome) => Some(outcome),
-        None if arguments.wait => Some(jobs::wait(broker, schemas, &job.id, &session.output)?),
+        None if arguments.wait => Some(known_job::wait(broker, schemas, &job.id, &session.output)?),
         None => None,
     };
     match outcome {
-        Some(outcome) => jobs::show(&outcome, &session.output),
+        Some(outcome) => known_job::show(&outcome, &session.output),
         None => {
             session.output.say(json!({ "job": job.id.as_str(), "state": "SUBMITTED" }), &job.id)?;
             Ok(Exit::Ok)
