@@ -4,13 +4,13 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use bookflow::domain::captured::CapturedTrade;
-use bookflow::domain::chunk::{Chunk, ChunkResult};
-use bookflow::domain::collect::Progress;
-use bookflow::domain::job::Outcome;
-use bookflow::domain::lot::Lot;
-use bookflow::domain::position::Position;
+use bookflow::domain::jobs::chunk::{Chunk, ChunkResult};
+use bookflow::domain::jobs::collect::Progress;
+use bookflow::domain::jobs::job::Outcome;
+use bookflow::domain::lots::lot::Lot;
+use bookflow::domain::lots::position::Position;
 use bookflow::domain::trade::Trade;
+use bookflow::domain::trade::captured::CapturedTrade;
 use bookflow::messages::blotter::BlotterRow;
 use bookflow::messages::cash_flows::JobCashFlows;
 use bookflow::messages::dead_letter::DeadLetter;

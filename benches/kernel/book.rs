@@ -1,11 +1,11 @@
 //! Positions under trades: what one more trade costs where thousands of lots are open.
 
-use bookflow::domain::capture::capture;
-use bookflow::domain::captured::Place;
 use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
-use bookflow::domain::method::{ReliefMethod, ReliefPolicy};
+use bookflow::domain::lots::method::{ReliefMethod, ReliefPolicy};
+use bookflow::domain::lots::shelf::Shelf;
 use bookflow::domain::money::Currency;
-use bookflow::domain::shelf::Shelf;
+use bookflow::domain::trade::capture::capture;
+use bookflow::domain::trade::captured::Place;
 use bookflow::domain::trade::{Side, Terms, Trade, TradeEvent};
 use chrono::{Days, NaiveDate};
 use rust_decimal::Decimal;

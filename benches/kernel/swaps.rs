@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use bookflow::domain::carry::{CarryForward, NegativePrices, PricePolicy, Quote};
-use bookflow::domain::contract::{IndexName, Symbol};
 use bookflow::domain::daycount::DayCount;
 use bookflow::domain::dividends::declared::{Declaration, Declared, DividendId, DividendKind};
 use bookflow::domain::dividends::terms::{
@@ -11,10 +9,13 @@ use bookflow::domain::dividends::terms::{
 };
 use bookflow::domain::equity::terms::{CommissionIn, EquityNotional, EquityTerms, ReturnType, UnwindPayment};
 use bookflow::domain::financing::terms::{Financing, FinancingTerms};
-use bookflow::domain::fx::{FxMode, Pair};
 use bookflow::domain::key::ContractId;
-use bookflow::domain::lot_slice::{Edge, Life};
+use bookflow::domain::lots::slice::{Edge, Life};
+use bookflow::domain::market::carry::{CarryForward, NegativePrices, PricePolicy, Quote};
+use bookflow::domain::market::fx::{FxMode, Pair};
+use bookflow::domain::market::{Market, Quotes};
 use bookflow::domain::money::{Currency, RoundingPolicy};
+use bookflow::domain::names::{IndexName, Symbol};
 use bookflow::domain::rates::business_days::BusinessDays;
 use bookflow::domain::rates::fixings::{Fixing, Fixings};
 use bookflow::domain::rates::index::Index;
@@ -22,7 +23,6 @@ use bookflow::domain::rates::schedule::Period;
 use bookflow::domain::rates::terms::{Method, Observation, OvernightTerms, RateTerms};
 use bookflow::domain::swap::dues::Lot;
 use bookflow::domain::swap::flows::cash_flows;
-use bookflow::domain::swap::market::{Market, Quotes};
 use bookflow::domain::swap::product::Product;
 use bookflow::domain::swap::terms::{InterestPeriod, Swap};
 use chrono::{Datelike, Days, NaiveDate, Weekday};

@@ -11,7 +11,7 @@ use super::parts;
 use super::session::Session;
 use super::tail::{From, Tail};
 use super::watch;
-use crate::domain::captured::Place;
+use crate::domain::trade::captured::Place;
 use crate::engine::batch::Record;
 use crate::engine::broker::Broker;
 use crate::messages::dead_letter::{DeadLetter, Original};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::config::secret::Secret;
 use super::config::{Config, Worker};
 use super::failure::Failure;
-use crate::domain::split::SplitLimits;
+use crate::domain::jobs::split::SplitLimits;
 use crate::engine;
 use crate::engine::admin::Admin;
 use crate::engine::broker::Broker;

@@ -6,9 +6,9 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 use rust_decimal::Decimal;
 
-use super::contract::{IndexName, Symbol};
 use super::key::ContractId;
 use super::money::Currency;
+use crate::domain::names::{IndexName, Symbol};
 
 /// The input that keeps one amount from being calculated. The amount waits for it; its neighbours are calculated.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -1,4 +1,6 @@
-//! A newtype for each kind of name in a calculation request, checked when it is made.
+//! Names of what contracts and the market speak of; each is checked when it is made.
+
+use super::key::{ID_LENGTH_MAX, PART_LENGTH_MAX};
 
 /// Declares a name: its type, what the request calls it, and its longest length in characters.
 macro_rules! name {
@@ -33,3 +35,20 @@ macro_rules! name {
 }
 
 pub(super) use name;
+
+name! {
+    /// Id of a position of a contract; unique inside the contract.
+    PositionId, "positionId", ID_LENGTH_MAX
+}
+name! {
+    /// Id of a lot of a position; unique inside the position.
+    LotId, "lotId", ID_LENGTH_MAX
+}
+name! {
+    /// Name under which the prices and dividends of an instrument are found.
+    Symbol, "symbol", PART_LENGTH_MAX
+}
+name! {
+    /// Name under which the rates of an index are found.
+    IndexName, "index", PART_LENGTH_MAX
+}

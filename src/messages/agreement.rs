@@ -171,16 +171,16 @@ macro_rules! messages {
 
 messages! {
     trade: crate::domain::trade::Trade, samples::trade(), prop::option::of(samples::place());
-    captured_trade: crate::domain::captured::CapturedTrade, samples::captured_trade(), samples::place();
-    position: crate::domain::position::Position, samples::position(), samples::place();
-    lot: crate::domain::lot::Lot, samples::lot(), samples::place();
+    captured_trade: crate::domain::trade::captured::CapturedTrade, samples::captured_trade(), samples::place();
+    position: crate::domain::lots::position::Position, samples::position(), samples::place();
+    lot: crate::domain::lots::lot::Lot, samples::lot(), samples::place();
     blotter: crate::messages::blotter::BlotterRow, samples::blotter_row(), samples::place();
-    chunk: crate::domain::chunk::Chunk, job_samples::chunk(), prop::option::of(samples::place());
+    chunk: crate::domain::jobs::chunk::Chunk, job_samples::chunk(), prop::option::of(samples::place());
     job_cash_flows: crate::messages::cash_flows::JobCashFlows, job_samples::job_cash_flows(), samples::place();
-    chunk_result: crate::domain::chunk::ChunkResult, job_samples::chunk_result(), samples::place();
+    chunk_result: crate::domain::jobs::chunk::ChunkResult, job_samples::chunk_result(), samples::place();
     job_control: crate::messages::job_control::JobControl, job_samples::job_control(), prop::option::of(samples::place());
-    job_progress: crate::domain::collect::Progress, job_samples::progress(), samples::place();
-    outcome: crate::domain::job::Outcome, job_samples::outcome(), samples::place();
+    job_progress: crate::domain::jobs::collect::Progress, job_samples::progress(), samples::place();
+    outcome: crate::domain::jobs::job::Outcome, job_samples::outcome(), samples::place();
     dead_letter: crate::messages::dead_letter::DeadLetter, job_samples::dead_letter(), samples::place();
 }
 

@@ -1,7 +1,7 @@
 //! `blotter`: the answer to each trade record, with all that an auditor needs to prove it the only one.
 
-use crate::domain::answer::{Answer, Refusal, Verdict};
-use crate::domain::captured::Place;
+use crate::domain::trade::answer::{Answer, Refusal, Verdict};
+use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};

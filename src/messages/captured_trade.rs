@@ -1,8 +1,8 @@
 //! `captured-trades`: what is known of one trade for ever; the state that restatement replays.
 
-use crate::domain::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
-use crate::domain::lot::Relief;
+use crate::domain::lots::lot::Relief;
 use crate::domain::trade::ContentHash;
+use crate::domain::trade::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};

@@ -1,11 +1,12 @@
 //! `job-cash-flows`: all flows of one contract (or part of one) of a self-contained job.
 
-use crate::domain::captured::Place;
-use crate::domain::cashflow::{CashFlow, Explain, FlowId, RateSpan};
-use crate::domain::chunk::ContractFlows;
-use crate::domain::contract::{LotId, PositionId};
-use crate::domain::job::JobId;
+use crate::domain::flows::id::FlowId;
+use crate::domain::jobs::cashflow::{CashFlow, Explain, RateSpan};
+use crate::domain::jobs::chunk::ContractFlows;
+use crate::domain::jobs::job::JobId;
 use crate::domain::key::ContractId;
+use crate::domain::names::{LotId, PositionId};
+use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use crate::domain::captured::Place;
-use crate::domain::chunk::{Chunk, Close, ContractPart, PositionPart, RelievedLot};
-use crate::domain::contract::{Averaging, Financing, IndexName, Leg, LotId, PositionId, Rate, Symbol};
-use crate::domain::job::{Calculation, Job};
+use crate::domain::jobs::chunk::{Chunk, Close, ContractPart, PositionPart, RelievedLot};
+use crate::domain::jobs::contract::{Averaging, Financing, Leg, Rate};
+use crate::domain::jobs::job::{Calculation, Job};
+use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series};
 use crate::domain::key::{ContractId, InvalidName};
-use crate::domain::market::{Dividend, MarketData, Observation, Series};
+use crate::domain::names::{IndexName, LotId, PositionId, Symbol};
+use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};

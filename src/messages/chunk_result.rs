@@ -1,7 +1,7 @@
 //! `chunk-results`: what a chunk came to; counts and totals only, never the bulk.
 
-use crate::domain::captured::Place;
-use crate::domain::chunk::ChunkResult;
+use crate::domain::jobs::chunk::ChunkResult;
+use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable};

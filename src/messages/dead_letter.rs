@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::captured::Place;
 use crate::domain::key::Timestamp;
+use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};

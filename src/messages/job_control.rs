@@ -2,10 +2,10 @@
 
 use compact_str::CompactString;
 
-use crate::domain::captured::Place;
-use crate::domain::job::{JobEvent, JobId};
+use crate::domain::jobs::job::{JobEvent, JobId};
+use crate::domain::jobs::totals::Counts;
 use crate::domain::key::Timestamp;
-use crate::domain::totals::Counts;
+use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};

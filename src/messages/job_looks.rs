@@ -1,15 +1,17 @@
 //! How each message about jobs looks to people.
 
-use crate::domain::cashflow::{CashFlow, Explain, FlowId, FlowKind, FlowStatus, RateSpan};
-use crate::domain::chunk::{Chunk, ChunkResult, Close, ContractFlows, ContractPart, PositionPart, RelievedLot};
-use crate::domain::collect::{ChunkSet, Collecting, Progress, Stage};
-use crate::domain::contract::{Averaging, Financing, IndexName, Leg, LotId, PositionId, Rate, Symbol};
 use crate::domain::daycount::DayCount;
-use crate::domain::job::{Calculation, Ending, Job, JobId, Missing, Outcome};
+use crate::domain::flows::id::FlowId;
+use crate::domain::jobs::cashflow::{CashFlow, Explain, FlowKind, FlowStatus, RateSpan};
+use crate::domain::jobs::chunk::{Chunk, ChunkResult, Close, ContractFlows, ContractPart, PositionPart, RelievedLot};
+use crate::domain::jobs::collect::{ChunkSet, Collecting, Progress, Stage};
+use crate::domain::jobs::contract::{Averaging, Financing, Leg, Rate};
+use crate::domain::jobs::job::{Calculation, Ending, Job, JobId, Missing, Outcome};
+use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series};
+use crate::domain::jobs::notice::{Notice, NoticeCode, Severity};
+use crate::domain::jobs::totals::{ControlTotals, Counts};
 use crate::domain::key::{ContractId, Timestamp};
-use crate::domain::market::{Dividend, MarketData, Observation, Series};
-use crate::domain::notice::{Notice, NoticeCode, Severity};
-use crate::domain::totals::{ControlTotals, Counts};
+use crate::domain::names::{IndexName, LotId, PositionId, Symbol};
 use crate::messages::cash_flows::JobCashFlows;
 use crate::messages::job_control::{ControlWord, JobControl};
 use crate::messages::looks::{CAUSE, day, looks, number, usd};

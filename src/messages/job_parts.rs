@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use compact_str::CompactString;
 use rust_decimal::Decimal;
 
-use crate::domain::cashflow::{FlowKind, FlowStatus};
-use crate::domain::contract::{LotId, PositionId};
 use crate::domain::daycount::DayCount;
-use crate::domain::job::JobId;
+use crate::domain::jobs::cashflow::{FlowKind, FlowStatus};
+use crate::domain::jobs::job::JobId;
+use crate::domain::jobs::notice::{Notice, NoticeCode, Severity};
+use crate::domain::jobs::totals::{ControlTotals, Counts};
 use crate::domain::key::{ContractId, InvalidName};
-use crate::domain::notice::{Notice, NoticeCode, Severity};
-use crate::domain::totals::{ControlTotals, Counts};
+use crate::domain::names::{LotId, PositionId};
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
 
 // Each table is in the order of its schema's symbols, after UNKNOWN.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::captured::Place;
-use crate::domain::collect::{ChunkSet, Collecting, Progress, Stage};
-use crate::domain::job::Outcome;
+use crate::domain::jobs::collect::{ChunkSet, Collecting, Progress, Stage};
+use crate::domain::jobs::job::Outcome;
+use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};

@@ -1,7 +1,7 @@
 //! Record keys, and the partition they belong to: murmur2 over the key's bytes, as Java clients do it, so that all producers agree.
 
-use crate::domain::chunk::Chunk;
-use crate::domain::job::JobId;
+use crate::domain::jobs::chunk::Chunk;
+use crate::domain::jobs::job::JobId;
 use crate::domain::key::{ContractId, PositionKey, TradeId};
 
 /// The record key of what is kept per trade: `account_book_security_source|trade_id`.

@@ -1,11 +1,11 @@
 //! How each message looks to people: that every value stands in the field of its name, which types alone do not prove.
 
-use crate::domain::answer::{Answer, Verdict};
-use crate::domain::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
-use crate::domain::lot::{Lot, Relief};
+use crate::domain::lots::lot::{Lot, Relief};
+use crate::domain::lots::position::{Costing, Position};
 use crate::domain::money::{Currency, Money};
-use crate::domain::position::{Costing, Position};
+use crate::domain::trade::answer::{Answer, Verdict};
+use crate::domain::trade::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use crate::domain::trade::{ContentHash, TradeEvent};
 use crate::messages::blotter::BlotterRow;
 use crate::messages::dead_letter::{DeadLetter, Original};

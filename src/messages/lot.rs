@@ -1,7 +1,7 @@
 //! `lots`: open lots; a tombstone says that one is closed.
 
-use crate::domain::captured::Place;
-use crate::domain::lot::Lot;
+use crate::domain::lots::lot::Lot;
+use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable};

@@ -1,6 +1,6 @@
 //! What every message has: its schema, its cause as the first field, and how its own fields are written and read.
 
-use crate::domain::captured::Place;
+use crate::domain::trade::captured::Place;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable};
 

@@ -1,7 +1,7 @@
 //! `calculation-outcomes`: the answer to a job.
 
-use crate::domain::captured::Place;
-use crate::domain::job::{Ending, Missing, Outcome};
+use crate::domain::jobs::job::{Ending, Missing, Outcome};
+use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};

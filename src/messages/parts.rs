@@ -1,8 +1,8 @@
 //! Parts that several messages share: keys, money, terms of a trade.
 
-use crate::domain::captured::Place;
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::money::{Currency, Money};
+use crate::domain::trade::captured::Place;
 use crate::domain::trade::{Side, Terms, TradeEvent};
 use crate::messages::message::Cause;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};

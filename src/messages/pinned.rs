@@ -4,9 +4,9 @@ use std::fmt::Debug;
 
 use chrono::NaiveDate;
 
+use crate::domain::jobs::notice::NoticeCode;
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::money::Currency;
-use crate::domain::notice::NoticeCode;
 use crate::domain::trade::{Side, Terms, Trade, TradeEvent};
 use crate::messages::framing::HEADER_BYTES;
 use crate::messages::schemas::{SchemaName, Schemas};

@@ -1,8 +1,8 @@
 //! `positions`: what the surviving trades of one account, book and security add up to.
 
-use crate::domain::captured::Place;
+use crate::domain::lots::position::{Costing, Position};
 use crate::domain::money::Money;
-use crate::domain::position::{Costing, Position};
+use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable};

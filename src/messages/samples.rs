@@ -6,12 +6,12 @@ use proptest::option;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::domain::answer::{Answer, Refusal, Verdict};
-use crate::domain::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
-use crate::domain::lot::{Lot, Relief};
+use crate::domain::lots::lot::{Lot, Relief};
+use crate::domain::lots::position::{Costing, Position};
 use crate::domain::money::{Currency, Money};
-use crate::domain::position::{Costing, Position};
+use crate::domain::trade::answer::{Answer, Refusal, Verdict};
+use crate::domain::trade::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use crate::domain::trade::{ContentHash, Side, Terms, Trade, TradeEvent};
 use crate::messages::blotter::BlotterRow;
 

@@ -278,10 +278,10 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
     use super::*;
-    use crate::domain::captured::Place;
     use crate::domain::key::PositionKey;
+    use crate::domain::lots::position::{Costing, Position};
     use crate::domain::money::{Currency, Money};
-    use crate::domain::position::{Costing, Position};
+    use crate::domain::trade::captured::Place;
 
     /// Gives every subject an id of its own, counts questions, and may be down.
     #[derive(Default)]

@@ -1,8 +1,8 @@
 //! `trades`: one version of a trade.
 
-use crate::domain::captured::Place;
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::trade::Trade;
+use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::refusals::{in_place, undecodable};
 use super::topics::{self, CHUNK_RESULTS, JOB_CASH_FLOWS};
-use crate::domain::calculate::calculate;
-use crate::domain::chunk::Chunk;
+use crate::domain::jobs::calculate::calculate;
+use crate::domain::jobs::chunk::Chunk;
 use crate::engine::batch::Record;
 use crate::engine::stage::{Context, ProcessError, Stage};
 use crate::engine::table::Undoable;

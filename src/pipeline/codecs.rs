@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::book::TradeKey;
 use super::topics::place;
-use crate::domain::captured::{CapturedTrade, Place};
 use crate::domain::key::{PositionKey, TradeId};
-use crate::domain::lot::Lot;
-use crate::domain::position::Position;
+use crate::domain::lots::lot::Lot;
+use crate::domain::lots::position::Position;
+use crate::domain::trade::captured::{CapturedTrade, Place};
 use crate::engine::stage::Cause;
 use crate::engine::table::Codec;
 use crate::messages::key::{parse_trade_key, trade_key};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::refusals::{in_place, undecodable};
 use super::topics::{self, CALCULATION_OUTCOMES, CHUNK_RESULTS, JOB_PROGRESS};
-use crate::domain::captured::Place;
-use crate::domain::chunk::ChunkResult;
-use crate::domain::collect::{Progress, Stage as Life};
-use crate::domain::job::{JobEvent, JobId, Outcome};
+use crate::domain::jobs::chunk::ChunkResult;
+use crate::domain::jobs::collect::{Progress, Stage as Life};
+use crate::domain::jobs::job::{JobEvent, JobId, Outcome};
 use crate::domain::key::Timestamp;
+use crate::domain::trade::captured::Place;
 use crate::engine::batch::Record;
 use crate::engine::index::Index;
 use crate::engine::stage::{Cause, Context, ProcessError, Stage};

@@ -1,6 +1,6 @@
 //! What the business or the wire refuses, as the engine's dead letters name it.
 
-use crate::domain::answer::Refusal;
+use crate::domain::trade::answer::Refusal;
 use crate::engine::batch::Record;
 use crate::engine::stage::{Context, ProcessError};
 use crate::messages::framing::FramingError;

@@ -1,6 +1,6 @@
 //! The topics: file name in `topics/` = topic name = constant here, and the number by which provenance names a topic.
 
-use crate::domain::captured::Place;
+use crate::domain::trade::captured::Place;
 use crate::engine::stage::Cause;
 
 pub const TRADES: &str = "trades";

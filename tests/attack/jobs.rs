@@ -1,8 +1,8 @@
 //! Chunks, chunk results and words about jobs that are none.
 
-use bookflow::domain::captured::Place;
-use bookflow::domain::chunk::ChunkResult;
-use bookflow::domain::job::{Ending, Outcome};
+use bookflow::domain::jobs::chunk::ChunkResult;
+use bookflow::domain::jobs::job::{Ending, Outcome};
+use bookflow::domain::trade::captured::Place;
 use bookflow::messages::key::chunk_key;
 use bookflow::messages::schemas::Schemas;
 use bookflow::pipeline::topics::*;

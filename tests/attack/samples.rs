@@ -1,11 +1,11 @@
 //! Sound records: trades in dollars, jobs without contracts.
 
-use bookflow::domain::chunk::{Chunk, ChunkResult};
-use bookflow::domain::job::{Calculation, Job, JobId};
+use bookflow::domain::jobs::chunk::{Chunk, ChunkResult};
+use bookflow::domain::jobs::job::{Calculation, Job, JobId};
+use bookflow::domain::jobs::market::MarketData;
+use bookflow::domain::jobs::totals::ControlTotals;
 use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
-use bookflow::domain::market::MarketData;
 use bookflow::domain::money::Currency;
-use bookflow::domain::totals::ControlTotals;
 use bookflow::domain::trade::{Side, Terms, Trade, TradeEvent};
 use bookflow::messages::job_control::{ControlWord, JobControl};
 

@@ -3,7 +3,7 @@
 use bookflow::cli::generate::poison::Poison;
 use bookflow::cli::generate::record::Wire;
 use bookflow::cli::generate::trades::Generated;
-use bookflow::domain::captured::Place;
+use bookflow::domain::trade::captured::Place;
 use bookflow::domain::trade::{Terms, Trade, TradeEvent};
 use bookflow::messages::schemas::Schemas;
 use bookflow::pipeline::topics::TRADES;

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use bookflow::domain::answer::Verdict;
-use bookflow::domain::captured::{CapturedTrade, Place};
 use bookflow::domain::key::{PositionKey, Timestamp};
-use bookflow::domain::lot::Lot;
+use bookflow::domain::lots::lot::Lot;
 use bookflow::domain::money::Money;
+use bookflow::domain::trade::answer::Verdict;
+use bookflow::domain::trade::captured::{CapturedTrade, Place};
 use bookflow::domain::trade::{Side, Terms, Trade, TradeEvent};
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
@@ -197,7 +197,7 @@ fn lot(lot: &Lot) -> oracle::Lot {
 }
 
 fn reliefs(trade: &CapturedTrade) -> Vec<oracle::Relief> {
-    let relief = |relief: &bookflow::domain::lot::Relief| oracle::Relief {
+    let relief = |relief: &bookflow::domain::lots::lot::Relief| oracle::Relief {
         lot: relief.lot.to_string(),
         quantity: fixed(relief.quantity),
         realised: relief.realised.minor.into(),

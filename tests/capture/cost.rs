@@ -2,11 +2,12 @@
 
 use std::cell::Cell;
 
-use bookflow::domain::capture::{Capture, Ledger, capture};
-use bookflow::domain::captured::{CapturedTrade, Place};
 use bookflow::domain::key::{PositionKey, TradeId};
-use bookflow::domain::lot::Lot;
-use bookflow::domain::position::Position;
+use bookflow::domain::lots::ledger::Ledger;
+use bookflow::domain::lots::lot::Lot;
+use bookflow::domain::lots::position::Position;
+use bookflow::domain::trade::capture::{Capture, capture};
+use bookflow::domain::trade::captured::{CapturedTrade, Place};
 use bookflow::domain::trade::{Terms, Trade, TradeEvent};
 
 use crate::ledger::{Books, Shelf, key, terms, trade};

@@ -1,8 +1,8 @@
 //! What each record is answered: duplicates, gaps, forces, rebooks, refusals.
 
-use bookflow::domain::answer::{Refusal, Verdict};
-use bookflow::domain::captured::{HELD_MAX, Place, TradeStatus};
 use bookflow::domain::key::PositionKey;
+use bookflow::domain::trade::answer::{Refusal, Verdict};
+use bookflow::domain::trade::captured::{HELD_MAX, Place, TradeStatus};
 use bookflow::domain::trade::{InvalidTerms, Terms, Trade, TradeEvent};
 use rust_decimal::Decimal;
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use bookflow::domain::balance::posting::{Cause, LockPolicy, Posted, Posting, PostingId};
 use bookflow::domain::balance::{AccountId, Balance, BalanceKey, BookId, Bucket};
-use bookflow::domain::cashflow::FlowId;
+use bookflow::domain::flows::id::FlowId;
 use bookflow::domain::money::{Currency, Money};
-use bookflow::domain::posting::{Cause, LockPolicy, Posted, Posting, PostingId};
 use chrono::{Days, NaiveDate};
 use rust_decimal::Decimal;
 
@@ -99,7 +99,7 @@ fn a_batch_of_corrections_is_one_pass_from_its_earliest_date() {
     assert_eq!(posted.ranges.len(), 2, "nine days are two records");
 }
 
-fn contains(range: &bookflow::domain::posting::RangeDelta, date: NaiveDate) -> bool {
+fn contains(range: &bookflow::domain::balance::posting::RangeDelta, date: NaiveDate) -> bool {
     range.from <= date && range.to.is_none_or(|to| date < to)
 }
 

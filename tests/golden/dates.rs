@@ -1,8 +1,8 @@
 //! Goldens 05-07: business day conventions, settlement dates, schedules.
 
+use bookflow::domain::calendar::settlement::{cycle_days, settlement_date};
 use bookflow::domain::calendar::{Calendar, Convention, Weekend};
 use bookflow::domain::schedule::{Regular, Stub, adjusted, unadjusted};
-use bookflow::domain::settlement::{cycle_days, settlement_date};
 use chrono::NaiveDate;
 
 use crate::case::{Case, Node};

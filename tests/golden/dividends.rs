@@ -1,15 +1,15 @@
 //! Dividends: entitlement by ex date and by record date, and a manufactured one.
 
 use bookflow::domain::blocked::Blocked;
-use bookflow::domain::contract::Symbol;
 use bookflow::domain::dividends::amount::amount;
 use bookflow::domain::dividends::declared::{Declaration, Declared, DividendId, DividendKind};
 use bookflow::domain::dividends::entitlement::{CutOff, Dates, Tenure};
 use bookflow::domain::dividends::payment::Due;
 use bookflow::domain::dividends::terms::{Entitlement, PayoutRatios};
+use bookflow::domain::explain::pad::{Kept, Silent};
+use bookflow::domain::flows::status::Stage;
 use bookflow::domain::money::Currency;
-use bookflow::domain::pad::{Kept, Silent};
-use bookflow::domain::status::Stage;
+use bookflow::domain::names::Symbol;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use bookflow::domain::amount::Amount;
 use bookflow::domain::blocked::Blocked;
-use bookflow::domain::carry::{Accepted, Quote};
-use bookflow::domain::contract::Symbol;
 use bookflow::domain::dividends::amount::paid_per_share;
 use bookflow::domain::equity::mark::{Mark, Price};
 use bookflow::domain::equity::performance::{attribute, performance, rate_of_return, shares, total_return};
 use bookflow::domain::equity::periods::{CloseOut, Ending, Holding, Marks, Span};
 use bookflow::domain::equity::terms::{CommissionIn, EquityNotional, EquityTerms, ReturnType, UnwindPayment};
+use bookflow::domain::explain::pad::Silent;
 use bookflow::domain::financing::notional::{Financed, Price as NotionalPrice};
-use bookflow::domain::fx::{FxMode, FxRate, Pair};
+use bookflow::domain::market::carry::{Accepted, Quote};
+use bookflow::domain::market::fx::{FxMode, FxRate, Pair};
 use bookflow::domain::money::Currency;
-use bookflow::domain::pad::Silent;
+use bookflow::domain::money::amount::Amount;
+use bookflow::domain::names::Symbol;
 use bookflow::domain::rates::schedule::Period;
 use chrono::{Datelike, NaiveDate, Weekday};
 use rust_decimal::Decimal;

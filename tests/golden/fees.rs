@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use bookflow::domain::blocked::Blocked;
-use bookflow::domain::carry::{Accepted, CarryForward, Quote};
-use bookflow::domain::contract::Symbol;
 use bookflow::domain::explain::Value;
+use bookflow::domain::explain::pad::{Kept, Silent};
 use bookflow::domain::fees::daily::{DailyFee, DailyFeeKind, Nights};
 use bookflow::domain::fees::trade::{Charge, FeeRounding, Sides, TradeFee, TradeFeeKind, Traded};
+use bookflow::domain::market::carry::{Accepted, CarryForward, Quote};
 use bookflow::domain::money::Currency;
-use bookflow::domain::pad::{Kept, Silent};
+use bookflow::domain::names::Symbol;
 use bookflow::domain::trade::Side;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;

@@ -1,11 +1,11 @@
 //! Goldens 23, 24, 31 (the rebate) and 40: financing of lots on their settled notional.
 
-use bookflow::domain::carry::NegativePrices;
-use bookflow::domain::contract::Symbol;
 use bookflow::domain::daycount::DayCount;
 use bookflow::domain::financing::booking::daily_bookings;
 use bookflow::domain::financing::notional::{Financed, Mark, Marks, Price, SettledPart};
 use bookflow::domain::financing::terms::{CompoundingBase, FinancingTerms};
+use bookflow::domain::market::carry::NegativePrices;
+use bookflow::domain::names::Symbol;
 use bookflow::domain::rates::schedule::{Period, Schedule};
 use bookflow::domain::rates::terms::{Method, RateTerms};
 use chrono::NaiveDate;

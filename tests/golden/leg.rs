@@ -1,13 +1,13 @@
 //! Financing legs of golden files: the inputs of a case become terms and fixings, and amounts are asked twice, silently and explained.
 
-use bookflow::domain::contract::IndexName;
 use bookflow::domain::daycount::DayCount;
+use bookflow::domain::explain::pad::{Kept, Pad, Silent};
 use bookflow::domain::financing::coupon::{Coupon, Rates};
 use bookflow::domain::financing::interest::{Interest, interest, marked_interest};
 use bookflow::domain::financing::notional::{Financed, Marks, Price};
 use bookflow::domain::financing::terms::{FinancingTerms, SpreadMode};
 use bookflow::domain::money::{Currency, Money};
-use bookflow::domain::pad::{Kept, Pad, Silent};
+use bookflow::domain::names::IndexName;
 use bookflow::domain::rates::business_days::BusinessDays;
 use bookflow::domain::rates::fixings::{Fixing, Fixings};
 use bookflow::domain::rates::index::Index;

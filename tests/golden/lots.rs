@@ -1,15 +1,15 @@
 //! Goldens 30, 32, 33 and 34: splits, relief methods, crossing zero, restatement.
 
-use bookflow::domain::as_of::standing;
-use bookflow::domain::corporate_action::{ActionKind, CorporateAction, Fractions};
-use bookflow::domain::crossing::parts;
-use bookflow::domain::difference::{DifferenceId, differences};
-use bookflow::domain::happening::{Effect, Happening, What};
+use bookflow::domain::fees::crossing::parts;
 use bookflow::domain::key::PositionKey;
-use bookflow::domain::lot::{Lot, Relief};
-use bookflow::domain::method::{Instruction, ReliefMethod, ReliefPolicy};
+use bookflow::domain::lots::as_of::standing;
+use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
+use bookflow::domain::lots::difference::{DifferenceId, differences};
+use bookflow::domain::lots::happening::{Effect, Happening, What};
+use bookflow::domain::lots::lot::{Lot, Relief};
+use bookflow::domain::lots::method::{Instruction, ReliefMethod, ReliefPolicy};
 use bookflow::domain::money::Money;
-use bookflow::domain::ratio::Ratio;
+use bookflow::domain::number::ratio::Ratio;
 use bookflow::domain::trade::{Trade, TradeEvent};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;

@@ -1,7 +1,7 @@
 //! Golden 36: minor units, rounding modes, allocation.
 
 use bookflow::domain::money::{Currency, Money, Unit};
-use bookflow::domain::rounding::Rounding;
+use bookflow::domain::number::rounding::Rounding;
 use rust_decimal::Decimal;
 
 use crate::case::Case;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bookflow::domain::dividends::withholding::{Taxed, Treatment, Withholding, tax};
+use bookflow::domain::explain::pad::Silent;
 use bookflow::domain::money::{Currency, Money};
-use bookflow::domain::pad::Silent;
 use rust_decimal::Decimal;
 
 use crate::json::Json;

@@ -1,9 +1,9 @@
 //! Daily balances: what a day closes with, and batches of corrections in any order and repetition.
 
+use bookflow::domain::balance::posting::{Cause, LockPolicy, Posted, Posting, PostingId};
 use bookflow::domain::balance::{AccountId, Balance, BalanceKey, BookId, Bucket};
-use bookflow::domain::cashflow::FlowId;
+use bookflow::domain::flows::id::FlowId;
 use bookflow::domain::money::{Currency, Money};
-use bookflow::domain::posting::{Cause, LockPolicy, Posted, Posting, PostingId};
 use proptest::prelude::*;
 
 use crate::cases;

@@ -1,13 +1,13 @@
 //! Dividends: what slices are entitled to adds up to what the position is entitled to.
 
-use bookflow::domain::contract::Symbol;
 use bookflow::domain::dividends::amount::amount;
 use bookflow::domain::dividends::declared::{Declaration, Declared, DividendId, DividendKind};
 use bookflow::domain::dividends::entitlement::{CutOff, Tenure};
 use bookflow::domain::dividends::terms::PayoutRatios;
 use bookflow::domain::explain::Value;
+use bookflow::domain::explain::pad::{Kept, Silent};
 use bookflow::domain::money::Currency;
-use bookflow::domain::pad::{Kept, Silent};
+use bookflow::domain::names::Symbol;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use bookflow::domain::amount::Amount;
 use bookflow::domain::blocked::Blocked;
-use bookflow::domain::carry::{Accepted, Quote};
-use bookflow::domain::contract::Symbol;
 use bookflow::domain::equity::mark::{Mark, Price};
 use bookflow::domain::equity::performance::performance;
 use bookflow::domain::equity::periods::{CloseOut, Ending, Holding, Marks, Span};
 use bookflow::domain::equity::terms::{CommissionIn, EquityNotional, EquityTerms, ReturnType, UnwindPayment};
 use bookflow::domain::explain::Value;
-use bookflow::domain::fx::{FxMode, FxRate, Pair};
+use bookflow::domain::explain::pad::{Kept, Silent};
+use bookflow::domain::market::carry::{Accepted, Quote};
+use bookflow::domain::market::fx::{FxMode, FxRate, Pair};
 use bookflow::domain::money::Currency;
-use bookflow::domain::pad::{Kept, Silent};
+use bookflow::domain::money::amount::Amount;
+use bookflow::domain::names::Symbol;
 use chrono::NaiveDate;
 use proptest::prelude::*;
 use rust_decimal::Decimal;

@@ -1,14 +1,14 @@
 //! Amounts of parts: cuts in time and quantity, daily bookings, resets and marks.
 
-use bookflow::domain::carry::NegativePrices;
-use bookflow::domain::contract::Symbol;
+use bookflow::domain::explain::pad::Silent;
 use bookflow::domain::financing::booking::daily_bookings;
 use bookflow::domain::financing::coupon::Rates;
 use bookflow::domain::financing::interest::{Interest, interest, marked_interest};
 use bookflow::domain::financing::notional::{Financed, Mark, Marks, Price, Reset, SettledPart};
 use bookflow::domain::financing::terms::{FinancingTerms, NotionalBasis, NotionalSwitch};
+use bookflow::domain::market::carry::NegativePrices;
 use bookflow::domain::money::{Currency, Money};
-use bookflow::domain::pad::Silent;
+use bookflow::domain::names::Symbol;
 use bookflow::domain::rates::schedule::Period;
 use bookflow::domain::rates::terms::Method;
 use chrono::{Days, NaiveDate};

@@ -2,11 +2,11 @@
 
 use bookflow::domain::daycount::DayCount;
 use bookflow::domain::explain::Value;
+use bookflow::domain::explain::pad::{Kept, Pad, Silent};
 use bookflow::domain::financing::interest::{Interest, interest};
 use bookflow::domain::financing::notional::{Financed, Price};
 use bookflow::domain::financing::terms::FinancingTerms;
 use bookflow::domain::money::Currency;
-use bookflow::domain::pad::{Kept, Pad, Silent};
 use bookflow::domain::rates::fixings::Fixing;
 use bookflow::domain::rates::index::Index;
 use bookflow::domain::rates::schedule::Period;

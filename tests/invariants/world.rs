@@ -1,9 +1,9 @@
 //! Random calendars, fixings and terms: every combination that a contract may name.
 
-use bookflow::domain::contract::IndexName;
 use bookflow::domain::daycount::DayCount;
 use bookflow::domain::financing::coupon::Rates;
 use bookflow::domain::financing::terms::{CompoundingBase, FinancingTerms, NegativeRates, SpreadMode};
+use bookflow::domain::names::IndexName;
 use bookflow::domain::rates::business_days::BusinessDays;
 use bookflow::domain::rates::fixings::{Fixing, Fixings};
 use bookflow::domain::rates::index::Index;

@@ -1,7 +1,7 @@
 //! What each leg pays, by hand.
 
-use bookflow::domain::cashflow::FlowKind::{Dividend, EquityPerformance, Interest};
-use bookflow::domain::cashflow::{Explain, FlowStatus};
+use bookflow::domain::jobs::cashflow::FlowKind::{Dividend, EquityPerformance, Interest};
+use bookflow::domain::jobs::cashflow::{Explain, FlowStatus};
 use serde_json::json;
 
 use crate::run::{closing, contract, decimal, lot, one, position, request, run};

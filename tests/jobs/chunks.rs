@@ -1,11 +1,11 @@
 //! Cutting a job into chunks changes nothing of what comes out.
 
-use bookflow::domain::calculate::calculate;
-use bookflow::domain::cashflow::CashFlow;
-use bookflow::domain::job::Lane;
-use bookflow::domain::notice::ROWS_KEPT;
-use bookflow::domain::split::SplitLimits;
-use bookflow::domain::totals::ControlTotals;
+use bookflow::domain::jobs::calculate::calculate;
+use bookflow::domain::jobs::cashflow::CashFlow;
+use bookflow::domain::jobs::job::Lane;
+use bookflow::domain::jobs::notice::ROWS_KEPT;
+use bookflow::domain::jobs::split::SplitLimits;
+use bookflow::domain::jobs::totals::ControlTotals;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -137,7 +137,7 @@ fn the_hash_of_the_totals_is_the_hash_of_the_flows() {
         |flow| flow.id.0 += 1,
         |flow| flow.amount.minor += 1,
         |flow| flow.unrounded += Decimal::new(1, 9),
-        |flow| flow.status = bookflow::domain::cashflow::FlowStatus::Realised,
+        |flow| flow.status = bookflow::domain::jobs::cashflow::FlowStatus::Realised,
     ];
     for change in changes {
         let mut flows = run.flows.clone();

@@ -1,10 +1,10 @@
 //! How a job ends: once, when the set of what was planned is in, in whatever order word of it comes.
 
-use bookflow::domain::chunk::ChunkResult;
-use bookflow::domain::collect::{ChunkSet, Progress};
-use bookflow::domain::job::{Ending, JobEvent, JobId, Missing, Outcome};
+use bookflow::domain::jobs::chunk::ChunkResult;
+use bookflow::domain::jobs::collect::{ChunkSet, Progress};
+use bookflow::domain::jobs::job::{Ending, JobEvent, JobId, Missing, Outcome};
+use bookflow::domain::jobs::totals::{ControlTotals, Counts};
 use bookflow::domain::key::Timestamp;
-use bookflow::domain::totals::{ControlTotals, Counts};
 use proptest::prelude::*;
 
 const STARTED: JobEvent = JobEvent::Started { request: 7, deadline: Timestamp(100) };

@@ -1,16 +1,17 @@
 //! Golden cases of financing and dividends, through the kernel itself where the request cannot say what they need.
 
-use bookflow::domain::calculate::calculate_contract;
-use bookflow::domain::cashflow::CashFlow;
-use bookflow::domain::chunk::{Close, ContractPart, PositionPart, RelievedLot};
-use bookflow::domain::contract::{Averaging, Financing, IndexName, Leg, LotId, PositionId, Rate, Symbol};
 use bookflow::domain::daycount::DayCount;
 use bookflow::domain::financing::requested::RequestedRates;
-use bookflow::domain::job::{Calculation, Job, JobId};
+use bookflow::domain::jobs::calculate::calculate_contract;
+use bookflow::domain::jobs::cashflow::CashFlow;
+use bookflow::domain::jobs::chunk::{Close, ContractPart, PositionPart, RelievedLot};
+use bookflow::domain::jobs::contract::{Averaging, Financing, Leg, Rate};
+use bookflow::domain::jobs::job::{Calculation, Job, JobId};
+use bookflow::domain::jobs::market::{Dividend, MarketData, Observation, Series};
+use bookflow::domain::jobs::totals::Counts;
 use bookflow::domain::key::ContractId;
-use bookflow::domain::market::{Dividend, MarketData, Observation, Series};
 use bookflow::domain::money::Currency;
-use bookflow::domain::totals::Counts;
+use bookflow::domain::names::{IndexName, LotId, PositionId, Symbol};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::Value;

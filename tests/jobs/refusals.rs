@@ -1,6 +1,6 @@
 //! What cannot be calculated leaves a row and stops nothing else; what only looks odd is a warning.
 
-use bookflow::domain::job::Ending;
+use bookflow::domain::jobs::job::Ending;
 use bookflow::messages::request::{RequestError, read_request};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! The numbers of the service that is replaced: the right ones are ours too, the wrong ones must never come back.
 
-use bookflow::domain::cashflow::Explain;
+use bookflow::domain::jobs::cashflow::Explain;
 use bookflow::domain::money::{Currency, Money};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};

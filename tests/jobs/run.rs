@@ -1,13 +1,13 @@
 //! The fixture: a request goes in as bytes and comes out as flows and an outcome, through reader, splitter, kernel and collection.
 
-use bookflow::domain::calculate::calculate;
-use bookflow::domain::cashflow::{CashFlow, FlowKind};
-use bookflow::domain::chunk::Chunk;
-use bookflow::domain::collect::Progress;
-use bookflow::domain::job::{JobEvent, Lane, Outcome};
+use bookflow::domain::jobs::calculate::calculate;
+use bookflow::domain::jobs::cashflow::{CashFlow, FlowKind};
+use bookflow::domain::jobs::chunk::Chunk;
+use bookflow::domain::jobs::collect::Progress;
+use bookflow::domain::jobs::job::{JobEvent, Lane, Outcome};
+use bookflow::domain::jobs::notice::Notice;
+use bookflow::domain::jobs::split::{Plan, SplitLimits, Splitter};
 use bookflow::domain::key::Timestamp;
-use bookflow::domain::notice::Notice;
-use bookflow::domain::split::{Plan, SplitLimits, Splitter};
 use bookflow::messages::request::{read_contracts, read_request};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bookflow::cli::verify::audit;
-use bookflow::domain::answer::Verdict;
-use bookflow::domain::captured::Place;
+use bookflow::domain::trade::answer::Verdict;
+use bookflow::domain::trade::captured::Place;
 use bookflow::engine::admin::{Admin, TopicToCreate};
 use bookflow::engine::batch::Batch;
 use bookflow::engine::broker::*;

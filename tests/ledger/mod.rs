@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bookflow::domain::answer::{Answer, Refusal};
-use bookflow::domain::capture::{Capture, capture};
-use bookflow::domain::captured::Place;
-use bookflow::domain::happen::{Happen, happen};
-use bookflow::domain::happening::{Happening, Sent};
 use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
+use bookflow::domain::lots::happen::{Happen, happen};
+use bookflow::domain::lots::happening::{Happening, Sent};
+pub use bookflow::domain::lots::shelf::Shelf;
 use bookflow::domain::money::{Currency, Money};
-pub use bookflow::domain::shelf::Shelf;
+use bookflow::domain::trade::answer::{Answer, Refusal};
+use bookflow::domain::trade::capture::{Capture, capture};
+use bookflow::domain::trade::captured::Place;
 use bookflow::domain::trade::{Side, Terms, Trade, TradeEvent};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;

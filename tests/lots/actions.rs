@@ -1,11 +1,11 @@
 //! What each corporate action does to the lots, and what it sends to other positions.
 
-use bookflow::domain::corporate_action::{ActionKind, CorporateAction, Fractions};
-use bookflow::domain::happen::Happen;
-use bookflow::domain::happening::{Effect, Happening, What};
 use bookflow::domain::key::PositionKey;
-use bookflow::domain::lot::Lot;
-use bookflow::domain::ratio::Ratio;
+use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
+use bookflow::domain::lots::happen::Happen;
+use bookflow::domain::lots::happening::{Effect, Happening, What};
+use bookflow::domain::lots::lot::Lot;
+use bookflow::domain::number::ratio::Ratio;
 use bookflow::domain::trade::TradeEvent;
 use rust_decimal::Decimal;
 
@@ -168,8 +168,10 @@ fn what_a_late_trade_changes_of_a_spin_off_is_sent_with_the_next_version() {
 #[test]
 fn order_of_relief_goes_by_the_adjusted_price() {
     let mut books = two_lots("BUY");
-    books.shelves.entry(one()).or_default().policy =
-        bookflow::domain::method::ReliefPolicy::new(bookflow::domain::method::ReliefMethod::Hifo, Vec::new());
+    books.shelves.entry(one()).or_default().policy = bookflow::domain::lots::method::ReliefPolicy::new(
+        bookflow::domain::lots::method::ReliefMethod::Hifo,
+        Vec::new(),
+    );
     act(&mut books, ActionKind::Split { ratio: ratio(2, 1), fractions: Fractions::Keep });
     deal(&mut books, "C", "BUY 10 @ 16.00 on 2025-04-16");
     deal(&mut books, "close", "SELL 85 @ 20.00 on 2025-04-17");

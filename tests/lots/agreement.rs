@@ -1,12 +1,12 @@
 //! Any history in any order of arrival ends as the oracle says.
 
-use bookflow::domain::corporate_action::{ActionKind, CorporateAction, Fractions};
-use bookflow::domain::happening::{Happened, What};
 use bookflow::domain::key::{PositionKey, TradeId};
-use bookflow::domain::lot::{Lot, Relief};
-use bookflow::domain::method::{Instruction, ReliefMethod};
-use bookflow::domain::position::Costing;
-use bookflow::domain::ratio::Ratio;
+use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
+use bookflow::domain::lots::happening::{Happened, What};
+use bookflow::domain::lots::lot::{Lot, Relief};
+use bookflow::domain::lots::method::{Instruction, ReliefMethod};
+use bookflow::domain::lots::position::Costing;
+use bookflow::domain::number::ratio::Ratio;
 use bookflow::domain::trade::Terms;
 use chrono::NaiveDate;
 use proptest::prelude::*;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bookflow::domain::corporate_action::{ActionKind, CorporateAction, Fractions};
-use bookflow::domain::happening::{Departure, Happening, Sent, What};
 use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
-use bookflow::domain::method::{Instruction, ReliefMethod, ReliefPolicy};
-use bookflow::domain::ratio::Ratio;
+use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
+use bookflow::domain::lots::happening::{Departure, Happening, Sent, What};
+use bookflow::domain::lots::method::{Instruction, ReliefMethod, ReliefPolicy};
+use bookflow::domain::number::ratio::Ratio;
 use bookflow::domain::trade::{Side, Terms, Trade, TradeEvent};
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;

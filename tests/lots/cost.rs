@@ -2,12 +2,13 @@
 
 use std::cell::Cell;
 
-use bookflow::domain::capture::{Ledger, capture};
-use bookflow::domain::captured::{CapturedTrade, Place};
 use bookflow::domain::key::TradeId;
-use bookflow::domain::lot::Lot;
-use bookflow::domain::method::{Instruction, ReliefMethod, ReliefPolicy};
-use bookflow::domain::position::Position;
+use bookflow::domain::lots::ledger::Ledger;
+use bookflow::domain::lots::lot::Lot;
+use bookflow::domain::lots::method::{Instruction, ReliefMethod, ReliefPolicy};
+use bookflow::domain::lots::position::Position;
+use bookflow::domain::trade::capture::capture;
+use bookflow::domain::trade::captured::{CapturedTrade, Place};
 use bookflow::domain::trade::{Terms, Trade, TradeEvent};
 
 use crate::any::one;

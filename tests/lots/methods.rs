@@ -1,8 +1,8 @@
 //! Which lots each method takes, when it counts, and which orders are followed.
 
-use bookflow::domain::lot::Relief;
-use bookflow::domain::method::{Instruction, InvalidInstruction, ReliefMethod, ReliefPolicy};
-use bookflow::domain::position::Costing;
+use bookflow::domain::lots::lot::Relief;
+use bookflow::domain::lots::method::{Instruction, InvalidInstruction, ReliefMethod, ReliefPolicy};
+use bookflow::domain::lots::position::Costing;
 use bookflow::domain::trade::TradeEvent;
 use rust_decimal::Decimal;
 

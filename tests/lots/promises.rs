@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use bookflow::domain::as_of::standing;
-use bookflow::domain::captured::{CapturedTrade, Place};
-use bookflow::domain::corporate_action::{ActionKind, CorporateAction, Fractions};
-use bookflow::domain::difference::{Difference, DifferenceId, differences};
-use bookflow::domain::happening::{Happened, Happening, What};
-use bookflow::domain::lot::Relief;
-use bookflow::domain::method::{Instruction, ReliefMethod, ReliefPolicy};
-use bookflow::domain::ratio::Ratio;
+use bookflow::domain::lots::as_of::standing;
+use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
+use bookflow::domain::lots::difference::{Difference, DifferenceId, differences};
+use bookflow::domain::lots::happening::{Happened, Happening, What};
+use bookflow::domain::lots::lot::Relief;
+use bookflow::domain::lots::method::{Instruction, ReliefMethod, ReliefPolicy};
+use bookflow::domain::number::ratio::Ratio;
+use bookflow::domain::trade::captured::{CapturedTrade, Place};
 use bookflow::domain::trade::{Terms, TradeEvent};
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
@@ -173,7 +173,7 @@ proptest! {
         let split = after.position.as_ref().expect("it was there before");
         prop_assert_eq!((split.cost, split.realised), (position.cost, position.realised));
         for (id, lot) in &before.lots {
-            let cost = |lot: &bookflow::domain::lot::Lot| lot.unit_cost().cost_of(lot.remaining, lot.currency);
+            let cost = |lot: &bookflow::domain::lots::lot::Lot| lot.unit_cost().cost_of(lot.remaining, lot.currency);
             prop_assert_eq!(cost(lot), cost(&after.lots[id]));
         }
         // At a price of 100 before and 100 / ratio after; ten decimals may cut off less than one of the last digit.
@@ -193,8 +193,8 @@ proptest! {
         for key in [one(), two()] {
             let Some(standing) = standing(books.shelf(&key), &key, day) else { continue };
             let shelf = then.shelf(&key);
-            let lots = |lots: Vec<bookflow::domain::lot::Lot>| {
-                lots.into_iter().map(|lot| bookflow::domain::lot::Lot { revision: 0, ..lot }).collect::<Vec<_>>()
+            let lots = |lots: Vec<bookflow::domain::lots::lot::Lot>| {
+                lots.into_iter().map(|lot| bookflow::domain::lots::lot::Lot { revision: 0, ..lot }).collect::<Vec<_>>()
             };
             let expected = shelf.fifo.values().map(|id| shelf.lots[id].clone()).collect();
             prop_assert_eq!(lots(standing.lots), lots(expected));
@@ -326,7 +326,7 @@ fn assert_balanced(shelf: &Shelf) {
     assert!(error <= Decimal::new(5, 3) * Decimal::from(roundings), "off by {error} after {roundings} roundings");
 }
 
-fn cost(lot: &bookflow::domain::lot::Lot) -> Decimal {
+fn cost(lot: &bookflow::domain::lots::lot::Lot) -> Decimal {
     lot.remaining * lot.unit_cost().per_unit()
 }
 

@@ -1,9 +1,9 @@
 //! Late facts and withdrawn ones: what changes is returned, and nothing else.
 
-use bookflow::domain::corporate_action::{ActionKind, CorporateAction, Fractions};
-use bookflow::domain::difference::{Difference, DifferenceId, differences};
-use bookflow::domain::happening::{Happening, What};
-use bookflow::domain::ratio::Ratio;
+use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
+use bookflow::domain::lots::difference::{Difference, DifferenceId, differences};
+use bookflow::domain::lots::happening::{Happening, What};
+use bookflow::domain::number::ratio::Ratio;
 use bookflow::domain::trade::{Trade, TradeEvent};
 
 use crate::any::one;

@@ -1,12 +1,12 @@
 //! Lots cut where notional or fate changes: the slices add up, whatever happened.
 
-use bookflow::domain::as_of::standing;
-use bookflow::domain::corporate_action::{ActionKind, CorporateAction, Fractions};
-use bookflow::domain::happening::{Happening, What};
 use bookflow::domain::key::TradeId;
-use bookflow::domain::life::{Market, lives};
-use bookflow::domain::lot_slice::{ClosedBy, Edge, End, OpenedBy, Reset, Slice};
-use bookflow::domain::ratio::Ratio;
+use bookflow::domain::lots::as_of::standing;
+use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
+use bookflow::domain::lots::happening::{Happening, What};
+use bookflow::domain::lots::life::{Market, lives};
+use bookflow::domain::lots::slice::{ClosedBy, Edge, End, OpenedBy, Reset, Slice};
+use bookflow::domain::number::ratio::Ratio;
 use bookflow::domain::trade::TradeEvent;
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
@@ -164,7 +164,7 @@ proptest! {
             _ => Decimal::ZERO,
         };
         for (_, life) in lives(books.shelf(&one()), &Plain) {
-            if life.steps.iter().any(|step| !matches!(step, bookflow::domain::lot_slice::Step::Close { .. })) {
+            if life.steps.iter().any(|step| !matches!(step, bookflow::domain::lots::slice::Step::Close { .. })) {
                 continue; // an action between two resets moves the reference, too
             }
             let last = reset("2025-03-20", "70.00");

@@ -1,9 +1,9 @@
 //! Lots that go from position to position: with their cost and dates, without a result.
 
-use bookflow::domain::cost::UnitCost;
-use bookflow::domain::happening::{Departure, Happening, What};
 use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
-use bookflow::domain::method::{Instruction, ReliefMethod, ReliefPolicy};
+use bookflow::domain::lots::cost::UnitCost;
+use bookflow::domain::lots::happening::{Departure, Happening, What};
+use bookflow::domain::lots::method::{Instruction, ReliefMethod, ReliefPolicy};
 use bookflow::domain::trade::TradeEvent;
 use rust_decimal::Decimal;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use bookflow::domain::chunk::Chunk;
-use bookflow::domain::job::{Job, Lane};
+use bookflow::domain::jobs::chunk::Chunk;
+use bookflow::domain::jobs::job::{Job, Lane};
+use bookflow::domain::jobs::split::{Plan, SplitLimits, Splitter};
 use bookflow::domain::key::Timestamp;
-use bookflow::domain::split::{Plan, SplitLimits, Splitter};
 use bookflow::engine::broker::{Broker, Outgoing, TopicPartition};
 use bookflow::engine::clock::{Clock, SystemClock};
 use bookflow::messages::job_control::{ControlWord, JobControl};

@@ -7,8 +7,8 @@ use bookflow::domain::fees::daily::DailyFeeKind;
 use bookflow::domain::fees::trade::{Charge, FeeRounding, Sides, TradeFee, TradeFeeKind};
 use bookflow::domain::financing::terms::{NotionalBasis, SpreadMode};
 use bookflow::domain::money::RoundingPolicy;
+use bookflow::domain::number::rounding::Rounding;
 use bookflow::domain::rates::terms::{Method, RateTerms};
-use bookflow::domain::rounding::Rounding;
 use bookflow::domain::swap::flow::Kind;
 use bookflow::domain::swap::terms::{DailyFeeRate, DailyFeeTerms, Swap};
 

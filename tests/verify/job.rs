@@ -1,8 +1,8 @@
 //! A calculation job of six chunks, sent as `submit job` sends it.
 
 use bookflow::cli::generate::request::RequestShape;
+use bookflow::domain::jobs::split::{SplitLimits, Splitter};
 use bookflow::domain::key::Timestamp;
-use bookflow::domain::split::{SplitLimits, Splitter};
 use bookflow::engine::broker::{Broker, Outgoing, Producer, TopicPartition};
 use bookflow::messages::job_control::{ControlWord, JobControl};
 use bookflow::messages::key::{chunk_key, partition};

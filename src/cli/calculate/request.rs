@@ -5,11 +5,11 @@ use std::convert::Infallible;
 use super::answer::{Answer, Calculated, Flow, Row, Step, Wanted};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
-use crate::domain::calculate::calculate as calculate_chunk;
-use crate::domain::cashflow::{CashFlow, Explain};
-use crate::domain::chunk::Chunk;
-use crate::domain::notice::{Notice, Severity};
-use crate::domain::split::{SplitLimits, Splitter};
+use crate::domain::jobs::calculate::calculate as calculate_chunk;
+use crate::domain::jobs::cashflow::{CashFlow, Explain};
+use crate::domain::jobs::chunk::Chunk;
+use crate::domain::jobs::notice::{Notice, Severity};
+use crate::domain::jobs::split::{SplitLimits, Splitter};
 use crate::messages::request::{RequestError, Stopped, read_contracts, read_request};
 
 pub(super) fn calculate(json: &[u8], wanted: &Wanted) -> Result<Answer, Failure> {

@@ -5,11 +5,11 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::domain::blocked::Blocked;
 use crate::domain::explain::Explanation;
+use crate::domain::market::Market;
 use crate::domain::swap::agreement::Agreement;
 use crate::domain::swap::flow::Flow as Due;
 use crate::domain::swap::flows::Book;
 use crate::domain::swap::held::{Holding, Refused};
-use crate::domain::swap::market::Market;
 use crate::messages::document::{Document, Unreadable, read_document};
 
 pub(super) fn calculate(json: &[u8], wanted: &Wanted) -> Result<Answer, Failure> {

@@ -26,7 +26,7 @@ use super::session::Session;
 use super::submit::job::Submission;
 use super::verify::audit;
 use super::verify::report::{Damage, Report};
-use crate::domain::job::{JobId, Outcome};
+use crate::domain::jobs::job::{JobId, Outcome};
 use crate::engine::broker::Broker;
 use crate::engine::settings::Settings;
 use crate::memory::settings::Settings as BrokerSettings;

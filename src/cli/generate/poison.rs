@@ -3,7 +3,7 @@
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
 
-use crate::domain::captured::Place;
+use crate::domain::trade::captured::Place;
 use crate::domain::trade::{Terms, Trade, TradeEvent};
 use crate::messages::schemas::{SchemaName, Schemas};
 use crate::messages::wire::Encoder;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use crate::domain::answer::{Answer, Refusal, Verdict};
-use crate::domain::captured::Place;
 use crate::domain::key::TradeId;
 use crate::domain::money::Currency;
+use crate::domain::trade::answer::{Answer, Refusal, Verdict};
+use crate::domain::trade::captured::Place;
 use crate::domain::trade::{Terms, Trade, TradeEvent};
 
 /// Versions of one trade that may wait at the same time.

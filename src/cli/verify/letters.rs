@@ -8,7 +8,7 @@ use super::cursor::{Cursor, decode};
 use super::report::{Damage, Report};
 use super::snapshot::Snapshot;
 use crate::cli::failure::Failure;
-use crate::domain::captured::Place;
+use crate::domain::trade::captured::Place;
 use crate::engine::batch::Record;
 use crate::engine::broker::Broker;
 use crate::messages::dead_letter::{DeadLetter, Original};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::report::{Damage, Report};
 use super::snapshot::Snapshot;
-use crate::domain::captured::Place;
 use crate::domain::trade::Trade;
+use crate::domain::trade::captured::Place;
 use crate::engine::broker::TopicPartition;
 use crate::pipeline::topics::TRADES;
 

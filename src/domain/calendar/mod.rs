@@ -6,6 +6,7 @@ mod america; // the United States, Canada
 mod europe; // the euro, London, Frankfurt, Paris, Zurich
 mod pacific; // Japan, Hong Kong, Australia
 mod named; // calendars by name
+pub mod settlement; // how long a trade takes to settle
 
 use std::fmt;
 

@@ -2,8 +2,8 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use super::super::calendar::Calendar;
-use super::super::schedule::Roll;
+use crate::domain::calendar::Calendar;
+use crate::domain::schedule::Roll;
 
 /// From `start` (counted) to `end` (not counted). One that ends before it starts has no days.
 #[derive(Clone, Copy, Debug)]

@@ -13,8 +13,8 @@ use chrono::NaiveDate;
 pub use fraction::Fraction;
 pub use interval::{Coupons, Interval};
 
-use super::calendar::OutsideCalendar;
-use super::money::Currency;
+use crate::domain::calendar::OutsideCalendar;
+use crate::domain::money::Currency;
 
 /// A day count fraction, by FpML's dayCountFractionScheme and two that FpML has no name for. Each formula is exact.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -163,9 +163,9 @@ impl FromStr for DayCount {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::calendar::{Calendar, Weekend};
-    use super::super::schedule::Roll;
     use super::*;
+    use crate::domain::calendar::{Calendar, Weekend};
+    use crate::domain::schedule::Roll;
 
     fn date(text: &str) -> NaiveDate {
         text.parse().expect("the test writes a date")

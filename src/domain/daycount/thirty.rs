@@ -2,8 +2,8 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use super::super::schedule::last_of_month;
 use super::fraction::Fraction;
+use crate::domain::schedule::last_of_month;
 
 /// 30/360, bond basis, ISDA 2021 section 4.6.1(vi), ISDA 2006 section 4.16(f): a start on the 31st counts as the 30th, an end on the 31st
 /// only after a start on the 30th or 31st.

@@ -4,12 +4,12 @@ use rust_decimal::Decimal;
 
 use super::declared::Declared;
 use super::terms::PayoutRatios;
-use crate::domain::amount::Amount;
 use crate::domain::blocked::{Blocked, out_of_range};
+use crate::domain::explain::pad::Pad;
 use crate::domain::explain::{Fact, Observed};
-use crate::domain::fx::FxRate;
+use crate::domain::market::fx::FxRate;
+use crate::domain::money::amount::Amount;
 use crate::domain::money::{Currency, Money};
-use crate::domain::pad::Pad;
 
 /// A dividend of a slice; `+` = the client receives. A short has negative amounts: it pays, manufactured.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -75,11 +75,11 @@ pub fn reinvest<P: Pad>(pad: &mut P, paid: Amount, price: P::Number) -> Result<P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::adjustment::{AdjustmentPolicy, PaymentDates, Restatement, restate};
-    use crate::domain::contract::Symbol;
     use crate::domain::dividends::declared::{Declaration, DividendId, DividendKind};
-    use crate::domain::pad::Silent;
-    use crate::domain::status::{Stage, Status};
+    use crate::domain::explain::pad::Silent;
+    use crate::domain::flows::adjustment::{AdjustmentPolicy, PaymentDates, Restatement, restate};
+    use crate::domain::flows::status::{Stage, Status};
+    use crate::domain::names::Symbol;
     use chrono::NaiveDate;
 
     fn currency(code: &str) -> Currency {

@@ -3,9 +3,9 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use crate::domain::contract::Symbol;
 use crate::domain::key::ID_LENGTH_MAX;
 use crate::domain::money::Currency;
+use crate::domain::names::Symbol;
 use crate::domain::names::name;
 
 name! {

@@ -5,12 +5,12 @@ use rust_decimal::Decimal;
 
 use super::amount::paid_per_share;
 use super::entitlement::{CutOff, Dates, Tenure};
-use crate::domain::amount::Amount;
 use crate::domain::blocked::Blocked;
-use crate::domain::cashflow::{Explain, FlowKind, FlowStatus};
-use crate::domain::market::Dividend;
-use crate::domain::pad::Silent;
-use crate::domain::slice::{Fault, Payment, Slice};
+use crate::domain::explain::pad::Silent;
+use crate::domain::jobs::cashflow::{Explain, FlowKind, FlowStatus};
+use crate::domain::jobs::market::Dividend;
+use crate::domain::jobs::slice::{Fault, Payment, Slice};
+use crate::domain::money::amount::Amount;
 
 /// The dividends that went ex from `start` to `day`, both included, for whoever held the slice at the close before: bought earlier than the
 /// ex date, and not closed earlier than it. A request names no calendar, so the close before is that of the calendar day before; and it

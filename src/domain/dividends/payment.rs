@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::declared::Declared;
 use super::terms::{AmountType, DividendPeriod, DividendTerms, PaymentRule};
 use crate::domain::blocked::Blocked;
-use crate::domain::status::Stage;
+use crate::domain::flows::status::Stage;
 
 /// The dates a contract pays on, as far as they are agreed.
 #[derive(Clone, Copy, Debug)]
@@ -112,10 +112,10 @@ impl Due {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::contract::Symbol;
     use crate::domain::dividends::declared::{Declaration, DividendId, DividendKind};
     use crate::domain::dividends::terms::{Entitlement, FxTrigger, PayoutRatios, SpecialDividends};
     use crate::domain::money::Currency;
+    use crate::domain::names::Symbol;
 
     fn day(month: u32, day: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(2025, month, day).expect("a day of the year")

@@ -145,8 +145,8 @@ impl AmountType {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::contract::Symbol;
     use crate::domain::dividends::declared::DividendId;
+    use crate::domain::names::Symbol;
 
     fn day(day: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(2025, 4, day).expect("a day of April")

@@ -5,11 +5,11 @@
 use compact_str::CompactString;
 use rust_decimal::Decimal;
 
-use crate::domain::amount::Amount;
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::Fact;
+use crate::domain::explain::pad::Pad;
+use crate::domain::money::amount::Amount;
 use crate::domain::money::{Currency, Money};
-use crate::domain::pad::Pad;
 
 /// The tax that an issuer's country withholds.
 #[derive(Clone, PartialEq, Debug)]

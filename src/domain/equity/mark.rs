@@ -4,11 +4,11 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use crate::domain::blocked::{Blocked, out_of_range};
-use crate::domain::carry::{Accepted, Quote};
-use crate::domain::contract::Symbol;
+use crate::domain::explain::pad::Pad;
 use crate::domain::explain::{Fact, Observed};
-use crate::domain::fx::FxRate;
-use crate::domain::pad::Pad;
+use crate::domain::market::carry::{Accepted, Quote};
+use crate::domain::market::fx::FxRate;
+use crate::domain::names::Symbol;
 use crate::domain::trade::Side;
 
 /// Where a holding stands at one moment.
@@ -76,7 +76,7 @@ pub fn net_price<P: Pad>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::pad::Silent;
+    use crate::domain::explain::pad::Silent;
 
     #[test]
     fn a_commission_in_the_price_costs_the_client_on_either_side() {

@@ -7,15 +7,15 @@ use super::performance::performance;
 use super::periods::{Ending, Span};
 use super::terms::EquityNotional;
 use crate::domain::blocked::Blocked;
-use crate::domain::carry::{Accepted, Quote};
-use crate::domain::cashflow::{Explain, FlowKind, FlowStatus};
-use crate::domain::contract::Symbol;
-use crate::domain::fx::{FxMode, Pair};
-use crate::domain::market::MarketData;
+use crate::domain::explain::pad::Silent;
+use crate::domain::jobs::cashflow::{Explain, FlowKind, FlowStatus};
+use crate::domain::jobs::market::MarketData;
+use crate::domain::jobs::notice::NoticeCode;
+use crate::domain::jobs::slice::{Fault, Payment, Slice};
+use crate::domain::market::carry::{Accepted, Quote};
+use crate::domain::market::fx::{FxMode, Pair};
 use crate::domain::money::Currency;
-use crate::domain::notice::NoticeCode;
-use crate::domain::pad::Silent;
-use crate::domain::slice::{Fault, Payment, Slice};
+use crate::domain::names::Symbol;
 
 /// quantity x (price - cost price); a result of 0 is a result. A request names no valuation dates and no exchange rates: one span, from
 /// the cost to the close or the price of the day.

@@ -15,12 +15,12 @@ use rust_decimal::Decimal;
 use super::mark::Mark;
 use super::periods::Span;
 use super::terms::EquityNotional;
-use crate::domain::amount::Amount;
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::Fact;
-use crate::domain::fx::{FxMode, Pair};
+use crate::domain::explain::pad::Pad;
+use crate::domain::market::fx::{FxMode, Pair};
+use crate::domain::money::amount::Amount;
 use crate::domain::money::{Currency, Money};
-use crate::domain::pad::Pad;
 
 /// The currencies a performance goes between: prices are in one, amounts in the other.
 pub type Currencies = Pair;

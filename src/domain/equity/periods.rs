@@ -143,10 +143,10 @@ impl<'a> Mark<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::carry::{Accepted, Quote};
-    use crate::domain::contract::Symbol;
     use crate::domain::equity::terms::{CommissionIn, EquityNotional, ReturnType};
-    use crate::domain::fx::FxMode;
+    use crate::domain::market::carry::{Accepted, Quote};
+    use crate::domain::market::fx::FxMode;
+    use crate::domain::names::Symbol;
 
     fn day(day: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(2025, 4, day).expect("a day of April")

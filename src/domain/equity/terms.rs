@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use crate::domain::fx::FxMode;
+use crate::domain::market::fx::FxMode;
 
 /// The terms of an equity leg: FpML `returnLeg`, CDM `PerformancePayout`.
 #[derive(Clone, PartialEq, Debug)]

@@ -20,7 +20,7 @@ pub fn unreturned<'a>(
 mod tests {
     use super::*;
     use crate::domain::equity::terms::{CommissionIn, EquityNotional, UnwindPayment};
-    use crate::domain::fx::FxMode;
+    use crate::domain::market::fx::FxMode;
 
     #[test]
     fn a_price_return_warns_of_ex_dates_after_its_start_up_to_its_end() {

@@ -6,13 +6,13 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use crate::domain::amount::Amount;
 use crate::domain::blocked::{Blocked, out_of_range};
-use crate::domain::carry::{Accepted, Quote};
-use crate::domain::contract::Symbol;
+use crate::domain::explain::pad::Pad;
 use crate::domain::explain::{Fact, Observed};
+use crate::domain::market::carry::{Accepted, Quote};
+use crate::domain::money::amount::Amount;
 use crate::domain::money::{Currency, Money};
-use crate::domain::pad::Pad;
+use crate::domain::names::Symbol;
 
 /// A fee on a holding for the nights from `from` (counted) to `to` (not counted).
 #[derive(Clone, Copy, PartialEq, Debug)]

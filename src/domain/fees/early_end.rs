@@ -3,12 +3,12 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use crate::domain::amount::Amount;
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::daycount::days;
 use crate::domain::explain::Fact;
+use crate::domain::explain::pad::Pad;
 use crate::domain::money::Currency;
-use crate::domain::pad::Pad;
+use crate::domain::money::amount::Amount;
 
 /// The agreed measure of a break fee.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -61,7 +61,7 @@ impl BreakFee {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::pad::Silent;
+    use crate::domain::explain::pad::Silent;
 
     fn day(text: &str) -> NaiveDate {
         text.parse().expect("the test writes a date")

@@ -4,4 +4,5 @@
 
 pub mod trade; // commission, clearing, stamp duty, regulatory fee, ticket
 pub mod daily; // custody and stock borrow, accrued night by night
+pub mod crossing; // what of a trade's costs falls on its closing part
 pub mod early_end; // what ends before its time costs

@@ -2,11 +2,11 @@
 
 use rust_decimal::Decimal;
 
-use crate::domain::amount::Amount;
 use crate::domain::blocked::{Blocked, out_of_range};
+use crate::domain::explain::pad::Pad;
 use crate::domain::explain::{Fact, Operation};
 use crate::domain::money::Currency;
-use crate::domain::pad::Pad;
+use crate::domain::money::amount::Amount;
 use crate::domain::trade::Side;
 
 /// One fee of a contract's fee schedule.
@@ -125,7 +125,7 @@ fn value<P: Pad>(pad: &mut P, traded: &Traded) -> Option<P::Number> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::pad::Silent;
+    use crate::domain::explain::pad::Silent;
 
     fn decimal(text: &str) -> Decimal {
         text.parse().expect("the test writes a decimal")

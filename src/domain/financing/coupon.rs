@@ -7,10 +7,10 @@ use rust_decimal::Decimal;
 
 use super::terms::{FinancingTerms, NegativeRates};
 use crate::domain::blocked::{Blocked, out_of_range};
-use crate::domain::contract::IndexName;
 use crate::domain::daycount::{Fraction, Interval, NoFraction};
 use crate::domain::explain::Fact;
-use crate::domain::pad::Pad;
+use crate::domain::explain::pad::Pad;
+use crate::domain::names::IndexName;
 use crate::domain::rates::accrual::{Accrued, Days, over};
 use crate::domain::rates::fixings::Fixings;
 use crate::domain::rates::index::Index;
@@ -257,7 +257,7 @@ fn too_large() -> Blocked {
 mod tests {
     use super::*;
     use crate::domain::daycount::{Coupons, DayCount};
-    use crate::domain::pad::Silent;
+    use crate::domain::explain::pad::Silent;
     use crate::domain::rates::business_days::BusinessDays;
     use crate::domain::rates::fixings::Fixing;
     use crate::domain::rates::terms::{Method, Observation, OvernightTerms, Unpublished};

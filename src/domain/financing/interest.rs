@@ -5,11 +5,11 @@ use rust_decimal::Decimal;
 
 use super::coupon::{Coupon, UnitInterest};
 use super::notional::{Financed, Marks};
-use crate::domain::amount::Amount;
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::Fact;
+use crate::domain::explain::pad::Pad;
+use crate::domain::money::amount::Amount;
 use crate::domain::money::{Currency, Money};
-use crate::domain::pad::Pad;
 use crate::domain::rates::schedule::Period;
 
 /// Interest from the client's view, not yet divided by the days of a year: a long pays it, so what it bears is turned in sign.
@@ -139,7 +139,7 @@ fn too_large() -> Blocked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::pad::Silent;
+    use crate::domain::explain::pad::Silent;
 
     fn interest(notional_rate_days: i64, year_days: i64, provisional: bool) -> Interest<Decimal> {
         Interest { notional_rate_days: Decimal::from(notional_rate_days), year_days, provisional }

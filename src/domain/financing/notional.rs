@@ -5,10 +5,10 @@ use rust_decimal::Decimal;
 
 use super::terms::{FinancingTerms, NotionalBasis};
 use crate::domain::blocked::Blocked;
-use crate::domain::carry::{CarryForward, NegativePrices, PricePolicy, Quote};
-use crate::domain::contract::Symbol;
+use crate::domain::explain::pad::Pad;
 use crate::domain::explain::{Fact, Observed};
-use crate::domain::pad::Pad;
+use crate::domain::market::carry::{CarryForward, NegativePrices, PricePolicy, Quote};
+use crate::domain::names::Symbol;
 use crate::domain::rates::schedule::Period;
 
 /// A part of a lot with one fate, by the dates on which it settles: it is financed every calendar night from the settlement of its opening

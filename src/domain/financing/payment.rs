@@ -8,14 +8,15 @@ use super::notional::{Financed, Price};
 use super::requested::RequestedRates;
 use super::terms::FinancingTerms;
 use crate::domain::blocked::Blocked;
-use crate::domain::cashflow::{Explain, FlowKind, FlowStatus, RATES_EXPLAINED, RateSpan};
-use crate::domain::contract::{Averaging, Financing, IndexName, Rate};
-use crate::domain::market::MarketData;
+use crate::domain::explain::pad::Silent;
+use crate::domain::jobs::cashflow::{Explain, FlowKind, FlowStatus, RATES_EXPLAINED, RateSpan};
+use crate::domain::jobs::contract::{Averaging, Financing, Rate};
+use crate::domain::jobs::market::MarketData;
+use crate::domain::jobs::notice::NoticeCode;
+use crate::domain::jobs::slice::{Fault, Payment, Slice};
 use crate::domain::money::Currency;
-use crate::domain::notice::NoticeCode;
-use crate::domain::pad::Silent;
+use crate::domain::names::IndexName;
 use crate::domain::rates::schedule::Period;
-use crate::domain::slice::{Fault, Payment, Slice};
 
 /// Interest from the settlement of the opening (counted) to the settlement of the closing or the end of the day before `day`, whichever is
 /// earlier. A long pays it, a short receives it.

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use rust_decimal::Decimal;
 
-use super::super::exact::{POWERS_OF_10, Product};
 use super::Money;
+use crate::domain::number::exact::{POWERS_OF_10, Product};
 
 impl Money {
     /// This amount over parts in proportion to their weights, in the order of `parts`.

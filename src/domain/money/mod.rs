@@ -3,6 +3,7 @@
 mod currency; // ISO 4217 codes with their minor units
 mod unit; // what amounts are rounded to
 mod allocation; // a total over parts
+pub mod amount; // before and after the one rounding
 
 use std::fmt;
 
@@ -11,7 +12,7 @@ use rust_decimal::Decimal;
 pub use currency::{Currency, UnknownCurrency};
 pub use unit::{RoundingPolicy, Unit};
 
-use super::exact::{POWERS_OF_10, Product};
+use crate::domain::number::exact::{POWERS_OF_10, Product};
 
 /// An amount in minor units of its currency (cents, yen), seen by the client: plus is received. There is no negative zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,8 +92,8 @@ mod tests {
     use num_bigint::BigInt;
     use proptest::prelude::*;
 
-    use super::super::rounding::Rounding;
     use super::*;
+    use crate::domain::number::rounding::Rounding;
 
     fn currency(code: &str) -> Currency {
         Currency::new(code).expect("the test names a currency")

@@ -1,7 +1,7 @@
 //! What amounts are rounded to: the minor unit of a currency, in a mode that the contract may set per currency.
 
-use super::super::rounding::Rounding;
 use super::currency::Currency;
+use crate::domain::number::rounding::Rounding;
 
 /// A currency with the mode its amounts are rounded in. A currency alone means halves away from zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use crate::domain::explain::Fact;
-use crate::domain::pad::Pad;
+use crate::domain::explain::pad::Pad;
 
 /// What a period has come to, from its start to a date.
 ///

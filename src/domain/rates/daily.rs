@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use crate::domain::explain::Fact;
-use crate::domain::pad::Pad;
+use crate::domain::explain::pad::Pad;
 
 /// What happens to each fixing before it is weighted.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]

@@ -6,9 +6,9 @@ use rust_decimal::Decimal;
 use super::business_days::BusinessDays;
 use super::terms::Unpublished;
 use crate::domain::blocked::Blocked;
-use crate::domain::contract::IndexName;
+use crate::domain::explain::pad::Pad;
 use crate::domain::explain::{Fact, Observed};
-use crate::domain::pad::Pad;
+use crate::domain::names::IndexName;
 
 /// The fixings of one index: the source of truth for what it published, by business day of its calendar.
 #[derive(Clone, PartialEq, Debug)]

@@ -12,8 +12,8 @@ use super::table::{Stretch, Table, TableTerms};
 use super::terms::{Method, OvernightTerms, Unpublished};
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::Fact;
-use crate::domain::pad::Pad;
-use crate::domain::wide::Wide;
+use crate::domain::explain::pad::Pad;
+use crate::domain::number::wide::Wide;
 
 /// Overnight terms with the table that answers for them.
 #[derive(Clone, Copy, Debug)]

@@ -125,7 +125,7 @@ impl<'a> Schedule<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::contract::IndexName;
+    use crate::domain::names::IndexName;
     use crate::domain::rates::terms::{Method, Observation};
 
     fn june(day: u32) -> NaiveDate {

@@ -7,8 +7,8 @@ use super::fixings::{Counted, Fixings};
 use super::terms::Unpublished;
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::Fact;
-use crate::domain::pad::{Pad, Silent};
-use crate::domain::wide::Wide;
+use crate::domain::explain::pad::{Pad, Silent};
+use crate::domain::number::wide::Wide;
 
 /// What one table is for. Legs that agree in these share it, whatever else their terms say.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -211,7 +211,7 @@ mod tests {
     use chrono::NaiveDate;
 
     use super::*;
-    use crate::domain::contract::IndexName;
+    use crate::domain::names::IndexName;
     use crate::domain::rates::business_days::BusinessDays;
     use crate::domain::rates::fixings::Fixing;
 

@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::domain::contract::IndexName;
+use crate::domain::names::IndexName;
 
 /// Where the rate of a financing leg comes from. Rates are fractions of a year: 0.05 is 5 %.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::super::calendar::{Calendar, OutsideCalendar};
+use crate::domain::calendar::{Calendar, OutsideCalendar};
 
 /// What the contract says about a disrupted valuation date: 2002 ISDA Equity Derivatives Definitions, section 6.6.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

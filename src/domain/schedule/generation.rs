@@ -2,8 +2,8 @@
 
 use chrono::NaiveDate;
 
-use super::super::calendar::{Calendar, Convention, OutsideCalendar};
 use super::roll::Roll;
+use crate::domain::calendar::{Calendar, Convention, OutsideCalendar};
 
 /// How regular dates are laid between a start and an end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

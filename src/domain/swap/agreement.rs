@@ -4,8 +4,8 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::terms::Swap;
-use crate::domain::contract::LotId;
-use crate::domain::method::ReliefPolicy;
+use crate::domain::lots::method::ReliefPolicy;
+use crate::domain::names::LotId;
 use crate::domain::trade::Trade;
 
 /// One contract of a document.

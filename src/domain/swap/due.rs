@@ -6,24 +6,24 @@ use rust_decimal::Decimal;
 use super::flow::{Calculated, FlowName, Kind};
 use super::terms::{DailyFeeTerms, Swap};
 use super::valuation::Valuation;
-use crate::domain::amount::Amount;
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::dividends::amount::amount as dividend_amount;
 use crate::domain::dividends::declared::Declared;
 use crate::domain::dividends::terms::DividendTerms;
 use crate::domain::equity::performance::performance;
 use crate::domain::equity::periods::Span;
+use crate::domain::explain::pad::Pad;
 use crate::domain::fees::daily::{DailyFee, DailyFeeKind};
 use crate::domain::fees::trade::{Sides, TradeFee, TradeFeeKind, Traded};
 use crate::domain::financing::coupon::Coupon;
 use crate::domain::financing::interest::{interest, marked_interest};
 use crate::domain::financing::notional::Financed;
 use crate::domain::financing::terms::NotionalBasis;
-use crate::domain::fx::Pair;
+use crate::domain::flows::status::Stage;
+use crate::domain::market::fx::Pair;
 use crate::domain::money::Currency;
-use crate::domain::pad::Pad;
+use crate::domain::money::amount::Amount;
 use crate::domain::rates::schedule::Period;
-use crate::domain::status::Stage;
 use crate::domain::trade::Side;
 
 /// One flow that is due.

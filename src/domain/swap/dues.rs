@@ -9,7 +9,6 @@ use super::flow::{FlowName, Kind};
 use super::terms::InterestPeriod;
 use super::valuation::{Side, Valuation};
 use crate::domain::blocked::Blocked;
-use crate::domain::captured::CapturedTrade;
 use crate::domain::dividends::declared::Declared;
 use crate::domain::dividends::entitlement::{CutOff, Dates, Tenure};
 use crate::domain::dividends::payment::{Schedule, Unwind};
@@ -20,9 +19,10 @@ use crate::domain::equity::terms::UnwindPayment;
 use crate::domain::fees::trade::{TradeFee, TradeFeeKind, Traded};
 use crate::domain::financing::notional::{Financed, Price};
 use crate::domain::financing::terms::NotionalBasis;
-use crate::domain::lot_slice::{ClosedBy, Edge, End, Life, OpenedBy, Slice};
+use crate::domain::flows::status::Stage;
+use crate::domain::lots::slice::{ClosedBy, Edge, End, Life, OpenedBy, Slice};
 use crate::domain::rates::schedule::Period;
-use crate::domain::status::Stage;
+use crate::domain::trade::captured::CapturedTrade;
 
 /// One lot and what happened to it.
 pub struct Lot<Id> {

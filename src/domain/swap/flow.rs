@@ -5,13 +5,13 @@ use std::fmt::{self, Display};
 use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
-use crate::domain::amount::Amount;
 use crate::domain::blocked::Blocked;
-use crate::domain::cashflow::{FlowId, first_128_bits};
+use crate::domain::flows::id::{FlowId, first_128_bits};
+use crate::domain::flows::status::Stage;
 use crate::domain::key::ContractId;
 use crate::domain::money::Currency;
+use crate::domain::money::amount::Amount;
 use crate::domain::rates::schedule::Period;
-use crate::domain::status::Stage;
 
 /// One amount; `+` = the client receives.
 #[derive(Clone, PartialEq, Debug)]

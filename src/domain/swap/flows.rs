@@ -8,14 +8,14 @@ use super::due::Due;
 use super::dues::{Lot, Slices};
 use super::flow::{Calculated, Flow};
 use super::held::Holding;
-use super::market::Market;
 use super::terms::Swap;
 use super::valuation::Valuation;
 use crate::domain::blocked::Blocked;
-use crate::domain::cashflow::FlowId;
 use crate::domain::explain::Explanation;
-use crate::domain::pad::{Kept, Silent};
-use crate::domain::rounded::Rounded;
+use crate::domain::explain::pad::{Kept, Silent};
+use crate::domain::explain::rounded::Rounded;
+use crate::domain::flows::id::FlowId;
+use crate::domain::market::Market;
 
 /// Shows the flows of a swap's lots as they stand at the end of a day, in a fixed order. What cannot be calculated is shown with its reason, and
 /// holds up nothing else.

@@ -6,17 +6,17 @@ use rust_decimal::Decimal;
 use super::agreement::{Agreement, Deal, GivenLot, Held};
 use super::dues::Lot;
 use super::terms::Swap;
-use crate::domain::answer::Refusal;
 use crate::domain::blocked::Blocked;
-use crate::domain::capture::capture;
-use crate::domain::captured::{CapturedTrade, Place};
 use crate::domain::equity::mark::net_price;
 use crate::domain::equity::terms::CommissionIn;
+use crate::domain::explain::pad::Silent;
 use crate::domain::fees::trade::{Charge, TradeFeeKind};
-use crate::domain::life::{Market, lives};
-use crate::domain::lot_slice::{Edge, Life, Step};
-use crate::domain::pad::Silent;
-use crate::domain::shelf::Shelf;
+use crate::domain::lots::life::{Market, lives};
+use crate::domain::lots::shelf::Shelf;
+use crate::domain::lots::slice::{Edge, Life, Step};
+use crate::domain::trade::answer::Refusal;
+use crate::domain::trade::capture::capture;
+use crate::domain::trade::captured::{CapturedTrade, Place};
 use crate::domain::trade::{Side, Trade};
 
 /// The position that an agreement's trades add up to, or its lots as they were given.

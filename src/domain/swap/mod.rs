@@ -4,7 +4,6 @@
 pub mod terms; // what was agreed, resolved to dates
 pub mod product; // what makes it an equity swap, a total return swap, a contract for difference
 pub mod interest_periods; // periods that end with the payments of the equity leg
-pub mod market; // what is known: prices, fixings, exchange rates, dividends
 pub mod agreement; // a swap with the trades or lots under it
 pub mod held; // the lots and trades under a swap
 pub mod flow; // a cash flow: what it pays for, when, what it comes to

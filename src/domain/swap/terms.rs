@@ -6,16 +6,16 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::product::Product;
-use crate::domain::carry::PricePolicy;
-use crate::domain::contract::Symbol;
 use crate::domain::dividends::terms::DividendTerms;
 use crate::domain::equity::terms::EquityTerms;
 use crate::domain::fees::daily::DailyFeeKind;
 use crate::domain::fees::trade::TradeFee;
 use crate::domain::financing::terms::{Financing, FinancingTerms, NotionalBasis};
-use crate::domain::fx::{FixPolicy, Pair};
 use crate::domain::key::ContractId;
+use crate::domain::market::carry::PricePolicy;
+use crate::domain::market::fx::{FixPolicy, Pair};
 use crate::domain::money::RoundingPolicy;
+use crate::domain::names::Symbol;
 use crate::domain::rates::business_days::BusinessDays;
 use crate::domain::rates::schedule::Period;
 

@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::market::Market;
 use super::terms::{DailyFeeRate, DailyFeeTerms, Swap};
 use crate::domain::blocked::Blocked;
-use crate::domain::carry::{Accepted, Quote};
 use crate::domain::dividends::payment::Payment;
 use crate::domain::equity::mark::{Mark, Price};
 use crate::domain::equity::periods::Marks;
+use crate::domain::explain::pad::Silent;
 use crate::domain::fees::daily::Nights;
 use crate::domain::financing::coupon::Coupon;
 use crate::domain::financing::notional::{Mark as NightMark, Marks as ClosesOf, Price as Notional};
 use crate::domain::financing::terms::{FinancingTerms, NotionalBasis};
-use crate::domain::fx::{FxMode, FxRate, Pair};
-use crate::domain::lot_slice::{Edge, Reset};
-use crate::domain::pad::Silent;
+use crate::domain::lots::slice::{Edge, Reset};
+use crate::domain::market::Market;
+use crate::domain::market::carry::{Accepted, Quote};
+use crate::domain::market::fx::{FxMode, FxRate, Pair};
 use crate::domain::rates::schedule::Period;
 
 /// Everything a swap's amounts on a day are calculated from.

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::object::Item;
 use crate::domain::equity::terms::{CommissionIn, EquityNotional, EquityTerms, ReturnType, UnwindPayment};
-use crate::domain::fx::FxMode;
+use crate::domain::market::fx::FxMode;
 use crate::domain::swap::product::Product;
 use crate::messages::request::InvalidValue;
 

@@ -3,9 +3,9 @@
 use rust_decimal::Decimal;
 
 use super::object::{Item, Object};
-use crate::domain::contract::Symbol;
 use crate::domain::fees::daily::DailyFeeKind;
 use crate::domain::fees::trade::{Charge, FeeRounding, Sides, TradeFee, TradeFeeKind};
+use crate::domain::names::Symbol;
 use crate::domain::swap::terms::{DailyFeeRate, DailyFeeTerms};
 use crate::domain::trade::Side;
 use crate::messages::request::InvalidValue;

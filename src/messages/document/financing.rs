@@ -3,12 +3,12 @@
 use rust_decimal::Decimal;
 
 use super::object::{Item, Object};
-use crate::domain::contract::IndexName;
 use crate::domain::daycount::DayCount;
 use crate::domain::financing::terms::{
     CompoundingBase, Financing, FinancingTerms, InterestOnUnwind, NegativeRates, NotionalBasis, NotionalSwitch,
     SpreadMode,
 };
+use crate::domain::names::IndexName;
 use crate::domain::rates::terms::{AmountDays, Method, Observation, OvernightTerms, RateTerms, Unpublished};
 use crate::messages::request::InvalidValue;
 use crate::messages::request::scalar::Number;

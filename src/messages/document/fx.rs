@@ -2,7 +2,7 @@
 
 use super::contract::carry;
 use super::object::Object;
-use crate::domain::fx::{FixName, FixPolicy, FxMode, Pair};
+use crate::domain::market::fx::{FixName, FixPolicy, FxMode, Pair};
 use crate::domain::money::Currency;
 use crate::messages::request::InvalidValue;
 use crate::messages::request::scalar::Number;

@@ -6,9 +6,9 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::object::{Item, Object};
-use crate::domain::contract::LotId;
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
-use crate::domain::method::{ReliefMethod, ReliefPolicy};
+use crate::domain::lots::method::{ReliefMethod, ReliefPolicy};
+use crate::domain::names::LotId;
 use crate::domain::swap::agreement::{Deal, GivenClose, GivenLot, Held};
 use crate::domain::swap::terms::Swap;
 use crate::domain::trade::{Side, Terms, Trade, TradeEvent};

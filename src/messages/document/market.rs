@@ -7,16 +7,16 @@ use chrono::NaiveDate;
 
 use super::calendars::Calendars;
 use super::object::{Item, Object};
-use crate::domain::carry::Quote;
-use crate::domain::contract::{IndexName, Symbol};
 use crate::domain::dividends::declared::{Declaration, Declared, DividendId, DividendKind};
 use crate::domain::financing::coupon::Rates;
-use crate::domain::fx::{FixName, Pair};
 use crate::domain::key::InvalidName;
+use crate::domain::market::carry::Quote;
+use crate::domain::market::fx::{FixName, Pair};
+use crate::domain::market::{Market, Quotes};
 use crate::domain::money::Currency;
+use crate::domain::names::{IndexName, Symbol};
 use crate::domain::rates::fixings::{Fixing, Fixings};
 use crate::domain::rates::index::Index;
-use crate::domain::swap::market::{Market, Quotes};
 use crate::messages::request::InvalidValue;
 use crate::messages::request::scalar::{Number, parse_date, shortened};
 

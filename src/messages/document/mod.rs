@@ -22,8 +22,8 @@ use serde_json::value::RawValue;
 use self::calendars::Calendars;
 use self::object::{Item, Object};
 use crate::domain::key::ContractId;
+use crate::domain::market::Market;
 use crate::domain::swap::agreement::Agreement;
-use crate::domain::swap::market::Market;
 use crate::messages::request::{InvalidValue, Path};
 
 /// A document as it was read.

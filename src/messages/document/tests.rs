@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::blocked::Blocked;
-use crate::domain::carry::CarryForward;
 use crate::domain::dividends::terms::{PaymentRule, PayoutRatios};
 use crate::domain::equity::terms::{CommissionIn, EquityNotional, ReturnType, UnwindPayment};
 use crate::domain::financing::terms::{FinancingTerms, NotionalBasis};
-use crate::domain::fx::FxMode;
-use crate::domain::method::ReliefMethod;
+use crate::domain::lots::method::ReliefMethod;
+use crate::domain::market::carry::CarryForward;
+use crate::domain::market::fx::FxMode;
 use crate::domain::money::Currency;
 use crate::domain::swap::agreement::Held;
 use crate::domain::trade::TradeEvent;

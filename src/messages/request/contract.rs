@@ -7,14 +7,15 @@ use serde::Deserialize;
 
 use super::scalar::{Number, Raw, date, number, optional_number, optional_text, text, word};
 use super::{InvalidValue, Path};
-use crate::domain::contract::{
-    Averaging, Contract, ContractLot, ContractPosition, Financing, IndexName, Leg, LotId, LotKind, LotStatus,
-    PositionId, Product, Rate, Symbol, Unsupported, Unwinding,
-};
 use crate::domain::daycount::DayCount;
+use crate::domain::jobs::contract::{
+    Averaging, Contract, ContractLot, ContractPosition, Financing, Leg, LotKind, LotStatus, Product, Rate, Unsupported,
+    Unwinding,
+};
+use crate::domain::jobs::notice::{Notice, NoticeCode, Place};
 use crate::domain::key::ContractId;
 use crate::domain::money::Currency;
-use crate::domain::notice::{Notice, NoticeCode, Place};
+use crate::domain::names::{IndexName, LotId, PositionId, Symbol};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

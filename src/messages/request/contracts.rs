@@ -9,9 +9,9 @@ use super::contract::contract;
 use super::scalar::{Raw, text};
 use super::scan::Scanner;
 use super::{InvalidValue, Path, RequestError};
-use crate::domain::contract::Contract;
+use crate::domain::jobs::contract::Contract;
+use crate::domain::jobs::notice::{Notice, NoticeCode, Place};
 use crate::domain::key::ContractId;
-use crate::domain::notice::{Notice, NoticeCode, Place};
 
 /// A contract with the rows about its lots, or the row that stands for a contract that cannot be read.
 pub type ReadContract = Result<(Contract, Vec<Notice>), Box<Notice>>;

@@ -11,9 +11,9 @@ use super::market::{WireMarketData, market_data};
 use super::scalar::{date, optional_text, text, word};
 use super::scan::Scanner;
 use super::{InvalidValue, Path, RequestError};
-use crate::domain::job::{Calculation, Job, JobId};
-use crate::domain::market::MarketData;
-use crate::domain::notice::{Notice, NoticeCode, Place};
+use crate::domain::jobs::job::{Calculation, Job, JobId};
+use crate::domain::jobs::market::MarketData;
+use crate::domain::jobs::notice::{Notice, NoticeCode, Place};
 
 /// Ten years: a longer history is a mistake in a date, or several jobs.
 const DAYS_MAX: i64 = 3_660;

@@ -8,10 +8,10 @@ use serde_json::value::RawValue;
 
 use super::scalar::{Number, Raw, date, number, optional_number, text};
 use super::{InvalidValue, Path};
-use crate::domain::contract::{IndexName, Symbol};
-use crate::domain::market::{Dividend, MarketData, Observation, Series};
+use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series};
+use crate::domain::jobs::notice::{Notice, NoticeCode, Place};
 use crate::domain::money::Currency;
-use crate::domain::notice::{Notice, NoticeCode, Place};
+use crate::domain::names::{IndexName, Symbol};
 
 type Owned = Option<Box<RawValue>>;
 

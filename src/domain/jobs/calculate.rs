@@ -1,0 +1,139 @@
+//! A chunk -> the cash flows of its contracts, and what the chunk came to.
+
+use chrono::{Datelike, NaiveDate, Weekday};
+use rust_decimal::Decimal;
+
+use super::cashflow::CashFlow;
+use super::chunk::{Chunk, ChunkResult, ContractFlows, ContractPart, PositionPart, RelievedLot};
+use super::contract::Leg;
+use super::job::Job;
+use super::market::MarketData;
+use super::notice::{Notice, NoticeCode, Place, ROWS_KEPT, Severity, keep_first};
+use super::slice::{Fault, Payment, Slice};
+use super::totals::ControlTotals;
+use crate::domain::dividends::of_slice::dividends;
+use crate::domain::equity::of_slice::performance_of_slice;
+use crate::domain::financing::payment::interest;
+use crate::domain::financing::requested::RequestedRates;
+use crate::domain::flows::id::FlowId;
+
+/// What a chunk becomes: flows by contract, and the little that goes to the job.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Calculated {
+    pub flows: Vec<ContractFlows>,
+    pub result: ChunkResult,
+}
+
+/// Flows of one published record: about 250 KB of usual names, and below the topic's bound with the longest ones.
+const PIECE_FLOWS: usize = 1_000;
+
+/// Calculates every contract of a chunk; what cannot be calculated becomes a row and stops nothing else.
+pub fn calculate(chunk: &Chunk) -> Calculated {
+    let mut totals = ControlTotals::default();
+    let mut rows = chunk.notices.clone();
+    let mut flows = Vec::with_capacity(chunk.contracts.len());
+    let rates = RequestedRates::new(&chunk.market, &chunk.contracts, &chunk.job);
+    for part in &chunk.contracts {
+        let (of_contract, notices) = calculate_contract(part, &chunk.market, &rates, &chunk.job);
+        totals.counts.add(part.counts);
+        of_contract.iter().for_each(|flow| totals.add_flow(flow));
+        rows.extend(notices);
+        flows.extend(pieces(part, of_contract));
+    }
+    totals.errors = rows.iter().filter(|row| row.severity == Severity::Error).count() as u64;
+    totals.warnings = rows.len() as u64 - totals.errors;
+    keep_first(&mut rows, ROWS_KEPT);
+    let result = ChunkResult { job: chunk.job.id.clone(), number: chunk.number, totals, rows };
+    Calculated { flows, result }
+}
+
+/// At least one, so that a contract without flows is answered, too.
+fn pieces(part: &ContractPart, mut flows: Vec<CashFlow>) -> Vec<ContractFlows> {
+    let mut pieces = Vec::with_capacity(1);
+    loop {
+        let rest = flows.split_off(flows.len().min(PIECE_FLOWS));
+        let piece = pieces.len() as u32;
+        pieces.push(ContractFlows { contract: part.id.clone(), part: part.part, piece, flows });
+        if rest.is_empty() {
+            return pieces;
+        }
+        flows = rest;
+    }
+}
+
+/// The flows of one contract part on every day of the job, and a row for each lot that is odd or has no amount.
+/// `rates` are those of the market, for this contract at least.
+pub fn calculate_contract(
+    part: &ContractPart,
+    market: &MarketData,
+    rates: &RequestedRates,
+    job: &Job,
+) -> (Vec<CashFlow>, Vec<Notice>) {
+    let mut flows = Vec::new();
+    let mut notices = Vec::new();
+    for position in &part.positions {
+        let place = Place::of(&part.id).position(&position.id);
+        for lot in &position.lots {
+            let mut faults = Vec::new();
+            for day in job.days().filter(|day| lot.cost_date <= *day) {
+                for slice in lot.slices_on(day) {
+                    for payment in payments(slice, position, part, market, rates, day) {
+                        match payment {
+                            Ok(payment) => flows.push(flow(payment, slice, position, part, day)),
+                            Err(fault) if faults.contains(&fault) => {} // the slices of a lot miss the same price
+                            Err(fault) => faults.push(fault),
+                        }
+                    }
+                }
+            }
+            notices.extend(
+                faults.into_iter().map(|fault| place.lot(&lot.id).error(fault.code, fault.field, fault.message)),
+            );
+            notices.extend(weekend_settlement(lot, &place));
+        }
+    }
+    (flows, notices)
+}
+
+fn payments(
+    slice: Slice<'_>,
+    position: &PositionPart,
+    part: &ContractPart,
+    market: &MarketData,
+    rates: &RequestedRates,
+    day: NaiveDate,
+) -> Vec<Result<Payment, Fault>> {
+    match &position.leg {
+        Leg::Equity => vec![performance_of_slice(slice, &position.underlying, position.currency, market, day)],
+        Leg::Interest(terms) => vec![interest(slice, terms, position.currency, market, rates, day)],
+        Leg::Dividend { payout_ratio } => {
+            let listed = market.dividends.get(&position.underlying).map_or(&[][..], Vec::as_slice);
+            dividends(slice, *payout_ratio, listed, part.start, day).collect()
+        }
+    }
+}
+
+fn flow(payment: Payment, slice: Slice<'_>, position: &PositionPart, part: &ContractPart, day: NaiveDate) -> CashFlow {
+    let closing_lot = slice.close.map(|close| close.lot.clone());
+    CashFlow {
+        id: FlowId::of(&part.id, &position.id, &slice.lot.id, closing_lot.as_ref(), day, &payment),
+        contract: part.id.clone(),
+        position: position.id.clone(),
+        lot: slice.lot.id.clone(),
+        closing_lot,
+        kind: payment.kind,
+        status: payment.status,
+        valuation_date: day,
+        amount: payment.amount,
+        unrounded: if payment.unrounded.is_zero() { Decimal::ZERO } else { payment.unrounded }, // no negative zero
+        explain: payment.explain,
+    }
+}
+
+fn weekend_settlement(lot: &RelievedLot, place: &Place) -> Option<Notice> {
+    let weekend = |date: &NaiveDate| matches!(date.weekday(), Weekday::Sat | Weekday::Sun);
+    let closes = lot.closes.iter().map(|close| (&close.lot, close.settlement_date));
+    let (id, date) = std::iter::once((&lot.id, lot.settlement_date)).chain(closes).find(|(_, date)| weekend(date))?;
+    let message = format!("{date} is a {}; used as given", date.format("%A"));
+    Some(place.lot(id).warning(NoticeCode::WeekendSettlement, "settlementDate", message))
+}

@@ -1,0 +1,15 @@
+//! Calculation jobs that bring their own contracts. In reading order:
+
+pub mod job; // what is asked for, and the answer
+pub mod contract; // products, legs, and contracts with positions and lots as a request gives them
+pub mod market; // prices, rates and dividends by name and date
+pub mod cashflow; // an amount and what it was calculated from
+pub mod notice; // error and warning rows
+pub mod totals; // counts, sums and a hash that prove a job complete
+pub mod chunk; // the units of work of a job
+mod unwind; // closing lots -> what each takes from the open lots
+pub mod resolve; // contracts as read -> contracts that can be calculated
+pub mod split; // a stream of contracts -> chunks
+pub mod slice; // the part of a lot with one fate
+pub mod calculate; // a chunk -> its cash flows
+pub mod collect; // chunk results -> one outcome

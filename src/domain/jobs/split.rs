@@ -1,0 +1,255 @@
+//! A stream of contracts -> numbered chunks, in the lane that the size of the job asks for.
+
+use std::collections::HashSet;
+
+use super::chunk::{Chunk, ContractPart, PositionPart, RelievedLot};
+use super::contract::{Contract, Leg};
+use super::job::{Calculation, Job, Lane};
+use super::market::MarketData;
+use super::notice::{Notice, NoticeCode, Place};
+use super::resolve::resolve;
+use super::totals::Counts;
+use crate::domain::key::ContractId;
+
+/// How large chunks and real-time jobs may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SplitLimits {
+    /// Positions of a chunk.
+    pub chunk_positions: usize,
+    /// Lots of a chunk, counted once for each day that is valued and each dividend listed; what closed a lot counts like a lot.
+    pub chunk_lots: usize,
+    /// Positions up to which a job takes the real-time lane.
+    pub realtime_positions: usize,
+    /// Lots up to which it does.
+    pub realtime_lots: usize,
+}
+
+/// What a job was cut into.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Plan {
+    pub lane: Lane,
+    pub chunks: u32,
+    pub counts: Counts,
+}
+
+/// Takes contracts one at a time and holds back no more than a real-time job: until there is one contract more, the lane is open.
+pub struct Splitter<'a> {
+    job: Job,
+    market: &'a MarketData,
+    limits: SplitLimits,
+    lane: Option<Lane>,
+    /// Chunks that wait for the lane.
+    held: Vec<Chunk>,
+    draft: Draft,
+    chunks: u32,
+    counts: Counts,
+    /// To find a contract that comes twice.
+    seen: HashSet<ContractId>,
+}
+
+/// The chunk that is being filled.
+#[derive(Default)]
+struct Draft {
+    contracts: Vec<ContractPart>,
+    notices: Vec<Notice>,
+    size: Size,
+}
+
+/// What counts against the limits of a chunk.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    positions: usize,
+    lots: usize,
+}
+
+impl Default for SplitLimits {
+    fn default() -> SplitLimits {
+        SplitLimits {
+            chunk_positions: 500,
+            chunk_lots: 2_500,         // 500 positions of the usual five lots: about 300 KB a chunk
+            realtime_positions: 1_000, // what the replaced service answered at once
+            realtime_lots: 50_000,     // bounds what is held back: about 5 MB
+        }
+    }
+}
+
+impl<'a> Splitter<'a> {
+    pub fn new(job: Job, market: &'a MarketData, limits: SplitLimits) -> Splitter<'a> {
+        let (lane, days) = match job.calculation {
+            Calculation::Valuation => (None, 1),
+            Calculation::Historical { .. } => (Some(Lane::Batch), job.days().count()),
+        };
+        let limits = SplitLimits {
+            chunk_positions: limits.chunk_positions.max(1),
+            chunk_lots: (limits.chunk_lots / days.max(1)).max(1),
+            ..limits
+        };
+        Splitter {
+            job,
+            market,
+            limits,
+            lane,
+            held: Vec::new(),
+            draft: Draft::default(),
+            chunks: 0,
+            counts: Counts::default(),
+            seen: HashSet::new(),
+        }
+    }
+
+    /// Takes the next contract and the rows that came up while it was read; gives the chunks that are ready.
+    pub fn contract(&mut self, contract: Contract, mut notices: Vec<Notice>) -> Vec<(Lane, Chunk)> {
+        if !self.seen.insert(contract.id.clone()) {
+            return self.notice(Place::of(&contract.id).error(
+                NoticeCode::DuplicateId,
+                "contractId",
+                "listed before in this request; this contract is not calculated: give each its own id".to_owned(),
+            ));
+        }
+        let (part, resolved) = resolve(contract, &self.job, self.market);
+        notices.extend(resolved);
+        self.counts.add(part.counts);
+        self.add(part, notices);
+        self.ready()
+    }
+
+    /// Takes a row about something that is no contract, or none that can be read; gives the chunks that are ready.
+    pub fn notice(&mut self, notice: Notice) -> Vec<(Lane, Chunk)> {
+        self.make_room(Size { positions: 1, lots: 0 });
+        self.draft.size.positions += 1; // so that a request of unreadable contracts is cut, too
+        self.draft.notices.push(notice);
+        self.ready()
+    }
+
+    /// The last chunks, and what there was in all.
+    pub fn finish(mut self) -> (Vec<(Lane, Chunk)>, Plan) {
+        self.close();
+        let lane = self.lane.unwrap_or(Lane::Realtime);
+        self.lane = Some(lane);
+        let plan = Plan { lane, chunks: self.chunks, counts: self.counts };
+        (self.ready(), plan)
+    }
+
+    fn add(&mut self, part: ContractPart, notices: Vec<Notice>) {
+        let size = Size::of(&part, self.market);
+        self.make_room(size);
+        self.draft.notices.extend(notices);
+        if self.limits.hold(size) {
+            self.draft.size.add(size);
+            self.draft.contracts.push(part);
+            return;
+        }
+        let mut pieces = cut(part, self.limits, self.market).into_iter().peekable();
+        while let Some(piece) = pieces.next() {
+            self.draft.size = Size::of(&piece, self.market);
+            self.draft.contracts.push(piece);
+            if pieces.peek().is_some() {
+                self.close();
+            }
+        }
+    }
+
+    /// Closes the draft when `size` more would not fit.
+    fn make_room(&mut self, size: Size) {
+        let mut filled = self.draft.size;
+        filled.add(size);
+        if !self.limits.hold(filled) {
+            self.close();
+        }
+    }
+
+    fn close(&mut self) {
+        let draft = std::mem::take(&mut self.draft);
+        if draft.contracts.is_empty() && draft.notices.is_empty() {
+            return;
+        }
+        self.chunks += 1;
+        self.held.push(Chunk {
+            job: self.job.clone(),
+            number: self.chunks,
+            market: self.market.of(&draft.contracts, &self.job),
+            contracts: draft.contracts,
+            notices: draft.notices,
+        });
+    }
+
+    fn ready(&mut self) -> Vec<(Lane, Chunk)> {
+        let Counts { positions, lots, .. } = self.counts;
+        if positions > self.limits.realtime_positions as u64 || lots > self.limits.realtime_lots as u64 {
+            self.lane = Some(Lane::Batch);
+        }
+        let Some(lane) = self.lane else { return Vec::new() };
+        self.held.drain(..).map(|chunk| (lane, chunk)).collect()
+    }
+}
+
+impl SplitLimits {
+    fn hold(&self, size: Size) -> bool {
+        size.positions <= self.chunk_positions && size.lots <= self.chunk_lots
+    }
+}
+
+impl Size {
+    fn of(part: &ContractPart, market: &MarketData) -> Size {
+        let of_lots = |position: &PositionPart| {
+            let flows = flows_of_slice(position, market);
+            position.lots.iter().map(|lot| weight(lot, flows)).sum::<usize>()
+        };
+        Size { positions: part.positions.len(), lots: part.positions.iter().map(of_lots).sum() }
+    }
+
+    fn add(&mut self, other: Size) {
+        self.positions += other.positions;
+        self.lots += other.lots;
+    }
+}
+
+/// A lot counts once for each flow it may have on a day, so that a chunk's flows are bounded, too.
+fn weight(lot: &RelievedLot, flows_of_slice: usize) -> usize {
+    (1 + lot.closes.len()) * flows_of_slice
+}
+
+fn flows_of_slice(position: &PositionPart, market: &MarketData) -> usize {
+    match position.leg {
+        Leg::Dividend { .. } => market.dividends.get(&position.underlying).map_or(1, |listed| listed.len().max(1)),
+        Leg::Equity | Leg::Interest(_) => 1,
+    }
+}
+
+/// Cuts a contract by lot range, so that each piece fits a chunk of its own. The first piece accounts for the whole contract.
+fn cut(contract: ContractPart, limits: SplitLimits, market: &MarketData) -> Vec<ContractPart> {
+    let piece = |part, counts| ContractPart {
+        id: contract.id.clone(),
+        part,
+        start: contract.start,
+        counts,
+        positions: Vec::new(),
+    };
+    let mut pieces = Vec::new();
+    let mut current = piece(0, contract.counts);
+    let mut size = Size::default();
+    for position in contract.positions {
+        let empty = PositionPart { lots: Vec::new(), ..position.clone() };
+        let flows = flows_of_slice(&position, market);
+        let mut fresh = true;
+        for lot in position.lots {
+            let weight = weight(&lot, flows);
+            let more = Size { positions: size.positions + usize::from(fresh), lots: size.lots + weight };
+            if !limits.hold(more) && size.lots > 0 {
+                let next = piece(current.part + 1, Counts::default());
+                pieces.push(std::mem::replace(&mut current, next));
+                size = Size::default();
+                fresh = true;
+            }
+            if fresh {
+                current.positions.push(empty.clone());
+                size.positions += 1;
+                fresh = false;
+            }
+            size.lots += weight;
+            current.positions.last_mut().expect("a position was just put there").lots.push(lot);
+        }
+    }
+    pieces.push(current);
+    pieces
+}

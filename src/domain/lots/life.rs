@@ -1,0 +1,141 @@
+//! The facts of a position -> the life of each of its lots, closed ones included.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::corporate_action::{ActionKind, CorporateAction, Fractions};
+use super::cost::signed_like;
+use super::happening::{Happened, What};
+use super::lot::{Image, Relief};
+use super::restate::{Fact, facts_from_latest};
+use super::slice::{Edge, Life, Step};
+use crate::domain::key::TradeId;
+use crate::domain::lots::ledger::Ledger;
+use crate::domain::trade::Terms;
+use crate::domain::trade::captured::CapturedTrade;
+
+/// What a life needs that trades leave open.
+pub trait Market {
+    /// When a trade of that date settles that does not say it itself.
+    fn settle_date(&self, trade_date: NaiveDate) -> NaiveDate;
+
+    /// Units of settlement currency for one of the price's on a day.
+    fn fx(&self, date: NaiveDate) -> Decimal;
+}
+
+/// The lives of all lots that the position ever had.
+pub fn lives<'a, L: Ledger>(ledger: &'a L, market: &impl Market) -> BTreeMap<&'a TradeId, Life<&'a TradeId>> {
+    let mut facts: Vec<Fact<'a>> = facts_from_latest(ledger).collect();
+    facts.reverse();
+    let mut lives = Lives { lives: BTreeMap::new(), market };
+    for fact in facts {
+        match fact {
+            Fact::Trade(trade) => lives.trade(trade),
+            Fact::Happened(happened) => lives.happened(happened),
+        }
+    }
+    lives.lives
+}
+
+struct Lives<'a, 'm, M> {
+    lives: BTreeMap<&'a TradeId, Life<&'a TradeId>>,
+    market: &'m M,
+}
+
+impl<'a, M: Market> Lives<'a, '_, M> {
+    fn trade(&mut self, trade: &'a CapturedTrade) {
+        let Some(terms) = trade.terms() else { return };
+        let edge = self.edge_of(terms);
+        self.close(&trade.id, &trade.reliefs, edge);
+        self.open(&trade.id, trade.opened, edge);
+    }
+
+    fn happened(&mut self, happened: &'a Happened) {
+        let id = &happened.happening.id;
+        let images = happened.effect.before.iter().flat_map(|before| &before.lots);
+        match &happened.happening.what {
+            What::Action(action) => {
+                images.for_each(|image| self.act(id, action, image, &happened.effect.reliefs));
+            }
+            What::Departure(departure) => {
+                for image in images {
+                    let units = image.lot.remaining.abs() - image.after.abs();
+                    self.step(&image.lot.id, Step::Move { by: id, date: departure.date, units });
+                }
+            }
+            What::Arrival(arrival) => {
+                let lot = &arrival.lot;
+                let price = lot.unit_cost().per_unit();
+                self.close(id, &happened.effect.reliefs, self.edge(arrival.date, arrival.date, price));
+                let settle_date = lot.settle_date.unwrap_or_else(|| self.market.settle_date(lot.trade_date));
+                self.open(id, happened.effect.opened, self.edge(arrival.date, settle_date.max(arrival.date), price));
+            }
+            What::Withdrawn => {}
+        }
+    }
+
+    fn act(&mut self, by: &'a TradeId, action: &CorporateAction, image: &'a Image, reliefs: &[Relief]) {
+        let date = action.ex_date;
+        let lot = &image.lot.id;
+        let paid: Decimal = reliefs.iter().filter(|relief| relief.lot == *lot).map(|relief| relief.quantity).sum();
+        let units = image.lot.remaining.abs();
+        match &action.kind {
+            ActionKind::Split { fractions, .. } | ActionKind::StockDividend { fractions, .. } => {
+                let price = match fractions {
+                    Fractions::CashInLieu { price } => *price,
+                    Fractions::Keep => Decimal::ZERO,
+                };
+                let edge = self.edge(date, date, price);
+                if image.after.is_zero() && paid == units {
+                    // It was too little to be scaled: closed for nothing.
+                    self.step(lot, Step::Close { by, units, edge: Edge { price: Decimal::ZERO, ..edge } });
+                    return;
+                }
+                let quantity = image.after + signed_like(image.lot.opened, paid);
+                self.step(lot, Step::Action { by, date, quantity, kept: Decimal::ONE });
+                if !paid.is_zero() {
+                    self.step(lot, Step::Close { by, units: paid, edge });
+                }
+            }
+            ActionKind::SpinOff { ratio, parent_close, child_close, .. } => {
+                let parent = parent_close * ratio.denominator();
+                let kept = parent / (parent + child_close * ratio.numerator());
+                self.step(lot, Step::Action { by, date, quantity: image.after, kept });
+            }
+            ActionKind::MergerStock { .. } | ActionKind::MergerMixed { .. } | ActionKind::SymbolChange { .. } => {
+                self.step(lot, Step::Move { by, date, units });
+            }
+            ActionKind::MergerCash { price } => {
+                let edge = self.edge(date, date, *price);
+                self.step(lot, Step::Close { by, units, edge });
+            }
+        }
+    }
+
+    fn close(&mut self, by: &'a TradeId, reliefs: &'a [Relief], edge: Edge) {
+        for relief in reliefs {
+            self.step(&relief.lot, Step::Close { by, units: relief.quantity, edge });
+        }
+    }
+
+    fn open(&mut self, id: &'a TradeId, quantity: Decimal, opened: Edge) {
+        if !quantity.is_zero() {
+            self.lives.insert(id, Life { quantity, opened, steps: Vec::new() });
+        }
+    }
+
+    fn step(&mut self, lot: &TradeId, step: Step<&'a TradeId>) {
+        self.lives.get_mut(lot).expect("a lot is opened before anything else happens to it").steps.push(step);
+    }
+
+    fn edge_of(&self, terms: &Terms) -> Edge {
+        let settle_date = terms.settle_date.unwrap_or_else(|| self.market.settle_date(terms.trade_date));
+        self.edge(terms.trade_date, settle_date, terms.price)
+    }
+
+    fn edge(&self, date: NaiveDate, settle_date: NaiveDate, price: Decimal) -> Edge {
+        Edge { date, settle_date, price, fx: self.market.fx(date) }
+    }
+}

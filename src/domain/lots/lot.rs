@@ -1,0 +1,104 @@
+//! A lot: what a trade opened and later trades have not closed yet; and a relief: what a trade closed of a lot.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::cost::UnitCost;
+use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
+use crate::domain::money::{Currency, Money};
+use crate::domain::trade::{BusinessOrder, Terms};
+
+/// An open lot. Quantities are signed: a short lot is negative.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lot {
+    /// The id of the trade that opened it.
+    pub id: TradeId,
+    pub key: PositionKey,
+    pub contract: Option<ContractId>,
+    /// What the trade opened: all of it, or what was left when it crossed zero.
+    pub opened: Decimal,
+    /// What is still open: same sign as `opened`, never zero.
+    pub remaining: Decimal,
+    /// Per unit, in `currency`; to ten decimals when `shared` says it exactly.
+    pub price: Decimal,
+    /// The exact unit cost once it is not the price of a trade any more: after a corporate action, or when an average is given up.
+    pub shared: Option<Box<UnitCost>>,
+    pub currency: Currency,
+    pub trade_date: NaiveDate,
+    pub settle_date: Option<NaiveDate>,
+    pub exec_time: Timestamp,
+    pub source_seq: u64,
+    /// The position's revision that last changed this lot.
+    pub revision: u64,
+}
+
+/// A lot as it stands now, or that it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LotChange {
+    Put(Lot),
+    Close(TradeId),
+}
+
+/// What a closing trade took from one lot. It stands with the closing trade, which has the closing price and dates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relief {
+    pub lot: TradeId,
+    /// Units closed, above zero.
+    pub quantity: Decimal,
+    pub open_price: Decimal,
+    /// direction x quantity x (closing price - opening price), rounded once.
+    pub realised: Money,
+}
+
+/// What undoing a fact needs that its reliefs do not say. Most trades have none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// Cost of the pool before, in minor units, signed like the position; `None` while each lot had its own cost.
+    pub pool: Option<i64>,
+    /// Lots whose numbers cannot be worked out backwards.
+    pub lots: Vec<Image>,
+}
+
+/// A lot as it stood, with revision 0, and what was left of its quantity afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    pub lot: Lot,
+    pub after: Decimal,
+}
+
+impl Lot {
+    /// What is left of the lot that a trade of these terms opened.
+    pub fn of_trade(
+        key: &PositionKey,
+        id: &TradeId,
+        terms: &Terms,
+        opened: Decimal,
+        remaining: Decimal,
+        revision: u64,
+    ) -> Lot {
+        Lot {
+            id: id.clone(),
+            key: key.clone(),
+            contract: terms.contract.clone(),
+            opened,
+            remaining,
+            price: terms.price,
+            shared: None,
+            currency: terms.currency,
+            trade_date: terms.trade_date,
+            settle_date: terms.settle_date,
+            exec_time: terms.exec_time,
+            source_seq: terms.source_seq,
+            revision,
+        }
+    }
+
+    pub fn unit_cost(&self) -> UnitCost {
+        self.shared.as_deref().copied().unwrap_or(UnitCost::Price(self.price))
+    }
+
+    /// The place of its opening trade: FIFO relieves the least first.
+    pub fn order(&self) -> BusinessOrder<'_> {
+        (self.trade_date, self.exec_time, self.source_seq, &self.id)
+    }
+}

@@ -1,0 +1,408 @@
+//! The lots of a position at a moment in business order that moves back (`undo`) and forth (`deal`, `adjust`, `depart`).
+//!
+//! What the ledger says stays true of every lot that was not touched on the way, so the work is in proportion to what changes: lots are read one by
+//! one, oldest first. Only what concerns all lots, or an order by cost or from the newest, reads all of them, once.
+
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::iter::Peekable;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::cost::{UnitCost, share, signed_like};
+use super::happening::Effect;
+use super::lot::{Before, Image, Lot, LotChange, Relief};
+use super::method::{Rank, Ranking};
+use super::position::Costing;
+use super::relief::{Closing, OutOfRange, Totals};
+use crate::domain::key::{PositionKey, TradeId};
+use crate::domain::lots::ledger::Ledger;
+use crate::domain::money::{Currency, Money};
+use crate::domain::trade::{BusinessOrder, Terms, WHOLE_LIMIT};
+
+pub(super) struct OpenLots<'a, L, I: Iterator<Item = &'a Lot>> {
+    pub key: &'a PositionKey,
+    pub ledger: &'a L,
+    /// The ledger's open lots, oldest first; what it says of a touched one is past.
+    stored: Peekable<I>,
+    touched: BTreeMap<Name<'a>, OpenLot<'a>>,
+    /// The touched lots that have something remaining, in the order of the ranking.
+    queue: BTreeSet<Rank<BusinessOrder<'a>>>,
+    ranking: Ranking,
+    /// Its cost is the ledger's until `close`.
+    totals: Totals,
+    /// What all open lots cost together while they are pooled; minor units, signed.
+    pool: Option<i64>,
+    /// Of the fact that is being applied.
+    images: BTreeMap<&'a TradeId, Image>,
+}
+
+/// An id behind a hash of it: ids have long beginnings in common, and a replay looks lots up more than anything else. Its order says nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Name<'a>(u64, &'a TradeId);
+
+impl<'a> Name<'a> {
+    fn of(id: &'a TradeId) -> Name<'a> {
+        Name(xxh3_64(id.as_str().as_bytes()), id)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct OpenLot<'a> {
+    pub facts: Facts<'a>,
+    pub opened: Decimal,
+    pub remaining: Decimal,
+    pub cost: UnitCost,
+}
+
+/// Where the dates of a lot stand: with the trade that opened it, or with the lot as it was stored or arrived.
+#[derive(Clone, Copy)]
+pub(super) enum Facts<'a> {
+    Trade(&'a Terms),
+    Lot(&'a Lot),
+}
+
+/// A trade, or a lot that arrives.
+#[derive(Clone, Copy)]
+pub(super) struct Deal<'a> {
+    pub id: &'a TradeId,
+    pub facts: Facts<'a>,
+    /// Signed.
+    pub quantity: Decimal,
+    pub cost: UnitCost,
+    pub date: NaiveDate,
+}
+
+/// What a fact that is to be undone did.
+#[derive(Clone, Copy)]
+pub(super) struct Done<'a> {
+    pub id: &'a TradeId,
+    pub opened: Decimal,
+    pub reliefs: &'a [Relief],
+    pub change: Decimal,
+    pub before: Option<&'a Before>,
+}
+
+impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
+    pub fn new(key: &'a PositionKey, ledger: &'a L, stored: I, totals: Totals) -> Self {
+        OpenLots {
+            key,
+            ledger,
+            stored: stored.peekable(),
+            touched: BTreeMap::new(),
+            queue: BTreeSet::new(),
+            ranking: Ranking::Oldest,
+            totals,
+            pool: (totals.costing == Costing::Pooled).then_some(totals.cost),
+            images: BTreeMap::new(),
+        }
+    }
+
+    /// Undoes the latest fact that is not undone yet: gives back what it took, removes what it opened, puts back what it changed.
+    pub fn undo(&mut self, done: Done<'a>) {
+        if !done.opened.is_zero() {
+            self.change(done.id, |lot| {
+                assert_eq!(lot.remaining, done.opened, "lot {} was relieved by a fact before its own", done.id);
+                lot.remaining = Decimal::ZERO;
+            });
+        }
+        for relief in done.reliefs {
+            self.change(&relief.lot, |lot| lot.remaining += signed_like(lot.opened, relief.quantity));
+            self.totals.realised -= relief.realised.minor;
+        }
+        for image in done.before.iter().flat_map(|before| &before.lots) {
+            self.set(&image.lot.id, OpenLot::stored(&image.lot));
+        }
+        self.pool = done.before.and_then(|before| before.pool);
+        self.totals.quantity -= done.change;
+    }
+
+    /// Closes what stands against it and opens a lot with the rest.
+    pub fn deal(&mut self, deal: Deal<'a>) -> Result<Effect, OutOfRange> {
+        let pool = self.begin();
+        let mut closing = Closing::new(deal.quantity, deal.cost.price(), deal.facts.currency());
+        let refused = match closing.closes(self.totals.quantity) {
+            true => self.close_against(deal, &mut closing)?,
+            false => None,
+        };
+        let opened = closing.left;
+        if !opened.is_zero() {
+            if let Some(pool) = &mut self.pool {
+                let cost = deal.cost.cost_of(opened, deal.facts.currency()).ok_or(OutOfRange)?;
+                *pool = pool.checked_add(cost.minor).ok_or(OutOfRange)?;
+            }
+            self.totals.quantity += opened;
+            self.set(deal.id, OpenLot { facts: deal.facts, opened, remaining: opened, cost: deal.cost });
+        }
+        let before = self.end(pool, closing.realised)?;
+        Ok(Effect { opened, reliefs: closing.reliefs, change: deal.quantity, before, refused, ..Effect::default() })
+    }
+
+    /// What undoing the next fact will need begins here.
+    pub fn begin(&mut self) -> Option<i64> {
+        self.images.clear();
+        self.pool
+    }
+
+    /// Ends a fact: its result counts, and what undoing it needs is handed out.
+    pub fn end(&mut self, pool: Option<i64>, realised: i64) -> Result<Option<Box<Before>>, OutOfRange> {
+        self.totals.realised = self.totals.realised.checked_add(realised).ok_or(OutOfRange)?;
+        if self.totals.quantity.abs() >= WHOLE_LIMIT {
+            return Err(OutOfRange);
+        }
+        let lots: Vec<Image> = std::mem::take(&mut self.images).into_values().collect();
+        let needed = pool.is_some() || self.pool.is_some() || !lots.is_empty();
+        Ok(needed.then(|| Box::new(Before { pool, lots })))
+    }
+
+    /// Takes from one open lot what the closing needs, `most` at most.
+    pub fn relieve(&mut self, closing: &mut Closing, id: &'a TradeId, most: Option<Decimal>) -> Result<(), OutOfRange> {
+        let lot = self.lot(id);
+        let offered = most.map_or(lot.remaining, |most| signed_like(lot.remaining, most));
+        let left = match &mut self.pool {
+            Some(pool) => closing.relieve_pooled(id, offered, pool, self.totals.quantity)?,
+            None => closing.relieve(id, offered, lot.cost)?,
+        };
+        if matches!(lot.cost, UnitCost::Shared { .. }) {
+            self.picture(id);
+        }
+        self.take(id, offered - left);
+        Ok(())
+    }
+
+    /// The lot loses so much of its quantity, and so does the position.
+    pub fn take(&mut self, id: &'a TradeId, quantity: Decimal) {
+        self.change(id, |lot| lot.remaining -= quantity);
+        self.totals.quantity -= quantity;
+        if self.totals.quantity.is_zero() {
+            self.pool = None; // its last units took all of it
+        }
+    }
+
+    /// The lot gets another quantity and cost; what that changes of its quantity changes the position's.
+    pub fn resize(&mut self, id: &'a TradeId, remaining: Decimal, cost: UnitCost) {
+        let before = self.lot(id).remaining;
+        self.totals.quantity += remaining - before;
+        self.change(id, |lot| (lot.remaining, lot.cost) = (remaining, cost));
+    }
+
+    /// All open lots cost the same from here on.
+    pub fn pool(&mut self) -> Result<(), OutOfRange> {
+        if self.pool.is_none() {
+            self.pool = Some(self.cost_by_lot()?);
+        }
+        Ok(())
+    }
+
+    /// Each open lot keeps its share of the pool as its own cost, oldest first; the last one takes what is left.
+    pub fn dissolve(&mut self) -> Result<(), OutOfRange> {
+        let Some(mut cost) = self.pool.take() else { return Ok(()) };
+        self.rank_by(Ranking::Oldest);
+        let mut units = self.totals.quantity;
+        for id in self.all_open() {
+            let lot = self.lot(id);
+            let share = share(cost, lot.remaining, units).ok_or(OutOfRange)?;
+            (cost, units) = (cost - share, units - lot.remaining);
+            let amount = Money { minor: share, currency: lot.facts.currency() }.to_decimal().abs();
+            self.picture(id);
+            self.change(id, |lot| lot.cost = UnitCost::Shared { amount, units: lot.remaining.abs() });
+        }
+        Ok(())
+    }
+
+    /// From here on lots are taken in this order.
+    pub fn rank_by(&mut self, ranking: Ranking) {
+        if self.ranking == ranking {
+            return;
+        }
+        while self.load().is_some() {}
+        self.ranking = ranking;
+        let open = self.touched.iter().filter(|(_, lot)| !lot.remaining.is_zero());
+        self.queue = open.map(|(name, lot)| lot.rank(ranking, name.1)).collect();
+    }
+
+    /// The open lot to take next.
+    pub fn next(&mut self) -> Option<&'a TradeId> {
+        while self.stored.next_if(|lot| self.touched.contains_key(&Name::of(&lot.id))).is_some() {}
+        let touched = self.queue.first().map(|rank| rank.age());
+        let stored = self.stored.peek().map(|lot| lot.order());
+        match (touched, stored) {
+            (Some(touched), Some(stored)) => Some(touched.min(stored).3),
+            (touched, stored) => touched.or(stored).map(|order| order.3),
+        }
+    }
+
+    /// All open lots in the order of the ranking.
+    pub fn all_open(&mut self) -> Vec<&'a TradeId> {
+        while self.load().is_some() {}
+        self.queue.iter().map(|rank| rank.age().3).collect()
+    }
+
+    /// What is open of a lot, which may be none of this position.
+    pub fn open_of(&self, id: &TradeId) -> Decimal {
+        let touched = self.touched.get(&Name::of(id)).map(|lot| lot.remaining);
+        touched.or_else(|| self.ledger.lot(id).map(|lot| lot.remaining)).unwrap_or_default()
+    }
+
+    pub fn quantity(&self) -> Decimal {
+        self.totals.quantity
+    }
+
+    /// The lot as it stands now.
+    pub fn lot(&mut self, id: &'a TradeId) -> OpenLot<'a> {
+        let lot = match self.touched.entry(Name::of(id)) {
+            Entry::Occupied(lot) => return *lot.get(),
+            Entry::Vacant(vacant) => *vacant.insert(OpenLot::of_ledger(self.ledger, id)),
+        };
+        if !lot.remaining.is_zero() {
+            self.queue.insert(lot.rank(self.ranking, id));
+        }
+        lot
+    }
+
+    /// From here on the lot stands like this; the ledger is not asked for it again.
+    fn set(&mut self, id: &'a TradeId, lot: OpenLot<'a>) {
+        let before = self.touched.insert(Name::of(id), lot);
+        self.queue_again(id, before, lot);
+    }
+
+    /// Changes a lot as it stands now.
+    fn change(&mut self, id: &'a TradeId, change: impl FnOnce(&mut OpenLot<'a>)) {
+        let (before, after) = match self.touched.entry(Name::of(id)) {
+            Entry::Occupied(mut lot) => {
+                let before = *lot.get();
+                change(lot.get_mut());
+                (Some(before), *lot.get())
+            }
+            Entry::Vacant(vacant) => {
+                let mut lot = OpenLot::of_ledger(self.ledger, id);
+                change(&mut lot);
+                (None, *vacant.insert(lot))
+            }
+        };
+        self.queue_again(id, before, after);
+    }
+
+    /// Moves a lot to its place in the queue, if that is another one.
+    fn queue_again(&mut self, id: &'a TradeId, before: Option<OpenLot<'a>>, after: OpenLot<'a>) {
+        let rank = |lot: OpenLot<'a>| (!lot.remaining.is_zero()).then(|| lot.rank(self.ranking, id));
+        let (before, now) = (before.and_then(rank), rank(after));
+        if before != now {
+            if let Some(rank) = before {
+                self.queue.remove(&rank);
+            }
+            self.queue.extend(now);
+        }
+        if let Some(image) = self.images.get_mut(id) {
+            image.after = after.remaining;
+        }
+    }
+
+    /// Keeps how the lot stood before the fact that is being applied.
+    pub fn picture(&mut self, id: &'a TradeId) {
+        let lot = self.lot(id);
+        let image = || Image { lot: lot.to_lot(self.key, id, 0), after: lot.remaining };
+        self.images.entry(id).or_insert_with(image);
+    }
+
+    /// The lots that really differ from the ledger's, and the position's numbers.
+    pub fn close(mut self, revision: u64) -> Result<(Vec<LotChange>, Totals), OutOfRange> {
+        let own_costs = self.totals.costing == Costing::ByLot;
+        let sum = if self.pool.is_none() && !own_costs { Some(self.cost_by_lot()?) } else { None };
+        let mut totals = self.totals;
+        let mut changes = Vec::new();
+        let mut touched: Vec<_> = self.touched.into_iter().map(|(name, lot)| (name.1, lot)).collect();
+        touched.sort_unstable_by_key(|(id, _)| *id);
+        for (id, lot) in touched {
+            let before = self.ledger.lot(id);
+            let since = before.map_or(revision, |lot| lot.revision);
+            let after = (!lot.remaining.is_zero()).then(|| lot.to_lot(self.key, id, since));
+            if before == after.as_ref() {
+                continue;
+            }
+            if let Some(lot) = before {
+                totals.remove_lot(lot)?;
+            }
+            match after {
+                Some(lot) => {
+                    totals.add_lot(&lot)?;
+                    changes.push(LotChange::Put(Lot { revision, ..lot }));
+                }
+                None => changes.push(LotChange::Close(id.clone())),
+            }
+        }
+        totals.costing = if self.pool.is_some() { Costing::Pooled } else { Costing::ByLot };
+        totals.cost = self.pool.or(sum).unwrap_or(totals.cost);
+        Ok((changes, totals))
+    }
+
+    /// Touches the ledger's next open lot.
+    fn load(&mut self) -> Option<()> {
+        let lot = self.stored.next()?;
+        self.lot(&lot.id);
+        Some(())
+    }
+
+    fn cost_by_lot(&mut self) -> Result<i64, OutOfRange> {
+        let mut sum = 0_i64;
+        for id in self.all_open() {
+            let lot = self.lot(id);
+            let cost = lot.cost.cost_of(lot.remaining, lot.facts.currency()).ok_or(OutOfRange)?;
+            sum = sum.checked_add(cost.minor).ok_or(OutOfRange)?;
+        }
+        Ok(sum)
+    }
+}
+
+impl<'a> OpenLot<'a> {
+    fn stored(lot: &'a Lot) -> OpenLot<'a> {
+        let Lot { opened, remaining, .. } = *lot;
+        OpenLot { facts: Facts::Lot(lot), opened, remaining, cost: lot.unit_cost() }
+    }
+
+    /// The lot as the ledger knows it; of a closed one nothing is left.
+    fn of_ledger(ledger: &'a impl Ledger, id: &TradeId) -> OpenLot<'a> {
+        if let Some(lot) = ledger.lot(id) {
+            return OpenLot::stored(lot);
+        }
+        if let Some(trade) = ledger.captured(id) {
+            let terms = trade.terms().expect("a trade that opened a lot is live");
+            let (opened, remaining) = (trade.opened, Decimal::ZERO);
+            return OpenLot { facts: Facts::Trade(terms), opened, remaining, cost: UnitCost::Price(terms.price) };
+        }
+        let happened = ledger.happened(id).expect("a lot was opened by a trade or arrived");
+        let lot = &happened.happening.arrival().expect("only an arrival opens a lot").lot;
+        OpenLot { opened: happened.effect.opened, remaining: Decimal::ZERO, ..OpenLot::stored(lot) }
+    }
+
+    fn rank(&self, ranking: Ranking, id: &'a TradeId) -> Rank<BusinessOrder<'a>> {
+        let age = match self.facts {
+            Facts::Trade(terms) => terms.order(id),
+            Facts::Lot(lot) => (lot.trade_date, lot.exec_time, lot.source_seq, id),
+        };
+        Rank::of(ranking, age, || self.cost.per_unit())
+    }
+
+    pub fn to_lot(self, key: &PositionKey, id: &TradeId, revision: u64) -> Lot {
+        let shared = match self.cost {
+            UnitCost::Price(_) => None,
+            shared => Some(Box::new(shared)),
+        };
+        let price = self.cost.price();
+        let OpenLot { opened, remaining, .. } = self;
+        match self.facts {
+            Facts::Trade(terms) => Lot { price, shared, ..Lot::of_trade(key, id, terms, opened, remaining, revision) },
+            Facts::Lot(lot) => Lot { price, shared, opened, remaining, revision, ..lot.clone() },
+        }
+    }
+}
+
+impl Facts<'_> {
+    pub fn currency(self) -> Currency {
+        match self {
+            Facts::Trade(terms) => terms.currency,
+            Facts::Lot(lot) => lot.currency,
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! What a change at some point in business order comes to: later facts are undone and applied again, differences returned.
+//!
+//! The work is in proportion to what lies after the point of change. A trade that is the last in business order, the
+//! usual case, is appended: it reads the lots it relieves and nothing else.
+
+use super::cost::UnitCost;
+use super::happening::{Effect, Happened, Happening, Moment, Sent, What, of_trade, resend};
+use super::lot::{Before, Image, Lot, LotChange};
+use super::method::{InvalidInstruction, ReliefMethod};
+use super::open_lots::{Deal, Done, Facts, OpenLots};
+use super::position::{Costing, Position};
+use super::relief::{Closing, OutOfRange, Totals};
+use crate::domain::key::{PositionKey, TradeId};
+use crate::domain::lots::ledger::Ledger;
+use crate::domain::trade::captured::CapturedTrade;
+use crate::domain::trade::{BusinessOrder, Terms};
+
+/// One fact becomes another, or none.
+pub(in crate::domain) struct Change<'a> {
+    pub key: &'a PositionKey,
+    /// In force so far; `None` when it was not.
+    pub before: Option<Moment<'a>>,
+    /// In force from now on; `None` when it is not any more.
+    pub after: Option<New<'a>>,
+    pub id: &'a TradeId,
+    /// The position's revision with the change.
+    pub revision: u64,
+}
+
+/// What a fact says from now on.
+#[derive(Clone, Copy)]
+pub(in crate::domain) enum New<'a> {
+    Trade(&'a Terms),
+    Happening(&'a Happening),
+}
+
+/// What the change comes to.
+#[derive(Default)]
+pub(in crate::domain) struct Restated {
+    /// What the changed fact does now.
+    pub effect: Effect,
+    /// Other trades and happenings that do something else than before.
+    pub trades: Vec<CapturedTrade>,
+    pub happened: Vec<Happened>,
+    pub lots: Vec<LotChange>,
+    /// What other positions must know of `happened`.
+    pub sends: Vec<Sent>,
+    /// Instructions for closes at or after the point of change that are not followed.
+    pub refused: Vec<(TradeId, InvalidInstruction)>,
+    pub totals: Totals,
+}
+
+/// What is known of a position, in business order.
+#[derive(Clone, Copy)]
+pub(in crate::domain) enum Fact<'a> {
+    Trade(&'a CapturedTrade),
+    Happened(&'a Happened),
+}
+
+pub(in crate::domain) fn restate<L: Ledger>(ledger: &L, change: &Change<'_>) -> Result<Restated, OutOfRange> {
+    let totals = ledger.position().map(totals_of).unwrap_or_default();
+    let after = change.after.and_then(|new| new.moment(change.id));
+    match (change.before, after, change.after) {
+        (None, None, _) => Ok(Restated { totals, ..Restated::default() }),
+        (None, Some(_), Some(New::Trade(terms))) if appends(ledger, change.id, terms) => {
+            append(ledger, change, terms, totals)
+        }
+        (Some(point), None, _) | (None, Some(point), _) => replay(ledger, change, totals, point),
+        (Some(before), Some(after), _) => replay(ledger, change, totals, before.min(after)),
+    }
+}
+
+/// Whether the trade comes after all that is known, and takes the oldest lots at their own cost.
+fn appends<L: Ledger>(ledger: &L, id: &TradeId, terms: &Terms) -> bool {
+    let order = terms.order(id);
+    let latest = ledger.trades_from_latest().next().map(order_of);
+    let happened = ledger.happened_from_latest().next().and_then(|happened| happened.happening.moment());
+    latest.is_none_or(|latest| latest < order)
+        && happened.is_none_or(|happened| happened < of_trade(order))
+        && ledger.position().is_none_or(|position| position.costing == Costing::ByLot)
+        && ledger.instruction(id).is_none()
+        && ledger.policy().method_on(terms.trade_date) == ReliefMethod::Fifo
+}
+
+fn append<L: Ledger>(
+    ledger: &L,
+    change: &Change<'_>,
+    terms: &Terms,
+    mut totals: Totals,
+) -> Result<Restated, OutOfRange> {
+    let mut closing = Closing::of_trade(terms);
+    let (mut lots, mut images) = (Vec::new(), Vec::new());
+    if closing.closes(totals.quantity) {
+        let mut oldest_first = ledger.lots_fifo();
+        while !closing.left.is_zero()
+            && let Some(lot) = oldest_first.next()
+        {
+            let remaining = closing.relieve(&lot.id, lot.remaining, lot.unit_cost())?;
+            totals.remove_lot(lot)?;
+            if lot.shared.is_some() {
+                images.push(Image { lot: Lot { revision: 0, ..lot.clone() }, after: remaining });
+            }
+            if remaining.is_zero() {
+                lots.push(LotChange::Close(lot.id.clone()));
+            } else {
+                let lot = Lot { remaining, revision: change.revision, ..lot.clone() };
+                totals.add_lot(&lot)?;
+                lots.push(LotChange::Put(lot));
+            }
+        }
+    }
+    let (opened, quantity) = (closing.left, terms.signed_quantity());
+    totals.add(quantity, closing.realised)?;
+    if !opened.is_zero() {
+        let lot = Lot::of_trade(change.key, change.id, terms, opened, opened, change.revision);
+        totals.add_lot(&lot)?;
+        lots.push(LotChange::Put(lot));
+    }
+    images.sort_by(|left, right| left.lot.id.cmp(&right.lot.id)); // as a replay lists them
+    let before = (!images.is_empty()).then(|| Box::new(Before { pool: None, lots: images }));
+    let effect = Effect { opened, reliefs: closing.reliefs, change: quantity, before, ..Effect::default() };
+    Ok(Restated { effect, lots, totals, ..Restated::default() })
+}
+
+fn replay<'a, L: Ledger>(
+    ledger: &'a L,
+    change: &Change<'a>,
+    totals: Totals,
+    point: Moment<'_>,
+) -> Result<Restated, OutOfRange> {
+    let mut open_lots = OpenLots::new(change.key, ledger, ledger.lots_fifo(), totals);
+    let undone: Vec<Fact<'a>> = facts_from_latest(ledger)
+        .take_while(|fact| fact.moment() >= point)
+        .inspect(|fact| open_lots.undo(fact.done()))
+        .collect();
+
+    let mut restated = Restated::default();
+    let mut pending = change.after.and_then(|new| Some((new, new.moment(change.id)?)));
+    for fact in undone.into_iter().rev().filter(|fact| fact.moment().4 != change.id) {
+        if let Some((new, _)) = pending.take_if(|(_, moment)| *moment < fact.moment()) {
+            restated.own(change.id, open_lots.apply(change.id, new)?);
+        }
+        let effect = open_lots.apply(fact.moment().4, fact.says())?;
+        restated.other(fact, effect);
+    }
+    if let Some((new, _)) = pending {
+        restated.own(change.id, open_lots.apply(change.id, new)?);
+    }
+    (restated.lots, restated.totals) = open_lots.close(change.revision)?;
+    Ok(restated)
+}
+
+impl Restated {
+    fn own(&mut self, id: &TradeId, effect: Effect) {
+        self.refused.extend(effect.refused.clone().map(|refused| (id.clone(), refused)));
+        self.effect = effect;
+    }
+
+    /// Keeps what another fact does now, if it did something else before.
+    fn other(&mut self, fact: Fact<'_>, effect: Effect) {
+        self.refused.extend(effect.refused.clone().map(|refused| (fact.moment().4.clone(), refused)));
+        match fact {
+            Fact::Trade(trade) => {
+                let Effect { opened, reliefs, before, .. } = effect;
+                if opened != trade.opened || reliefs != trade.reliefs || before != trade.before {
+                    self.trades.push(CapturedTrade { opened, reliefs, before, ..trade.clone() });
+                }
+            }
+            Fact::Happened(happened) => {
+                let (sent, news) = resend(&happened.effect.sent, effect.sent);
+                let effect = Effect { sent, ..effect };
+                self.sends.extend(news);
+                if effect != happened.effect {
+                    self.happened.push(Happened { effect, ..happened.clone() });
+                }
+            }
+        }
+    }
+}
+
+impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
+    fn apply(&mut self, id: &'a TradeId, new: New<'a>) -> Result<Effect, OutOfRange> {
+        match new {
+            New::Trade(terms) => self.deal(Deal {
+                id,
+                facts: Facts::Trade(terms),
+                quantity: terms.signed_quantity(),
+                cost: UnitCost::Price(terms.price),
+                date: terms.trade_date,
+            }),
+            New::Happening(happening) => match &happening.what {
+                What::Action(action) => self.adjust(id, action),
+                What::Departure(departure) => self.depart(id, departure),
+                What::Arrival(arrival) => {
+                    let (lot, date) = (&arrival.lot, arrival.date);
+                    let cost = lot.unit_cost();
+                    self.deal(Deal { id, facts: Facts::Lot(lot), quantity: lot.remaining, cost, date })
+                }
+                What::Withdrawn => Ok(Effect::default()),
+            },
+        }
+    }
+}
+
+/// Trades and happenings of a position, latest first.
+pub(in crate::domain) fn facts_from_latest<L: Ledger>(ledger: &L) -> impl Iterator<Item = Fact<'_>> {
+    let mut trades = ledger.trades_from_latest().map(Fact::Trade).peekable();
+    let mut happened = ledger.happened_from_latest().map(Fact::Happened).peekable();
+    std::iter::from_fn(move || match (trades.peek(), happened.peek()) {
+        (Some(trade), Some(other)) if trade.moment() < other.moment() => happened.next(),
+        (Some(_), _) => trades.next(),
+        (None, _) => happened.next(),
+    })
+}
+
+impl<'a> Fact<'a> {
+    pub fn moment(&self) -> Moment<'a> {
+        match *self {
+            Fact::Trade(trade) => of_trade(order_of(trade)),
+            Fact::Happened(happened) => happened.happening.moment().expect("what counts in business order is in force"),
+        }
+    }
+
+    fn says(&self) -> New<'a> {
+        match *self {
+            Fact::Trade(trade) => New::Trade(terms_of(trade)),
+            Fact::Happened(happened) => New::Happening(&happened.happening),
+        }
+    }
+
+    pub(super) fn done(&self) -> Done<'a> {
+        match *self {
+            Fact::Trade(trade) => Done {
+                id: &trade.id,
+                opened: trade.opened,
+                reliefs: &trade.reliefs,
+                change: terms_of(trade).signed_quantity(),
+                before: trade.before.as_deref(),
+            },
+            Fact::Happened(Happened { happening, effect }) => Done {
+                id: &happening.id,
+                opened: effect.opened,
+                reliefs: &effect.reliefs,
+                change: effect.change,
+                before: effect.before.as_deref(),
+            },
+        }
+    }
+}
+
+impl<'a> New<'a> {
+    fn moment(self, id: &'a TradeId) -> Option<Moment<'a>> {
+        match self {
+            New::Trade(terms) => Some(of_trade(terms.order(id))),
+            New::Happening(happening) => happening.moment(),
+        }
+    }
+}
+
+fn terms_of(trade: &CapturedTrade) -> &Terms {
+    trade.terms().expect("a trade that counts in business order is live")
+}
+
+fn order_of(trade: &CapturedTrade) -> BusinessOrder<'_> {
+    terms_of(trade).order(&trade.id)
+}
+
+pub(in crate::domain) fn totals_of(position: &Position) -> Totals {
+    Totals {
+        quantity: position.quantity,
+        realised: position.realised.minor,
+        cost: position.cost.minor,
+        costing: position.costing,
+        open_lots: position.open_lots,
+    }
+}

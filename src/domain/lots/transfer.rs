@@ -1,0 +1,70 @@
+//! Lots that leave for another position: with their cost and dates, without a result.
+
+use chrono::NaiveDate;
+
+use super::cost::signed_like;
+use super::happening::{Arrival, Departure, Effect, Happening, Phase, Sent, What};
+use super::lot::Lot;
+use super::open_lots::{OpenLot, OpenLots};
+use super::relief::OutOfRange;
+use crate::domain::key::{PositionKey, Timestamp, TradeId};
+use crate::domain::lots::ledger::Ledger;
+
+/// A lot, or a part of one, as it goes to another position.
+pub(super) struct Moved<'a> {
+    pub of: &'a TradeId,
+    pub lot: OpenLot<'a>,
+}
+
+/// From when on it is there.
+#[derive(Clone, Copy)]
+pub(super) struct When {
+    pub date: NaiveDate,
+    pub phase: Phase,
+    pub exec_time: Timestamp,
+    pub source_seq: u64,
+}
+
+impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
+    /// Chooses lots as a close of that date would, and sends them on. What is not open cannot leave: it is returned as missing.
+    pub(super) fn depart(&mut self, id: &'a TradeId, departure: &'a Departure) -> Result<Effect, OutOfRange> {
+        let (pool, quantity) = (self.begin(), self.quantity());
+        let units = departure.quantity.min(quantity.abs());
+        if units.is_zero() {
+            return Ok(Effect { missing: departure.quantity, ..Effect::default() });
+        }
+        let mut left = units;
+        self.dissolve()?; // what moves takes its cost along
+        let mut choice = self.choose(departure.instruction.as_ref(), departure.date, units);
+        self.rank_for(&choice);
+        let Departure { date, exec_time, source_seq, .. } = *departure;
+        let when = When { date, phase: Phase::Trade, exec_time, source_seq };
+        let mut sent = Vec::new();
+        while !left.is_zero()
+            && let Some((of, most)) = self.choose_next(&mut choice)
+        {
+            let lot = self.lot(of);
+            let taken = most.unwrap_or(lot.remaining.abs()).min(left);
+            let moved = Moved { of, lot: OpenLot { remaining: signed_like(lot.remaining, taken), ..lot } };
+            sent.push(moved.sent(self.key, id, &departure.to, when)?);
+            self.picture(of);
+            self.take(of, signed_like(lot.remaining, taken));
+            left -= taken;
+        }
+        let (change, missing) = (self.quantity() - quantity, departure.quantity - units);
+        let before = self.end(pool, 0)?;
+        Ok(Effect { change, before, sent, missing, refused: choice.refused, ..Effect::default() })
+    }
+}
+
+impl Moved<'_> {
+    /// The arrival of the lot in the position `to`, moved by the fact `by` of the position `from`.
+    pub fn sent(self, from: &PositionKey, by: &TradeId, to: &PositionKey, when: When) -> Result<Sent, OutOfRange> {
+        let id = TradeId::moved(by, self.of).map_err(|_| OutOfRange)?;
+        let opened = self.lot.remaining;
+        let lot = Lot { key: to.clone(), opened, id: id.clone(), ..self.lot.to_lot(from, self.of, 0) };
+        let When { date, phase, exec_time, source_seq } = when;
+        let what = What::Arrival(Box::new(Arrival { date, phase, exec_time, source_seq, lot }));
+        Ok(Sent { to: to.clone(), happening: Happening { id, version: 0, what } })
+    }
+}
