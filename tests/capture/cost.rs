@@ -1,47 +1,13 @@
 //! What capture reads: the usual trade nothing but the lots it relieves, a late one what lies after it.
 
-use std::cell::Cell;
-
-use bookflow::domain::key::{PositionKey, TradeId};
-use bookflow::domain::lots::ledger::Ledger;
-use bookflow::domain::lots::lot::Lot;
-use bookflow::domain::lots::position::Position;
-use bookflow::domain::trade::capture::{Capture, capture};
-use bookflow::domain::trade::captured::{CapturedTrade, Place};
+use bookflow::domain::key::PositionKey;
+use bookflow::domain::trade::capture::Capture;
 use bookflow::domain::trade::{Terms, Trade, TradeEvent};
 
-use crate::ledger::{Books, Shelf, key, terms, trade};
+use crate::ledger::counted::capture_counted;
+use crate::ledger::{Books, key, terms, trade};
 
 const LOTS: u32 = 6_500;
-
-/// A shelf that counts what is taken from it.
-struct Counted<'a> {
-    shelf: &'a Shelf,
-    lots: Cell<usize>,
-    trades: Cell<usize>,
-}
-
-impl Ledger for Counted<'_> {
-    fn captured(&self, id: &TradeId) -> Option<&CapturedTrade> {
-        self.shelf.captured(id)
-    }
-
-    fn position(&self) -> Option<&Position> {
-        self.shelf.position()
-    }
-
-    fn lot(&self, id: &TradeId) -> Option<&Lot> {
-        self.shelf.lot(id)
-    }
-
-    fn lots_fifo(&self) -> impl Iterator<Item = &Lot> {
-        self.shelf.lots_fifo().inspect(|_| self.lots.set(self.lots.get() + 1))
-    }
-
-    fn trades_from_latest(&self) -> impl Iterator<Item = &CapturedTrade> {
-        self.shelf.trades_from_latest().inspect(|_| self.trades.set(self.trades.get() + 1))
-    }
-}
 
 fn here() -> PositionKey {
     key("ACC_BOOK_HERE")
@@ -65,9 +31,8 @@ fn many_lots() -> Books {
 }
 
 fn read(books: &Books, trade: &Trade) -> (Capture, usize, usize) {
-    let counted = Counted { shelf: books.shelf(&here()), lots: Cell::new(0), trades: Cell::new(0) };
-    let capture = capture(&counted, trade, Place { topic: 1, partition: 0, offset: 9_999 }).expect("it is accepted");
-    (capture, counted.lots.get(), counted.trades.get())
+    let (capture, read) = capture_counted(books.shelf(&here()), trade);
+    (capture, read.lots, read.trades)
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The fixture language of capture: positions in memory, trades in, answers out.
 #![allow(dead_code)] // each target speaks its part of the language
 
+pub mod counted; // a shelf that counts what is read of it
+
 use std::collections::{BTreeMap, VecDeque};
 
 use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
