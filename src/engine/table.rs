@@ -345,8 +345,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(1_000))]
-
         #[test]
         fn a_table_is_what_plain_copies_of_a_map_would_be(steps in steps()) {
             let (mut table, mut index) = (table(), Index::<(), u8, u8>::default());

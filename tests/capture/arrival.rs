@@ -277,8 +277,6 @@ fn assert_answers(books: &Books, records: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_500))]
-
     #[test]
     fn every_order_of_arrival_ends_as_the_oracle_says((one, other, delay) in any_arrivals()) {
         let (first, second) = (run(&one, delay), run(&other, 0));

@@ -6,7 +6,6 @@ use bookflow::domain::flows::id::FlowId;
 use bookflow::domain::money::{Currency, Money};
 use proptest::prelude::*;
 
-use crate::cases;
 use crate::positions::day;
 
 const OPENING: i64 = 50_000;
@@ -44,8 +43,6 @@ fn post(balance: &mut Balance, batch: &[Posting]) -> Posted {
 }
 
 proptest! {
-    #![proptest_config(cases())]
-
     #[test]
     fn a_day_closes_with_the_opening_and_all_movements_until_it(postings in postings()) {
         let mut balance = opened();

@@ -11,7 +11,6 @@ use bookflow::domain::names::Symbol;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::cases;
 use crate::positions::{Slice, Trade, day, slices, trades};
 
 fn of_slice(slice: &Slice) -> Tenure {
@@ -38,8 +37,6 @@ fn declared(gross: Decimal, currency: Currency) -> Declared {
 }
 
 proptest! {
-    #![proptest_config(cases())]
-
     #[test]
     fn slices_are_entitled_to_what_the_position_is(trades in trades(), cut in 0..40_u64, by_settlement in any::<bool>()) {
         let cut_off = if by_settlement { CutOff::Settled(day(cut)) } else { CutOff::Traded(day(cut)) };

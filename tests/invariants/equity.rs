@@ -18,7 +18,6 @@ use chrono::NaiveDate;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::cases;
 use crate::positions::{Trade, day, price, slices, trades};
 
 /// A close and an exchange rate for each day; the payment date plays no part here.
@@ -82,8 +81,6 @@ fn traded(what: &'static str, trade: &Trade, market: &Market) -> Mark<'static> {
 }
 
 proptest! {
-    #![proptest_config(cases())]
-
     #[test]
     fn realised_and_unrealised_are_cash_and_market_value(
         trades in trades(),

@@ -16,7 +16,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::cases;
 use crate::world::{basis_points, compounded, day, from_period_start, period, plain, terms, world};
 
 /// A leg with its tables.
@@ -60,8 +59,6 @@ fn near(left: Decimal, right: Decimal) -> bool {
 }
 
 proptest! {
-    #![proptest_config(cases())]
-
     #[test]
     fn simple_interest_is_additive_over_every_cut_in_time_and_quantity(
         world in world(), period in period(), after in 0_u64..40, spread in -200_i64..200,

@@ -1,4 +1,4 @@
-//! What holds for every input: the invariants of the kernel, each as a property of random cases.
+//! What holds for every input: the invariants of the kernel, each as a property of random cases. `tests/proofs.rs` lists all of them.
 
 mod fraction; // exact numbers, for oracles
 mod world; // random calendars, fixings and terms
@@ -9,9 +9,3 @@ mod positions; // random trades, and the slices first in, first out makes of the
 mod equity; // resets telescope; results are cash and market value
 mod dividends; // slices add up to the position
 mod balances; // closings, deltas, batches in any order
-
-/// Cases of each property: 1,000, or more when `PROPTEST_CASES` says so (100,000 before a release).
-pub fn cases() -> proptest::test_runner::Config {
-    let config = proptest::test_runner::Config::default();
-    proptest::test_runner::Config { cases: config.cases.max(1_000), failure_persistence: None, ..config }
-}

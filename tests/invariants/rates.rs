@@ -16,7 +16,6 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 
 use crate::by_hand::interest_on_one;
-use crate::cases;
 use crate::world::{World, basis_points, from_period_start, overnight, period, terms, world};
 
 /// Interest that a short of one receives.
@@ -38,8 +37,6 @@ fn amount(world: &World, terms: &FinancingTerms, period: Period, to: NaiveDate) 
 }
 
 proptest! {
-    #![proptest_config(cases())]
-
     #[test]
     fn the_tables_come_to_what_is_calculated_by_hand(
         world in world(), terms in terms(), period in period(), part in 0_u64..=40

@@ -12,13 +12,11 @@ use chrono::NaiveDate;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::any::{History, Record, any_arrivals, cases, one, two};
+use crate::any::{History, Record, any_arrivals, one, two};
 use crate::ledger::{Books, Shelf, date};
 use crate::oracle::{self, Fact, Fraction, Says};
 
 proptest! {
-    #![proptest_config(cases())]
-
     #[test]
     fn every_history_ends_as_the_oracle_says((first, second, delay) in any_arrivals()) {
         agree(&first, &first.run(delay));

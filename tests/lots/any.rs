@@ -14,12 +14,6 @@ use rust_decimal::Decimal;
 
 use crate::ledger::{Books, currency, date, key, trade, trade_id};
 
-/// How many histories a promise is tried on: more with BOOKFLOW_PROPTEST_CASES=100000.
-pub fn cases() -> ProptestConfig {
-    let asked = std::env::var("BOOKFLOW_PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
-    ProptestConfig::with_cases(asked.unwrap_or(1_000))
-}
-
 /// Lots only ever go from the first position to the second.
 pub fn one() -> PositionKey {
     key("ACC_BOOK_ONE")

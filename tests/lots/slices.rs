@@ -12,7 +12,7 @@ use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::any::{any_arrivals, cases, one, two};
+use crate::any::{any_arrivals, one, two};
 use crate::ledger::{Books, currency, date, decimal, dollars, terms, trade, trade_id};
 
 /// Everything settles after two days; all is in one currency.
@@ -119,8 +119,6 @@ fn a_lot_opened_on_a_valuation_date_is_reset_by_it_and_one_closed_on_it_is_not()
 }
 
 proptest! {
-    #![proptest_config(cases())]
-
     #[test]
     fn slices_add_up_to_the_lot_at_the_end_of_any_day((history, _, delay) in any_arrivals(), days in 0..6_u64) {
         let day = date("2025-03-03") + Days::new(days);
