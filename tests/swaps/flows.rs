@@ -65,6 +65,15 @@ fn what_is_closed_is_paid_when_it_settles_and_the_rest_goes_on() {
 }
 
 #[test]
+fn what_is_closed_later_has_cut_nothing_yet() {
+    let sold = "T2 SELL 4000 @ 51.00 on 2025-04-22 settles 2025-04-23";
+    on(&agreement(swap(), &[BOUGHT, sold]), &mut market(&[("2025-04-21", "52.00")]), "2025-04-21", |book| {
+        assert_eq!(minor(book, Kind::EquityPerformance), [2_000_000]);
+        assert_eq!(minor(book, Kind::Dividend), [340_000]);
+    });
+}
+
+#[test]
 fn a_short_earns_its_rebate_and_pays_for_what_it_borrows_as_in_golden_31() {
     let mut terms = swap();
     let side = terms.financing.as_mut().expect("financed");

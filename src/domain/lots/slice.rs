@@ -95,16 +95,17 @@ impl<Id: Copy> Life<Id> {
     /// dates; those after the lot was closed are of no effect.
     pub fn slices(&self, resets: &[Reset]) -> Vec<Slice<Id>> {
         let mut slices = Vec::new();
-        self.slices_into(&mut slices, resets);
+        self.slices_until(NaiveDate::MAX, resets, &mut slices);
         slices
     }
 
-    /// The same in place of what was in `slices`, so that one lot after another needs no memory of its own.
-    pub fn slices_into(&self, slices: &mut Vec<Slice<Id>>, resets: &[Reset]) {
+    /// The same as the lot stood at the end of a day: what happened later has cut nothing yet. They come in place of what was in `slices`, so that
+    /// one lot after another needs no memory of its own.
+    pub fn slices_until(&self, day: NaiveDate, resets: &[Reset], slices: &mut Vec<Slice<Id>>) {
         slices.clear();
         let mut cut = Cut { open: self.quantity, start: self.opened, opened_by: OpenedBy::Open, slices };
-        let mut resets = resets.iter().filter(|reset| reset.date >= self.opened.date).peekable();
-        for step in &self.steps {
+        let mut resets = resets.iter().filter(|reset| (self.opened.date..=day).contains(&reset.date)).peekable();
+        for step in self.steps.iter().take_while(|step| step.date() <= day) {
             // A day begins with its actions, goes on with its trades and ends with its valuation.
             while let Some(reset) = resets.next_if(|reset| reset.date < step.date()) {
                 cut.reset(*reset);

@@ -49,12 +49,12 @@ impl<'a> Valuation<'a> {
         if lot.life.opened.date > self.day {
             return;
         }
-        lot.life.slices_into(&mut cut.performance, &self.resets);
+        lot.life.slices_until(self.day, &self.resets, &mut cut.performance);
         let stands = |slice: &&Slice<Id>| slice.start.date <= self.day && !self.after_its_end(slice);
         let until_today = || cut.performance.iter().filter(stands);
         until_today().filter_map(|slice| self.equity(lot, slice)).for_each(&mut *each);
         if let Some(side) = self.side(lot.life.quantity) {
-            lot.life.slices_into(&mut cut.financing, &side.resets);
+            lot.life.slices_until(self.day, &side.resets, &mut cut.financing);
             cut.financing.iter().for_each(|slice| self.interest(lot, slice, side, each));
         }
         until_today().for_each(|slice| self.night_fees(lot, slice, each));
@@ -104,20 +104,15 @@ impl<'a> Valuation<'a> {
             kind,
             of: lot.id,
             detail: None,
-            closed_by: closer(self.ended(slice)),
+            closed_by: closer(slice.end.as_ref()),
             start: slice.start.date,
-            end: self.ended(slice).map(|end| end.edge.date),
+            end: slice.end.as_ref().map(|end| end.edge.date),
         }
-    }
-
-    /// How the slice had ended by the day; one that ends later is still open.
-    fn ended<'s, Id: Copy>(&self, slice: &'s Slice<Id>) -> Option<&'s End<Id>> {
-        slice.end.as_ref().filter(|end| end.edge.date <= self.day)
     }
 
     /// What a corporate action or a move ends realises nothing: it goes on in the next slice, or in another position.
     fn equity<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Option<Due<'a, Id>> {
-        let ended = self.ended(slice);
+        let ended = slice.end.as_ref();
         let (ending, stage) = match ended.map(|end| &end.by) {
             Some(ClosedBy::Action(_) | ClosedBy::Move(_)) => return None,
             Some(ClosedBy::Reset) => (Ending::Reset, Stage::Realised),
@@ -195,7 +190,7 @@ impl<'a> Valuation<'a> {
     /// From the settlement of the start to that of the end; of an open slice to the end of all interest periods.
     fn settled<Id: Copy>(&self, slice: &Slice<Id>) -> (NaiveDate, NaiveDate) {
         let last = self.swap.interest_periods.last().map_or(self.day, |interest| interest.period.end);
-        (slice.start.settle_date, self.ended(slice).map_or(last, |end| end.edge.settle_date))
+        (slice.start.settle_date, slice.end.as_ref().map_or(last, |end| end.edge.settle_date))
     }
 
     fn interest_of<Id: Copy>(
@@ -207,7 +202,7 @@ impl<'a> Valuation<'a> {
         period: Period,
     ) -> Due<'a, Id> {
         let terms = side.terms;
-        let closed = self.ended(slice).filter(|end| matches!(end.by, ClosedBy::Close(_)));
+        let closed = slice.end.as_ref().filter(|end| matches!(end.by, ClosedBy::Close(_)));
         let unwound = closed.filter(|end| end.edge.settle_date <= interest.period.end);
         let payment_date = match (unwound, interest.payment) {
             (Some(end), Some(payment)) => Some(terms.unwind_payment(end.edge.settle_date, payment)),
@@ -275,7 +270,7 @@ impl<'a> Valuation<'a> {
         };
         let cut_off = terms.entitlement.cut_off(declared, before);
         let by_ex_date = CutOff::Traded(declared.ex_date);
-        let quantity = cut_off.clone().unwrap_or(by_ex_date).entitled(slice.quantity, self.tenure(slice))?;
+        let quantity = cut_off.clone().unwrap_or(by_ex_date).entitled(slice.quantity, tenure(slice))?;
         let unwind = self.unwind(slice);
         let schedule = Schedule {
             equity: &self.equity_payments,
@@ -305,15 +300,15 @@ impl<'a> Valuation<'a> {
         })
     }
 
-    fn tenure<Id: Copy>(&self, slice: &Slice<Id>) -> Tenure {
-        let dates = |edge: &Edge| Dates { trade: edge.date, settle: edge.settle_date };
-        Tenure { opened: dates(&slice.start), closed: self.ended(slice).map(|end| dates(&end.edge)) }
-    }
-
     fn unwind<Id: Copy>(&self, slice: &Slice<Id>) -> Option<Unwind> {
-        let end = self.ended(slice).filter(|end| matches!(end.by, ClosedBy::Close(_)))?;
+        let end = slice.end.as_ref().filter(|end| matches!(end.by, ClosedBy::Close(_)))?;
         Some(Unwind { trade_date: end.edge.date, payment_date: end.edge.settle_date })
     }
+}
+
+fn tenure<Id: Copy>(slice: &Slice<Id>) -> Tenure {
+    let dates = |edge: &Edge| Dates { trade: edge.date, settle: edge.settle_date };
+    Tenure { opened: dates(&slice.start), closed: slice.end.as_ref().map(|end| dates(&end.edge)) }
 }
 
 fn closer<Id: Copy>(end: Option<&End<Id>>) -> Option<Id> {
