@@ -1,9 +1,11 @@
 //! What each record is answered: duplicates, gaps, forces, rebooks, refusals.
 
-use bookflow::domain::key::PositionKey;
+use bookflow::domain::key::{PositionKey, Timestamp};
+use bookflow::domain::lots::as_of::standing;
 use bookflow::domain::trade::answer::{Refusal, Verdict};
 use bookflow::domain::trade::captured::{HELD_MAX, Place, TradeStatus};
 use bookflow::domain::trade::{InvalidTerms, Terms, Trade, TradeEvent};
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use crate::ledger::{Books, currency, date, decimal, dollars, key, terms, trade, trade_id};
@@ -77,6 +79,49 @@ fn a_repeated_version_is_a_duplicate_that_names_the_first_and_changes_nothing() 
 }
 
 #[test]
+fn a_trade_that_comes_again_years_after_it_was_closed_is_still_a_duplicate() {
+    let mut books = Books::default();
+    books.take(&new("T1", buy(100)));
+    books.take(&new("T2", terms("SELL 100 @ 12.50 on 2025-03-04")));
+    books.take(&new("T3", terms("BUY 7 @ 11.00 on 2031-03-03")));
+    let before = books.shelf(&here()).clone();
+    let capture = books.take(&new("T1", buy(100)));
+    assert_eq!(capture.answers[0].verdict, Verdict::Duplicate { first: at(0), revision: Some(1) });
+    assert_eq!(books.record(&new("T1", buy(101))), Err(Refusal::Conflict { first: at(0) }));
+    assert_eq!(*books.shelf(&here()), before);
+}
+
+#[test]
+fn a_lot_bears_the_id_of_its_trade_and_a_short_is_relieved_like_a_long() {
+    let mut books = Books::default();
+    books.take(&new("S1", terms("SELL 100 @ 12.50 on 2025-03-03")));
+    assert_eq!(books.shelf(&here()).lots.keys().collect::<Vec<_>>(), [&trade_id("S1")]);
+    let capture = books.take(&new("B1", terms("BUY 130 @ 10.00 on 2025-03-04")));
+    let [relief] = &capture.trades[0].reliefs[..] else { panic!("one lot is closed") };
+    assert_eq!((&relief.lot, relief.quantity, relief.realised), (&trade_id("S1"), decimal("100"), dollars("250.00")));
+    assert_eq!(books.shelf(&here()).lots.keys().collect::<Vec<_>>(), [&trade_id("B1")]);
+    assert_eq!(quantity(&books, &here()), decimal("30"));
+}
+
+#[test]
+fn a_trade_belongs_to_the_business_date_its_source_says_whatever_its_instant_is_in_utc() {
+    // Half past midnight of the 4th in Mumbai is 19:00 of the 3rd in UTC, and before what London did on the 3rd at 20:00.
+    let mut books = Books::default();
+    let at = |day: &str, hour: i64| Terms {
+        exec_time: Timestamp(
+            (date("2025-03-03").signed_duration_since(NaiveDate::default()).num_hours() + hour) * 3_600_000_000,
+        ),
+        ..terms(&format!("BUY 10 @ 10.00 on {day}"))
+    };
+    books.take(&new("MUMBAI", at("2025-03-04", 19)));
+    books.take(&new("LONDON", at("2025-03-03", 20)));
+    let standing = standing(books.shelf(&here()), &here(), date("2025-03-03")).expect("it was traded");
+    assert_eq!(standing.lots.iter().map(|lot| lot.id.trade_id()).collect::<Vec<_>>(), ["LONDON"]);
+    let capture = books.take(&new("CLOSE", terms("SELL 10 @ 12.50 on 2025-03-05")));
+    assert_eq!(capture.trades[0].reliefs[0].lot, trade_id("LONDON"), "the older business date goes first");
+}
+
+#[test]
 fn each_economic_field_of_a_repeated_version_makes_a_conflict() {
     let mut books = Books::default();
     let first = Terms { settle_date: Some(date("2025-03-05")), ..buy(100) };
@@ -88,7 +133,7 @@ fn each_economic_field_of_a_repeated_version_makes_a_conflict() {
         Terms { price: decimal("10.01"), ..first.clone() },
         Terms { currency: currency("EUR"), ..first.clone() },
         Terms { trade_date: date("2025-03-04"), ..first.clone() },
-        Terms { exec_time: bookflow::domain::key::Timestamp(1), ..first.clone() },
+        Terms { exec_time: Timestamp(1), ..first.clone() },
         Terms { source_seq: 1, ..first.clone() },
         Terms { settle_date: None, ..first.clone() },
     ];

@@ -194,3 +194,18 @@ fn an_opening_that_is_corrected_moves_the_closing_with_it() {
     cash.post(&[posting("opening corrected", date, difference)], LockPolicy::Reject);
     assert_eq!(cash.closing(date).map(|closing| closing.minor), case["expected_closing"].as_i64());
 }
+
+#[test]
+fn a_balance_does_not_outlive_the_movement_behind_it() {
+    // The replaced service still opened the next day with what a deleted transaction had once left.
+    let case = &replaced_cases()[5];
+    let currency = Currency::new("USD").expect("a currency in use");
+    let date = NaiveDate::from_ymd_opt(2025, 10, 1).expect("a date");
+    let closed = case["inputs"]["previous_day_closing_cents"].as_i64().expect("whole cents");
+    let (mut cash, _) = replay(0, &[Day { date, cash: [closed, 0], bank: [0, 0] }]);
+    let opening =
+        |cash: &Balance| cash.days(date + Days::new(1), date + Days::new(2)).next().map(|day| day.opening.minor);
+    assert_eq!(opening(&cash), case["observed_opening"].as_i64());
+    cash.post(&[posting("deleted", date, Money { minor: -closed, currency })], LockPolicy::Reject);
+    assert_eq!(opening(&cash), case["expected_opening"].as_i64());
+}
