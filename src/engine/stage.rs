@@ -20,6 +20,12 @@ pub trait Stage: Send {
     /// All or nothing: what it wrote and sent counts only when it answers `Ok`.
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError>;
 
+    /// Called once at the end of every turn that had a record or a tick of this task in it: for what is due once for all of them. All of it counts
+    /// with the turn; what it rejects is the fault of one of the turn's records, which is looked for.
+    fn on_turn_end(&mut self, _context: &mut Context<'_>) -> Result<(), ProcessError> {
+        Ok(())
+    }
+
     /// Called every `StageSpec::tick`; a rejection of a tick is a broken invariant and stops the worker.
     fn on_tick(&mut self, _context: &mut Context<'_>) -> Result<(), ProcessError> {
         Ok(())
@@ -82,7 +88,7 @@ pub struct Context<'a> {
     pub(super) outbox: &'a mut Outbox,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
     /// Sends a record to the partition that its key belongs to. `write` fills in the value.
     pub fn send<E: fmt::Display>(
         &mut self,
@@ -100,8 +106,8 @@ impl Context<'_> {
     }
 
     /// A view that the stage declared, as this turn sees it.
-    pub fn view<T: 'static>(&self, topic: &'static str) -> Result<&T, ProcessError> {
-        self.views.get(topic).ok_or_else(|| ProcessError::unavailable(format!("{topic} is not a view of this stage")))
+    pub fn view<T: 'static>(&self, name: &'static str) -> Result<&'a T, ProcessError> {
+        self.views.get(name).ok_or_else(|| ProcessError::unavailable(format!("{name} is not a view of this stage")))
     }
 }
 

@@ -168,10 +168,7 @@ impl Task {
     pub fn handle(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
         self.stage.tables(&mut |table| table.begin_record());
         let point = context.outbox.point();
-        let stage = &mut self.stage;
-        let handled = catch_unwind(AssertUnwindSafe(|| stage.on_record(record, context)));
-        let outcome =
-            handled.unwrap_or_else(|panic| Err(ProcessError::rejected("panic", panic_message(panic.as_ref()))));
+        let outcome = guarded(|| self.stage.on_record(record, context));
         if outcome.is_err() {
             self.stage.tables(&mut |table| table.undo_record());
             context.outbox.cut_back(point);
@@ -294,6 +291,12 @@ impl Task {
             self.attempt = Attempt::Free;
         }
     }
+}
+
+/// A panic is a rejection.
+pub fn guarded(handle: impl FnOnce() -> Result<(), ProcessError>) -> Result<(), ProcessError> {
+    let handled = catch_unwind(AssertUnwindSafe(handle));
+    handled.unwrap_or_else(|panic| Err(ProcessError::rejected("panic", panic_message(panic.as_ref()))))
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

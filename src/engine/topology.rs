@@ -47,10 +47,11 @@ impl StageSpec {
     }
 }
 
-/// A whole compacted topic, read-only, kept in memory by every worker thread that declares it.
+/// Whole topics as one table, read-only, kept in memory by every worker thread that declares it.
 #[derive(Clone)]
 pub struct ViewSpec {
-    pub topic: &'static str,
+    pub name: &'static str,
+    pub topics: Vec<&'static str>,
     pub create: Arc<dyn Fn() -> Box<dyn ViewTable> + Send + Sync>,
 }
 
@@ -148,7 +149,7 @@ impl Topology {
     /// Refuses what cannot work, before anything is consumed.
     pub fn check(&self, stage: &StageSpec, broker: &dyn Broker) -> Result<Checked, TopologyError> {
         check_tables(stage)?;
-        let views = stage.views.iter().map(|view| &view.topic);
+        let views = stage.views.iter().flat_map(|view| &view.topics);
         let co_partitioned: Vec<_> = stage.companions.iter().chain(&stage.state).copied().collect();
         let all = std::iter::once(&stage.lead).chain(&co_partitioned).chain(&stage.outputs).chain(views);
         let mut topics = BTreeMap::new();

@@ -9,7 +9,7 @@ use super::mark::{Life, TurnMark};
 use super::settings::Planted;
 use super::stage::{Context, Outbox, ProcessError};
 use super::stop::Stop;
-use super::task::{Condemned, Status, Task};
+use super::task::{Condemned, Status, Task, guarded};
 use super::topology::{Checked, DeadLetter};
 use super::view::Views;
 use super::worker::{Producing, Search, Turn, Worker};
@@ -79,7 +79,12 @@ impl Worker {
                 break;
             }
         }
-        match self.tick_if_due(&mut open).and_then(|()| self.commit(&mut open)) {
+        match self.tick_if_due(&mut open).and_then(|()| self.end_turn(&mut open)) {
+            Ok(None) => {}
+            Ok(Some((partition, what))) => return self.wait_for(partition, &what, &mut open),
+            Err(failure) => return self.fail(failure, &mut open),
+        }
+        match self.commit(&mut open) {
             Ok(Turn::Idle) if self.alone.is_some() => Ok(Turn::Waiting("one task is read alone")),
             Ok(turn) => Ok(turn),
             Err(failure) => self.fail(failure, &mut open),
@@ -172,6 +177,21 @@ impl Worker {
             open.ticked |= changed;
         }
         Ok(())
+    }
+
+    /// Lets every touched task do what is due once a turn. Answers the task that has to wait, and for what.
+    fn end_turn(&mut self, open: &mut Open) -> Result<Option<(i32, String)>, Failure> {
+        let now_us = self.clock.now_us();
+        let Worker { checked, views, outbox, tasks, .. } = self;
+        for task in tasks.values_mut().filter(|task| task.running() && task.touched) {
+            let mut context = context(task.partition, &task.mark, open, now_us, views, checked, outbox);
+            match guarded(|| task.stage.on_turn_end(&mut context)) {
+                Ok(()) => {}
+                Err(ProcessError::Unavailable { what }) => return Ok(Some((task.partition, what))),
+                Err(ProcessError::Rejected { reason, message }) => return Err(Failure::TooMuch(reason, message)),
+            }
+        }
+        Ok(None)
     }
 
     /// A task has to wait for something: the turn is undone, the others go on without it.

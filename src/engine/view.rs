@@ -1,18 +1,18 @@
-//! Views: whole compacted topics, read-only, held by a worker thread and pinned for the length of a turn.
+//! Views: whole topics, read-only, held by a worker thread and pinned for the length of a turn.
 
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::batch::{Batch, Room};
+use super::batch::{Batch, Record, Room};
 use super::broker::{Broker, BrokerError, Reader, TopicPartition};
 use super::mark::TurnMark;
 use super::topology::ViewSpec;
 
 /// The typed content of a view.
 pub trait ViewTable: Any + Send {
-    /// Takes one record; no value removes the key. What cannot be read is counted and skipped by the view itself.
-    fn apply(&mut self, key: &[u8], value: Option<&[u8]>);
+    /// Takes one record, each topic's in order; no value removes the key. What cannot be read is counted and skipped by the view itself.
+    fn apply(&mut self, record: &Record<'_>);
 }
 
 /// All views of one worker thread. They move only between turns.
@@ -22,7 +22,8 @@ pub struct Views {
 }
 
 struct View {
-    topic: &'static str,
+    name: &'static str,
+    /// Of all its topics.
     partitions: Vec<TopicPartition>,
     reader: Box<dyn Reader>,
     table: Box<dyn ViewTable>,
@@ -37,8 +38,8 @@ impl Views {
         Ok(Views { views })
     }
 
-    pub fn get<T: 'static>(&self, topic: &str) -> Option<&T> {
-        let view = self.views.iter().find(|view| view.topic == topic)?;
+    pub fn get<T: 'static>(&self, name: &str) -> Option<&T> {
+        let view = self.views.iter().find(|view| view.name == name)?;
         (view.table.as_ref() as &dyn Any).downcast_ref()
     }
 
@@ -49,48 +50,53 @@ impl Views {
 
     /// Whether every view has been read to the end that it had at the start.
     pub fn complete(&self) -> bool {
-        self.views.iter().all(|view| view.reached(&view.first_end))
+        self.views.iter().all(|view| view.positions().zip(&view.first_end).all(|((_, position), end)| position >= *end))
     }
 
     /// Whether the views are at least where the task last used them: otherwise a restart would compute with older data.
     pub fn cover(&self, mark: &TurnMark) -> bool {
-        self.views.iter().all(|view| mark.views.get(view.topic).is_none_or(|used| view.reached(used)))
+        let used = |at: &TopicPartition| mark.views.get(at.topic)?.get(usize::try_from(at.partition).ok()?);
+        self.views
+            .iter()
+            .all(|view| view.positions().all(|(at, position)| used(&at).is_none_or(|used| position >= *used)))
     }
 
     /// The version that a turn pins.
     pub fn version(&self) -> BTreeMap<String, Vec<i64>> {
-        self.views.iter().map(|view| (view.topic.to_string(), view.positions())).collect()
+        let mut version: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+        for (at, position) in self.views.iter().flat_map(View::positions) {
+            version.entry(at.topic.to_owned()).or_default().push(position);
+        }
+        version
     }
 }
 
 impl View {
     fn open(spec: &ViewSpec, broker: &dyn Broker) -> Result<View, BrokerError> {
-        let partitions = broker.topic(spec.topic)?.map_or(0, |info| info.partitions);
-        let partitions: Vec<_> =
-            (0..partitions).map(|partition| TopicPartition { topic: spec.topic, partition }).collect();
+        let mut partitions = Vec::new();
+        for &topic in &spec.topics {
+            let count = broker.topic(topic)?.map_or(0, |info| info.partitions);
+            partitions.extend((0..count).map(|partition| TopicPartition { topic, partition }));
+        }
         let mut reader = broker.reader()?;
         let bounds = partitions.iter().map(|&at| reader.bounds(at)).collect::<Result<Vec<_>, _>>()?;
         let starts: Vec<_> = partitions.iter().zip(&bounds).map(|(&at, bounds)| (at, bounds.start)).collect();
         reader.assign(&starts)?;
         let first_end = bounds.iter().map(|bounds| bounds.end).collect();
         let table = (spec.create)();
-        Ok(View { topic: spec.topic, partitions, reader, table, first_end, batch: Batch::default() })
+        Ok(View { name: spec.name, partitions, reader, table, first_end, batch: Batch::default() })
     }
 
     fn advance(&mut self, room: Room) -> Result<(), BrokerError> {
         self.batch.clear();
         self.reader.poll(Duration::ZERO, room, &mut self.batch)?;
         for record in self.batch.iter() {
-            self.table.apply(record.key.unwrap_or_default(), record.value);
+            self.table.apply(&record);
         }
         Ok(())
     }
 
-    fn positions(&self) -> Vec<i64> {
-        self.partitions.iter().map(|&at| self.reader.position(at).unwrap_or(0)).collect()
-    }
-
-    fn reached(&self, wanted: &[i64]) -> bool {
-        self.positions().iter().zip(wanted).all(|(position, wanted)| position >= wanted)
+    fn positions(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
+        self.partitions.iter().map(|&at| (at, self.reader.position(at).unwrap_or(0)))
     }
 }

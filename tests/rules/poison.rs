@@ -269,3 +269,18 @@ fn an_output_of_a_tick_that_is_too_large_stops_the_worker_and_condemns_no_record
     assert!(matches!(stopped, Stop::TickFailed { .. }), "{stopped}");
     assert_eq!((house.dead(), house.sum(0)), (vec![], 1));
 }
+
+// Rule 16: a failure that shows only at the turn's end lands on its record.
+#[test]
+fn what_is_due_once_a_turn_counts_with_it_and_its_rejection_finds_the_record() {
+    let house = House::with(|_| Extras { turn_ends: true, ..Extras::default() });
+    house.first_start().expect("first start");
+    house.write(0, &["1", "2"]);
+    let mut worker = house.worker();
+    idle(&mut worker);
+    assert_eq!((house.sum(0), house.answers()), (3, 3), "two records, one end");
+    house.write(0, &["5", "7", "12985"]);
+    idle(&mut worker);
+    assert_eq!(house.dead(), ["unlucky:12985"]);
+    assert_eq!(house.sum(0), 15);
+}

@@ -42,6 +42,8 @@ pub struct Extras {
     pub rates: Option<&'static str>,
     /// Each second every task answers with so many bytes.
     pub tick_bytes: Option<usize>,
+    /// Each turn of a task ends with an answer, and rejects a sum of 13,000 only there.
+    pub turn_ends: bool,
 }
 
 /// Values are decimal integers; `bad` is rejected, `panic` panics, `needs` waits for the end of an outage, `slow` takes its
@@ -54,7 +56,7 @@ pub fn topology_with(name: &'static str, topics: Topics, switches: Switches, ext
     let create = move |_| -> Box<dyn Stage> {
         Box::new(Sums { topics, extras, switches: switches.clone(), sums: Table::new(topics.sums, Texts) })
     };
-    let view = |topic| ViewSpec { topic, create: Arc::new(|| Box::new(Rates::default())) };
+    let view = |topic| ViewSpec { name: topic, topics: vec![topic], create: Arc::new(|| Box::new(Rates::default())) };
     Topology {
         stages: vec![StageSpec {
             name,
@@ -127,6 +129,19 @@ impl Stage for Sums {
         Ok(())
     }
 
+    fn on_turn_end(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        if !self.extras.turn_ends {
+            return Ok(());
+        }
+        if self.sums.iter().any(|(_, _, sum)| *sum == 13_000) {
+            return Err(ProcessError::rejected("unlucky", "no turn may end with 13,000"));
+        }
+        context.send(self.topics.answers, b"end", |out| -> Result<(), String> {
+            out.extend_from_slice(b"end");
+            Ok(())
+        })
+    }
+
     fn on_tick(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
         context.send(self.topics.answers, b"tick", |out| -> Result<(), String> {
             out.resize(out.len() + self.extras.tick_bytes.unwrap_or_default(), b't');
@@ -142,10 +157,10 @@ const KILLS: i64 = i64::MAX / 2;
 struct Rates(BTreeMap<String, i64>);
 
 impl ViewTable for Rates {
-    fn apply(&mut self, key: &[u8], value: Option<&[u8]>) {
+    fn apply(&mut self, record: &Record<'_>) {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let key = text(key);
-        match value.and_then(|value| text(value).parse().ok()) {
+        let key = text(record.key.unwrap_or_default());
+        match record.value.and_then(|value| text(value).parse().ok()) {
             Some(rate) => drop(self.0.insert(key, rate)),
             None => drop(self.0.remove(&key)),
         }
