@@ -1,7 +1,7 @@
 //! `job-cash-flows`: all flows of one contract (or part of one) of a self-contained job.
 
 use crate::domain::flows::id::FlowId;
-use crate::domain::jobs::cashflow::{CashFlow, Explain, RateSpan};
+use crate::domain::jobs::cashflow::{CashFlow, DividendTax, Explain, RateSpan};
 use crate::domain::jobs::chunk::ContractFlows;
 use crate::domain::jobs::job::JobId;
 use crate::domain::key::ContractId;
@@ -103,11 +103,16 @@ fn write_terms(out: &mut Encoder, explain: &Explain) {
                 out.optional(span.observed, Encoder::date);
             });
         }
-        Explain::Dividend { quantity, per_share, payout_ratio, ex_date } => {
+        Explain::Dividend { quantity, per_share, payout_ratio, ex_date, tax } => {
             out.quantity(*quantity);
             out.quantity(*per_share);
             out.rate(*payout_ratio);
             out.date(*ex_date);
+            out.optional(tax.as_ref(), |out, tax| {
+                out.withholding(tax.withholding);
+                out.money(&tax.gross);
+                out.money(&tax.withheld);
+            });
         }
     }
 }
@@ -156,5 +161,8 @@ fn read_dividend(input: &mut Decoder) -> Result<Explain, Unreadable> {
         per_share: input.quantity()?,
         payout_ratio: input.rate()?,
         ex_date: input.date()?,
+        tax: input.optional(|input| {
+            Ok(DividendTax { withholding: input.withholding()?, gross: input.money()?, withheld: input.money()? })
+        })?,
     })
 }

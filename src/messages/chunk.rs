@@ -193,10 +193,16 @@ fn write_dividend(out: &mut Encoder, dividend: &Dividend) {
     out.date(dividend.ex_date);
     out.quantity(dividend.per_share);
     out.currency(dividend.currency);
+    out.optional(dividend.withholding, Encoder::withholding);
 }
 
 fn read_dividend(input: &mut Decoder) -> Result<Dividend, Unreadable> {
-    Ok(Dividend { ex_date: input.date()?, per_share: input.quantity()?, currency: input.currency()? })
+    Ok(Dividend {
+        ex_date: input.date()?,
+        per_share: input.quantity()?,
+        currency: input.currency()?,
+        withholding: input.optional(Decoder::withholding)?,
+    })
 }
 
 fn write_series<N>(

@@ -1,13 +1,14 @@
 //! How each message about jobs looks to people.
 
 use crate::domain::daycount::DayCount;
+use crate::domain::dividends::withholding::Treatment;
 use crate::domain::flows::id::FlowId;
-use crate::domain::jobs::cashflow::{CashFlow, Explain, FlowKind, FlowStatus, RateSpan};
+use crate::domain::jobs::cashflow::{CashFlow, DividendTax, Explain, FlowKind, FlowStatus, RateSpan};
 use crate::domain::jobs::chunk::{Chunk, ChunkResult, Close, ContractFlows, ContractPart, PositionPart, RelievedLot};
 use crate::domain::jobs::collect::{ChunkSet, Collecting, Progress, Stage};
 use crate::domain::jobs::contract::{Averaging, Financing, Leg, Rate};
 use crate::domain::jobs::job::{Calculation, Ending, Job, JobId, Missing, Outcome};
-use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series};
+use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series, Withholding};
 use crate::domain::jobs::notice::{Notice, NoticeCode, Severity};
 use crate::domain::jobs::totals::{ControlTotals, Counts};
 use crate::domain::key::{ContractId, Timestamp};
@@ -54,7 +55,8 @@ fn a_chunk() {
         positions: vec![position],
     };
     let series = |value| Series { base: None, changes: vec![Observation { date: day(6), value: number(value) }] };
-    let dividend = Dividend { ex_date: day(7), per_share: number("9"), currency: usd(0).currency };
+    let withholding = Some(Withholding { rate: number("0.15"), treatment: Treatment::DeclaredNet });
+    let dividend = Dividend { ex_date: day(7), per_share: number("9"), currency: usd(0).currency, withholding };
     let calculation = Calculation::Historical { from: day(8), to: day(9) };
     let chunk = Chunk {
         job: Job { id: name(JobId::new, "J"), request: 10, valuation_date: day(10), calculation },
@@ -85,7 +87,8 @@ fn a_chunk() {
         "prices": [{"name": "AAPL", "base": null, "changes": [{"date": "2026-01-06", "value": "12"}]}],
         "rates": [{"name": "SOFR", "base": null, "changes": [{"date": "2026-01-06", "value": "0.13"}]}],
         "dividends": [{"name": "AAPL",
-            "dividends": [{"ex_date": "2026-01-07", "per_share": "9", "currency": "USD"}]}]
+            "dividends": [{"ex_date": "2026-01-07", "per_share": "9", "currency": "USD",
+                "withholding": {"rate": "0.15", "treatment": "NET_AMOUNT"}}]}]
     });
     looks(chunk, Some(CAUSE), wanted);
 }
@@ -141,12 +144,20 @@ fn cash_flows() {
             "to": "2026-01-04", "rates": [
                 {"from": "2026-01-05", "to": "2026-01-06", "rate": "7", "observed": "2026-01-08"}]}),
     );
-    let dividend =
-        Explain::Dividend { quantity: number("1"), per_share: number("2"), payout_ratio: number("3"), ex_date: day(4) };
+    let withholding = Withholding { rate: number("0.15"), treatment: Treatment::Reclaimable };
+    let dividend = Explain::Dividend {
+        quantity: number("1"),
+        per_share: number("2"),
+        payout_ratio: number("3"),
+        ex_date: day(4),
+        tax: Some(DividendTax { withholding, gross: usd(5), withheld: usd(6) }),
+    };
     looks_explained(
         dividend,
         "dividend",
-        json!({"quantity": "1", "per_share": "2", "payout_ratio": "3", "ex_date": "2026-01-04"}),
+        json!({"quantity": "1", "per_share": "2", "payout_ratio": "3", "ex_date": "2026-01-04", "tax": {
+            "rate": "0.15", "treatment": "TAX_CREDIT", "gross": {"minor": 5, "currency": "USD"},
+            "withheld": {"minor": 6, "currency": "USD"}}}),
     );
 }
 

@@ -6,8 +6,10 @@ use compact_str::CompactString;
 use rust_decimal::Decimal;
 
 use crate::domain::daycount::DayCount;
+use crate::domain::dividends::withholding::Treatment;
 use crate::domain::jobs::cashflow::{FlowKind, FlowStatus};
 use crate::domain::jobs::job::JobId;
+use crate::domain::jobs::market::Withholding;
 use crate::domain::jobs::notice::{Notice, NoticeCode, Severity};
 use crate::domain::jobs::totals::{ControlTotals, Counts};
 use crate::domain::key::{ContractId, InvalidName};
@@ -18,6 +20,8 @@ use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
 pub const FLOW_KINDS: [FlowKind; 3] = [FlowKind::EquityPerformance, FlowKind::Interest, FlowKind::Dividend];
 pub const FLOW_STATUSES: [FlowStatus; 2] = [FlowStatus::Accrued, FlowStatus::Realised];
 pub const DAY_COUNTS: [DayCount; 2] = [DayCount::Act360, DayCount::Act365Fixed];
+pub const TREATMENTS: [Treatment; 4] =
+    [Treatment::Deducted, Treatment::DeclaredNet, Treatment::Exempt, Treatment::Reclaimable];
 pub const SEVERITIES: [Severity; 2] = [Severity::Error, Severity::Warning];
 
 impl Encoder<'_> {
@@ -36,6 +40,11 @@ impl Encoder<'_> {
 
     pub fn day_count(&mut self, day_count: DayCount) {
         self.symbol(&DAY_COUNTS, &day_count);
+    }
+
+    pub fn withholding(&mut self, withholding: Withholding) {
+        self.rate(withholding.rate);
+        self.symbol(&TREATMENTS, &withholding.treatment);
     }
 
     pub fn flow_kind(&mut self, kind: FlowKind, status: FlowStatus) {
@@ -109,6 +118,10 @@ impl Decoder<'_> {
 
     pub fn day_count(&mut self) -> Result<DayCount, Unreadable> {
         self.symbol(&DAY_COUNTS, "day_count")
+    }
+
+    pub fn withholding(&mut self) -> Result<Withholding, Unreadable> {
+        Ok(Withholding { rate: self.rate()?, treatment: self.symbol(&TREATMENTS, "treatment")? })
     }
 
     pub fn flow_kind(&mut self) -> Result<(FlowKind, FlowStatus), Unreadable> {

@@ -10,12 +10,12 @@ use rust_decimal::Decimal;
 
 use crate::domain::daycount::DayCount;
 use crate::domain::flows::id::FlowId;
-use crate::domain::jobs::cashflow::{CashFlow, Explain, FlowKind, FlowStatus, RateSpan};
+use crate::domain::jobs::cashflow::{CashFlow, DividendTax, Explain, FlowKind, FlowStatus, RateSpan};
 use crate::domain::jobs::chunk::{Chunk, ChunkResult, Close, ContractFlows, ContractPart, PositionPart, RelievedLot};
 use crate::domain::jobs::collect::{ChunkSet, Collecting, Progress, Stage};
 use crate::domain::jobs::contract::{Averaging, Financing, Leg, Rate};
 use crate::domain::jobs::job::{Calculation, Ending, Job, JobId, Missing, Outcome};
-use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series};
+use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series, Withholding};
 use crate::domain::jobs::notice::{Notice, NoticeCode, Severity};
 use crate::domain::jobs::totals::{ControlTotals, Counts};
 use crate::domain::key::{ContractId, InvalidName, Timestamp};
@@ -23,6 +23,7 @@ use crate::domain::names::{IndexName, LotId, PositionId, Symbol};
 use crate::messages::cash_flows::JobCashFlows;
 use crate::messages::dead_letter::{DeadLetter, Original};
 use crate::messages::job_control::{ControlWord, JobControl};
+use crate::messages::job_parts::TREATMENTS;
 use crate::messages::samples::{count, currency, date, money, quantity, version};
 
 fn name<T: std::fmt::Debug>(make: fn(&str) -> Result<T, InvalidName>) -> impl Strategy<Value = T> {
@@ -90,15 +91,16 @@ fn series<N: Ord + std::fmt::Debug>(
 }
 
 fn market() -> impl Strategy<Value = MarketData> {
-    let dividend = (date(), quantity(), currency()).prop_map(|(ex_date, per_share, currency)| Dividend {
-        ex_date,
-        per_share,
-        currency,
-    });
+    let dividend = (date(), quantity(), currency(), option::of(withholding()))
+        .prop_map(|(ex_date, per_share, currency, withholding)| Dividend { ex_date, per_share, currency, withholding });
     let dividends = btree_map(name(Symbol::new), vec(dividend, 0..3), 0..3);
     let prices = series(name(Symbol::new), quantity().boxed());
     (prices, series(name(IndexName::new), rate().boxed()), dividends)
         .prop_map(|(prices, rates, dividends)| MarketData { prices, rates, dividends })
+}
+
+fn withholding() -> impl Strategy<Value = Withholding> {
+    (rate(), proptest::sample::select(&TREATMENTS[..])).prop_map(|(rate, treatment)| Withholding { rate, treatment })
 }
 
 fn leg() -> impl Strategy<Value = Leg> {
@@ -166,6 +168,11 @@ fn explain() -> impl Strategy<Value = Explain> {
         rate,
         observed,
     });
+    let tax = (withholding(), money(), money()).prop_map(|(withholding, gross, withheld)| DividendTax {
+        withholding,
+        gross,
+        withheld,
+    });
     let interest = ((exact(), day_count(), rate(), any::<bool>()), date(), date(), vec(span, 0..4));
     prop_oneof![
         (quantity(), quantity(), quantity(), date()).prop_map(|(quantity, cost_price, price, price_date)| {
@@ -174,9 +181,11 @@ fn explain() -> impl Strategy<Value = Explain> {
         interest.prop_map(|((notional, day_count, spread, compounded), from, to, rates)| {
             Explain::Interest { notional, day_count, spread, compounded, from, to, rates }
         }),
-        (quantity(), quantity(), rate(), date()).prop_map(|(quantity, per_share, payout_ratio, ex_date)| {
-            Explain::Dividend { quantity, per_share, payout_ratio, ex_date }
-        }),
+        (quantity(), quantity(), rate(), date(), option::of(tax)).prop_map(
+            |(quantity, per_share, payout_ratio, ex_date, tax)| {
+                Explain::Dividend { quantity, per_share, payout_ratio, ex_date, tax }
+            }
+        ),
     ]
 }
 

@@ -31,6 +31,7 @@ fn symbols_stand_in_the_order_of_their_schemas() {
     table("DayCount", named(&job_parts::DAY_COUNTS));
     table("FlowKind", named(&job_parts::FLOW_KINDS));
     table("FlowStatus", named(&job_parts::FLOW_STATUSES));
+    table("Treatment", job_parts::TREATMENTS.map(|treatment| treatment.name().to_string()).to_vec());
     table("Severity", named(&job_parts::SEVERITIES));
     table("NoticeCode", NoticeCode::ALL.map(|code| code.name().to_string()).to_vec());
     table("Ending", outcome::ENDINGS.map(String::from).to_vec());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bookflow::domain::dividends::withholding::{Taxed, Treatment, Withholding, tax};
+use bookflow::domain::dividends::withholding::{Taxed, Treatment, tax};
 use bookflow::domain::explain::pad::Silent;
 use bookflow::domain::money::{Currency, Money};
 use rust_decimal::Decimal;
@@ -39,33 +39,29 @@ fn number(json: &Json) -> Decimal {
     Decimal::from_str_exact(text(json)).expect("a golden number is a decimal")
 }
 
-fn dollars(amount: Decimal) -> Money {
-    Money::round(amount, Currency::new("USD").expect("a currency in use")).expect("small numbers")
+fn currency(code: &str) -> Currency {
+    Currency::new(code).expect("a currency in use")
 }
 
-/// The replaced service calls a plain deduction GROSS_UP, and takes it where nothing is named.
+fn dollars(amount: Decimal) -> Money {
+    Money::round(amount, currency("USD")).expect("small numbers")
+}
+
+/// A deduction is taken where nothing is named.
 fn treatment(name: Option<&Json>) -> Treatment {
-    match name {
-        None | Some(Json::Null) => Treatment::Deducted,
-        Some(name) => match text(name) {
-            "GROSS_UP" => Treatment::Deducted,
-            "NET_AMOUNT" => Treatment::DeclaredNet,
-            "NO_WITHHOLDING" => Treatment::Exempt,
-            "TAX_CREDIT" => Treatment::Reclaimable,
-            other => panic!("{other} is no treatment"),
-        },
-    }
+    let name = match name {
+        None | Some(Json::Null) => return Treatment::Deducted,
+        Some(name) => text(name),
+    };
+    let found = Treatment::NAMES.iter().find(|(known, _)| *known == name);
+    found.unwrap_or_else(|| panic!("{name} is no treatment")).1
 }
 
 /// A dividend of a golden case: amount, rate in percent, treatment.
 fn taxed(quantity: Decimal, dividend: &Entries) -> Taxed {
-    let withholding = Withholding {
-        rate: number(&dividend["rate"]) / Decimal::ONE_HUNDRED,
-        jurisdiction: "US".into(),
-        treatment: treatment(dividend.get("treatment")),
-    };
-    let currency = Currency::new("USD").expect("a currency in use");
-    tax(&mut Silent, quantity, number(&dividend["amount"]), &withholding, currency).expect("small numbers")
+    let rate = number(&dividend["rate"]) / Decimal::ONE_HUNDRED;
+    let (per_share, treatment) = (number(&dividend["amount"]), treatment(dividend.get("treatment")));
+    tax(&mut Silent, quantity, per_share, rate, treatment, currency("USD")).expect("small numbers")
 }
 
 fn of_thousand(dividend: &Entries) -> Taxed {
@@ -85,8 +81,8 @@ fn cash_is_what_the_tax_leaves_of_the_gross_amount() {
     let cases = cases("dividend_lot_and_withholding");
     for id in ["WHT-01", "WHT-02", "WHT-03", "WHT-05", "WHT-07", "WHT-08"] {
         let taxed = of_thousand(listed(&cases, id));
-        assert_eq!(taxed.cash, dollars(number(&cases[id]["expected_repo"])), "{id}");
-        assert_eq!(taxed.cash.checked_add(taxed.tax), Some(taxed.gross), "{id}");
+        assert_eq!(taxed.cash.money, dollars(number(&cases[id]["expected_repo"])), "{id}");
+        assert_eq!(taxed.cash.money.checked_add(taxed.tax), Some(taxed.gross), "{id}");
     }
 }
 
@@ -100,7 +96,7 @@ fn an_amount_declared_net_is_grossed_up_and_its_tax_is_told() {
 fn a_tax_that_can_be_reclaimed_is_a_receivable_and_no_cash() {
     let taxed = of_thousand(listed(&cases("dividend_lot_and_withholding"), "WHT-04"));
     assert_eq!(
-        (taxed.cash.minor, taxed.reclaimable.minor),
+        (taxed.cash.money.minor, taxed.reclaimable.minor),
         (170_000, 30_000),
         "the replaced service booked 2,000 of cash"
     );
@@ -113,7 +109,7 @@ fn the_details_of_the_replaced_service_where_it_was_right() {
     let (inputs, expected) =
         (object(case.remove("inputs").expect("inputs")), object(case.remove("expected").expect("expected")));
     let of_inputs = taxed(number(&inputs["quantity"]), &inputs);
-    for (name, amount) in [("gross", of_inputs.gross), ("tax", of_inputs.tax), ("net", of_inputs.cash)] {
+    for (name, amount) in [("gross", of_inputs.gross), ("tax", of_inputs.tax), ("net", of_inputs.cash.money)] {
         assert_eq!(amount, dollars(number(&expected[name])), "{name}");
     }
 
@@ -125,7 +121,7 @@ fn the_details_of_the_replaced_service_where_it_was_right() {
     for ((dividend, expected), entitled) in dividends.into_iter().zip(expected).zip([1_000, 1_500]) {
         let (taxed, expected) = (taxed(Decimal::from(entitled), &object(dividend)), object(expected));
         let cash = expected.get("net_cash").or(expected.get("net")).expect("cash is expected");
-        assert_eq!(taxed.cash, dollars(number(cash)));
+        assert_eq!(taxed.cash.money, dollars(number(cash)));
         assert_eq!((taxed.gross, taxed.tax), (dollars(number(&expected["gross"])), dollars(number(&expected["tax"]))));
         let reclaimable = expected.get("reclaimable").map_or(Decimal::ZERO, number);
         assert_eq!(taxed.reclaimable, dollars(reclaimable));
@@ -147,7 +143,7 @@ fn the_tax_arithmetic_of_the_contract_level_test_is_per_share() {
                     ("rate".to_owned(), Json::Text(text(&inputs["withholdingRatePct"]).to_owned())),
                 ]);
                 // A million shares: the cents of a single share would be lost.
-                taxed(units * Decimal::from(1_000_000), &dividend).cash.to_decimal()
+                taxed(units * Decimal::from(1_000_000), &dividend).cash.money.to_decimal()
             })
             .sum();
         assert_eq!(cash, number(&case["expected_repo"]) * Decimal::from(1_000_000), "{id}");

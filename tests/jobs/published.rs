@@ -153,6 +153,7 @@ fn dividend_entitlement_by_ex_date_with_a_ratio() {
         ex_date: date(&inputs["dividend"]["ex_date"]),
         per_share: number(&inputs["dividend"]["gross"]),
         currency: usd(),
+        withholding: None,
     };
     let mut market = MarketData::default();
     market.dividends.insert(Symbol::new("S").expect("a name"), vec![dividend]);

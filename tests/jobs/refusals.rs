@@ -223,12 +223,25 @@ fn market_data_that_cannot_be_read_leaves_its_name_out() {
 }
 
 #[test]
-fn dividends_with_tax_are_refused_until_tax_is_calculated() {
-    let mut request = request("2024-06-28", one("DIVIDEND_LEG", plain()));
-    request["marketData"]["data"]["dividends"][0]["dividends"][0]["withholdingTaxRate"] = 15.into();
-    let run = run(&request);
-    assert_eq!(run.rows()[0], "UNREADABLE // marketData.data.dividends[0].dividends[0].withholdingTaxRate");
-    assert_eq!(run.flows.len(), 0);
+fn a_rate_of_tax_is_in_percent_and_has_a_known_treatment() {
+    for (field, value, problem) in [
+        ("withholdingTaxRate", json!(0.15), "0.15: a fraction? write 15"),
+        ("withholdingTaxRate", json!(100), "100 leaves nothing; allowed: below 100"),
+        ("withholdingTaxRate", json!(-15), "-15"),
+        (
+            "withholdingTreatment",
+            json!("NET"),
+            "`NET` is unknown; allowed: GROSS_UP, NET_AMOUNT, NO_WITHHOLDING, TAX_CREDIT",
+        ),
+    ] {
+        let mut request = request("2024-06-28", one("DIVIDEND_LEG", plain()));
+        request["marketData"]["data"]["dividends"][0]["dividends"][0][field] = value;
+        let run = run(&request);
+        assert_eq!(run.rows()[0], format!("UNREADABLE // marketData.data.dividends[0].dividends[0].{field}"));
+        let message = &run.outcome.rows[0].message;
+        assert!(message.contains(problem), "{message}");
+        assert_eq!(run.flows.len(), 0);
+    }
 }
 
 #[test]

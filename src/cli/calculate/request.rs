@@ -6,7 +6,7 @@ use super::answer::{Answer, Calculated, Flow, Row, Step, Wanted};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
 use crate::domain::jobs::calculate::calculate as calculate_chunk;
-use crate::domain::jobs::cashflow::{CashFlow, Explain};
+use crate::domain::jobs::cashflow::{CashFlow, DividendTax, Explain};
 use crate::domain::jobs::chunk::Chunk;
 use crate::domain::jobs::notice::{Notice, Severity};
 use crate::domain::jobs::split::{SplitLimits, Splitter};
@@ -92,12 +92,24 @@ fn steps(flow: &CashFlow) -> Vec<Step> {
             Step::new(format!("price {price_date}"), "market", price),
             Step::new("unrounded", "#1 x (#3 - #2)", flow.unrounded),
         ],
-        Explain::Dividend { quantity, per_share, payout_ratio, ex_date } => vec![
-            Step::new("quantity", "lot", quantity),
-            Step::new(format!("dividend {ex_date}"), "market", per_share),
-            Step::new("payout ratio", "contract", payout_ratio),
-            Step::new("unrounded", "#1 x #2 x #3", flow.unrounded),
-        ],
+        Explain::Dividend { quantity, per_share, payout_ratio, ex_date, tax } => {
+            let mut steps = vec![
+                Step::new("quantity", "lot", quantity),
+                Step::new(format!("dividend {ex_date}"), "market", per_share),
+                Step::new("payout ratio", "contract", payout_ratio),
+            ];
+            let Some(DividendTax { withholding, gross, withheld }) = tax else {
+                steps.push(Step::new("unrounded", "#1 x #2 x #3", flow.unrounded));
+                return steps;
+            };
+            steps.extend([
+                Step::new("withholding rate", withholding.treatment.name(), withholding.rate),
+                Step::new("gross dividend", "before tax", gross),
+                Step::new("tax at source", "#5 - the amount", withheld),
+                Step::new("unrounded", "#1 x #2 x #3 less tax", flow.unrounded),
+            ]);
+            steps
+        }
         Explain::Interest { notional, day_count, spread, compounded, from, to, rates } => {
             let method = if *compounded { "compounded" } else { "sum of rate x days" };
             let mut steps = vec![

@@ -5,12 +5,14 @@ use rust_decimal::Decimal;
 
 use super::amount::paid_per_share;
 use super::entitlement::{CutOff, Dates, Tenure};
+use super::withholding::{Taxed, Treatment, gross, left_after_tax, tax};
 use crate::domain::blocked::Blocked;
 use crate::domain::explain::pad::Silent;
-use crate::domain::jobs::cashflow::{Explain, FlowKind, FlowStatus};
-use crate::domain::jobs::market::Dividend;
+use crate::domain::jobs::cashflow::{DividendTax, Explain, FlowKind, FlowStatus};
+use crate::domain::jobs::market::{Dividend, Withholding};
 use crate::domain::jobs::slice::{Fault, Payment, Slice};
 use crate::domain::money::amount::Amount;
+use crate::domain::money::{Currency, Money};
 
 /// The dividends that went ex from `start` to `day`, both included, for whoever held the slice at the close before: bought earlier than the
 /// ex date, and not closed earlier than it. A request names no calendar, so the close before is that of the calendar day before; and it
@@ -41,13 +43,43 @@ fn tenure(slice: Slice<'_>) -> Tenure {
 
 fn payment(quantity: Decimal, payout_ratio: Decimal, dividend: &Dividend) -> Result<Payment, Blocked> {
     let pad = &mut Silent;
-    let paid_per_share = paid_per_share(pad, dividend.per_share, payout_ratio)?;
-    let paid = Amount::product(pad, "dividend", quantity, paid_per_share, dividend.currency)?;
+    let per_share = paid_per_share(pad, dividend.per_share, payout_ratio)?;
+    let (paid, tax) = match dividend.withholding {
+        None => (Amount::product(pad, "dividend", quantity, per_share, dividend.currency)?, None),
+        Some(withholding) => {
+            let taxed = taxed(quantity, per_share, withholding, dividend.currency)?;
+            (taxed.cash, Some(DividendTax { withholding, gross: taxed.gross, withheld: taxed.tax }))
+        }
+    };
     Ok(Payment {
         kind: FlowKind::Dividend,
         status: FlowStatus::Accrued,
         amount: paid.money,
         unrounded: paid.unrounded,
-        explain: Explain::Dividend { quantity, per_share: dividend.per_share, payout_ratio, ex_date: dividend.ex_date },
+        explain: Explain::Dividend {
+            quantity,
+            per_share: dividend.per_share,
+            payout_ratio,
+            ex_date: dividend.ex_date,
+            tax,
+        },
     })
+}
+
+/// A short pays the gross amount, whatever is withheld from a long.
+fn taxed(
+    quantity: Decimal,
+    per_share: Decimal,
+    withholding: Withholding,
+    currency: Currency,
+) -> Result<Taxed, Blocked> {
+    let Withholding { rate, treatment } = withholding;
+    let pad = &mut Silent;
+    if !quantity.is_sign_negative() {
+        return tax(pad, quantity, per_share, rate, treatment, currency);
+    }
+    let left = if treatment == Treatment::DeclaredNet { Some(left_after_tax(pad, rate)?) } else { None };
+    let gross = gross(pad, "gross dividend", quantity, per_share, left, currency)?;
+    let zero = Money::zero(currency);
+    Ok(Taxed { gross: gross.money, tax: zero, cash: gross, reclaimable: zero })
 }

@@ -1,8 +1,7 @@
 //! What the tax at source leaves of a dividend.
 //!
-//! Rate and jurisdiction are reference data of the dividend and its holder; a currency says nothing about them.
+//! Its rate and jurisdiction are reference data of the dividend; a currency says nothing about them.
 
-use compact_str::CompactString;
 use rust_decimal::Decimal;
 
 use crate::domain::blocked::{Blocked, out_of_range};
@@ -11,15 +10,6 @@ use crate::domain::explain::pad::Pad;
 use crate::domain::money::amount::Amount;
 use crate::domain::money::{Currency, Money};
 
-/// The tax that an issuer's country withholds.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Withholding {
-    /// A fraction: 0.15 is 15 %.
-    pub rate: Decimal,
-    pub jurisdiction: CompactString,
-    pub treatment: Treatment,
-}
-
 /// How a declared amount and its tax belong together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Treatment {
@@ -27,46 +17,99 @@ pub enum Treatment {
     Deducted,
     /// The declared amount is what arrives: gross = cash / (1 - rate).
     DeclaredNet,
+    Exempt,
     /// Deducted, and the holder can claim it back: a receivable against the tax office, never cash of the dividend.
     Reclaimable,
-    Exempt,
 }
 
 /// A dividend after tax; gross = cash + tax.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Taxed {
     pub gross: Money,
     pub tax: Money,
-    pub cash: Money,
+    pub cash: Amount,
     /// The part of the tax that can be claimed back.
     pub reclaimable: Money,
 }
 
-/// Taxes an entitled signed quantity of a declared amount per share.
+impl Treatment {
+    /// All of them by their names.
+    pub const NAMES: [(&str, Treatment); 4] = {
+        use Treatment::{DeclaredNet, Deducted, Exempt, Reclaimable};
+        [
+            (Deducted.name(), Deducted),
+            (DeclaredNet.name(), DeclaredNet),
+            (Exempt.name(), Exempt),
+            (Reclaimable.name(), Reclaimable),
+        ]
+    };
+
+    /// As documents and requests write it. The replaced service calls a plain deduction GROSS_UP.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Treatment::Deducted => "GROSS_UP",
+            Treatment::DeclaredNet => "NET_AMOUNT",
+            Treatment::Exempt => "NO_WITHHOLDING",
+            Treatment::Reclaimable => "TAX_CREDIT",
+        }
+    }
+}
+
+/// What a quantity is entitled to before tax. `left` is what the tax leaves of one, where the amount per share is what arrives.
+pub fn gross<P: Pad>(
+    pad: &mut P,
+    name: &'static str,
+    quantity: P::Number,
+    per_share: P::Number,
+    left: Option<P::Number>,
+    currency: Currency,
+) -> Result<Amount, Blocked> {
+    match left {
+        None => Amount::product(pad, name, quantity, per_share, currency),
+        Some(left) => Amount::quotient(pad, name, quantity, per_share, left, currency),
+    }
+}
+
+/// 1 - rate.
+pub fn left_after_tax<P: Pad>(pad: &mut P, rate: P::Number) -> Result<P::Number, Blocked> {
+    let one = pad.given(|| Fact::Count("one"), Decimal::ONE);
+    pad.subtract("left after tax", one, rate).ok_or_else(out_of_range(NET))
+}
+
+/// Taxes what a long is entitled to. The rate is a fraction, 0.15 is 15 %, and counts for nothing where the holder is exempt. (A short pays
+/// the gross amount, manufactured: whoever lent the share has not got it from the issuer.)
 pub fn tax<P: Pad>(
     pad: &mut P,
     quantity: P::Number,
     per_share: P::Number,
-    withholding: &Withholding,
+    rate: P::Number,
+    treatment: Treatment,
     currency: Currency,
 ) -> Result<Taxed, Blocked> {
-    let range = out_of_range("the dividend after tax");
-    if withholding.treatment == Treatment::Exempt {
-        let gross = Amount::product(pad, "gross dividend", quantity, per_share, currency)?.money;
-        return Ok(Taxed { gross, tax: Money::zero(currency), cash: gross, reclaimable: Money::zero(currency) });
+    let range = out_of_range(NET);
+    if treatment == Treatment::Exempt {
+        let cash = gross(pad, GROSS, quantity, per_share, None, currency)?;
+        let zero = Money::zero(currency);
+        return Ok(Taxed { gross: cash.money, tax: zero, cash, reclaimable: zero });
     }
-    let one = pad.given(|| Fact::Count("one"), Decimal::ONE);
-    let rate = pad.given(|| Fact::Term("withholding rate"), withholding.rate);
-    let left = pad.subtract("left after tax", one, rate).ok_or_else(&range)?;
-    let (gross, cash) = if withholding.treatment == Treatment::DeclaredNet {
-        let gross = Amount::quotient(pad, "gross dividend", quantity, per_share, left, currency)?;
-        (gross, Amount::product(pad, "dividend after tax", quantity, per_share, currency)?)
+    let (gross, tax_per_share, after_tax) = if treatment == Treatment::DeclaredNet {
+        let left = left_after_tax(pad, rate)?;
+        let gross = gross(pad, GROSS, quantity, per_share, Some(left), currency)?;
+        let gross_per_share = pad.divide("gross per share", per_share, left).ok_or_else(&range)?;
+        (gross, pad.subtract("tax per share", gross_per_share, per_share), Some(per_share))
     } else {
-        let gross = Amount::product(pad, "gross dividend", quantity, per_share, currency)?;
-        let after_tax = pad.multiply("after tax per share", per_share, left).ok_or_else(&range)?;
-        (gross, Amount::product(pad, "dividend after tax", quantity, after_tax, currency)?)
+        let gross = gross(pad, GROSS, quantity, per_share, None, currency)?;
+        let tax = pad.multiply("tax per share", per_share, rate).ok_or_else(&range)?;
+        (gross, Some(tax), pad.subtract("after tax per share", per_share, tax))
     };
+    let reclaimable = treatment == Treatment::Reclaimable;
+    let name = if reclaimable { "tax at source that can be reclaimed, unrounded" } else { "tax at source, unrounded" };
+    tax_per_share.and_then(|tax| pad.multiply(name, quantity, tax)).ok_or_else(&range)?;
+    let cash = Amount::product(pad, NET, quantity, after_tax.ok_or_else(&range)?, currency)?;
     let tax = gross.money.checked_sub(cash.money).ok_or_else(range)?;
-    let reclaimable = if withholding.treatment == Treatment::Reclaimable { tax } else { Money::zero(currency) };
-    Ok(Taxed { gross: gross.money, tax, cash: cash.money, reclaimable })
+    let reclaimable = if reclaimable { tax } else { Money::zero(currency) };
+    Ok(Taxed { gross: gross.money, tax, cash, reclaimable })
 }
+
+const GROSS: &str = "gross dividend";
+const NET: &str = "dividend after tax";

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
+use super::market::Withholding;
 use super::slice::Payment;
 use crate::domain::daycount::DayCount;
 use crate::domain::flows::id::{FlowId, first_128_bits};
@@ -117,8 +118,23 @@ pub enum Explain {
         /// At most `RATES_EXPLAINED`; more of them are drawn together to one span at their average, to 12 decimals.
         rates: Vec<RateSpan>,
     },
-    /// quantity x amount per share x payout ratio.
-    Dividend { quantity: Decimal, per_share: Decimal, payout_ratio: Decimal, ex_date: NaiveDate },
+    /// quantity x amount per share x payout ratio, and what the tax leaves of it.
+    Dividend {
+        quantity: Decimal,
+        per_share: Decimal,
+        payout_ratio: Decimal,
+        ex_date: NaiveDate,
+        /// None: nothing is withheld.
+        tax: Option<DividendTax>,
+    },
+}
+
+/// The tax at source of a dividend: gross = amount + withheld.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct DividendTax {
+    pub withholding: Withholding,
+    pub gross: Money,
+    pub withheld: Money,
 }
 
 /// A year of daily fixings in every flow would be a hundred times the flow; the series itself stays in the market data.

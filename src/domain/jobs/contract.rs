@@ -13,7 +13,8 @@ use crate::domain::names::{IndexName, LotId, PositionId, Symbol};
 #[derive(Clone, PartialEq, Debug)]
 pub struct Contract {
     pub id: ContractId,
-    pub product: Result<Product, Unsupported>,
+    /// Its type, where that pays off more than the legs listed under it.
+    pub unsupported: Option<Unsupported>,
     pub currency: Currency,
     pub start: NaiveDate,
     pub end: NaiveDate,
@@ -46,13 +47,6 @@ pub struct ContractLot {
     pub status: LotStatus,
     /// Only a closing lot's counts: it says which open lots it relieves.
     pub unwinding: Result<Unwinding, Unsupported>,
-}
-
-/// The products whose legs make up the whole pay-off.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Product {
-    EquitySwap,
-    InterestRateSwap,
 }
 
 /// A product, leg or method that this version does not calculate, by the name the request used.

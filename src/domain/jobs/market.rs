@@ -9,6 +9,7 @@ use super::cashflow::RateSpan;
 use super::chunk::ContractPart;
 use super::contract::{Financing, Leg, Rate};
 use super::job::Job;
+use crate::domain::dividends::withholding::Treatment;
 use crate::domain::money::Currency;
 use crate::domain::names::{IndexName, Symbol};
 
@@ -39,8 +40,19 @@ pub struct Observation {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Dividend {
     pub ex_date: NaiveDate,
+    /// As it was declared.
     pub per_share: Decimal,
     pub currency: Currency,
+    /// None: nothing is withheld.
+    pub withholding: Option<Withholding>,
+}
+
+/// The tax at source of a dividend. A request names no jurisdiction.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Withholding {
+    /// A fraction: 0.15 is 15 %.
+    pub rate: Decimal,
+    pub treatment: Treatment,
 }
 
 /// Two observations of one series on one day that differ: nobody can say which one is right.

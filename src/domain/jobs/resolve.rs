@@ -108,7 +108,7 @@ fn without_repeated(lots: Vec<ContractLot>, place: &Place, notices: &mut Vec<Not
 }
 
 fn unsupported_product(contract: &Contract, place: &Place) -> Option<Notice> {
-    let product = contract.product.as_ref().err()?;
+    let product = contract.unsupported.as_ref()?;
     let message =
         format!("the pay-off of {} itself is not calculated; the legs listed under it are, as they stand", product.0);
     Some(place.error(NoticeCode::Unsupported, "type", message))

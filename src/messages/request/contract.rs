@@ -9,7 +9,7 @@ use super::scalar::{Number, Raw, date, number, optional_number, optional_text, t
 use super::{InvalidValue, Path};
 use crate::domain::daycount::DayCount;
 use crate::domain::jobs::contract::{
-    Averaging, Contract, ContractLot, ContractPosition, Financing, Leg, LotKind, LotStatus, Product, Rate, Unsupported,
+    Averaging, Contract, ContractLot, ContractPosition, Financing, Leg, LotKind, LotStatus, Rate, Unsupported,
     Unwinding,
 };
 use crate::domain::jobs::notice::{Notice, NoticeCode, Place};
@@ -117,7 +117,7 @@ pub(super) fn contract(wire: WireContract<'_>, path: &Path) -> Result<(Contract,
     }
     let contract = Contract {
         id: defaults.id,
-        product: product(wire.product).map_err(at("type"))?,
+        unsupported: unsupported(wire.product).map_err(at("type"))?,
         currency: defaults.currency,
         start,
         end,
@@ -233,12 +233,11 @@ fn elsewhere<'a>(
     Ok(None)
 }
 
-fn product(raw: Raw<'_>) -> Result<Result<Product, Unsupported>, String> {
-    Ok(match text(raw)?.as_ref() {
-        "EQUITY_SWAP" => Ok(Product::EquitySwap),
-        "INTEREST_RATE_SWAP" => Ok(Product::InterestRateSwap),
-        other => Err(Unsupported(other.into())),
-    })
+/// The type of a contract whose pay-off is not that of its legs alone.
+fn unsupported(raw: Raw<'_>) -> Result<Option<Unsupported>, String> {
+    let product = text(raw)?;
+    let of_legs = matches!(product.as_ref(), "EQUITY_SWAP" | "INTEREST_RATE_SWAP");
+    Ok((!of_legs).then(|| Unsupported(product.as_ref().into())))
 }
 
 fn unwinding(raw: Raw<'_>) -> Result<Result<Unwinding, Unsupported>, String> {

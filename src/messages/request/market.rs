@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::scalar::{Number, Raw, date, number, optional_number, text};
+use super::scalar::{Number, Raw, date, number, optional_number, text, word};
 use super::{InvalidValue, Path};
-use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series};
+use crate::domain::dividends::withholding::Treatment;
+use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series, Withholding};
 use crate::domain::jobs::notice::{Notice, NoticeCode, Place};
 use crate::domain::money::Currency;
 use crate::domain::names::{IndexName, Symbol};
@@ -65,6 +67,7 @@ struct WireDividend {
     amount: Owned,
     currency: Owned,
     withholding_tax_rate: Owned,
+    withholding_treatment: Owned,
 }
 
 pub(super) fn market_data(wire: WireMarketData, notices: &mut Vec<Notice>) -> MarketData {
@@ -129,25 +132,39 @@ fn dividends(wire: WireDividends, path: &Path) -> Result<(Symbol, Vec<Dividend>)
             let path = list.item(index).field(field);
             move |problem: String| path.invalid(problem)
         };
-        let tax =
-            optional_number(wire.withholding_tax_rate.as_deref(), Number::Price).map_err(at("withholdingTaxRate"))?;
-        if tax.is_some_and(|tax| !tax.is_zero()) {
-            return Err(at("withholdingTaxRate")(
-                "tax is not calculated; send the amount that is paid, without a rate".into(),
-            ));
-        }
         Ok(Dividend {
             ex_date: date(wire.ex_date.as_deref()).map_err(at("exDate"))?,
             per_share: number(wire.amount.as_deref(), Number::Price).map_err(at("amount"))?,
             currency: text(wire.currency.as_deref())
                 .and_then(|code| Currency::new(&code).map_err(|error| error.to_string()))
                 .map_err(at("currency"))?,
+            withholding: withholding(&wire, &list.item(index))?,
         })
     };
     let mut dividends: Vec<Dividend> =
         wire.dividends.unwrap_or_default().into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
     dividends.sort_by_key(|dividend| dividend.ex_date);
     Ok((symbol, dividends))
+}
+
+/// The rate is in percent, as the replaced service had it, and one without a treatment is deducted; without a rate nothing is withheld.
+fn withholding(wire: &WireDividend, path: &Path) -> Result<Option<Withholding>, InvalidValue> {
+    let at = |field| move |problem: String| path.field(field).invalid(problem);
+    let percent =
+        optional_number(wire.withholding_tax_rate.as_deref(), Number::Price).map_err(at("withholdingTaxRate"))?;
+    let treatment = match wire.withholding_treatment.as_deref() {
+        None => Treatment::Deducted,
+        given => word(given, &Treatment::NAMES).map_err(at("withholdingTreatment"))?,
+    };
+    let Some(percent) = percent.filter(|percent| !percent.is_zero()) else { return Ok(None) };
+    if percent < Decimal::ONE {
+        let problem = format!("{percent}: a fraction? write {}", (percent * Decimal::ONE_HUNDRED).normalize());
+        return Err(at("withholdingTaxRate")(problem));
+    }
+    if percent >= Decimal::ONE_HUNDRED {
+        return Err(at("withholdingTaxRate")(format!("{percent} leaves nothing; allowed: below 100")));
+    }
+    Ok(Some(Withholding { rate: percent / Decimal::ONE_HUNDRED, treatment }))
 }
 
 fn symbol(raw: &Owned, path: &Path) -> Result<Symbol, InvalidValue> {
