@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bookflow::domain::daycount::DayCount;
 use bookflow::domain::dividends::declared::{Declaration, Declared, DividendId, DividendKind};
 use bookflow::domain::dividends::terms::{
-    AmountType, DividendPeriod, DividendTerms, Entitlement, FxTrigger, PaymentRule, PayoutRatios, SpecialDividends,
+    AmountType, DividendPeriod, DividendTerms, Entitlement, FxTrigger, PaymentRule, Payout, Share, SpecialDividends,
 };
 use bookflow::domain::equity::terms::{CommissionIn, EquityNotional, EquityTerms, ReturnType, UnwindPayment};
 use bookflow::domain::financing::terms::{Financing, FinancingTerms};
@@ -200,7 +200,7 @@ fn dividend_terms() -> DividendTerms {
         entitlement: Entitlement::ExDate,
         amount_type: AmountType::Ex,
         period: DividendPeriod::First,
-        payout: PayoutRatios { long: Some(Decimal::new(85, 2)), short: None },
+        payout: Payout { long: Some(Share::Ratio(Decimal::new(85, 2))), short: None },
         payment: PaymentRule::SharePayment { offset: 0 },
         reinvested: false,
         currency: usd(),
@@ -241,5 +241,6 @@ fn declared(underlying: usize, quarter: u64) -> Declared {
         ex_date,
         record_date: ex_date,
         pay_date: Some(ex_date + Days::new(21)),
+        source_tax: None,
     }
 }

@@ -49,6 +49,11 @@ pub enum Blocked {
         of: Symbol,
         ex_date: NaiveDate,
     },
+    /// The terms pass on what the tax at source leaves, and the rate of that is not known.
+    MissingWithholding {
+        of: Symbol,
+        ex_date: NaiveDate,
+    },
     /// No version of the terms is in force on a date.
     TermsGap {
         contract: ContractId,
@@ -87,6 +92,7 @@ impl Blocked {
             Blocked::Stale { .. } => "STALE_PRICE",
             Blocked::NegativePrice { .. } => "NEGATIVE_PRICE",
             Blocked::UnknownDividendRatio { .. } => "UNKNOWN_DIVIDEND_RATIO",
+            Blocked::MissingWithholding { .. } => "MISSING_WITHHOLDING",
             Blocked::TermsGap { .. } => "TERMS_GAP",
             Blocked::SpecificLotInvalid { .. } => "SPECIFIC_LOT_INVALID",
             Blocked::VersionGap { .. } => "VERSION_GAP",
@@ -117,6 +123,12 @@ impl fmt::Display for Blocked {
             }
             Blocked::UnknownDividendRatio { of, ex_date } => {
                 write!(f, "no payout ratio for the dividend of {of} with ex date {ex_date}; add it to the terms")
+            }
+            Blocked::MissingWithholding { of, ex_date } => {
+                write!(
+                    f,
+                    "no rate of withholding tax for the dividend of {of} with ex date {ex_date}; add it, 0 if there is none"
+                )
             }
             Blocked::TermsGap { contract, date } => {
                 write!(f, "no terms of contract {contract} are in force on {date}; add a version that is")

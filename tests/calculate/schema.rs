@@ -98,7 +98,7 @@ fn the_reader_knows_exactly_the_words_of_the_schema() {
     };
     let known = literals(word);
     let named: BTreeSet<String> = in_schema("enum").into_iter().filter(|name| word(name)).collect();
-    // Products and conventions have their names in the domain.
+    // Products, conventions and treatments of tax have their names in the domain.
     let elsewhere: BTreeSet<String> = [
         "EQUITY_SWAP",
         "TOTAL_RETURN_SWAP",
@@ -109,6 +109,10 @@ fn the_reader_knows_exactly_the_words_of_the_schema() {
         "MODPRECEDING",
         "NEAREST",
         "NONE",
+        "GROSS_UP",
+        "NET_AMOUNT",
+        "NO_WITHHOLDING",
+        "TAX_CREDIT",
     ]
     .map(String::from)
     .into();

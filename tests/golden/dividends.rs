@@ -5,7 +5,7 @@ use bookflow::domain::dividends::amount::amount;
 use bookflow::domain::dividends::declared::{Declaration, Declared, DividendId, DividendKind};
 use bookflow::domain::dividends::entitlement::{CutOff, Dates, Tenure};
 use bookflow::domain::dividends::payment::Due;
-use bookflow::domain::dividends::terms::{Entitlement, PayoutRatios};
+use bookflow::domain::dividends::terms::{Entitlement, Payout, Share};
 use bookflow::domain::explain::pad::{Kept, Silent};
 use bookflow::domain::flows::status::Stage;
 use bookflow::domain::money::Currency;
@@ -32,6 +32,7 @@ fn declared(case: &Case) -> Declared {
         ex_date: dividend.at("ex_date").date(),
         record_date: dividend.at("record_date").date(),
         pay_date: Some(dividend.at("pay_date").date()),
+        source_tax: None,
     }
 }
 
@@ -80,18 +81,19 @@ fn entitlement_by_ex_date_and_record_date_and_a_manufactured_dividend() {
     case.expected().at("entitled_qty_ex_date").is(by_ex_date);
     case.expected().at("entitled_qty_record_date").is(entitled(Entitlement::RecordDate));
 
-    let payout = PayoutRatios { long: Some(case.inputs().at("long_terms").at("payout_ratio").decimal()), short: None };
+    let payout =
+        Payout { long: Some(Share::Ratio(case.inputs().at("long_terms").at("payout_ratio").decimal())), short: None };
     let long = amount(&mut Silent, by_ex_date, &declared, payout, None, dollar()).expect("small numbers");
-    case.expected().at("long_gross").is(long.gross.money.to_decimal());
+    case.expected().at("long_gross").is(long.gross.to_decimal());
     case.expected().at("long_withheld").is(long.withheld.to_decimal());
     case.expected().at("long_paid").is(long.paid.money.to_decimal());
 
     let short_terms = case.inputs().at("short_terms");
     let quantity = short_terms.at("short_qty").decimal();
     let short = amount(&mut Kept::default(), quantity, &declared, payout, None, dollar()).expect("small numbers");
-    case.expected().at("short_gross").is(short.gross.money.to_decimal());
+    case.expected().at("short_gross").is(short.gross.to_decimal());
     case.expected().at("short_paid").is(short.paid.money.to_decimal());
-    let agreed = PayoutRatios { short: Some(short_terms.at("payout_ratio").decimal()), ..payout };
+    let agreed = Payout { short: Some(short_terms.at("payout_ratio").decimal()), ..payout };
     assert_eq!(
         amount(&mut Silent, quantity, &declared, agreed, None, dollar()),
         Ok(short),

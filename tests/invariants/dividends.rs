@@ -3,7 +3,7 @@
 use bookflow::domain::dividends::amount::amount;
 use bookflow::domain::dividends::declared::{Declaration, Declared, DividendId, DividendKind};
 use bookflow::domain::dividends::entitlement::{CutOff, Tenure};
-use bookflow::domain::dividends::terms::PayoutRatios;
+use bookflow::domain::dividends::terms::{Payout, Share};
 use bookflow::domain::explain::Value;
 use bookflow::domain::explain::pad::{Kept, Silent};
 use bookflow::domain::money::Currency;
@@ -33,6 +33,7 @@ fn declared(gross: Decimal, currency: Currency) -> Declared {
         ex_date: day(10),
         record_date: day(10),
         pay_date: None,
+        source_tax: None,
     }
 }
 
@@ -60,7 +61,7 @@ proptest! {
         let currency = Currency::new("USD").expect("a currency in use");
         let declared = declared(Decimal::new(gross, 4), currency);
         let ratio = Some(Decimal::new(ratio, 2));
-        let payout = PayoutRatios { long: ratio, short: ratio };
+        let payout = Payout { long: ratio.map(Share::Ratio), short: ratio };
         let mut sum = Decimal::ZERO;
         let mut position = Decimal::ZERO;
         for slice in slices(&trades) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bookflow::domain::daycount::DayCount;
 use bookflow::domain::dividends::declared::{Declaration, Declared, DividendId, DividendKind};
 use bookflow::domain::dividends::terms::{
-    AmountType, DividendPeriod, DividendTerms, Entitlement, FxTrigger, PaymentRule, PayoutRatios, SpecialDividends,
+    AmountType, DividendPeriod, DividendTerms, Entitlement, FxTrigger, PaymentRule, Payout, Share, SpecialDividends,
 };
 use bookflow::domain::equity::terms::{CommissionIn, EquityNotional, EquityTerms, ReturnType, UnwindPayment};
 use bookflow::domain::financing::terms::{Financing, FinancingTerms};
@@ -94,7 +94,7 @@ pub fn swap() -> Swap {
             entitlement: Entitlement::ExDate,
             amount_type: AmountType::Ex,
             period: DividendPeriod::Second,
-            payout: PayoutRatios { long: Some(decimal("0.85")), short: None },
+            payout: Payout { long: Some(Share::Ratio(decimal("0.85"))), short: None },
             payment: PaymentRule::CashSettlement,
             reinvested: false,
             currency: usd(),
@@ -182,6 +182,7 @@ fn dividend() -> Declared {
         ex_date: day("2025-04-15"),
         record_date: day("2025-04-15"),
         pay_date: Some(day("2025-05-09")),
+        source_tax: None,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use rust_decimal::Decimal;
 
-use super::declared::Declared;
-use super::terms::PayoutRatios;
+use super::declared::{Declared, SourceTax};
+use super::terms::{Payout, Share};
+use super::withholding::{self, Treatment, left_after_tax, tax};
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::pad::Pad;
 use crate::domain::explain::{Fact, Observed};
@@ -14,9 +15,9 @@ use crate::domain::money::{Currency, Money};
 /// A dividend of a slice; `+` = the client receives. A short has negative amounts: it pays, manufactured.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct DividendAmount {
-    /// quantity x gross per share.
-    pub gross: Amount,
-    /// quantity x gross per share x payout ratio.
+    /// Before any tax.
+    pub gross: Money,
+    /// The agreed part of it, or what the tax leaves.
     pub paid: Amount,
     /// gross - paid: information, no cash.
     pub withheld: Money,
@@ -27,22 +28,54 @@ pub fn amount<P: Pad>(
     pad: &mut P,
     quantity: Decimal,
     declared: &Declared,
-    payout: PayoutRatios,
+    payout: Payout,
     fx: Option<FxRate<'_>>,
     currency: Currency,
 ) -> Result<DividendAmount, Blocked> {
-    let ratio = payout.of(quantity, declared)?;
-    let gross_per_share = gross_per_share(pad, declared, fx, currency)?;
+    let share = payout.of(quantity, declared)?;
+    let per_share = per_share(pad, declared, fx, currency)?;
     let quantity = pad.given(|| Fact::Lot("entitled quantity"), quantity);
-    let gross = Amount::product(pad, "gross dividend", quantity, gross_per_share, currency)?;
-    let paid_per_share = paid_per_share(pad, gross_per_share, ratio)?;
-    let paid = Amount::product(pad, "dividend", quantity, paid_per_share, currency)?;
-    let withheld = gross.money.checked_sub(paid.money).ok_or_else(out_of_range("what is withheld"))?;
-    Ok(DividendAmount { gross, paid, withheld })
+    match share {
+        Share::Ratio(ratio) => {
+            let net = payout.declared_net();
+            let rate = if net || declared.source_tax.is_some() { Some(tax_rate(pad, declared)?) } else { None };
+            let left = rate.filter(|_| net).map(|rate| left_after_tax(pad, rate)).transpose()?;
+            let gross = withholding::gross(pad, "gross dividend", quantity, per_share, left, currency)?;
+            let per_share = paid_per_share(pad, per_share, ratio)?;
+            let paid = withholding::gross(pad, "dividend", quantity, per_share, left, currency)?;
+            DividendAmount::new(gross.money, paid)
+        }
+        Share::AfterTax(treatment) => {
+            let rate = if treatment == Treatment::Exempt {
+                pad.given(|| Fact::Term("withholding rate of who is exempt"), Decimal::ZERO)
+            } else {
+                tax_rate(pad, declared)?
+            };
+            let taxed = tax(pad, quantity, per_share, rate, treatment, currency)?;
+            DividendAmount::new(taxed.gross, taxed.cash)
+        }
+    }
+}
+
+impl DividendAmount {
+    fn new(gross: Money, paid: Amount) -> Result<DividendAmount, Blocked> {
+        let withheld = gross.checked_sub(paid.money).ok_or_else(out_of_range("what is withheld"))?;
+        Ok(DividendAmount { gross, paid, withheld })
+    }
+}
+
+/// The issuer's tax rate on a pad.
+fn tax_rate<P: Pad>(pad: &mut P, declared: &Declared) -> Result<P::Number, Blocked> {
+    let (date, version) = (declared.ex_date, declared.version);
+    let missing = || Blocked::MissingWithholding { of: declared.of.clone(), ex_date: date };
+    let SourceTax { rate, jurisdiction } = declared.source_tax.as_ref().ok_or_else(missing)?;
+    let key = || jurisdiction.as_str().into();
+    let observed = || Fact::Observed(Observed { what: "withholding rate", key: key(), date, version });
+    Ok(pad.given(observed, *rate))
 }
 
 /// The declared amount on a pad, in `currency`.
-pub fn gross_per_share<P: Pad>(
+pub fn per_share<P: Pad>(
     pad: &mut P,
     declared: &Declared,
     fx: Option<FxRate<'_>>,
@@ -50,13 +83,13 @@ pub fn gross_per_share<P: Pad>(
 ) -> Result<P::Number, Blocked> {
     let (date, version) = (declared.ex_date, declared.version);
     let observed = || Fact::Observed(Observed { what: "dividend", key: declared.id.as_str().into(), date, version });
-    let gross = pad.given(observed, declared.gross);
+    let amount = pad.given(observed, declared.gross);
     if declared.currency == currency {
-        return Ok(gross);
+        return Ok(amount);
     }
     let missing = Blocked::MissingFx { price: declared.currency, settlement: currency, date };
     let rate = fx.ok_or(missing)?.number(pad)?;
-    pad.multiply("converted dividend", gross, rate).ok_or_else(out_of_range("the converted dividend"))
+    pad.multiply("converted dividend", amount, rate).ok_or_else(out_of_range("the converted dividend"))
 }
 
 /// gross x payout ratio.
@@ -103,10 +136,11 @@ mod tests {
             ex_date: day(15),
             record_date: day(16),
             pay_date: None,
+            source_tax: None,
         }
     }
 
-    const PAYOUT: PayoutRatios = PayoutRatios { long: Some(Decimal::ONE), short: None };
+    const PAYOUT: Payout = Payout { long: Some(Share::Ratio(Decimal::ONE)), short: None };
 
     fn paid(declared: &Declared, fx: Option<FxRate<'_>>, code: &str) -> Result<i64, Blocked> {
         let quantity = Decimal::from(10_000);

@@ -113,7 +113,7 @@ impl Due {
 mod tests {
     use super::*;
     use crate::domain::dividends::declared::{Declaration, DividendId, DividendKind};
-    use crate::domain::dividends::terms::{Entitlement, FxTrigger, PayoutRatios, SpecialDividends};
+    use crate::domain::dividends::terms::{Entitlement, FxTrigger, Payout, SpecialDividends};
     use crate::domain::money::Currency;
     use crate::domain::names::Symbol;
 
@@ -138,6 +138,7 @@ mod tests {
             ex_date: day(4, 15),
             record_date: day(4, 16),
             pay_date: Some(day(5, 9)),
+            source_tax: None,
         }
     }
 
@@ -146,7 +147,7 @@ mod tests {
             entitlement: Entitlement::ExDate,
             amount_type: AmountType::Ex,
             period: DividendPeriod::Second,
-            payout: PayoutRatios { long: None, short: None },
+            payout: Payout { long: None, short: None },
             payment,
             reinvested: false,
             currency: currency(),

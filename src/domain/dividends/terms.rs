@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::declared::{Declaration, Declared, DividendKind};
+use super::withholding::Treatment;
 use crate::domain::blocked::Blocked;
 use crate::domain::money::Currency;
 
@@ -13,7 +14,7 @@ pub struct DividendTerms {
     pub entitlement: Entitlement,
     pub amount_type: AmountType,
     pub period: DividendPeriod,
-    pub payout: PayoutRatios,
+    pub payout: Payout,
     pub payment: PaymentRule,
     /// Paid dividends buy units instead of being paid: 2002 ISDA Equity Definitions section 10.4.
     pub reinvested: bool,
@@ -48,13 +49,23 @@ pub enum DividendPeriod {
     Second,
 }
 
-/// The part of the gross dividend that is passed on.
+/// What of a dividend is passed on.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct PayoutRatios {
+pub struct Payout {
     /// What a long receives; none where the terms forgot it, which blocks the dividend.
-    pub long: Option<Decimal>,
-    /// What a short pays. None: the whole gross dividend, manufactured, because whoever lent the share has not got it from the issuer.
+    pub long: Option<Share>,
+    /// The part of the gross dividend that a short pays. None: all of it, manufactured, because whoever lent the share has not got it from
+    /// the issuer.
     pub short: Option<Decimal>,
+}
+
+/// What a holder gets of a dividend.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Share {
+    /// An agreed part of the gross dividend, whatever tax was withheld.
+    Ratio(Decimal),
+    /// What the tax at source leaves of it.
+    AfterTax(Treatment),
 }
 
 /// When a dividend is paid: the first rules of CDM `DividendDateReferenceEnum`.
@@ -121,13 +132,18 @@ impl DividendTerms {
     }
 }
 
-impl PayoutRatios {
-    /// The ratio for a signed quantity.
-    pub fn of(self, quantity: Decimal, declared: &Declared) -> Result<Decimal, Blocked> {
+impl Payout {
+    /// What is passed on of a signed quantity's dividend.
+    pub fn of(self, quantity: Decimal, declared: &Declared) -> Result<Share, Blocked> {
         if quantity.is_sign_negative() {
-            return Ok(self.short.unwrap_or(Decimal::ONE));
+            return Ok(Share::Ratio(self.short.unwrap_or(Decimal::ONE)));
         }
         self.long.ok_or_else(|| Blocked::UnknownDividendRatio { of: declared.of.clone(), ex_date: declared.ex_date })
+    }
+
+    /// Whether dividends are declared net of the tax.
+    pub fn declared_net(self) -> bool {
+        self.long == Some(Share::AfterTax(Treatment::DeclaredNet))
     }
 }
 
@@ -164,6 +180,7 @@ mod tests {
             ex_date: day(15),
             record_date: day(16),
             pay_date: Some(day(30)),
+            source_tax: None,
         }
     }
 
@@ -172,7 +189,7 @@ mod tests {
             entitlement: Entitlement::ExDate,
             amount_type: AmountType::Ex,
             period: DividendPeriod::Second,
-            payout: PayoutRatios { long: None, short: None },
+            payout: Payout { long: None, short: None },
             payment: PaymentRule::CashSettlement,
             reinvested: false,
             currency: Currency::new("USD").expect("a currency in use"),
@@ -213,12 +230,12 @@ mod tests {
     fn a_short_manufactures_all_of_it_and_a_long_without_a_ratio_is_blocked() {
         let declared = declared(DividendKind::Ordinary, Declaration::Announced);
         let (long, short) = (Decimal::TEN, -Decimal::TEN);
-        let silent_terms = PayoutRatios { long: None, short: None };
+        let silent_terms = Payout { long: None, short: None };
         let blocked = Blocked::UnknownDividendRatio { of: declared.of.clone(), ex_date: day(15) };
         assert_eq!(silent_terms.of(long, &declared), Err(blocked));
-        assert_eq!(silent_terms.of(short, &declared), Ok(Decimal::ONE));
-        let agreed = PayoutRatios { long: Some(Decimal::ZERO), short: Some(Decimal::new(9, 1)) };
-        assert_eq!(agreed.of(long, &declared), Ok(Decimal::ZERO), "a ratio of 0 is a ratio");
-        assert_eq!(agreed.of(short, &declared), Ok(Decimal::new(9, 1)));
+        assert_eq!(silent_terms.of(short, &declared), Ok(Share::Ratio(Decimal::ONE)));
+        let agreed = Payout { long: Some(Share::Ratio(Decimal::ZERO)), short: Some(Decimal::new(9, 1)) };
+        assert_eq!(agreed.of(long, &declared), Ok(Share::Ratio(Decimal::ZERO)), "a ratio of 0 is a ratio");
+        assert_eq!(agreed.of(short, &declared), Ok(Share::Ratio(Decimal::new(9, 1))));
     }
 }

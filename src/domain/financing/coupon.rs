@@ -229,10 +229,13 @@ fn fraction(
         period_end: Some(interest_period.end),
         termination: terms.termination,
         coupons: terms.coupons,
+        calendar: terms.counted_days.as_deref(),
         ..Interval::new(start, to)
     };
     terms.day_count.fraction(interval).map_err(|missing| match missing {
-        NoFraction::NoCoupons => Blocked::MissingTerm { term: "the regular coupon dates of the day count" },
+        NoFraction::NoCoupons => Blocked::MissingTerm {
+            term: "the regular coupon dates of the day count (coupons, or interestPeriods as a rule)",
+        },
         NoFraction::NoCalendar => Blocked::MissingTerm { term: "the calendar of the day count" },
         NoFraction::Outside(outside) => Blocked::MissingCalendar { name: outside.calendar.into(), date: outside.date },
     })
@@ -255,7 +258,10 @@ fn too_large() -> Blocked {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::domain::calendar::{Calendar, Weekend};
     use crate::domain::daycount::{Coupons, DayCount};
     use crate::domain::explain::pad::Silent;
     use crate::domain::rates::business_days::BusinessDays;
@@ -389,6 +395,15 @@ mod tests {
         assert!(matches!(fraction(&coupons), Err(Blocked::MissingTerm { .. })));
         coupons.coupons = Some(Coupons { anchor: january(15), months: 12, roll: Roll::through(january(15), false) });
         assert_eq!(fraction(&coupons), Ok(Decimal::from(44) / Decimal::from(365)));
+
+        let mut business = plain(DayCount::Bus252);
+        assert!(matches!(fraction(&business), Err(Blocked::MissingTerm { .. })));
+        let known = |last| Some(Arc::new(Calendar::new("HOME", Weekend::SATURDAY_SUNDAY, [], january(1), last)));
+        business.counted_days = known(february_28);
+        assert_eq!(fraction(&business), Ok(Decimal::from(32) / Decimal::from(252)));
+        business.counted_days = known(january(31));
+        let missing = Blocked::MissingCalendar { name: "HOME".into(), date: february_28 };
+        assert_eq!(fraction(&business), Err(missing));
 
         // Part of an interest period that ends in a leap year.
         let leap = Period { start: january(15), end: NaiveDate::from_ymd_opt(2028, 1, 15).expect("a date") };

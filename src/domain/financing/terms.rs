@@ -1,8 +1,11 @@
 //! The terms of a financing leg: a rate, what it stands on, and how the two become an amount.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use crate::domain::calendar::Calendar;
 use crate::domain::daycount::{Coupons, DayCount};
 use crate::domain::rates::table::TableTerms;
 use crate::domain::rates::terms::{AmountDays, Method, Observation, RateTerms, Unpublished};
@@ -28,6 +31,8 @@ pub struct FinancingTerms {
     pub day_count: DayCount,
     /// The regular coupon dates, which ACT/ACT.ICMA needs.
     pub coupons: Option<Coupons>,
+    /// The business days that BUS/252 counts.
+    pub counted_days: Option<Arc<Calendar>>,
     /// The termination date of the contract, which 30E/360.ISDA knows; none for a contract without an end.
     pub termination: Option<NaiveDate>,
     /// Decimals of the rate of the period (7 is five decimals of a percent), a half away from zero: ISDA 2021 section 4.8.1, 2006 section 8.1.
@@ -123,6 +128,7 @@ impl FinancingTerms {
             negative: NegativeRates::default(),
             day_count,
             coupons: None,
+            counted_days: None,
             termination: None,
             rate_decimals: None,
             notional: NotionalBasis::default(),

@@ -60,9 +60,14 @@ fn swap(
     let valuation_dates = dates::valuation_dates(object.optional("valuationDates"), life, &days.exchange.calendar)?;
     let (fx_mode, fix) = fx::fx(object, currencies)?;
     let equity = equity::equity(object.optional("equity"), product, fx_mode, valuation_dates)?;
-    let interest_periods = dates::interest_periods(object, life, &equity, &days.payment)?;
-    let usual_notional = if product == Product::Cfd { NotionalBasis::DailyMtm } else { NotionalBasis::LotRefPrice };
-    let financed = object.optional("financing").map(|item| financing::financing(item, usual_notional));
+    let interest = dates::interest(object, life, &equity, &days.payment)?;
+    let usual = financing::Usual {
+        notional: if product == Product::Cfd { NotionalBasis::DailyMtm } else { NotionalBasis::LotRefPrice },
+        termination,
+        coupons: interest.coupons,
+        counted_days: &days.payment.calendar,
+    };
+    let financed = object.optional("financing").map(|item| financing::financing(item, &usual, calendars));
     let passed_on = object.optional("dividends").map(|item| dividends::dividends(item, currencies.price));
     Ok(Swap {
         id: id.clone(),
@@ -73,7 +78,7 @@ fn swap(
         termination,
         equity,
         financing: financed.transpose()?,
-        interest_periods,
+        interest_periods: interest.periods,
         dividends: passed_on.transpose()?,
         trade_fees: object.optional("tradeFees").map_or(Ok(Vec::new()), fees::trade_fees)?,
         daily_fees: object.optional("dailyFees").map_or(Ok(Vec::new()), fees::daily_fees)?,

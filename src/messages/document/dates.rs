@@ -7,6 +7,7 @@ use super::object::{Item, Object};
 use super::rule::{Paid, Rule};
 use crate::domain::blocked::Blocked;
 use crate::domain::calendar::Calendar;
+use crate::domain::daycount::Coupons;
 use crate::domain::equity::terms::EquityTerms;
 use crate::domain::rates::schedule::Period;
 use crate::domain::swap::interest_periods::between_payments;
@@ -67,16 +68,35 @@ pub(super) fn valuation_dates(
     }
 }
 
+/// The periods of a contract's interest, with the regular dates of the rule that made them, if one did.
+pub(super) struct Interest {
+    pub periods: Vec<InterestPeriod>,
+    pub coupons: Option<Coupons>,
+}
+
 /// The member `interestPeriods`, a list or a rule; absent, the periods end with the payments of the equity leg.
-pub(super) fn interest_periods(
+pub(super) fn interest(
+    contract: &Object<'_>,
+    life: Life,
+    equity: &EquityTerms,
+    payment_days: &Found,
+) -> Result<Interest, InvalidValue> {
+    match contract.optional("interestPeriods") {
+        Some(item) if item.is_object() => regular(item, life, payment_days),
+        Some(item) => Ok(Interest { periods: listed(item, life.effective)?, coupons: None }),
+        None => {
+            let periods = with_equity_payments(contract, life, equity, payment_days)?;
+            Ok(Interest { periods, coupons: None })
+        }
+    }
+}
+
+fn with_equity_payments(
     contract: &Object<'_>,
     life: Life,
     equity: &EquityTerms,
     payment_days: &Found,
 ) -> Result<Vec<InterestPeriod>, InvalidValue> {
-    if let Some(item) = contract.optional("interestPeriods") {
-        return if item.is_object() { regular(item, life, payment_days) } else { listed(item, life.effective) };
-    }
     let mut payments = Vec::new();
     for valuation in &equity.valuation_dates {
         let payment = payment_days.days.after(*valuation, equity.payment_offset);
@@ -111,7 +131,7 @@ fn listed(item: Item<'_>, effective: NaiveDate) -> Result<Vec<InterestPeriod>, I
 }
 
 /// Periods at regular distances, each paid so many business days after its end.
-fn regular(item: Item<'_>, life: Life, payment_days: &Found) -> Result<Vec<InterestPeriod>, InvalidValue> {
+fn regular(item: Item<'_>, life: Life, payment_days: &Found) -> Result<Interest, InvalidValue> {
     let path = item.path.clone();
     let rule = Rule::read(item, life, Paid::WithOffset)?;
     let dates = rule.dates(life, &payment_days.calendar)?;
@@ -121,5 +141,5 @@ fn regular(item: Item<'_>, life: Life, payment_days: &Found) -> Result<Vec<Inter
         let payment = payment.map_err(|blocked| path.clone().invalid(blocked.to_string()))?;
         periods.push(InterestPeriod { period: Period { start: *start, end: *end }, payment: Some(payment) });
     }
-    Ok(periods)
+    Ok(Interest { periods, coupons: Some(rule.coupons(life)) })
 }

@@ -3,8 +3,9 @@
 use super::dates;
 use super::object::{Item, Object};
 use crate::domain::dividends::terms::{
-    AmountType, DividendPeriod, DividendTerms, Entitlement, FxTrigger, PaymentRule, PayoutRatios, SpecialDividends,
+    AmountType, DividendPeriod, DividendTerms, Entitlement, FxTrigger, PaymentRule, Payout, Share, SpecialDividends,
 };
+use crate::domain::dividends::withholding::Treatment;
 use crate::domain::money::Currency;
 use crate::messages::request::InvalidValue;
 use crate::messages::request::scalar::Number;
@@ -17,7 +18,7 @@ pub(super) fn dividends(item: Item<'_>, usual: Currency) -> Result<DividendTerms
         entitlement: object.word("entitlement", &ENTITLEMENTS)?.unwrap_or(Entitlement::ExDate),
         amount_type: object.word("amountType", &AMOUNT_TYPES)?.unwrap_or(AmountType::Ex),
         period: object.word("period", &PERIODS)?.unwrap_or(DividendPeriod::Second),
-        payout: PayoutRatios { long: ratio(&object, "payoutRatioLong")?, short: ratio(&object, "payoutRatioShort")? },
+        payout: Payout { long: long(&object)?, short: ratio(&object, "payoutRatioShort")? },
         payment: payment(&object)?,
         reinvested: object.optional("reinvested").map_or(Ok(false), Item::flag)?,
         currency: currency.unwrap_or(usual),
@@ -26,6 +27,16 @@ pub(super) fn dividends(item: Item<'_>, usual: Currency) -> Result<DividendTerms
     };
     object.end()?;
     Ok(terms)
+}
+
+/// At most one of `payoutRatioLong` and `withholding`.
+fn long(object: &Object<'_>) -> Result<Option<Share>, InvalidValue> {
+    let agreed = ratio(object, "payoutRatioLong")?;
+    let after_tax = object.word("withholding", &Treatment::NAMES)?;
+    match (agreed, after_tax) {
+        (Some(_), Some(_)) => Err(object.invalid("has two measures; allowed: one of payoutRatioLong, withholding")),
+        (agreed, after_tax) => Ok(agreed.map(Share::Ratio).or(after_tax.map(Share::AfterTax))),
+    }
 }
 
 fn ratio(object: &Object<'_>, name: &'static str) -> Result<Option<rust_decimal::Decimal>, InvalidValue> {

@@ -1,9 +1,15 @@
 //! The financing leg of a document's contract.
 
+use std::sync::Arc;
+
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::calendars::Calendars;
 use super::object::{Item, Object};
-use crate::domain::daycount::DayCount;
+use super::rule;
+use crate::domain::calendar::Calendar;
+use crate::domain::daycount::{Coupons, DayCount};
 use crate::domain::financing::terms::{
     CompoundingBase, Financing, FinancingTerms, InterestOnUnwind, NegativeRates, NotionalBasis, NotionalSwitch,
     SpreadMode,
@@ -13,27 +19,46 @@ use crate::domain::rates::terms::{AmountDays, Method, Observation, OvernightTerm
 use crate::messages::request::InvalidValue;
 use crate::messages::request::scalar::Number;
 
-/// `{"long": {...}, "short": {...}}`; a short without terms of its own has those of a long. `usual` is the notional when none is named.
-pub(super) fn financing(item: Item<'_>, usual: NotionalBasis) -> Result<Financing, InvalidValue> {
+/// What the rest of the contract says about its financing.
+pub(super) struct Usual<'a> {
+    pub notional: NotionalBasis,
+    pub termination: Option<NaiveDate>,
+    /// Of interest periods that a rule has made.
+    pub coupons: Option<Coupons>,
+    pub counted_days: &'a Arc<Calendar>,
+}
+
+/// `{"long": {...}, "short": {...}}`; a short without terms of its own has those of a long.
+pub(super) fn financing(
+    item: Item<'_>,
+    usual: &Usual<'_>,
+    calendars: &mut Calendars<'_>,
+) -> Result<Financing, InvalidValue> {
     let object = item.object()?;
-    let long = side(object.member("long")?, usual)?;
-    let short = object.optional("short").map(|item| side(item, usual)).transpose()?.unwrap_or_else(|| long.clone());
+    let long = side(object.member("long")?, usual, calendars)?;
+    let short = match object.optional("short") {
+        Some(item) => side(item, usual, calendars)?,
+        None => long.clone(),
+    };
     object.end()?;
     Ok(Financing { long, short })
 }
 
-fn side(item: Item<'_>, usual: NotionalBasis) -> Result<FinancingTerms, InvalidValue> {
+fn side(item: Item<'_>, usual: &Usual<'_>, calendars: &mut Calendars<'_>) -> Result<FinancingTerms, InvalidValue> {
     let object = item.object()?;
     let rate = rate(object.member("rate")?)?;
     let spread = object.number("spread", Number::Rate)?.unwrap_or(Decimal::ZERO);
     let day_count = object.member("dayCount")?.named(str::parse::<DayCount>)?;
     let terms = FinancingTerms {
+        coupons: coupons(&object, day_count, usual)?,
+        counted_days: counted_days(&object, day_count, usual, calendars)?,
+        termination: usual.termination,
         spread_mode: object.word("spreadMode", &SPREAD_MODES)?.unwrap_or_default(),
         period_floor: object.number("periodFloor", Number::Rate)?,
         period_cap: object.number("periodCap", Number::Rate)?,
         negative: object.word("negativeRates", &NEGATIVE_RATES)?.unwrap_or_default(),
         rate_decimals: object.count("rateDecimals")?,
-        notional: object.word("notional", &NOTIONALS)?.unwrap_or(usual),
+        notional: object.word("notional", &NOTIONALS)?.unwrap_or(usual.notional),
         switch: object.word("notionalSwitch", &SWITCHES)?.unwrap_or_default(),
         compounding: object.word("compoundingBase", &BASES)?.unwrap_or_default(),
         on_unwind: object.word("interestOnUnwind", &UNWINDS)?.unwrap_or_default(),
@@ -42,6 +67,29 @@ fn side(item: Item<'_>, usual: NotionalBasis) -> Result<FinancingTerms, InvalidV
     };
     object.end()?;
     Ok(terms)
+}
+
+fn coupons(object: &Object<'_>, day_count: DayCount, usual: &Usual<'_>) -> Result<Option<Coupons>, InvalidValue> {
+    match (object.optional("coupons"), day_count) {
+        (None, DayCount::ActActIcma) => Ok(usual.coupons),
+        (None, _) => Ok(None),
+        (Some(item), DayCount::ActActIcma) => rule::coupons(item).map(Some),
+        (Some(item), _) => Err(item.path.invalid("means something with dayCount ACT/ACT.ICMA only")),
+    }
+}
+
+fn counted_days(
+    object: &Object<'_>,
+    day_count: DayCount,
+    usual: &Usual<'_>,
+    calendars: &mut Calendars<'_>,
+) -> Result<Option<Arc<Calendar>>, InvalidValue> {
+    match (object.optional("dayCountCalendar"), day_count) {
+        (None, DayCount::Bus252) => Ok(Some(usual.counted_days.clone())),
+        (None, _) => Ok(None),
+        (Some(item), DayCount::Bus252) => Ok(Some(calendars.find(item)?.calendar.clone())),
+        (Some(item), _) => Err(item.path.invalid("means something with dayCount BUS/252 only")),
+    }
 }
 
 fn rate(item: Item<'_>) -> Result<RateTerms, InvalidValue> {

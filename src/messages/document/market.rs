@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
 use super::calendars::Calendars;
 use super::object::{Item, Object};
-use crate::domain::dividends::declared::{Declaration, Declared, DividendId, DividendKind};
+use crate::domain::dividends::declared::{Declaration, Declared, DividendId, DividendKind, Jurisdiction, SourceTax};
 use crate::domain::financing::coupon::Rates;
 use crate::domain::key::InvalidName;
 use crate::domain::market::carry::Quote;
@@ -158,9 +159,26 @@ fn declared(of: &Symbol, object: Object<'_>) -> Result<Declared, InvalidValue> {
         ex_date,
         record_date: record_date.unwrap_or(ex_date),
         pay_date: object.optional("payDate").map(Item::date).transpose()?,
+        source_tax: object.optional("withholding").map(source_tax).transpose()?,
     };
     object.end()?;
     Ok(declared)
+}
+
+/// `{"rate": "0.15", "jurisdiction": "US"}`.
+fn source_tax(item: Item<'_>) -> Result<SourceTax, InvalidValue> {
+    let object = item.object()?;
+    let rate = object.member("rate")?;
+    let path = rate.path.clone();
+    let tax = SourceTax {
+        rate: rate.not_below_zero(Number::Rate)?,
+        jurisdiction: object.member("jurisdiction")?.named(Jurisdiction::new)?,
+    };
+    object.end()?;
+    if tax.rate >= Decimal::ONE {
+        return Err(path.invalid(format!("{} leaves nothing; allowed: a fraction below 1, 0.15 is 15 %", tax.rate)));
+    }
+    Ok(tax)
 }
 
 const KINDS: [(&str, DividendKind); 4] = [

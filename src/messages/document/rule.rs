@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use super::dates::Life;
 use super::object::{Item, Object};
 use crate::domain::calendar::{Calendar, Convention};
+use crate::domain::daycount::Coupons;
 use crate::domain::schedule::{Regular, Roll, Stub, adjusted, unadjusted};
 use crate::messages::request::scalar::shortened;
 use crate::messages::request::{InvalidValue, Path};
@@ -51,6 +52,17 @@ impl Rule {
         Ok(rule)
     }
 
+    /// The regular dates before they are moved to business days, continued beyond the stubs at either end.
+    pub fn coupons(&self, life: Life) -> Coupons {
+        let Regular { months, stub, end_of_month, first, last } = self.regular;
+        let (start, end) = (first.unwrap_or(life.effective), last.or(life.termination));
+        let anchor = match stub {
+            Stub::ShortFirst | Stub::LongFirst => end.unwrap_or(start),
+            Stub::ShortLast | Stub::LongLast => start,
+        };
+        Coupons { anchor, months, roll: Roll::through(anchor, end_of_month) }
+    }
+
     /// From the effective date, which stays as it is, to the termination date; of an open-ended contract to the first date after the one on which
     /// it is looked at.
     pub fn dates(&self, life: Life, calendar: &Calendar) -> Result<Vec<NaiveDate>, InvalidValue> {
@@ -78,6 +90,16 @@ impl Rule {
             }
         }
     }
+}
+
+/// `{"every": "6M", "through": "2025-03-15", "endOfMonth": false}`.
+pub(super) fn coupons(item: Item<'_>) -> Result<Coupons, InvalidValue> {
+    let object = item.object()?;
+    let months = months(object.member("every")?)?;
+    let anchor = object.member("through")?.date()?;
+    let end_of_month = object.optional("endOfMonth").map_or(Ok(false), Item::flag)?;
+    object.end()?;
+    Ok(Coupons { anchor, months, roll: Roll::through(anchor, end_of_month) })
 }
 
 /// Whether a rule says when its periods are paid.

@@ -5,13 +5,16 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::blocked::Blocked;
-use crate::domain::dividends::terms::{PaymentRule, PayoutRatios};
+use crate::domain::daycount::Coupons;
+use crate::domain::dividends::terms::{PaymentRule, Payout, Share};
+use crate::domain::dividends::withholding::Treatment;
 use crate::domain::equity::terms::{CommissionIn, EquityNotional, ReturnType, UnwindPayment};
 use crate::domain::financing::terms::{FinancingTerms, NotionalBasis};
 use crate::domain::lots::method::ReliefMethod;
 use crate::domain::market::carry::CarryForward;
 use crate::domain::market::fx::FxMode;
 use crate::domain::money::Currency;
+use crate::domain::schedule::Roll;
 use crate::domain::swap::agreement::Held;
 use crate::domain::trade::TradeEvent;
 
@@ -63,12 +66,62 @@ fn what_is_not_said_is_as_usual() {
     assert_eq!(equity.valuation_dates, [day("2025-07-15")]);
     let financing = swap.financing.expect("there is one");
     let FinancingTerms { rate, spread, day_count, .. } = financing.long.clone();
-    assert_eq!(financing.long, FinancingTerms::plain(rate, spread, day_count));
+    let plain = FinancingTerms::plain(rate, spread, day_count);
+    assert_eq!(financing.long, FinancingTerms { termination: Some(day("2025-07-15")), ..plain });
     assert_eq!(financing.short, financing.long);
     assert_eq!(swap.prices.carry, CarryForward::Never);
     assert_eq!((swap.dividends, swap.fix), (None, None));
     assert_eq!(relief.method_on(day("2025-04-01")), ReliefMethod::Fifo);
     assert_eq!(held, Held::Trades(Vec::new()));
+}
+
+#[test]
+fn a_day_count_gets_what_it_needs_from_the_interest_schedule_and_the_calendars() {
+    let long = |change: &dyn Fn(&mut Value)| {
+        let mut contract = with("interestPeriods", json!({ "every": "3M", "stub": "SHORT_LAST", "endOfMonth": true }));
+        contract["effectiveDate"] = json!("2025-01-31");
+        change(&mut contract);
+        let financing = read(contract).swap.financing.expect("there is one");
+        (financing.long.coupons, financing.long.counted_days.map(|days| days.name().to_owned()))
+    };
+    let day_count =
+        |name: &'static str| move |contract: &mut Value| contract["financing"]["long"]["dayCount"] = json!(name);
+    assert_eq!(long(&day_count("ACT/360")), (None, None));
+    let coupons = |anchor, months, roll| Some(Coupons { anchor: day(anchor), months, roll });
+    assert_eq!(long(&day_count("ACT/ACT.ICMA")), (coupons("2025-01-31", 3, Roll::EndOfMonth), None));
+    let backward = long(&|contract| {
+        day_count("ACT/ACT.ICMA")(contract);
+        contract["interestPeriods"] = json!({ "every": "6M" });
+    });
+    assert_eq!(backward, (coupons("2025-07-15", 6, Roll::Day(15)), None), "counted from the end");
+    let stated = long(&|contract| {
+        day_count("ACT/ACT.ICMA")(contract);
+        contract["financing"]["long"]["coupons"] =
+            json!({ "every": "1Y", "through": "2024-02-29", "endOfMonth": true });
+    });
+    assert_eq!(stated, (coupons("2024-02-29", 12, Roll::EndOfMonth), None));
+    assert_eq!(long(&day_count("BUS/252")), (None, Some("HOME".into())));
+    let named = long(&|contract| {
+        day_count("BUS/252")(contract);
+        contract["financing"]["long"]["dayCountCalendar"] = json!("XNYS");
+    });
+    assert_eq!(named, (None, Some("XNYS".into())));
+
+    let mut idle = least();
+    idle["financing"]["long"]["coupons"] = json!({ "every": "1Y", "through": "2024-02-29" });
+    let problem = "contracts[0].financing.long.coupons: means something with dayCount ACT/ACT.ICMA only";
+    assert_eq!(refused(idle), problem);
+}
+
+#[test]
+fn a_long_has_one_measure_of_its_dividends() {
+    let payout = |terms: Value| read(with("dividends", terms)).swap.dividends.expect("terms").payout.long;
+    assert_eq!(payout(json!({ "payoutRatioLong": "0.85" })), Some(Share::Ratio("0.85".parse().expect("a number"))));
+    assert_eq!(payout(json!({ "withholding": "NET_AMOUNT" })), Some(Share::AfterTax(Treatment::DeclaredNet)));
+    assert_eq!(
+        refused(with("dividends", json!({ "payoutRatioLong": "0.85", "withholding": "GROSS_UP" }))),
+        "contracts[0].dividends: has two measures; allowed: one of payoutRatioLong, withholding"
+    );
 }
 
 #[test]
@@ -131,7 +184,7 @@ fn two_currencies_need_a_way_between_them() {
 #[test]
 fn a_ratio_that_is_not_said_stays_unknown() {
     let dividends = read(with("dividends", json!({}))).swap.dividends.expect("terms");
-    assert_eq!(dividends.payout, PayoutRatios { long: None, short: None });
+    assert_eq!(dividends.payout, Payout { long: None, short: None });
     assert_eq!(dividends.payment, PaymentRule::SharePayment { offset: 0 });
 }
 
