@@ -1,5 +1,6 @@
 //! Swaps with lots, and the market they are valued on: a year of overnight fixings, daily closes, a dividend a quarter.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bookflow::domain::daycount::DayCount;
@@ -163,6 +164,7 @@ fn swap(underlying: usize, legs: Legs) -> Swap {
             notional: EquityNotional::Reset,
             fx: FxMode::None,
             valuation_dates: Vec::new(),
+            disrupted: BTreeMap::new(),
             payment_offset: 2,
             unwind_payment: UnwindPayment::Settlement,
             commission: CommissionIn::OwnFlow,
@@ -172,6 +174,7 @@ fn swap(underlying: usize, legs: Legs) -> Swap {
         dividends: legs.dividends.then(dividend_terms),
         trade_fees: Vec::new(),
         daily_fees: Vec::new(),
+        break_fee: None,
         prices: PricePolicy { carry: CarryForward::Never, negative: NegativePrices::Blocked },
         fix: None,
         rounding: RoundingPolicy::default(),

@@ -22,6 +22,11 @@ pub enum Blocked {
         of: Symbol,
         date: NaiveDate,
     },
+    /// A valuation date was disrupted, and the price that counts instead is not known.
+    MissingFallbackPrice {
+        of: Symbol,
+        date: NaiveDate,
+    },
     /// No rate from `price` to `settlement` currency.
     MissingFx {
         price: Currency,
@@ -87,6 +92,7 @@ impl Blocked {
         match self {
             Blocked::MissingFixing { .. } => "MISSING_FIXING",
             Blocked::MissingPrice { .. } => "MISSING_PRICE",
+            Blocked::MissingFallbackPrice { .. } => "MISSING_FALLBACK_PRICE",
             Blocked::MissingFx { .. } => "MISSING_FX",
             Blocked::MissingCalendar { .. } => "MISSING_CALENDAR",
             Blocked::Stale { .. } => "STALE_PRICE",
@@ -109,6 +115,9 @@ impl fmt::Display for Blocked {
         match self {
             Blocked::MissingFixing { index, date } => write!(f, "no fixing of {index} for {date}; add it"),
             Blocked::MissingPrice { of, date } => write!(f, "no price of {of} for {date}; add it"),
+            Blocked::MissingFallbackPrice { of, date } => {
+                write!(f, "no fallback price of {of} for the disrupted valuation on {date}; add it")
+            }
             Blocked::MissingFx { price, settlement, date } => {
                 write!(f, "no rate of {settlement} per {price} for {date}; add it, or both legs of a configured cross")
             }

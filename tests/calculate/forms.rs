@@ -40,6 +40,76 @@ fn one_flow_is_explained_by_the_beginning_of_its_id() {
     assert!(unknown.err.contains("no calculated flow has an id that begins with zz"), "{}", unknown.err);
 }
 
+/// The total return swap whose valuation date gave no close.
+fn disrupted(policy: Value) -> Value {
+    let mut document = example("total-return-swap");
+    document["contracts"][0]["equity"]["disruption"] = policy;
+    document["marketData"]["disruptedDays"] = json!({ "ACME": ["2025-04-30"] });
+    document["marketData"]["prices"]["ACME"] = json!({ "2025-05-01": "52.60", "2025-05-02": "52.75" });
+    document
+}
+
+#[test]
+fn a_disrupted_valuation_is_never_silent() {
+    let postponed = disrupted(json!({ "postponeTradingDays": 8 }));
+    let answer = calculate(&postponed, &["--json"]);
+    assert_eq!(answer.code, 0, "{}", answer.out);
+    let answer = answer.object();
+    let row = &answer["rows"][0];
+    assert_eq!((&row["severity"], &row["code"]), (&json!("WARNING"), &json!("DISRUPTED_VALUATION")));
+    assert_eq!(row["message"], "disrupted valuation of 2025-04-30 postponed to 2025-05-01");
+    let first = |answer: &Value| {
+        ["end", "payment_date", "amount"].map(|member| answer["flows"][0][member].as_str().unwrap_or("-").to_owned())
+    };
+    assert_eq!(first(&answer), ["2025-05-01", "2025-05-05", "26000.00"]);
+    assert_eq!(flow(&answer, "INTEREST")["end"], "2025-05-05", "interest periods end with the payments");
+
+    let mut fallback = disrupted(json!("FALLBACK_PRICE"));
+    let blocked = |document: &Value| calculated(document)["flows"][0]["blocked"]["code"].clone();
+    assert_eq!(blocked(&fallback), "MISSING_FALLBACK_PRICE");
+    fallback["marketData"]["fallbackPrices"] = json!({ "ACME": { "2025-04-30": "52.40" } });
+    assert_eq!(first(&calculated(&fallback)), ["2025-04-30", "2025-05-02", "24000.00"]);
+    assert_eq!(blocked(&disrupted(Value::Null)), "MISSING_TERM");
+}
+
+#[test]
+fn a_dividend_shows_gross_amount_tax_and_what_is_paid() {
+    let mut document = example("total-return-swap");
+    document["contracts"][0]["dividends"] = json!({ "withholding": "TAX_CREDIT" });
+    assert_eq!(flow(&calculated(&document), "DIVIDEND")["blocked"]["code"], "MISSING_WITHHOLDING");
+    document["marketData"]["dividends"]["ACME"][0]["withholding"] = json!({ "rate": "0.15", "jurisdiction": "US" });
+    let answer = calculate(&document, &["--json", "--explain", "all"]).object();
+    let dividend = flow(&answer, "DIVIDEND");
+    assert_eq!(dividend["amount"], "3400.00");
+    let explanations = answer["explanations"].as_array().expect("a list");
+    let explained = explanations.iter().find(|one| one["id"] == dividend["id"]).expect("it is explained");
+    let lines = explained["lines"].as_array().expect("a list");
+    for (name, value) in [
+        ("withholding rate US 2025-04-15 v1", "0.15"),
+        ("gross dividend", "4000.00 USD"),
+        ("tax at source that can be reclaimed, unrounded", "600"),
+        ("dividend after tax", "3400.00 USD"),
+    ] {
+        assert!(lines.iter().any(|line| line["name"] == name && line["value"] == value), "{name} {value}: {explained}");
+    }
+}
+
+#[test]
+fn a_break_fee_is_a_flow_of_the_closing_trade() {
+    let mut document = example("equity-swap");
+    document["contracts"][0]["breakFee"] = json!({ "spread": "0.0050", "yearDays": 365 });
+    let answer = calculated(&document);
+    let fees: Vec<&Value> =
+        answer["flows"].as_array().expect("a list").iter().filter(|flow| flow["detail"] == "BREAK").collect();
+    assert_eq!(fees.len(), 1, "one trade closes");
+    let termination = document["contracts"][0]["terminationDate"].clone();
+    assert_eq!(
+        (&fees[0]["kind"], &fees[0]["end"], &fees[0]["status"]),
+        (&json!("FEE"), &termination, &json!("REALISED"))
+    );
+    assert!(fees[0]["amount"].as_str().is_some_and(|amount| amount.starts_with('-')), "{}", fees[0]);
+}
+
 #[test]
 fn csv_has_a_header_and_a_line_per_flow() {
     let mut document = example("total-return-swap");

@@ -29,7 +29,7 @@ fn a_bad_value_is_named_with_its_path_and_what_is_allowed() {
             "/contracts/0/equity/payementOffset",
             json!(2),
             "contracts[0].equity.payementOffset",
-            "is not known here; allowed: returnType, notional, paymentOffset, unwindPayment, commission",
+            "is not known here; allowed: returnType, notional, paymentOffset, unwindPayment, commission, disruption",
         ),
         ("/contracts/0/underlier", Value::Null, "contracts[0].underlier", "missing"),
         (
@@ -85,6 +85,48 @@ fn a_bad_value_is_named_with_its_path_and_what_is_allowed() {
             json!([{ "kind": "TICKET" }]),
             "contracts[0].tradeFees[0]",
             "is charged in no way or in several; allowed: one of rate, perUnit, fixed",
+        ),
+        (
+            "/contracts/0/breakFee",
+            json!({ "fixed": "100", "rate": "0.001" }),
+            "contracts[0].breakFee",
+            "is charged in no way or in several; allowed: one of fixed, rate, spread",
+        ),
+        (
+            "/contracts/0/breakFee",
+            json!({ "fixed": "100" }),
+            "contracts[0].breakFee",
+            "is not what the product has; allowed: none: what is open-ended has no date before which it could end",
+        ),
+        (
+            "/contracts/0/breakFee",
+            json!({ "rate": "0.001", "yearDays": 365 }),
+            "contracts[0].breakFee.yearDays",
+            "means something with spread only",
+        ),
+        (
+            "/contracts/0/equity/disruption",
+            json!({ "postponeTradingDays": 0 }),
+            "contracts[0].equity.disruption.postponeTradingDays",
+            "0 trading days; allowed: 1 to 23",
+        ),
+        (
+            "/contracts/0/equity/disruption",
+            json!("WAIT"),
+            "contracts[0].equity.disruption",
+            "`WAIT` is unknown; allowed: FALLBACK_PRICE",
+        ),
+        (
+            "/contracts/0/dividends/withholding",
+            json!("NET_AMOUNT"),
+            "contracts[0].dividends",
+            "has two measures; allowed: one of payoutRatioLong, withholding",
+        ),
+        (
+            "/contracts/0/financing/long/dayCountCalendar",
+            json!("MARKET"),
+            "contracts[0].financing.long.dayCountCalendar",
+            "means something with dayCount BUS/252 only",
         ),
         (
             "/contracts/0/equity/commission",
@@ -160,6 +202,33 @@ fn a_trade_that_capture_refuses_is_a_row() {
     assert_eq!(answer["rows"][0]["code"], "FIRST_VERSION_NOT_NEW");
     assert_eq!((&answer["rows"][0]["lot"], &answer["rows"][0]["path"]), (&json!("T9"), &json!("contracts[0].trades")));
     assert_eq!(answer["flows"], calculated(&example("total-return-swap"))["flows"]);
+}
+
+#[test]
+fn a_tax_is_a_fraction_with_a_jurisdiction() {
+    for (withholding, path, message) in [
+        (
+            json!({ "rate": "15", "jurisdiction": "US" }),
+            ".rate",
+            "15 leaves nothing; allowed: a fraction below 1, 0.15 is 15 %",
+        ),
+        (json!({ "rate": "-0.15", "jurisdiction": "US" }), ".rate", "-0.15 is too low; allowed: 0 and more"),
+        (json!({ "rate": "0.15" }), ".jurisdiction", "missing"),
+    ] {
+        let answer = calculated(&with("/marketData/dividends/ACME/0/withholding", withholding));
+        let row = &answer["rows"][0];
+        assert_eq!(row["path"], format!("marketData.dividends.ACME[0].withholding{path}"));
+        let message = format!("{message}; the series is left out, and what needs it is blocked");
+        assert_eq!(row["message"], message);
+    }
+}
+
+#[test]
+fn days_without_a_close_that_cannot_be_read_refuse_the_document() {
+    let answer = calculate(&with("/marketData/disruptedDays", json!({ "ACME": ["2025-04-31"] })), &[]);
+    assert_eq!(answer.code, 7);
+    let message = "marketData.disruptedDays.ACME[0]: `2025-04-31` is not a date";
+    assert!(answer.err.contains(message), "{}", answer.err);
 }
 
 #[test]

@@ -32,7 +32,11 @@ impl<'a> Marks<'a> for &'a Market {
         let missing = || Blocked::MissingPrice { of: self.symbol.clone(), date };
         let (value, rate) = *self.days.get(&date).ok_or_else(missing)?;
         let accepted = Accepted { quote: Quote { date, value, version: 1 }, provisional: false };
-        Ok(Mark { date, price: Price::Observed { of: &self.symbol, accepted }, fx: Some(FxRate::Agreed(rate)) })
+        Ok(Mark {
+            date,
+            price: Price::Observed { of: &self.symbol, accepted, disrupted: None },
+            fx: Some(FxRate::Agreed(rate)),
+        })
     }
 
     fn payment_date(&self, valuation: NaiveDate, _: u32) -> Result<NaiveDate, Blocked> {
@@ -60,6 +64,7 @@ fn terms(valuation_dates: Vec<NaiveDate>, fx: FxMode, notional: EquityNotional) 
         notional,
         fx,
         valuation_dates,
+        disrupted: BTreeMap::new(),
         payment_offset: 2,
         unwind_payment: UnwindPayment::Settlement,
         commission: CommissionIn::OwnFlow,

@@ -1,5 +1,6 @@
 //! The fixture language of swaps: terms that a test changes, trades in words, a market of a few days.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bookflow::domain::daycount::DayCount;
@@ -81,6 +82,7 @@ pub fn swap() -> Swap {
             notional: EquityNotional::Reset,
             fx: FxMode::None,
             valuation_dates: vec![day("2025-04-30")],
+            disrupted: BTreeMap::new(),
             payment_offset: 2,
             unwind_payment: UnwindPayment::Settlement,
             commission: CommissionIn::OwnFlow,
@@ -103,6 +105,7 @@ pub fn swap() -> Swap {
         }),
         trade_fees: Vec::new(),
         daily_fees: Vec::new(),
+        break_fee: None,
         prices: PricePolicy { carry: CarryForward::Never, negative: NegativePrices::Blocked },
         fix: None,
         rounding: RoundingPolicy::default(),

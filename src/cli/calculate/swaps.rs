@@ -10,6 +10,7 @@ use crate::domain::swap::agreement::Agreement;
 use crate::domain::swap::flow::Flow as Due;
 use crate::domain::swap::flows::Book;
 use crate::domain::swap::held::{Holding, Refused};
+use crate::domain::swap::warning::Warning;
 use crate::messages::document::{Document, Unreadable, read_document};
 
 pub(super) fn calculate(json: &[u8], wanted: &Wanted) -> Result<Answer, Failure> {
@@ -54,6 +55,7 @@ fn add(answer: &mut Answer, agreement: &Agreement, market: &Market, path: &str, 
         Ok(book) => book,
         Err(blocked) => return answer.rows.push(not_calculated(agreement, &blocked, path)),
     };
+    answer.rows.extend(book.warnings().iter().map(|warning| odd(agreement, warning, path)));
     for due in book.flows() {
         let id = due.name.id(due.currency);
         let flow = flow(due, id.to_string());
@@ -85,6 +87,17 @@ fn not_calculated(agreement: &Agreement, blocked: &Blocked, path: &str) -> Row {
         lot: None,
         path: path.into(),
         message: format!("{blocked}; the contract is not calculated"),
+    }
+}
+
+fn odd(agreement: &Agreement, warning: &Warning<'_>, path: &str) -> Row {
+    Row {
+        error: false,
+        code: warning.code().into(),
+        contract: Some(agreement.swap.id.to_string()),
+        lot: None,
+        path: path.into(),
+        message: warning.to_string(),
     }
 }
 

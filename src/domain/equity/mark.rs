@@ -9,6 +9,7 @@ use crate::domain::explain::{Fact, Observed};
 use crate::domain::market::carry::{Accepted, Quote};
 use crate::domain::market::fx::FxRate;
 use crate::domain::names::Symbol;
+use crate::domain::schedule::Disrupted;
 use crate::domain::trade::Side;
 
 /// Where a holding stands at one moment.
@@ -24,13 +25,12 @@ pub struct Mark<'a> {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Price<'a> {
     /// Of the trade that opened or closed; `what` names it in an explanation.
-    Traded {
-        what: &'static str,
-        price: Decimal,
-    },
+    Traded { what: &'static str, price: Decimal },
     Observed {
         of: &'a Symbol,
         accepted: Accepted,
+        /// Of a valuation that was disrupted.
+        disrupted: Option<&'a Disrupted>,
     },
 }
 
@@ -46,9 +46,15 @@ impl Price<'_> {
     pub fn number<P: Pad>(&self, pad: &mut P) -> P::Number {
         match *self {
             Price::Traded { what, price } => pad.given(|| Fact::Lot(what), price),
-            Price::Observed { of, accepted: Accepted { quote: Quote { date, value, version }, .. } } => {
-                let observed = || Fact::Observed(Observed { what: "price", key: of.as_str().into(), date, version });
-                pad.given(observed, value)
+            Price::Observed { of, accepted: Accepted { quote: Quote { date, value, version }, .. }, disrupted } => {
+                if let Some(disrupted) = disrupted {
+                    pad.given(|| Fact::Disrupted(*disrupted), Decimal::from(disrupted.days()));
+                }
+                let what = match disrupted {
+                    None | Some(Disrupted::Postponed { .. }) => "price",
+                    Some(_) => "fallback price",
+                };
+                pad.given(|| Fact::Observed(Observed { what, key: of.as_str().into(), date, version }), value)
             }
         }
     }

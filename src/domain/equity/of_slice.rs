@@ -32,7 +32,8 @@ pub fn performance_of_slice(
             let found = market.prices.get(underlying).and_then(|series| series.price_on(day));
             let found = found.ok_or_else(|| missing_price(underlying, day))?;
             let quote = Quote { date: found.date, value: found.value, version: 0 };
-            let price = Price::Observed { of: underlying, accepted: Accepted { quote, provisional: false } };
+            let price =
+                Price::Observed { of: underlying, accepted: Accepted { quote, provisional: false }, disrupted: None };
             (found.value, Mark { date: found.date, price, fx: None }, FlowStatus::Accrued)
         }
     };

@@ -20,7 +20,6 @@ use crate::domain::explain::Fact;
 use crate::domain::explain::pad::Pad;
 use crate::domain::market::fx::{FxMode, Pair};
 use crate::domain::money::amount::Amount;
-use crate::domain::money::{Currency, Money};
 
 /// The currencies a performance goes between: prices are in one, amounts in the other.
 pub type Currencies = Pair;
@@ -39,7 +38,13 @@ pub fn performance<P: Pad>(
     let end = value(pad, &span.end, fx, currencies)?;
     let moved = moved(pad, start, end, span, fx, currencies)?;
     match notional {
-        EquityNotional::Reset => Amount::product(pad, NAME, quantity, moved, currencies.settlement),
+        EquityNotional::Reset => {
+            // Who asks how the amount came about is also told what it consists of.
+            if P::KEEPS && fx == FxMode::Composite {
+                attribute(pad, quantity, span, currencies)?;
+            }
+            Amount::product(pad, NAME, quantity, moved, currencies.settlement)
+        }
         EquityNotional::Constant => {
             let first = if span.first == span.start { start } else { value(pad, &span.first, fx, currencies)? };
             let notional = pad.multiply("equity notional", quantity, first).ok_or_else(out_of_range(NAME))?;
@@ -50,77 +55,32 @@ pub fn performance<P: Pad>(
 
 const NAME: &str = "equity amount";
 
-/// Price P&L and FX P&L of a composite span.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Attribution {
+/// Price P&L and FX P&L of a composite span with notional reset, unrounded: together they are its amount.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Attribution<N> {
     /// Q x (P1 - P0) x X1.
-    pub price: Money,
-    /// Q x P0 x (X1 - X0), up to a minor unit: what is left of the amount, so that both add up to it exactly.
-    pub fx: Money,
+    pub price: N,
+    /// Q x P0 x (X1 - X0).
+    pub fx: N,
 }
 
-/// Splits the amount of a composite span with notional reset into what the price did and what the exchange rate did.
+/// Splits the amount of a composite span into what the price did and what the exchange rate did.
 pub fn attribute<P: Pad>(
     pad: &mut P,
-    quantity: Decimal,
+    quantity: P::Number,
     span: &Span<'_>,
-    amount: Money,
     currencies: Currencies,
-) -> Result<Attribution, Blocked> {
-    let quantity = pad.given(|| Fact::Lot("quantity"), quantity);
+) -> Result<Attribution<P::Number>, Blocked> {
+    let range = out_of_range("the split into price and FX");
     let (start, end) = (span.start.price.number(pad), span.end.price.number(pad));
-    let moved = moved(pad, start, end, span, FxMode::CrossCurrency, currencies)?;
-    let price = Amount::product(pad, "price P&L", quantity, moved, currencies.settlement)?.money;
-    let fx = amount.checked_sub(price).ok_or_else(out_of_range("the FX P&L"))?;
+    let (start_rate, end_rate) = (rate(pad, &span.start, currencies)?, rate(pad, &span.end, currencies)?);
+    let move_of_price = pad.subtract("move of the price", end, start).ok_or_else(&range)?;
+    let of_price = pad.multiply("move of the price, converted", move_of_price, end_rate).ok_or_else(&range)?;
+    let price = pad.multiply("price P&L, unrounded", quantity, of_price).ok_or_else(&range)?;
+    let move_of_rate = pad.subtract("move of the rate", end_rate, start_rate).ok_or_else(&range)?;
+    let of_rate = pad.multiply("initial price x move of the rate", start, move_of_rate).ok_or_else(&range)?;
+    let fx = pad.multiply("FX P&L, unrounded", quantity, of_rate).ok_or_else(range)?;
     Ok(Attribution { price, fx })
-}
-
-/// (final + dividends - initial) x quantity: a total return whose dividends are paid with the equity amount. `dividends_per_share` is
-/// what the client gets of them, after the payout ratio, in the currency of the prices.
-pub fn total_return<P: Pad>(
-    pad: &mut P,
-    quantity: Decimal,
-    span: &Span<'_>,
-    dividends_per_share: P::Number,
-    currency: Currency,
-) -> Result<Amount, Blocked> {
-    let quantity = pad.given(|| Fact::Lot("quantity"), quantity);
-    let (start, end) = (span.start.price.number(pad), span.end.price.number(pad));
-    let range = out_of_range("the total return");
-    let end = pad.add("final price and dividends", end, dividends_per_share).ok_or_else(&range)?;
-    let moved = pad.subtract("move per unit", end, start).ok_or_else(&range)?;
-    Amount::product(pad, "equity amount with dividends", quantity, moved, currency)
-}
-
-/// (final - initial) / initial of a span, by the values that its FX mode compares.
-pub fn rate_of_return<P: Pad>(
-    pad: &mut P,
-    span: &Span<'_>,
-    fx: FxMode,
-    currencies: Currencies,
-) -> Result<P::Number, Blocked> {
-    let start = value(pad, &span.start, fx, currencies)?;
-    let end = value(pad, &span.end, fx, currencies)?;
-    let range = out_of_range("the rate of return");
-    let moved = pad.subtract("move per unit", end, start).ok_or_else(&range)?;
-    pad.divide("rate of return", moved, start).ok_or_else(range)
-}
-
-/// The shares of a span: constant, or what a constant notional buys at its start. Not rounded: quantities of swaps never are.
-pub fn shares<P: Pad>(
-    pad: &mut P,
-    quantity: Decimal,
-    span: &Span<'_>,
-    notional: EquityNotional,
-) -> Result<P::Number, Blocked> {
-    let quantity = pad.given(|| Fact::Lot("quantity"), quantity);
-    if notional == EquityNotional::Reset || span.first == span.start {
-        return Ok(quantity);
-    }
-    let range = out_of_range("the number of shares");
-    let (first, start) = (span.first.price.number(pad), span.start.price.number(pad));
-    let notional = pad.multiply("equity notional", quantity, first).ok_or_else(&range)?;
-    pad.divide("shares", notional, start).ok_or_else(range)
 }
 
 /// What one unit is worth at a mark: converted for a composite, in price currency otherwise.

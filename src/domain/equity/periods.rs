@@ -142,6 +142,8 @@ impl<'a> Mark<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::domain::equity::terms::{CommissionIn, EquityNotional, ReturnType};
     use crate::domain::market::carry::{Accepted, Quote};
@@ -164,7 +166,7 @@ mod tests {
                 return Err(Blocked::MissingPrice { of: self.symbol.clone(), date });
             }
             let accepted = Accepted { quote: Quote { date, value: Decimal::TEN, version: 1 }, provisional: false };
-            Ok(Mark { date, price: Price::Observed { of: &self.symbol, accepted }, fx: None })
+            Ok(Mark { date, price: Price::Observed { of: &self.symbol, accepted, disrupted: None }, fx: None })
         }
 
         fn payment_date(&self, valuation: NaiveDate, offset: u32) -> Result<NaiveDate, Blocked> {
@@ -179,6 +181,7 @@ mod tests {
             notional: EquityNotional::Reset,
             fx: FxMode::None,
             valuation_dates: vec![day(10), day(20)],
+            disrupted: BTreeMap::new(),
             payment_offset: 2,
             unwind_payment: unwind,
             commission: CommissionIn::OwnFlow,

@@ -1,8 +1,11 @@
 //! What a contract says about its equity leg.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
 use crate::domain::market::fx::FxMode;
+use crate::domain::schedule::Disrupted;
 
 /// The terms of an equity leg: FpML `returnLeg`, CDM `PerformancePayout`.
 #[derive(Clone, PartialEq, Debug)]
@@ -10,8 +13,10 @@ pub struct EquityTerms {
     pub return_type: ReturnType,
     pub notional: EquityNotional,
     pub fx: FxMode,
-    /// Ascending; interim ones and the final one. Prices of these days realise what was earned until then.
+    /// Ascending; interim ones and the final one, after every disruption. Prices of these days realise what was earned until then.
     pub valuation_dates: Vec<NaiveDate>,
+    /// What brought a valuation to its date, where its scheduled one was disrupted.
+    pub disrupted: BTreeMap<NaiveDate, Disrupted>,
     /// Business days of the settlement currency from a valuation date to its payment.
     pub payment_offset: u32,
     pub unwind_payment: UnwindPayment,

@@ -12,6 +12,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::domain::money::{Money, Unit};
 use crate::domain::number::wide::Wide;
+use crate::domain::schedule::Disrupted;
 
 /// The lines of a calculation in the order they were written; the last one is the result.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -56,6 +57,8 @@ pub enum Fact {
     Table(&'static str),
     /// A market value as it was published.
     Observed(Observed),
+    /// What became of a disrupted valuation date, in days from it.
+    Disrupted(Disrupted),
 }
 
 /// One observation: which series, for which day, and the version that counted.
@@ -256,7 +259,7 @@ impl Fact {
             Fact::Lot(_) => "lot",
             Fact::Count(_) => "calendar",
             Fact::Table(_) => "table",
-            Fact::Observed(_) => "market",
+            Fact::Observed(_) | Fact::Disrupted(_) => "market",
         }
     }
 }
@@ -265,6 +268,7 @@ impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fact::Term(name) | Fact::Lot(name) | Fact::Count(name) | Fact::Table(name) => f.write_str(name),
+            Fact::Disrupted(disrupted) => disrupted.fmt(f),
             Fact::Observed(Observed { what, key, date, version: 0 }) => write!(f, "{what} {key} {date}"),
             Fact::Observed(Observed { what, key, date, version }) => write!(f, "{what} {key} {date} v{version}"),
         }

@@ -1,4 +1,4 @@
-//! What it costs the client to end a contract before its termination date.
+//! What it costs the client to end a contract, or a part of it, before its termination date.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -25,11 +25,12 @@ pub enum BreakFee {
 }
 
 impl BreakFee {
-    /// The charge, above zero, for a notional (above zero) that ends on `ended` instead of `termination`.
+    /// The charge, above zero, for a notional (above zero) that ends on `ended` instead of `termination`. A fixed one does not ask for the
+    /// notional.
     pub fn charge<P: Pad>(
         self,
         pad: &mut P,
-        notional: Decimal,
+        notional: impl FnOnce(&mut P) -> Result<P::Number, Blocked>,
         ended: NaiveDate,
         termination: NaiveDate,
         currency: Currency,
@@ -42,12 +43,12 @@ impl BreakFee {
                 Ok(Amount { unrounded: pad.value(amount), money })
             }
             BreakFee::OfNotional(rate) => {
-                let notional = pad.given(|| Fact::Lot("notional"), notional);
+                let notional = notional(pad)?;
                 let rate = pad.given(|| Fact::Term("break fee rate"), rate);
                 Amount::product(pad, NAME, notional, rate, currency)
             }
             BreakFee::MakeWhole { spread, year_days } => {
-                let notional = pad.given(|| Fact::Lot("notional"), notional);
+                let notional = notional(pad)?;
                 let spread = pad.given(|| Fact::Term("spread"), spread);
                 let remaining = pad.given(|| Fact::Count("days left"), Decimal::from(days(ended, termination)));
                 let basis = pad.given(|| Fact::Count("days of a year"), Decimal::from(year_days));
@@ -69,7 +70,8 @@ mod tests {
 
     fn minor(fee: BreakFee, termination: &str) -> i64 {
         let currency = Currency::new("USD").expect("a currency in use");
-        let charge = fee.charge(&mut Silent, Decimal::from(500_000), day("2025-04-22"), day(termination), currency);
+        let notional = |_: &mut Silent| Ok(Decimal::from(500_000));
+        let charge = fee.charge(&mut Silent, notional, day("2025-04-22"), day(termination), currency);
         charge.expect("small numbers").money.minor
     }
 

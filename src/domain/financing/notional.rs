@@ -70,7 +70,7 @@ impl Price {
     }
 
     /// `quantity x price x fx`, signed as the quantity.
-    pub(super) fn notional<P: Pad>(
+    pub fn notional<P: Pad>(
         &self,
         pad: &mut P,
         price: impl FnOnce() -> Fact,

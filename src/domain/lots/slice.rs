@@ -8,8 +8,6 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use crate::domain::money::{Currency, Money};
-
 /// A quantity of a lot with one notional and one fate. `Id` names what closed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice<Id> {
@@ -177,27 +175,6 @@ impl<Id> Step<Id> {
         match self {
             Step::Close { edge, .. } => edge.date,
             Step::Action { date, .. } | Step::Move { date, .. } => *date,
-        }
-    }
-}
-
-impl<Id: Copy> Slice<Id> {
-    /// Notional in settlement currency, signed and unrounded: quantity x price x rate. `None` when it is beyond a decimal.
-    pub fn notional(&self) -> Option<Decimal> {
-        self.quantity.checked_mul(self.start.price)?.checked_mul(self.start.fx)
-    }
-
-    /// Result of a slice that a close or a reset ended, from its reference price rather than from the price the lot was opened at: quantity x
-    /// (end price x end rate - start price x start rate), rounded once. Zero for what an action or a move ended; `None` while it is open or when
-    /// it does not fit.
-    pub fn contract_result(&self, currency: Currency) -> Option<Money> {
-        let End { edge, by } = self.end.as_ref()?;
-        match by {
-            ClosedBy::Action(_) | ClosedBy::Move(_) => Some(Money::zero(currency)),
-            ClosedBy::Close(_) | ClosedBy::Reset => {
-                let (from, to) = (self.start.price.checked_mul(self.start.fx)?, edge.price.checked_mul(edge.fx)?);
-                Money::round(self.quantity.checked_mul(to.checked_sub(from)?)?, currency)
-            }
         }
     }
 }

@@ -3,7 +3,7 @@
 pub mod carry; // values and their age
 pub mod fx; // exchange rates: straight, inverted, crossed
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
@@ -19,6 +19,10 @@ pub struct Market {
     pub prices: BTreeMap<Symbol, Quotes>,
     pub rates: Rates,
     pub fx: BTreeMap<(FixName, Pair), Quotes>,
+    /// Prices that stand in on disrupted valuation dates: of a contract's fallback, or determined by the calculation agent.
+    pub fallback_prices: BTreeMap<Symbol, Quotes>,
+    /// Scheduled trading days that gave no official close.
+    pub disrupted_days: BTreeMap<Symbol, BTreeSet<NaiveDate>>,
     pub dividends: BTreeMap<Symbol, Vec<Declared>>,
     /// Rates of fees that change from day to day, by the name that terms give.
     pub fee_rates: BTreeMap<Symbol, Quotes>,

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::breaks::Break;
 use super::flow::{Calculated, FlowName, Kind};
 use super::terms::{DailyFeeTerms, Swap};
 use super::valuation::Valuation;
@@ -46,6 +47,7 @@ pub enum Matter<'a> {
     Dividend { quantity: Decimal, declared: &'a Declared, terms: &'a DividendTerms, fx_date: NaiveDate },
     TradeFee { fee: &'a TradeFee, traded: Traded },
     NightFee { fee: &'a DailyFeeTerms, quantity: Decimal, nights: Period },
+    Break(Break),
 }
 
 /// Interest of a part of a lot within one interest period.
@@ -81,6 +83,10 @@ impl<'a> Matter<'a> {
             }
             Matter::TradeFee { fee, traded } => {
                 let charge = fee.charge(pad, traded)?.ok_or_else(out_of_range("the fee of a side that pays none"))?;
+                paid(pad, charge)
+            }
+            Matter::Break(ended) => {
+                let charge = ended.charge(pad, currency)?;
                 paid(pad, charge)
             }
             Matter::NightFee { fee, quantity, nights } => {

@@ -233,7 +233,7 @@ impl<'a> Valuation<'a> {
     }
 
     /// What converts the notional of a slice: the rate of the day its reference price is of.
-    fn reference_fx<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<Option<Decimal>, Blocked> {
+    pub(super) fn reference_fx<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<Option<Decimal>, Blocked> {
         let since = self.resets.partition_point(|reset| reset.date <= slice.start.date);
         let reset = self.resets[..since].last().map(|reset| reset.date);
         self.notional_fx(reset.unwrap_or(lot.life.opened.date).max(lot.life.opened.date))

@@ -10,6 +10,7 @@ use super::flow::{Calculated, Flow};
 use super::held::Holding;
 use super::terms::Swap;
 use super::valuation::Valuation;
+use super::warning::Warning;
 use crate::domain::blocked::Blocked;
 use crate::domain::explain::Explanation;
 use crate::domain::explain::pad::{Kept, Silent};
@@ -19,7 +20,7 @@ use crate::domain::market::Market;
 
 /// Shows the flows of a swap's lots as they stand at the end of a day, in a fixed order. What cannot be calculated is shown with its reason, and
 /// holds up nothing else.
-pub fn cash_flows<'a, Id: Copy>(
+pub fn cash_flows<'a, Id: Copy + Ord>(
     swap: &'a Swap,
     lots: &[Lot<Id>],
     market: &'a Market,
@@ -31,6 +32,7 @@ pub fn cash_flows<'a, Id: Copy>(
     for lot in lots {
         valuation.dues(lot, &mut slices, &mut |due| each(flow(due, &valuation)));
     }
+    valuation.break_fees(lots, &mut |due| each(flow(due, &valuation)));
 }
 
 /// What a day's flows of an agreement come from, for as many questions as there are.
@@ -51,7 +53,7 @@ impl<'a> Book<'a> {
         Ok(Book { valuation: Valuation::new(swap, market, day), holding, lots: holding.lots(swap)? })
     }
 
-    /// All flows: of each lot, then of each trade.
+    /// All flows: of each lot, then of each trade, then what unwinding early costs.
     pub fn flows(&self) -> Vec<Flow<'a, &'a str>> {
         let mut flows = Vec::new();
         self.dues(&mut |due| flows.push(flow(due, &self.valuation)));
@@ -69,10 +71,16 @@ impl<'a> Book<'a> {
         found
     }
 
+    /// What is odd about the flows and calculated all the same.
+    pub fn warnings(&self) -> Vec<Warning<'a>> {
+        self.valuation.warnings(&self.lots)
+    }
+
     fn dues(&self, each: &mut impl FnMut(Due<'a, &'a str>)) {
         let mut slices = Slices::default();
         self.lots.iter().for_each(|lot| self.valuation.dues(lot, &mut slices, each));
         self.holding.trades().for_each(|trade| self.valuation.trade_fees(trade, each));
+        self.valuation.break_fees(&self.lots, each);
     }
 }
 

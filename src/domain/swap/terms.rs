@@ -9,6 +9,7 @@ use super::product::Product;
 use crate::domain::dividends::terms::DividendTerms;
 use crate::domain::equity::terms::EquityTerms;
 use crate::domain::fees::daily::DailyFeeKind;
+use crate::domain::fees::early_end::BreakFee;
 use crate::domain::fees::trade::TradeFee;
 use crate::domain::financing::terms::{Financing, FinancingTerms, NotionalBasis};
 use crate::domain::key::ContractId;
@@ -39,6 +40,8 @@ pub struct Swap {
     pub dividends: Option<DividendTerms>,
     pub trade_fees: Vec<TradeFee>,
     pub daily_fees: Vec<DailyFeeTerms>,
+    /// Of each trade that closes something before the termination date. None: unwinding early costs nothing.
+    pub break_fee: Option<BreakFee>,
     pub prices: PricePolicy,
     /// None where both currencies are one.
     pub fix: Option<FixPolicy>,

@@ -20,6 +20,7 @@ use crate::domain::market::Market;
 use crate::domain::market::carry::{Accepted, Quote};
 use crate::domain::market::fx::{FxMode, FxRate, Pair};
 use crate::domain::rates::schedule::Period;
+use crate::domain::schedule::Disrupted;
 
 /// Everything a swap's amounts on a day are calculated from.
 pub struct Valuation<'a> {
@@ -119,8 +120,25 @@ impl<'a> Valuation<'a> {
     }
 
     pub fn close_price(&self, date: NaiveDate) -> Result<Accepted, Blocked> {
+        match self.swap.equity.disrupted.get(&date) {
+            None | Some(Disrupted::Postponed { .. }) => {}
+            Some(Disrupted::Determined { .. } | Disrupted::Fallback(_)) => return self.fallback_price(date),
+            Some(Disrupted::Unagreed(_)) => {
+                return Err(Blocked::MissingTerm {
+                    term: "what becomes of a disrupted valuation date (equity.disruption)",
+                });
+            }
+        }
         let last = self.market.prices.get(&self.swap.underlier).and_then(|quotes| quotes.last(date));
         self.swap.prices.accept(&self.swap.underlier, last, date)
+    }
+
+    fn fallback_price(&self, date: NaiveDate) -> Result<Accepted, Blocked> {
+        let of = &self.swap.underlier;
+        let last = self.market.fallback_prices.get(of).and_then(|quotes| quotes.last(date));
+        let missing = || Blocked::MissingFallbackPrice { of: of.clone(), date };
+        let quote = last.filter(|quote| quote.date == date).ok_or_else(missing)?;
+        self.swap.prices.accept(of, Some(quote), date)
     }
 
     /// The rate of a pair on a date by the swap's policy.
@@ -203,7 +221,8 @@ impl<'a> Side<'a> {
 
 impl<'a> Marks<'a> for Valuation<'a> {
     fn close(&self, date: NaiveDate) -> Result<Mark<'a>, Blocked> {
-        let price = Price::Observed { of: &self.swap.underlier, accepted: self.close_price(date)? };
+        let disrupted = self.swap.equity.disrupted.get(&date);
+        let price = Price::Observed { of: &self.swap.underlier, accepted: self.close_price(date)?, disrupted };
         Ok(Mark { date, price, fx: self.mode_fx(date)? })
     }
 

@@ -1,5 +1,7 @@
 //! One contract of a document: its terms with every schedule resolved, and what is held under it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::NaiveDate;
 
 use super::calendars::{Calendars, Found};
@@ -24,14 +26,18 @@ struct Days {
     payment: Found,
 }
 
+/// By underlier.
+type DisruptedDays = BTreeMap<Symbol, BTreeSet<NaiveDate>>;
+
 pub(super) fn agreement(
     object: Object<'_>,
     id: &ContractId,
     valuation_date: NaiveDate,
     calendars: &mut Calendars<'_>,
+    disrupted: &DisruptedDays,
 ) -> Result<Agreement, InvalidValue> {
     let path = object.path.clone();
-    let swap = swap(&object, id, valuation_date, calendars)?;
+    let swap = swap(&object, id, valuation_date, calendars, disrupted)?;
     let relief = holdings::relief(&object)?;
     let held = holdings::held(&object, &swap)?;
     object.end()?;
@@ -50,6 +56,7 @@ fn swap(
     id: &ContractId,
     valuation_date: NaiveDate,
     calendars: &mut Calendars<'_>,
+    disrupted: &DisruptedDays,
 ) -> Result<Swap, InvalidValue> {
     let product = object.member("product")?.word(&Product::NAMES)?;
     let currencies = currencies(object)?;
@@ -57,9 +64,14 @@ fn swap(
     let termination = object.optional("terminationDate").map(|item| item.not_before(effective)).transpose()?;
     let days = days(object.member("calendars")?, calendars)?;
     let life = dates::Life { effective, termination, valuation_date };
-    let valuation_dates = dates::valuation_dates(object.optional("valuationDates"), life, &days.exchange.calendar)?;
+    let underlier = object.member("underlier")?.named(Symbol::new)?;
+    let scheduled = equity::Scheduled {
+        dates: dates::valuation_dates(object.optional("valuationDates"), life, &days.exchange.calendar)?,
+        exchange: &days.exchange.calendar,
+        disrupted: disrupted.get(&underlier),
+    };
     let (fx_mode, fix) = fx::fx(object, currencies)?;
-    let equity = equity::equity(object.optional("equity"), product, fx_mode, valuation_dates)?;
+    let equity = equity::equity(object, product, fx_mode, scheduled)?;
     let interest = dates::interest(object, life, &equity, &days.payment)?;
     let usual = financing::Usual {
         notional: if product == Product::Cfd { NotionalBasis::DailyMtm } else { NotionalBasis::LotRefPrice },
@@ -72,7 +84,7 @@ fn swap(
     Ok(Swap {
         id: id.clone(),
         product,
-        underlier: object.member("underlier")?.named(Symbol::new)?,
+        underlier,
         currencies,
         effective,
         termination,
@@ -81,6 +93,7 @@ fn swap(
         interest_periods: interest.periods,
         dividends: passed_on.transpose()?,
         trade_fees: object.optional("tradeFees").map_or(Ok(Vec::new()), fees::trade_fees)?,
+        break_fee: object.optional("breakFee").map(fees::break_fee).transpose()?,
         daily_fees: object.optional("dailyFees").map_or(Ok(Vec::new()), fees::daily_fees)?,
         prices: object.optional("prices").map_or(Ok(STRICT), prices)?,
         fix,

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 
 use super::object::{Item, Object};
 use crate::domain::fees::daily::DailyFeeKind;
+use crate::domain::fees::early_end::BreakFee;
 use crate::domain::fees::trade::{Charge, FeeRounding, Sides, TradeFee, TradeFeeKind};
 use crate::domain::names::Symbol;
 use crate::domain::swap::terms::{DailyFeeRate, DailyFeeTerms};
@@ -17,6 +18,24 @@ pub(super) fn trade_fees(item: Item<'_>) -> Result<Vec<TradeFee>, InvalidValue> 
 
 pub(super) fn daily_fees(item: Item<'_>) -> Result<Vec<DailyFeeTerms>, InvalidValue> {
     item.list()?.into_iter().map(daily_fee).collect()
+}
+
+/// Exactly one of `fixed`, `rate` and `spread`.
+pub(super) fn break_fee(item: Item<'_>) -> Result<BreakFee, InvalidValue> {
+    let object = item.object()?;
+    let (fixed, rate) = (charged(&object, "fixed", Number::Price)?, charged(&object, "rate", Number::Rate)?);
+    let year_days = object.optional("yearDays").map(Item::year_days).transpose()?;
+    let fee = match (fixed, rate, charged(&object, "spread", Number::Rate)?) {
+        (Some(amount), None, None) => BreakFee::Fixed(amount),
+        (None, Some(rate), None) => BreakFee::OfNotional(rate),
+        (None, None, Some(spread)) => BreakFee::MakeWhole { spread, year_days: year_days.unwrap_or(360) },
+        _ => return Err(object.invalid("is charged in no way or in several; allowed: one of fixed, rate, spread")),
+    };
+    if year_days.is_some() && !matches!(fee, BreakFee::MakeWhole { .. }) {
+        return Err(object.path.field("yearDays").invalid("means something with spread only"));
+    }
+    object.end()?;
+    Ok(fee)
 }
 
 fn trade_fee(item: Item<'_>) -> Result<TradeFee, InvalidValue> {

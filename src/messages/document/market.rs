@@ -1,12 +1,13 @@
 //! The market of a document -> series by name. What cannot be read leaves its whole series out: half a series gives wrong amounts.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::calendars::Calendars;
+use super::dates;
 use super::object::{Item, Object};
 use crate::domain::dividends::declared::{Declaration, Declared, DividendId, DividendKind, Jurisdiction, SourceTax};
 use crate::domain::financing::coupon::Rates;
@@ -31,6 +32,10 @@ pub(super) fn market(
     let rows = &mut Vec::new();
     let market = Market {
         prices: by_name(object.optional("prices"), Symbol::new, rows, |_, item| quotes(item, Number::Quantity))?,
+        fallback_prices: by_name(object.optional("fallbackPrices"), Symbol::new, rows, |_, item| {
+            quotes(item, Number::Quantity)
+        })?,
+        disrupted_days: disrupted_days(object.optional("disruptedDays"))?,
         rates: Rates {
             indices: by_name(object.optional("indices"), IndexName::new, rows, |name, item| {
                 index(name, item, calendars)
@@ -60,6 +65,16 @@ fn by_name<'a, K: Ord, V>(
             }
             Err(invalid) => rows.push(invalid),
         }
+    }
+    Ok(found)
+}
+
+/// `{"ACME": ["2025-04-30"]}`. One that cannot be read is an error of the document: without it a valuation would stand that does not.
+fn disrupted_days(item: Option<Item<'_>>) -> Result<BTreeMap<Symbol, BTreeSet<NaiveDate>>, InvalidValue> {
+    let mut found = BTreeMap::new();
+    for (text, item) in entries(item)? {
+        let of = Symbol::new(&text).map_err(|problem| item.path.clone().invalid(problem.to_string()))?;
+        found.insert(of, dates::ascending(item)?.into_iter().collect());
     }
     Ok(found)
 }

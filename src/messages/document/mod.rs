@@ -57,7 +57,7 @@ pub fn read_document(json: &[u8]) -> Result<Document, InvalidValue> {
     let mut names = BTreeSet::new();
     let mut contracts = Vec::new();
     for item in object.member("contracts")?.list()? {
-        contracts.push(agreement(item, valuation_date, &mut calendars, &mut names));
+        contracts.push(agreement(item, valuation_date, &mut calendars, &market, &mut names));
     }
     object.end()?;
     for financing in contracts.iter().flatten().filter_map(|agreement| agreement.swap.financing.as_ref()) {
@@ -71,6 +71,7 @@ fn agreement(
     item: Item<'_>,
     valuation_date: NaiveDate,
     calendars: &mut Calendars<'_>,
+    market: &Market,
     names: &mut BTreeSet<ContractId>,
 ) -> Result<Agreement, Unreadable> {
     let nameless = |invalid| Unreadable { contract: None, invalid };
@@ -81,7 +82,7 @@ fn agreement(
         let problem = format!("{id} is listed before; give each contract its own id");
         return Err(unreadable(object.path.field("contractId").invalid(problem)));
     }
-    contract::agreement(object, &id, valuation_date, calendars).map_err(unreadable)
+    contract::agreement(object, &id, valuation_date, calendars, &market.disrupted_days).map_err(unreadable)
 }
 
 fn name(object: &Object<'_>) -> Result<ContractId, InvalidValue> {

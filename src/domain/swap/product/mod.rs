@@ -32,6 +32,8 @@ impl Product {
         // Nothing here makes a lot of a paid dividend yet, and cash instead would be a wrong amount.
         let reinvested = swap.dividends.as_ref().is_some_and(|terms| terms.reinvested);
         rule(!reinvested, "dividends.reinvested", "false: reinvested dividends are not calculated yet")?;
+        let ends = swap.break_fee.is_none() || swap.termination.is_some();
+        rule(ends, "breakFee", "none: what is open-ended has no date before which it could end")?;
         match self {
             Product::EquitySwap => equity_swap::check(swap),
             Product::TotalReturnSwap => total_return_swap::check(swap),
