@@ -28,12 +28,6 @@ impl RoundingPolicy {
         RoundingPolicy { usual, exceptions: Vec::new() }
     }
 
-    /// The 2006 ISDA Definitions, section 8.1: halves up, but fractions of a yen are dropped.
-    pub fn isda() -> RoundingPolicy {
-        let yen = Currency::new("JPY").expect("the yen is in use");
-        RoundingPolicy::new(Rounding::HalfUp).with(yen, Rounding::Down)
-    }
-
     /// One more exception; of two for the same currency the later one counts.
     pub fn with(mut self, currency: Currency, rounding: Rounding) -> RoundingPolicy {
         self.exceptions.retain(|(other, _)| *other != currency);
@@ -55,8 +49,13 @@ mod tests {
     #[test]
     fn a_contract_may_round_one_currency_in_another_mode() {
         let [usd, jpy] = ["USD", "JPY"].map(|code| Currency::new(code).expect("in use"));
-        assert_eq!(RoundingPolicy::isda().unit(jpy).rounding, Rounding::Down);
-        assert_eq!(RoundingPolicy::isda().unit(usd), usd.into());
+        let isda = RoundingPolicy::new(Rounding::HalfUp).with(jpy, Rounding::Down);
+        assert_eq!(
+            isda.unit(jpy).rounding,
+            Rounding::Down,
+            "2006 ISDA Definitions, section 8.1: fractions of a yen are dropped"
+        );
+        assert_eq!(isda.unit(usd), usd.into());
         let policy = RoundingPolicy::new(Rounding::HalfEven).with(usd, Rounding::Down).with(jpy, Rounding::HalfUp);
         assert_eq!(
             policy,

@@ -38,12 +38,6 @@ impl Rounding {
     }
 }
 
-/// A rate, as a fraction of 1, so that as a percentage it has at most so many decimals, halves away from zero: with 5 decimals the
-/// rounding of percentages of ISDA 2021 section 4.8.1 and ISDA 2006 section 8.1(a), 0.043550251 -> 0.0435503 (4.35503 %).
-pub fn round_percentage(rate: Decimal, decimals: u32) -> Decimal {
-    Rounding::HalfUp.round(rate, decimals + 2)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,12 +65,5 @@ mod tests {
     fn a_negative_zero_comes_out_without_its_sign() {
         assert!((-Decimal::ZERO).is_sign_negative());
         assert!(!Rounding::Down.round(-Decimal::ZERO, 2).is_sign_negative());
-    }
-
-    #[test]
-    fn a_percentage_rounds_at_its_own_decimals() {
-        assert_eq!(round_percentage(decimal("0.0435502518"), 5), decimal("0.0435503"));
-        assert_eq!(round_percentage(decimal("0.04355025"), 5), decimal("0.0435503"));
-        assert_eq!(round_percentage(decimal("-0.04355025"), 5), decimal("-0.0435503"));
     }
 }

@@ -24,12 +24,6 @@ impl Wide {
     /// Digits after the point.
     pub const DECIMALS: u32 = 33;
 
-    /// Exact; `None` outside of the range.
-    pub fn from_decimal(number: Decimal) -> Option<Wide> {
-        let lift = POWERS_OF_10[(Wide::DECIMALS - number.scale()) as usize] as i128;
-        number.mantissa().checked_mul(lift).map(Wide)
-    }
-
     /// Rounded half to even: to 28 significant digits and at most 28 decimals, which is what a `Decimal` surely holds.
     pub fn to_decimal(self) -> Decimal {
         let magnitude = self.0.unsigned_abs();
@@ -116,8 +110,14 @@ mod tests {
         text.parse().expect("the test writes a decimal")
     }
 
+    /// Exact; `None` outside of the range.
+    fn lifted(number: Decimal) -> Option<Wide> {
+        let lift = POWERS_OF_10[(Wide::DECIMALS - number.scale()) as usize] as i128;
+        number.mantissa().checked_mul(lift).map(Wide)
+    }
+
     fn wide(text: &str) -> Wide {
-        Wide::from_decimal(decimal(text)).expect("the test writes a number in range")
+        lifted(decimal(text)).expect("the test writes a number in range")
     }
 
     fn ten_to(exponent: u32) -> BigInt {
@@ -187,7 +187,7 @@ mod tests {
         #[test]
         fn a_decimal_comes_back_as_it_went_in(mantissa in -10_i128.pow(28) + 1..10_i128.pow(28), scale in 24_u32..=28) {
             let number = Decimal::from_i128_with_scale(mantissa, scale);
-            let back = Wide::from_decimal(number).expect("10,000 at most").to_decimal();
+            let back = lifted(number).expect("10,000 at most").to_decimal();
             prop_assert_eq!(back, number);
         }
     }
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_represented_is_refused() {
-        assert_eq!(Wide::from_decimal(decimal("170142")), None);
+        assert_eq!(lifted(decimal("170142")), None);
         assert_eq!(wide("170141").multiply(wide("1.001")), None);
         assert_eq!(wide("170141").compound(decimal("1"), 1, 360), None);
         assert_eq!(Wide::ONE.compound(decimal("0.05"), 1, 0), None);

@@ -68,11 +68,6 @@ impl<'a> Schedule<'a> {
         observation.min(self.last_unlocked) - self.lookback
     }
 
-    /// The number of the business day that an observation looks at, whether or not it is locked out.
-    pub fn observed_day(&self, observation: usize) -> usize {
-        observation - self.lookback
-    }
-
     /// The first observation that reuses an earlier rate: the end of the period when there is none, and before its start when the lockout is
     /// longer than the period.
     pub fn locked_from(&self) -> usize {
