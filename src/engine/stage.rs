@@ -20,6 +20,18 @@ pub trait Stage: Send {
     /// All or nothing: what it wrote and sent counts only when it answers `Ok`.
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError>;
 
+    /// Called once a record has been rejected and undone, whatever for: what this sends leaves beside the dead letter, so that
+    /// whoever waits for an answer gets one. All or nothing, too.
+    fn on_rejected(
+        &mut self,
+        _record: &Record<'_>,
+        _reason: &'static str,
+        _message: &str,
+        _context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        Ok(())
+    }
+
     /// Called once at the end of every turn that had a record or a tick of this task in it: for what is due once for all of them. All of it counts
     /// with the turn; what it rejects is the fault of one of the turn's records, which is looked for.
     fn on_turn_end(&mut self, _context: &mut Context<'_>) -> Result<(), ProcessError> {

@@ -164,11 +164,31 @@ impl Task {
         self.offsets = offsets;
     }
 
-    /// Lets the stage handle a record, all or nothing. A panic is a rejection: the record is kept, the others go on.
+    /// Lets the stage handle a record. A panic is a rejection: the record is kept, the others go on.
     pub fn handle(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        self.all_or_nothing(context, |stage, context| stage.on_record(record, context))
+    }
+
+    /// Lets the stage answer for a record that becomes a dead letter.
+    pub fn answer_for(
+        &mut self,
+        record: &Record<'_>,
+        reason: &'static str,
+        message: &str,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        self.all_or_nothing(context, |stage, context| stage.on_rejected(record, reason, message, context))
+    }
+
+    fn all_or_nothing(
+        &mut self,
+        context: &mut Context<'_>,
+        work: impl FnOnce(&mut dyn Stage, &mut Context<'_>) -> Result<(), ProcessError>,
+    ) -> Result<(), ProcessError> {
         self.stage.tables(&mut |table| table.begin_record());
         let point = context.outbox.point();
-        let outcome = guarded(|| self.stage.on_record(record, context));
+        let stage = self.stage.as_mut();
+        let outcome = guarded(|| work(stage, context));
         if outcome.is_err() {
             self.stage.tables(&mut |table| table.undo_record());
             context.outbox.cut_back(point);

@@ -132,7 +132,13 @@ impl Worker {
         match verdict {
             Ok(()) => {}
             Err(ProcessError::Unavailable { what }) => return Ok(Some((task.partition, what))),
-            Err(ProcessError::Rejected { reason, message }) => {
+            Err(ProcessError::Rejected { reason, mut message }) => {
+                let mut context = context(task.partition, &task.mark, open, now_us, views, checked, outbox);
+                match task.answer_for(record, reason, &message, &mut context) {
+                    Ok(()) => {}
+                    Err(ProcessError::Unavailable { what }) => return Ok(Some((task.partition, what))),
+                    Err(unanswered) => message = format!("{message}; not answered either: {unanswered}"),
+                }
                 let attempts = task.attempts();
                 let stage = checked.spec.name;
                 dead_letter(

@@ -15,16 +15,40 @@ pub fn trade_key(key: &PositionKey, id: &TradeId, out: &mut Vec<u8>) {
 
 /// The record key of a job's flows of one contract part: `job/contract/part/piece`, with `%` and `/` percent-encoded.
 pub fn flows_key(job: &JobId, contract: &ContractId, part: u32, piece: u32) -> String {
-    let encode = |name: &str| name.replace('%', "%25").replace('/', "%2F");
-    format!("{}/{}/{part}/{piece}", encode(job.as_str()), encode(contract.as_str()))
+    format!("{}{}/{part}/{piece}", of_job(job), encode(contract.as_str()))
 }
 
-/// The record key of a chunk: that of its first contract's first flows, so that the parts of a large contract spread.
+/// What every key of a job's chunks and flows begins with.
+pub fn of_job(job: &JobId) -> String {
+    format!("{}/", encode(job.as_str()))
+}
+
+/// The record key of a chunk, `job/contract/part/number` of its first contract: chunks spread, and one that cannot be read is
+/// still known by its key.
 pub fn chunk_key(chunk: &Chunk) -> String {
-    match chunk.contracts.first() {
-        Some(contract) => flows_key(&chunk.job.id, &contract.id, contract.part, 0),
-        None => chunk.job.id.as_str().into(),
-    }
+    let first = chunk.contracts.first();
+    let contract = first.map_or(String::new(), |first| encode(first.id.as_str()));
+    format!("{}{contract}/{}/{}", of_job(&chunk.job.id), first.map_or(0, |first| first.part), chunk.number)
+}
+
+/// The inverse of [`chunk_key`]: the job, its first contract if it has one, and its number.
+pub fn parse_chunk_key(bytes: &[u8]) -> Option<(JobId, Option<ContractId>, u32)> {
+    let parts: Vec<_> = std::str::from_utf8(bytes).ok()?.split('/').collect();
+    let [job, contract, part, number] = parts[..] else { return None };
+    part.parse::<u32>().ok()?;
+    let contract = match contract {
+        "" => None,
+        contract => Some(ContractId::new(&decode(contract)).ok()?),
+    };
+    Some((JobId::new(&decode(job)).ok()?, contract, number.parse().ok()?))
+}
+
+fn encode(name: &str) -> String {
+    name.replace('%', "%25").replace('/', "%2F")
+}
+
+fn decode(name: &str) -> String {
+    name.replace("%2F", "/").replace("%25", "%")
 }
 
 /// The inverse of [`trade_key`].
@@ -115,6 +139,17 @@ mod tests {
         assert_eq!(key("J-1", "EQ/1", 0), "J-1/EQ%2F1/0/2");
         assert_ne!(key("a/b", "c", 1), key("a", "b/c", 1));
         assert_ne!(key("a%2Fb", "c", 1), key("a/b", "c", 1));
+    }
+
+    #[test]
+    fn a_chunk_is_known_by_its_key() {
+        let key = b"J%2F1/EQ%2525/3/12";
+        let (job, contract) = (JobId::new("J/1").expect("a name"), ContractId::new("EQ%25").expect("a name"));
+        assert_eq!(parse_chunk_key(key), Some((job, Some(contract), 12)));
+        assert_eq!(parse_chunk_key(b"J//0/1"), Some((JobId::new("J").expect("a name"), None, 1)));
+        for other in [&b"J"[..], b"J/C/0", b"J/C/x/1", b"J/C/0/1/2", b"/C/0/1", &[0xff]] {
+            assert_eq!(parse_chunk_key(other), None);
+        }
     }
 
     #[test]

@@ -11,11 +11,14 @@ pub fn refused(refusal: Refusal) -> ProcessError {
     ProcessError::rejected(refusal.code(), refusal)
 }
 
+/// A record's key is not its message's.
+pub const WRONG_KEY: &str = "wrong_key";
+
 /// A record whose key is its message's, in the partition where that key belongs.
 pub fn in_place(record: &Record<'_>, key: &str, context: &Context<'_>) -> Result<(), ProcessError> {
     if record.key != Some(key.as_bytes()) {
         let found = record.key.map_or("none".into(), shown);
-        return Err(ProcessError::rejected("wrong_key", format!("record key {found}, message's key {key}")));
+        return Err(ProcessError::rejected(WRONG_KEY, format!("record key {found}, message's key {key}")));
     }
     let home = context.home(key.as_bytes());
     if home != record.from.partition {

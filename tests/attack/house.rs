@@ -1,5 +1,6 @@
 //! The real topology on the broker in process: records in, dead letters and results out.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +79,18 @@ impl House {
         let mut worker = self.worker(stage);
         idle(&mut worker);
         worker.close().expect("closes");
+    }
+
+    /// Lets a stage whose process dies come back until it has done all there is to do; answers with the deaths.
+    pub fn survive(&self, stage: &str) -> usize {
+        let deaths = (0..20).find(|_| {
+            let mut worker = self.worker(stage);
+            let lived = catch_unwind(AssertUnwindSafe(|| idle(&mut worker))).is_ok();
+            drop(worker);
+            self.stand.pass(Duration::from_secs(45));
+            lived
+        });
+        deaths.expect("it lives in the end")
     }
 
     /// The record of a message that comes from outside.

@@ -1,15 +1,19 @@
 //! Chunks, chunk results and words about jobs that are none.
 
-use bookflow::domain::jobs::chunk::ChunkResult;
+use std::collections::BTreeMap;
+
+use bookflow::domain::jobs::chunk::{Chunk, ChunkResult};
 use bookflow::domain::jobs::job::{Ending, Outcome};
+use bookflow::domain::jobs::notice::NoticeCode;
 use bookflow::domain::trade::captured::Place;
 use bookflow::messages::key::chunk_key;
 use bookflow::messages::schemas::Schemas;
 use bookflow::pipeline::topics::*;
-use bookflow::pipeline::topology::{CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT};
+use bookflow::pipeline::topology::{CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT, topology};
 
 use crate::damage::{DAMAGES, Raw};
 use crate::house::*;
+use crate::limits::fragile;
 use crate::samples::*;
 
 const JOB: &str = "JOB-1";
@@ -35,16 +39,47 @@ fn a_damaged_chunk_becomes_one_dead_letter_and_the_chunks_around_it_are_calculat
             house.raw(&chunk, &chunk_key(&chunk))
         };
         let mut wanted = Vec::new();
-        for (name, reason, raw) in damaged(&sound(99)) {
-            house.put(topic, &sound(wanted.len() as u32 + 1));
-            wanted.push((house.place(topic, &raw), name, reason, raw));
+        for (index, damage) in DAMAGES.iter().enumerate() {
+            let number = 2 * index as u32 + 1;
+            house.put(topic, &sound(number));
+            let mut raw = sound(number + 1);
+            (damage.apply)(&mut raw, &house.schemas);
+            wanted.push((house.place(topic, &raw), damage.name, damage.reason, raw));
         }
-        let numbers: Vec<_> = (1..=wanted.len() as u32).collect();
         house.work(stage);
+        let answers: BTreeMap<_, _> =
+            house.read::<ChunkResult>(CHUNK_RESULTS).into_iter().map(|(_, result)| (result.number, result)).collect();
+        assert_eq!(answers.len(), 2 * wanted.len(), "each chunk has its answer");
+        for (index, (_, name, reason, _)) in wanted.iter().enumerate() {
+            let answer = |number| &answers[&number];
+            assert_eq!(answer(2 * index as u32 + 1).totals.errors, 0);
+            let [row] = &answer(2 * index as u32 + 2).rows[..] else { panic!("{name}: one row") };
+            assert_eq!(row.code, NoticeCode::NotCalculated, "{name}");
+            assert!(row.message.contains(reason), "{name}: {}", row.message);
+        }
         expect(&house.letters(), stage, wanted);
-        let results = house.read::<ChunkResult>(CHUNK_RESULTS);
-        assert_eq!(results.iter().map(|(_, result)| result.number).collect::<Vec<_>>(), numbers);
     }
+}
+
+#[test]
+fn a_chunk_that_panics_or_kills_is_answered_and_the_job_ends_with_a_row_for_it() {
+    let mut house = House::with(Schemas::embedded(), fragile);
+    house.put(JOB_CONTROL, &house.raw(&started(JOB), JOB));
+    house.put(JOB_CONTROL, &house.raw(&planned(JOB, 4), JOB));
+    for (number, contract) in [(1, "C1"), (2, "PANIC"), (3, "C3"), (4, "KILL")] {
+        let chunk = Chunk { contracts: vec![contract_part(contract)], ..chunk(JOB, number) };
+        house.put(CALCULATION_CHUNKS_BATCH, &house.raw(&chunk, &chunk_key(&chunk)));
+    }
+    assert_eq!(house.survive(CALCULATE_BATCH), 4);
+    house.topology = topology(house.schemas.clone()); // no longer fragile
+    house.work(COLLECT);
+    let [(_, outcome)] = &house.read::<Outcome>(CALCULATION_OUTCOMES)[..] else { panic!("one outcome") };
+    assert_eq!(outcome.ending, Ending::CompletedWithErrors);
+    let rows: Vec<_> =
+        outcome.rows.iter().filter_map(|row| Some((row.contract.as_ref()?.as_str(), row.code))).collect();
+    assert_eq!(rows, [("KILL", NoticeCode::NotCalculated), ("PANIC", NoticeCode::NotCalculated)]);
+    assert_eq!(outcome.totals.counts.contracts, 2, "the others are calculated");
+    house.audit();
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Sound records: trades in dollars, jobs without contracts.
 
-use bookflow::domain::jobs::chunk::{Chunk, ChunkResult};
+use bookflow::domain::jobs::chunk::{Chunk, ChunkResult, ContractPart};
 use bookflow::domain::jobs::job::{Calculation, Job, JobId};
 use bookflow::domain::jobs::market::MarketData;
-use bookflow::domain::jobs::totals::ControlTotals;
-use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
+use bookflow::domain::jobs::totals::{ControlTotals, Counts};
+use bookflow::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use bookflow::domain::money::Currency;
 use bookflow::domain::trade::{Side, Terms, Trade, TradeEvent};
 use bookflow::messages::job_control::{ControlWord, JobControl};
@@ -48,6 +48,19 @@ pub fn chunk(name: &str, number: u32) -> Chunk {
         calculation: Calculation::Valuation,
     };
     Chunk { job, number, contracts: vec![], notices: vec![], market: MarketData::default() }
+}
+
+/// A contract without positions.
+pub fn contract_part(id: &str) -> ContractPart {
+    let counts = Counts { contracts: 1, ..Counts::default() };
+    let start = "2025-01-01".parse().expect("a date");
+    ContractPart {
+        id: ContractId::new(id).expect("the test names a contract"),
+        part: 0,
+        start,
+        counts,
+        positions: vec![],
+    }
 }
 
 pub fn result(name: &str, number: u32) -> ChunkResult {

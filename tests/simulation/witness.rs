@@ -86,6 +86,16 @@ impl Stage for Watched {
         self.stage.on_record(record, context)
     }
 
+    fn on_rejected(
+        &mut self,
+        record: &Record<'_>,
+        reason: &'static str,
+        message: &str,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        self.stage.on_rejected(record, reason, message, context)
+    }
+
     fn on_tick(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
         self.stage.on_tick(context)
     }

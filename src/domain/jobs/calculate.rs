@@ -1,5 +1,7 @@
 //! A chunk -> the cash flows of its contracts, and what the chunk came to.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use chrono::{Datelike, NaiveDate, Weekday};
 use rust_decimal::Decimal;
 
@@ -32,9 +34,18 @@ pub fn calculate(chunk: &Chunk) -> Calculated {
     let mut totals = ControlTotals::default();
     let mut rows = chunk.notices.clone();
     let mut flows = Vec::with_capacity(chunk.contracts.len());
-    let rates = RequestedRates::new(&chunk.market, &chunk.contracts, &chunk.job);
+    let rates = contained(|| RequestedRates::new(&chunk.market, &chunk.contracts, &chunk.job));
     for part in &chunk.contracts {
-        let (of_contract, notices) = calculate_contract(part, &chunk.market, &rates, &chunk.job);
+        let calculated = contained(|| match &rates {
+            Ok(rates) => calculate_contract(part, &chunk.market, rates, &chunk.job),
+            // One of the contracts breaks what they share: each with its own.
+            Err(_) => {
+                let own = RequestedRates::new(&chunk.market, std::slice::from_ref(part), &chunk.job);
+                calculate_contract(part, &chunk.market, &own, &chunk.job)
+            }
+        });
+        let (of_contract, notices) =
+            calculated.unwrap_or_else(|broken| (Vec::new(), vec![not_calculated(part, &broken)]));
         totals.counts.add(part.counts);
         of_contract.iter().for_each(|flow| totals.add_flow(flow));
         rows.extend(notices);
@@ -45,6 +56,19 @@ pub fn calculate(chunk: &Chunk) -> Calculated {
     keep_first(&mut rows, ROWS_KEPT);
     let result = ChunkResult { job: chunk.job.id.clone(), number: chunk.number, totals, rows };
     Calculated { flows, result }
+}
+
+/// A defect that one contract runs into must not cost the others their flows: what panicked is told as a text.
+fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        text.or_else(|| panic.downcast_ref().cloned()).unwrap_or_else(|| "no message".into())
+    })
+}
+
+fn not_calculated(part: &ContractPart, broken: &str) -> Notice {
+    let message = format!("the calculation broke down ({broken}); a defect: report it with this contract");
+    Place::of(&part.id).error(NoticeCode::NotCalculated, "contractPositions", message)
 }
 
 /// At least one, so that a contract without flows is answered, too.
@@ -136,4 +160,16 @@ fn weekend_settlement(lot: &RelievedLot, place: &Place) -> Option<Notice> {
     let (id, date) = std::iter::once((&lot.id, lot.settlement_date)).chain(closes).find(|(_, date)| weekend(date))?;
     let message = format!("{date} is a {}; used as given", date.format("%A"));
     Some(place.lot(id).warning(NoticeCode::WeekendSettlement, "settlementDate", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_breakdown_is_contained_and_told() {
+        assert_eq!(contained(|| 7), Ok(7));
+        assert_eq!(contained(|| panic!("no lot {}", 5)), Err::<(), _>("no lot 5".into()));
+        assert_eq!(contained(|| panic!("plain")), Err::<(), _>("plain".into()));
+    }
 }

@@ -7,7 +7,7 @@ use super::cashflow::CashFlow;
 use super::contract::{ContractLot, Leg};
 use super::job::{Job, JobId};
 use super::market::MarketData;
-use super::notice::Notice;
+use super::notice::{Notice, NoticeCode, Place};
 use super::totals::{ControlTotals, Counts};
 use crate::domain::key::ContractId;
 use crate::domain::money::Currency;
@@ -90,6 +90,19 @@ pub struct ChunkResult {
     pub totals: ControlTotals,
     /// The first rows in their own order; `totals` counts all of them.
     pub rows: Vec<Notice>,
+}
+
+impl ChunkResult {
+    /// The answer for a chunk that could not be processed, so that its job need not wait for it.
+    pub fn not_calculated(job: JobId, number: u32, first: Option<ContractId>, why: &str) -> ChunkResult {
+        let place = first.map_or_else(Place::request, |contract| Place::of(&contract));
+        let message = format!(
+            "this contract and those sent with it could not be processed ({why}): `bookflow dlq show` has them; submit \
+             the request again under another name"
+        );
+        let rows = vec![place.error(NoticeCode::NotCalculated, "contractPositions", message)];
+        ChunkResult { job, number, totals: ControlTotals { errors: 1, ..ControlTotals::default() }, rows }
+    }
 }
 
 impl RelievedLot {

@@ -44,6 +44,8 @@ pub enum NoticeCode {
     NothingToClose,
     /// An amount that no longer fits the numbers it is calculated with.
     OutOfRange,
+    /// The calculation broke down, or its chunk could not be processed: a defect, not something the request says.
+    NotCalculated,
     /// A count of the outcome differs from what was planned.
     TotalsDiffer,
     /// Lots that are not active have no part in the result.
@@ -61,7 +63,7 @@ pub enum NoticeCode {
 
 impl NoticeCode {
     /// All of them, in the order of their declaration.
-    pub const ALL: [NoticeCode; 17] = [
+    pub const ALL: [NoticeCode; 18] = [
         NoticeCode::Unreadable,
         NoticeCode::Unsupported,
         NoticeCode::DuplicateId,
@@ -71,6 +73,7 @@ impl NoticeCode {
         NoticeCode::RateUnit,
         NoticeCode::NothingToClose,
         NoticeCode::OutOfRange,
+        NoticeCode::NotCalculated,
         NoticeCode::TotalsDiffer,
         NoticeCode::LotNotActive,
         NoticeCode::NotionalDiffers,
@@ -93,6 +96,7 @@ impl NoticeCode {
             NoticeCode::RateUnit => "RATE_UNIT",
             NoticeCode::NothingToClose => "NOTHING_TO_CLOSE",
             NoticeCode::OutOfRange => "OUT_OF_RANGE",
+            NoticeCode::NotCalculated => "NOT_CALCULATED",
             NoticeCode::TotalsDiffer => "TOTALS_DIFFER",
             NoticeCode::LotNotActive => "LOT_NOT_ACTIVE",
             NoticeCode::NotionalDiffers => "NOTIONAL_DIFFERS",
