@@ -189,7 +189,7 @@ fn scaling(files: &Files, stage: &StageSpec, spec: &Value, shared: Option<&Confi
     if !(1..=most).contains(&least) || most > partitions {
         found.push(format!("{name}: {least} to {most} workers for {partitions} partitions"));
     }
-    if !most.is_multiple_of(least) && !partitions.is_multiple_of(most) {
+    if !partitions.is_multiple_of(most) {
         found.push(format!("{name}: {partitions} partitions do not divide evenly over {most} workers"));
     }
     let topics: Vec<_> = list(&spec["triggers"]).iter().map(|trigger| text(&trigger["metadata"]["topic"])).collect();

@@ -110,6 +110,7 @@ fn a_slip_in_an_object_is_noticed() {
         ("ScaledObject", "book", trigger("/topic"), json!("trade"), "the stage reads [\"trades\"]"),
         ("ScaledObject", "book", "/spec/maxReplicaCount".into(), json!(49), "49 workers for 48 partitions"),
         ("ScaledObject", "collect", "/spec/maxReplicaCount".into(), json!(24), "24 workers for 12 partitions"),
+        ("ScaledObject", "book", "/spec/maxReplicaCount".into(), json!(20), "do not divide evenly over 20 workers"),
         ("ScaledObject", "calculate-batch", trigger("/lagThreshold"), json!("10"), "would be taken for work"),
         ("ScaledObject", "book", "/spec/scaleTargetRef/name".into(), json!("collect"), "scales"),
         ("ScaledObject", "book", trigger("/bootstrapServers"), json!("other:9093"), "another cluster"),
