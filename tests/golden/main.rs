@@ -12,6 +12,7 @@ mod financing; // financing of lots on their settled notional
 mod daycounts; // fractions of a year
 mod dates; // conventions, settlement, schedules
 mod balances; // daily balances and corrections
+mod swap; // a lot under a swap, and the flows of it on a day
 mod equity; // performance, resets, unwinds, exchange rates
 mod dividends; // entitlement, manufactured dividends
 mod withholding; // tax at source, as the replaced service was right about it

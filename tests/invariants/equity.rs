@@ -1,147 +1,190 @@
 //! The equity leg: resets telescope, results are cash plus market value, explanations can be calculated again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use bookflow::domain::blocked::Blocked;
 use bookflow::domain::equity::mark::{Mark, Price};
-use bookflow::domain::equity::performance::performance;
-use bookflow::domain::equity::periods::{CloseOut, Ending, Holding, Marks, Span};
+use bookflow::domain::equity::performance::{Span, performance};
 use bookflow::domain::equity::terms::{CommissionIn, EquityNotional, EquityTerms, ReturnType, UnwindPayment};
 use bookflow::domain::explain::Value;
 use bookflow::domain::explain::pad::{Kept, Silent};
-use bookflow::domain::market::carry::{Accepted, Quote};
-use bookflow::domain::market::fx::{FxMode, FxRate, Pair};
-use bookflow::domain::money::Currency;
-use bookflow::domain::money::amount::Amount;
+use bookflow::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
+use bookflow::domain::market::carry::{Accepted, CarryForward, NegativePrices, PricePolicy, Quote};
+use bookflow::domain::market::fx::{FixName, FixPolicy, FxMode, FxRate, Pair};
+use bookflow::domain::market::{Market, Quotes};
+use bookflow::domain::money::{Currency, RoundingPolicy};
 use bookflow::domain::names::Symbol;
+use bookflow::domain::rates::business_days::BusinessDays;
+use bookflow::domain::swap::agreement::{Agreement, Held};
+use bookflow::domain::swap::flows::Book;
+use bookflow::domain::swap::held::Holding;
+use bookflow::domain::swap::product::Product;
+use bookflow::domain::swap::terms::Swap;
+use bookflow::domain::trade::{Side, Terms, Trade as CapturedTrade, TradeEvent};
 use chrono::NaiveDate;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::positions::{Trade, day, price, slices, trades};
-
-/// A close and an exchange rate for each day; the payment date plays no part here.
-#[derive(Debug)]
-struct Market {
-    symbol: Symbol,
-    days: BTreeMap<NaiveDate, (Decimal, Decimal)>,
-}
-
-impl<'a> Marks<'a> for &'a Market {
-    fn close(&self, date: NaiveDate) -> Result<Mark<'a>, Blocked> {
-        let missing = || Blocked::MissingPrice { of: self.symbol.clone(), date };
-        let (value, rate) = *self.days.get(&date).ok_or_else(missing)?;
-        let accepted = Accepted { quote: Quote { date, value, version: 1 }, provisional: false };
-        Ok(Mark {
-            date,
-            price: Price::Observed { of: &self.symbol, accepted, disrupted: None },
-            fx: Some(FxRate::Agreed(rate)),
-        })
-    }
-
-    fn payment_date(&self, valuation: NaiveDate, _: u32) -> Result<NaiveDate, Blocked> {
-        Ok(valuation)
-    }
-}
+use crate::positions::{Trade, day, price, trades};
 
 const LAST_DAY: u64 = 40;
 
-fn market() -> impl Strategy<Value = Market> {
+/// A close and an exchange rate for each day.
+#[derive(Debug)]
+struct Closes(Vec<(Decimal, Decimal)>);
+
+impl Closes {
+    fn worth(&self, number: u64, composite: bool) -> Decimal {
+        let (price, rate) = self.0[number as usize];
+        price * if composite { rate } else { Decimal::ONE }
+    }
+
+    fn market(&self) -> Market {
+        let quotes = |value: fn(&(Decimal, Decimal)) -> Decimal| {
+            let quote = |(number, day_of): (usize, &(Decimal, Decimal))| Quote {
+                date: day(number as u64),
+                value: value(day_of),
+                version: 1,
+            };
+            Quotes::new(self.0.iter().enumerate().map(quote).collect())
+        };
+        let mut market = Market::default();
+        market.prices.insert(acme(), quotes(|(price, _)| *price));
+        market.fx.insert((fix(), euro_dollar()), quotes(|(_, rate)| *rate));
+        market
+    }
+}
+
+fn closes() -> impl Strategy<Value = Closes> {
     let rate = (50_000..200_000_i64).prop_map(|rate| Decimal::new(rate, 5));
-    prop::collection::vec((price(), rate), LAST_DAY as usize + 1).prop_map(|days| Market {
-        symbol: Symbol::new("ACME").expect("a name"),
-        days: days.into_iter().enumerate().map(|(number, market)| (day(number as u64), market)).collect(),
-    })
+    prop::collection::vec((price(), rate), LAST_DAY as usize + 1).prop_map(Closes)
+}
+
+fn acme() -> Symbol {
+    Symbol::new("ACME").expect("a name")
+}
+
+fn fix() -> FixName {
+    FixName::new("FIX").expect("a name")
+}
+
+fn currency(code: &str) -> Currency {
+    Currency::new(code).expect("a currency in use")
+}
+
+fn euro_dollar() -> Pair {
+    Pair { price: currency("EUR"), settlement: currency("USD") }
 }
 
 fn valuation_dates() -> impl Strategy<Value = Vec<NaiveDate>> {
     prop::collection::btree_set(0..=LAST_DAY, 0..6).prop_map(|days| days.into_iter().map(day).collect())
 }
 
-fn terms(valuation_dates: Vec<NaiveDate>, fx: FxMode, notional: EquityNotional) -> EquityTerms {
-    EquityTerms {
-        return_type: ReturnType::Price,
-        notional,
-        fx,
-        valuation_dates,
-        disrupted: BTreeMap::new(),
-        payment_offset: 2,
-        unwind_payment: UnwindPayment::Settlement,
-        commission: CommissionIn::OwnFlow,
+/// A return that is valued on these dates, in euros, and paid in dollars where it is composite; nothing is financed.
+fn swap(valuation_dates: Vec<NaiveDate>, composite: bool) -> Swap {
+    let days = Arc::new(BusinessDays::new("EVERY", day(0), day(LAST_DAY + 20), |_| true));
+    let euro = currency("EUR");
+    Swap {
+        id: ContractId::new("C").expect("a name"),
+        product: Product::Cfd,
+        underlier: acme(),
+        currencies: if composite { euro_dollar() } else { Pair { price: euro, settlement: euro } },
+        effective: day(0),
+        termination: None,
+        equity: EquityTerms {
+            return_type: ReturnType::Price,
+            notional: EquityNotional::Reset,
+            fx: if composite { FxMode::Composite } else { FxMode::None },
+            valuation_dates,
+            disrupted: BTreeMap::new(),
+            payment_offset: 2,
+            unwind_payment: UnwindPayment::Settlement,
+            commission: CommissionIn::OwnFlow,
+        },
+        financing: None,
+        interest_periods: Vec::new(),
+        dividends: None,
+        trade_fees: Vec::new(),
+        daily_fees: Vec::new(),
+        break_fee: None,
+        prices: PricePolicy { carry: CarryForward::Never, negative: NegativePrices::Blocked },
+        fix: composite.then(|| FixPolicy {
+            fix: fix(),
+            carry: CarryForward::Never,
+            inverse_decimals: None,
+            base: None,
+        }),
+        rounding: RoundingPolicy::default(),
+        exchange_days: days.clone(),
+        payment_days: days,
     }
 }
 
-fn euro_dollar() -> Pair {
-    let currency = |code| Currency::new(code).expect("a currency in use");
-    Pair { price: currency("EUR"), settlement: currency("USD") }
+fn captured(number: usize, trade: &Trade) -> CapturedTrade {
+    let terms = Terms {
+        contract: None,
+        side: if trade.quantity.is_sign_negative() { Side::Sell } else { Side::Buy },
+        quantity: trade.quantity.abs(),
+        price: trade.price,
+        currency: currency("EUR"),
+        trade_date: trade.dates.trade,
+        exec_time: Timestamp(0),
+        source_seq: number as u64,
+        settle_date: Some(trade.dates.settle),
+    };
+    CapturedTrade {
+        key: PositionKey::new("A", "B", "ACME").expect("a key"),
+        id: TradeId::new("TEST", &format!("T{number:02}")).expect("an id"),
+        version: 1,
+        event: TradeEvent::New(terms.checked().expect("valid terms")),
+    }
 }
 
-fn amount(quantity: Decimal, span: &Span<'_>, terms: &EquityTerms) -> Amount {
-    performance(&mut Silent, quantity, span, terms.notional, terms.fx, euro_dollar()).expect("small numbers")
-}
-
-fn traded(what: &'static str, trade: &Trade, market: &Market) -> Mark<'static> {
-    let (_, rate) = market.days[&trade.dates.trade];
-    Mark { fx: Some(FxRate::Agreed(rate)), ..Mark::traded(what, trade.dates.trade, trade.price) }
+/// What all flows of some trades come to on a day, unrounded.
+fn earned(swap: Swap, trades: &[Trade], closes: &Closes, until: NaiveDate) -> Decimal {
+    let trades = trades.iter().enumerate().map(|(number, trade)| captured(number, trade)).collect();
+    let agreement = Agreement { swap, relief: Default::default(), held: Held::Trades(trades) };
+    let (holding, refused) = Holding::of(&agreement);
+    assert!(refused.is_empty(), "all trades are captured");
+    let market = closes.market();
+    let book = Book::new(&agreement.swap, &holding, &market, until).expect("prices fit");
+    book.flows().iter().map(|flow| flow.result.as_ref().expect("every day has a price").amount.unrounded).sum()
 }
 
 proptest! {
     #[test]
     fn realised_and_unrealised_are_cash_and_market_value(
         trades in trades(),
-        market in market(),
+        closes in closes(),
         valuations in valuation_dates(),
         until in 0..=LAST_DAY,
     ) {
-        let (terms, until) = (terms(valuations, FxMode::None, EquityNotional::Reset), day(until));
-        let (mut realised, mut unrealised) = (Decimal::ZERO, Decimal::ZERO);
-        for slice in slices(&trades) {
-            let closed = slice.closed.map(|close| CloseOut {
-                mark: traded("closing price", &close, &market),
-                settle_date: close.dates.settle,
-            });
-            let opened = traded("opening price", &slice.opened, &market);
-            let holding = Holding { quantity: slice.quantity, opened, closed };
-            for span in terms.spans(holding, until, &&market) {
-                let span = span.expect("every day has a price");
-                let earned = amount(slice.quantity, &span, &terms).unrounded;
-                *if span.ending == Ending::Open { &mut unrealised } else { &mut realised } += earned;
-            }
-        }
-        let done = trades.iter().filter(|trade| trade.dates.trade <= until);
+        let done = trades.iter().filter(|trade| trade.dates.trade <= day(until));
         let cash: Decimal = done.clone().map(|trade| -trade.quantity * trade.price).sum();
         let position: Decimal = done.map(|trade| trade.quantity).sum();
-        prop_assert_eq!(realised + unrealised, cash + position * market.days[&until].0);
+        let earned = earned(swap(valuations, false), &trades, &closes, day(until));
+        prop_assert_eq!(earned, cash + position * closes.worth(until, false));
     }
 
     #[test]
     fn resets_telescope_to_the_last_value_less_the_first(
         quantity in prop_oneof![-5_000..0_i64, 1..=5_000_i64],
-        market in market(),
+        closes in closes(),
         valuations in valuation_dates(),
         composite in any::<bool>(),
     ) {
-        let quantity = Decimal::from(quantity);
-        let fx = if composite { FxMode::Composite } else { FxMode::None };
-        let terms = terms(valuations, fx, EquityNotional::Reset);
-        let opened = (&&market).close(day(0)).expect("every day has a price");
-        let holding = Holding { quantity, opened, closed: None };
-        let earned: Decimal = terms
-            .spans(holding, day(LAST_DAY), &&market)
-            .map(|span| amount(quantity, &span.expect("every day has a price"), &terms).unrounded)
-            .sum();
-        let worth = |number| {
-            let (price, rate) = market.days[&day(number)];
-            quantity * price * if composite { rate } else { Decimal::ONE }
-        };
-        prop_assert_eq!(earned, worth(LAST_DAY) - worth(0));
+        use bookflow::domain::dividends::entitlement::Dates;
+        let (quantity, opened) = (Decimal::from(quantity), Dates { trade: day(0), settle: day(0) });
+        let trade = Trade { quantity, price: closes.worth(0, false), dates: opened };
+        let earned = earned(swap(valuations, composite), &[trade], &closes, day(LAST_DAY));
+        prop_assert_eq!(earned, quantity * (closes.worth(LAST_DAY, composite) - closes.worth(0, composite)));
     }
 
     #[test]
     fn an_amount_is_the_same_silently_explained_and_calculated_again(
         quantity in prop_oneof![-5_000..0_i64, 1..=5_000_i64],
-        market in market(),
-        valuations in valuation_dates(),
+        closes in closes(),
+        ends in (0..=LAST_DAY, 0..=LAST_DAY),
         constant in any::<bool>(),
         mode in 0..4,
     ) {
@@ -153,14 +196,19 @@ proptest! {
             2 => FxMode::CrossCurrency,
             _ => FxMode::Quanto(Decimal::new(108, 2)),
         };
-        let terms = terms(valuations, fx, notional);
-        let opened = (&&market).close(day(0)).expect("every day has a price");
-        for span in terms.spans(Holding { quantity, opened, closed: None }, day(LAST_DAY), &&market) {
-            let span = span.expect("every day has a price");
-            let mut paper = Kept::default();
-            let explained = performance(&mut paper, quantity, &span, notional, fx, euro_dollar()).expect("small numbers");
-            prop_assert_eq!(explained, amount(quantity, &span, &terms));
-            prop_assert_eq!(paper.explanation().recompute(), Ok(Some(Value::Money(explained.money))));
-        }
+        let symbol = acme();
+        let mark = |number: u64| {
+            let (value, rate) = closes.0[number as usize];
+            let date = day(number);
+            let accepted = Accepted { quote: Quote { date, value, version: 1 }, provisional: false };
+            let price = Price::Observed { of: &symbol, accepted, disrupted: None };
+            Mark { date, price, fx: Some(FxRate::Agreed(rate)) }
+        };
+        let span = Span { first: mark(0), start: mark(ends.0), end: mark(ends.1) };
+        let mut paper = Kept::default();
+        let explained = performance(&mut paper, quantity, &span, notional, fx, euro_dollar()).expect("small numbers");
+        let silent = performance(&mut Silent, quantity, &span, notional, fx, euro_dollar()).expect("small numbers");
+        prop_assert_eq!(explained, silent);
+        prop_assert_eq!(paper.explanation().recompute(), Ok(Some(Value::Money(explained.money))));
     }
 }

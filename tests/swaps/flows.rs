@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bookflow::domain::equity::terms::CommissionIn;
+use bookflow::domain::equity::terms::{CommissionIn, UnwindPayment};
 use bookflow::domain::fees::daily::DailyFeeKind;
 use bookflow::domain::fees::trade::{Charge, FeeRounding, Sides, TradeFee, TradeFeeKind};
 use bookflow::domain::financing::terms::{NotionalBasis, SpreadMode};
@@ -71,6 +71,27 @@ fn what_is_closed_later_has_cut_nothing_yet() {
         assert_eq!(minor(book, Kind::EquityPerformance), [2_000_000]);
         assert_eq!(minor(book, Kind::Dividend), [340_000]);
     });
+}
+
+#[test]
+fn a_close_out_may_wait_for_the_next_valuation() {
+    let mut terms = swap();
+    (terms.financing, terms.dividends) = (None, None);
+    terms.equity.unwind_payment = UnwindPayment::NextPayment;
+    let paid = |sold: &str| {
+        on(&agreement(terms.clone(), &[BOUGHT, sold]), &mut market(&[("2025-04-30", "52")]), "2025-05-05", |book| {
+            let flows = book.flows();
+            let close_out = flows.iter().find(|flow| flow.name.closed_by.is_some()).expect("it was sold");
+            close_out.payment_date
+        })
+    };
+    assert_eq!(paid("T2 SELL 10000 @ 51.00 on 2025-04-22 settles 2025-04-23"), Some(day("2025-05-02")));
+    assert_eq!(
+        paid("T2 SELL 10000 @ 51.00 on 2025-04-30 settles 2025-05-01"),
+        Some(day("2025-05-02")),
+        "the valuation of the same day"
+    );
+    assert_eq!(paid("T2 SELL 10000 @ 51.00 on 2025-05-02 settles 2025-05-05"), None, "no valuation date is agreed");
 }
 
 #[test]

@@ -34,7 +34,12 @@ pub enum Price<'a> {
     },
 }
 
-impl Mark<'_> {
+impl<'a> Mark<'a> {
+    /// The price of a trade, where no exchange rate matters.
+    pub fn traded(what: &'static str, date: NaiveDate, price: Decimal) -> Mark<'a> {
+        Mark { date, price: Price::Traded { what, price }, fx: None }
+    }
+
     /// Whether a value of an earlier day stands in for the price or the rate.
     pub fn provisional(&self) -> bool {
         let price = matches!(self.price, Price::Observed { accepted: Accepted { provisional: true, .. }, .. });

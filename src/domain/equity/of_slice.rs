@@ -3,8 +3,7 @@
 use chrono::NaiveDate;
 
 use super::mark::{Mark, Price};
-use super::performance::performance;
-use super::periods::{Ending, Span};
+use super::performance::{Span, performance};
 use super::terms::EquityNotional;
 use crate::domain::blocked::Blocked;
 use crate::domain::explain::pad::Silent;
@@ -39,8 +38,7 @@ pub fn performance_of_slice(
     };
     let (quantity, cost_price) = (slice.quantity, slice.lot.cost_price);
     let start = Mark::traded("cost price", slice.lot.cost_date, cost_price);
-    let ending = if slice.close.is_some() { Ending::CloseOut } else { Ending::Open };
-    let span = Span { first: start, start, end, ending, payment_date: None };
+    let span = Span { first: start, start, end };
     let currencies = Pair { price: currency, settlement: currency };
     let amount = performance(&mut Silent, quantity, &span, EquityNotional::Reset, FxMode::None, currencies)
         .map_err(|_: Blocked| Fault::out_of_range("quantity"))?;

@@ -13,13 +13,21 @@
 use rust_decimal::Decimal;
 
 use super::mark::Mark;
-use super::periods::Span;
 use super::terms::EquityNotional;
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::Fact;
 use crate::domain::explain::pad::Pad;
 use crate::domain::market::fx::{FxMode, Pair};
 use crate::domain::money::amount::Amount;
+
+/// A stretch of a holding between two prices: an opening, valuations, a close-out, or the price of today.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Span<'a> {
+    /// The opening of the holding: it fixes a constant notional.
+    pub first: Mark<'a>,
+    pub start: Mark<'a>,
+    pub end: Mark<'a>,
+}
 
 /// The currencies a performance goes between: prices are in one, amounts in the other.
 pub type Currencies = Pair;

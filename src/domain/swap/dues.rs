@@ -14,7 +14,7 @@ use crate::domain::dividends::entitlement::{CutOff, Dates, Tenure};
 use crate::domain::dividends::payment::{Schedule, Unwind};
 use crate::domain::dividends::terms::DividendTerms;
 use crate::domain::equity::mark::Mark;
-use crate::domain::equity::periods::{Ending, Marks, Span};
+use crate::domain::equity::performance::Span;
 use crate::domain::equity::terms::UnwindPayment;
 use crate::domain::fees::trade::{TradeFee, TradeFeeKind, Traded};
 use crate::domain::financing::notional::{Financed, Price};
@@ -113,11 +113,10 @@ impl<'a> Valuation<'a> {
     /// What a corporate action or a move ends realises nothing: it goes on in the next slice, or in another position.
     fn equity<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Option<Due<'a, Id>> {
         let ended = slice.end.as_ref();
-        let (ending, stage) = match ended.map(|end| &end.by) {
+        let stage = match ended.map(|end| &end.by) {
             Some(ClosedBy::Action(_) | ClosedBy::Move(_)) => return None,
-            Some(ClosedBy::Reset) => (Ending::Reset, Stage::Realised),
-            Some(ClosedBy::Close(_)) => (Ending::CloseOut, Stage::Realised),
-            None => (Ending::Open, Stage::Accrued),
+            Some(ClosedBy::Reset | ClosedBy::Close(_)) => Stage::Realised,
+            None => Stage::Accrued,
         };
         let payment = self.equity_payment(ended);
         let span = || -> Result<Span<'a>, Blocked> {
@@ -128,7 +127,7 @@ impl<'a> Valuation<'a> {
                 None => self.close(self.day)?,
             };
             let first = self.traded("opening price", &lot.life.opened)?;
-            Ok(Span { first, start, end, ending, payment_date: payment.clone()? })
+            payment.clone().map(|_| Span { first, start, end })
         };
         Some(Due {
             name: self.name(lot, slice, Kind::EquityPerformance),

@@ -9,7 +9,6 @@ use super::terms::{DailyFeeRate, DailyFeeTerms, Swap};
 use crate::domain::blocked::Blocked;
 use crate::domain::dividends::payment::Payment;
 use crate::domain::equity::mark::{Mark, Price};
-use crate::domain::equity::periods::Marks;
 use crate::domain::explain::pad::Silent;
 use crate::domain::fees::daily::Nights;
 use crate::domain::financing::coupon::Coupon;
@@ -164,6 +163,18 @@ impl<'a> Valuation<'a> {
         Ok(Mark { date: edge.date, price: Price::Traded { what, price: edge.price }, fx: self.mode_fx(edge.date)? })
     }
 
+    /// The market at the close of a day: price, and the rate where the FX mode compares rates.
+    pub fn close(&self, date: NaiveDate) -> Result<Mark<'a>, Blocked> {
+        let disrupted = self.swap.equity.disrupted.get(&date);
+        let price = Price::Observed { of: &self.swap.underlier, accepted: self.close_price(date)?, disrupted };
+        Ok(Mark { date, price, fx: self.mode_fx(date)? })
+    }
+
+    /// So many business days of the settlement currency after a valuation date.
+    pub fn payment_date(&self, valuation: NaiveDate, offset: u32) -> Result<NaiveDate, Blocked> {
+        self.swap.payment_days.after(valuation, offset)
+    }
+
     fn mode_fx(&self, date: NaiveDate) -> Result<Option<FxRate<'a>>, Blocked> {
         match self.swap.equity.fx {
             FxMode::None | FxMode::Quanto(_) => Ok(None),
@@ -216,18 +227,6 @@ impl<'a> Side<'a> {
     fn new(terms: &'a FinancingTerms, swap: &Swap, market: &'a Market) -> Side<'a> {
         let needed_from = swap.interest_periods.first().map_or(swap.effective, |interest| interest.period.start);
         Side { terms, coupon: market.rates.coupon(terms, needed_from), resets: Vec::new() }
-    }
-}
-
-impl<'a> Marks<'a> for Valuation<'a> {
-    fn close(&self, date: NaiveDate) -> Result<Mark<'a>, Blocked> {
-        let disrupted = self.swap.equity.disrupted.get(&date);
-        let price = Price::Observed { of: &self.swap.underlier, accepted: self.close_price(date)?, disrupted };
-        Ok(Mark { date, price, fx: self.mode_fx(date)? })
-    }
-
-    fn payment_date(&self, valuation: NaiveDate, offset: u32) -> Result<NaiveDate, Blocked> {
-        self.swap.payment_days.after(valuation, offset)
     }
 }
 
