@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bookflow::domain::equity::terms::{CommissionIn, UnwindPayment};
 use bookflow::domain::fees::daily::DailyFeeKind;
 use bookflow::domain::fees::trade::{Charge, FeeRounding, Sides, TradeFee, TradeFeeKind};
-use bookflow::domain::financing::terms::{NotionalBasis, SpreadMode};
+use bookflow::domain::financing::terms::{NotionalBasis, NotionalSwitch, SpreadMode};
 use bookflow::domain::money::RoundingPolicy;
 use bookflow::domain::number::rounding::Rounding;
 use bookflow::domain::rates::terms::{Method, RateTerms};
@@ -174,6 +174,22 @@ fn interest_follows_the_settled_notional_of_each_period() {
         assert_eq!(minor(book, Kind::Interest), [-70_000, -50_000]);
     });
     assert_eq!(day("2025-04-25") - day("2025-04-15"), chrono::TimeDelta::days(10));
+}
+
+#[test]
+fn interest_starts_when_the_purchase_settles_whatever_was_valued_before() {
+    let mut terms = swap();
+    terms.dividends = None;
+    terms.equity.valuation_dates = vec![day("2025-04-25")];
+    let long = &mut terms.financing.as_mut().expect("financed").long;
+    (long.rate, long.spread) = (RateTerms::Fixed(decimal("0.036")), decimal("0"));
+    long.switch = NotionalSwitch::ValuationDate;
+    let bought = "T1 BUY 10000 @ 50.00 on 2025-04-24 settles 2025-04-28";
+    let mut market = market(&[("2025-04-25", "51.00"), ("2025-04-30", "51.00")]);
+    on(&agreement(terms, &[bought]), &mut market, "2025-04-30", |book| {
+        // 510,000 x 3.6 % / 360 = 51.00 a night, from the 28th on.
+        assert_eq!(minor(book, Kind::Interest), [-10_200]);
+    });
 }
 
 #[test]

@@ -171,14 +171,18 @@ impl<'a> Valuation<'a> {
         side: &Side<'a>,
         each: &mut impl FnMut(Due<'a, Id>),
     ) {
-        for (interest, period) in self.interest_periods(slice) {
+        for (interest, period) in self.interest_periods(lot, slice) {
             each(self.interest_of(lot, slice, side, interest, period));
         }
     }
 
     /// The interest periods in which a slice stands, and for which days of each.
-    fn interest_periods<Id: Copy>(&self, slice: &Slice<Id>) -> impl Iterator<Item = (&'a InterestPeriod, Period)> {
-        let (from, to) = self.settled(slice);
+    fn interest_periods<Id: Copy>(
+        &self,
+        lot: &Lot<Id>,
+        slice: &Slice<Id>,
+    ) -> impl Iterator<Item = (&'a InterestPeriod, Period)> {
+        let (from, to) = self.settled(lot, slice);
         let begun = self.swap.interest_periods.iter().filter(|interest| interest.period.start <= self.day);
         begun.filter_map(move |interest| {
             let period = Period { start: from.max(interest.period.start), end: to.min(interest.period.end) };
@@ -186,10 +190,12 @@ impl<'a> Valuation<'a> {
         })
     }
 
-    /// From the settlement of the start to that of the end; of an open slice to the end of all interest periods.
-    fn settled<Id: Copy>(&self, slice: &Slice<Id>) -> (NaiveDate, NaiveDate) {
+    /// From the settlement of the start to that of the end; of an open slice to the end of all interest periods. A valuation that switches the
+    /// notional before the lot has settled starts nothing early.
+    fn settled<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> (NaiveDate, NaiveDate) {
         let last = self.swap.interest_periods.last().map_or(self.day, |interest| interest.period.end);
-        (slice.start.settle_date, slice.end.as_ref().map_or(last, |end| end.edge.settle_date))
+        let from = slice.start.settle_date.max(lot.life.opened.settle_date);
+        (from, slice.end.as_ref().map_or(last, |end| end.edge.settle_date))
     }
 
     fn interest_of<Id: Copy>(
@@ -241,7 +247,7 @@ impl<'a> Valuation<'a> {
     /// Night fees are charged with the interest, period by period; without interest periods in one.
     fn night_fees<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>, each: &mut impl FnMut(Due<'a, Id>)) {
         for fee in self.swap.daily_fees.iter().filter(|fee| fee.bears(slice.quantity)) {
-            for (interest, nights) in self.interest_periods(slice) {
+            for (interest, nights) in self.interest_periods(lot, slice) {
                 let charged = Period { end: self.day.clamp(nights.start, nights.end), ..nights };
                 let name = self.name(lot, slice, fee.flow_kind());
                 each(Due {
