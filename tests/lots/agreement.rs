@@ -1,5 +1,7 @@
 //! Any history in any order of arrival ends as the oracle says.
 
+use std::collections::BTreeMap;
+
 use bookflow::domain::key::{PositionKey, TradeId};
 use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
 use bookflow::domain::lots::happening::{Happened, What};
@@ -12,8 +14,8 @@ use chrono::NaiveDate;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::any::{History, Record, any_arrivals, one, two};
-use crate::ledger::{Books, Shelf, date};
+use crate::any::{History, Record, all, any_arrivals};
+use crate::ledger::{Books, Shelf};
 use crate::oracle::{self, Fact, Fraction, Says};
 
 proptest! {
@@ -26,18 +28,49 @@ proptest! {
 
 fn agree(history: &History, books: &Books) {
     let survivors = history.survivors();
-    let rules = rules(history);
-    let facts = |at: &PositionKey| survivors.iter().filter_map(|record| fact(record, at)).collect::<Vec<_>>();
-    let expected = oracle::position(facts(&one()), &rules);
-    compare(books.shelf(&one()), &expected);
-
-    let mut arriving = facts(&two());
-    for (by, lot) in &expected.sent {
-        let moved = survivors.iter().filter_map(|record| fact(record, &one())).find(|fact| fact.id == *by);
-        let Fact { day, phase, time, sequence, .. } = moved.expect("what was sent has a cause");
-        arriving.push(Fact { id: lot.id.clone(), day, phase, time, sequence, says: Says::Arrival(lot.clone()) });
+    for (at, expected) in expected(&survivors, &rules(history)) {
+        compare(books.shelf(&at), &expected);
     }
-    compare(books.shelf(&two()), &oracle::position(arriving, &rules));
+}
+
+/// Works every position out again with what the others sent it, until nobody sends anything else.
+fn expected(survivors: &[Record], rules: &oracle::Rules) -> BTreeMap<PositionKey, oracle::Position> {
+    let mut arrivals = Vec::new();
+    for _ in 0..20 {
+        let arriving = |at: &PositionKey| {
+            arrivals.iter().filter(|(to, _)| to == at).map(|(_, fact)| fact).cloned().collect::<Vec<Fact>>()
+        };
+        let facts =
+            |at: &PositionKey| survivors.iter().filter_map(|record| fact(record, at)).chain(arriving(at)).collect();
+        let positions: BTreeMap<_, _> =
+            all().into_iter().map(|at| (at.clone(), oracle::position(facts(&at), rules))).collect();
+        let sent: Vec<(PositionKey, Fact)> = positions
+            .values()
+            .flat_map(|position| &position.sent)
+            .map(|(by, lot)| arrival(survivors, by, lot))
+            .collect();
+        if sent == arrivals {
+            return positions;
+        }
+        arrivals = sent;
+    }
+    panic!("lots go round and round");
+}
+
+/// The lot as a fact of the position it goes to, when its cause counts.
+fn arrival(survivors: &[Record], by: &str, lot: &oracle::Lot) -> (PositionKey, Fact) {
+    let causes = survivors.iter().filter_map(|record| match record {
+        Record::Happening(key, happening) if happening.id.as_str() == by => Some((record, key, &happening.what)),
+        _ => None,
+    });
+    let (record, key, what) = causes.into_iter().next().expect("what was sent has a cause");
+    let to = match what {
+        What::Action(action) => action.to().expect("the action sends"),
+        What::Departure(departure) => &departure.to,
+        What::Arrival(_) | What::Withdrawn => panic!("it sends nothing"),
+    };
+    let Fact { day, phase, time, sequence, .. } = fact(record, key).expect("it counts");
+    (to.clone(), Fact { id: lot.id.clone(), day, phase, time, sequence, says: Says::Arrival(lot.clone()) })
 }
 
 fn compare(shelf: &Shelf, expected: &oracle::Position) {
@@ -118,9 +151,7 @@ fn lot(lot: &Lot) -> oracle::Lot {
 }
 
 fn rules(history: &History) -> oracle::Rules {
-    // A policy is only asked for its method: one change for each day says all of it.
-    let days = (0..10).map(|days| date("2025-03-01") + chrono::Days::new(days));
-    let changes = days.map(|at| (day(at), method(history.policy.method_on(at)))).collect();
+    let changes = history.policy.changes.iter().map(|(since, changed)| (day(*since), method(*changed))).collect();
     let orders = history.instructions.iter().map(|(id, instruction)| (id.to_string(), order(instruction)));
     let departures = history.survivors().into_iter().filter_map(|record| match record {
         Record::Happening(_, happening) => match &happening.what {
@@ -131,7 +162,7 @@ fn rules(history: &History) -> oracle::Rules {
         },
         Record::Trade(_) => None,
     });
-    oracle::Rules { first: oracle::Method::Fifo, changes, orders: orders.chain(departures).collect() }
+    oracle::Rules { first: method(history.policy.first), changes, orders: orders.chain(departures).collect() }
 }
 
 fn order(instruction: &Instruction) -> oracle::Order {

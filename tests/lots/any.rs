@@ -1,6 +1,6 @@
-//! Histories of two positions: trades in versions, corporate actions, transfers, in any order of arrival.
+//! Histories of three positions: trades in versions, corporate actions, transfers to and fro, in any order of arrival.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
 use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
@@ -14,7 +14,6 @@ use rust_decimal::Decimal;
 
 use crate::ledger::{Books, currency, date, key, trade, trade_id};
 
-/// Lots only ever go from the first position to the second.
 pub fn one() -> PositionKey {
     key("ACC_BOOK_ONE")
 }
@@ -23,12 +22,24 @@ pub fn two() -> PositionKey {
     key("ACC_BOOK_TWO")
 }
 
+/// All positions; lots may go from each to each, also back to where they came from.
+pub fn all() -> [PositionKey; 3] {
+    [one(), two(), key("ACC_BOOK_THREE")]
+}
+
 /// What a world knows; `records` in order of arrival.
 #[derive(Clone, Debug)]
 pub struct History {
     pub records: Vec<Record>,
-    pub policy: ReliefPolicy,
+    pub policy: Agreed,
     pub instructions: BTreeMap<TradeId, Instruction>,
+}
+
+/// The relief methods of all positions, in the words of a contract: the later listed of two changes on one day counts.
+#[derive(Clone, Debug)]
+pub struct Agreed {
+    pub first: ReliefMethod,
+    pub changes: Vec<(NaiveDate, ReliefMethod)>,
 }
 
 #[derive(Clone, Debug)]
@@ -41,27 +52,27 @@ impl History {
     /// All records, one after the other; what moves arrives after `delay` more of them.
     pub fn run(&self, delay: usize) -> Books {
         let mut books = self.books();
-        let mut underway: Vec<(usize, Sent)> = Vec::new();
+        let mut underway: VecDeque<(usize, Sent)> = VecDeque::new();
         for (now, record) in self.records.iter().enumerate() {
             take(&mut books, record);
             underway.extend(books.moved.drain(..).map(|sent| (now + delay, sent)));
-            let due = underway.iter().take_while(|(due, _)| *due <= now).count();
-            for (_, sent) in underway.drain(..due).collect::<Vec<_>>() {
+            while let Some((_, sent)) = underway.pop_front_if(|(due, _)| *due <= now) {
                 books.happen(&sent.to, &sent.happening);
+                underway.extend(books.moved.drain(..).map(|sent| (now + delay, sent)));
             }
         }
-        for (_, sent) in underway {
-            books.happen(&sent.to, &sent.happening);
-        }
+        books.moved.extend(underway.into_iter().map(|(_, sent)| sent));
+        books.deliver();
         books
     }
 
     /// Positions without a fact, under the history's rules.
     pub fn books(&self) -> Books {
         let mut books = Books::default();
-        for key in [one(), two()] {
+        for key in all() {
             let shelf = books.shelves.entry(key).or_default();
-            (shelf.policy, shelf.instructions) = (self.policy.clone(), self.instructions.clone());
+            shelf.policy = ReliefPolicy::new(self.policy.first, self.policy.changes.clone());
+            shelf.instructions = self.instructions.clone();
         }
         books
     }
@@ -106,32 +117,36 @@ pub fn take(books: &mut Books, record: &Record) {
     }
 }
 
-/// The same history in two orders of arrival, and how long moves are underway.
+/// The same history in two orders of arrival, some records more than once, and how long moves are underway.
 pub fn any_arrivals() -> impl Strategy<Value = (History, History, usize)> {
     any_history().prop_flat_map(|history| {
-        let shuffled = || Just(history.records.clone()).prop_shuffle();
-        let known = history.clone();
-        (shuffled(), shuffled(), 0..6_usize).prop_map(move |(first, second, delay)| {
-            (History { records: first, ..known.clone() }, History { records: second, ..known.clone() }, delay)
+        let arrivals = any_arrival(history.records.clone());
+        let other_arrivals = any_arrival(history.records.clone());
+        (arrivals, other_arrivals, 0..6_usize).prop_map(move |(first, second, delay)| {
+            (History { records: first, ..history.clone() }, History { records: second, ..history.clone() }, delay)
         })
     })
 }
 
+fn any_arrival(records: Vec<Record>) -> impl Strategy<Value = Vec<Record>> {
+    let again = prop::collection::vec(prop::sample::select(records.clone()), 0..3);
+    again.prop_flat_map(move |again| Just([records.clone(), again].concat()).prop_shuffle())
+}
+
 pub fn any_history() -> impl Strategy<Value = History> {
-    let trades = prop::collection::vec((any_terms(), prop::collection::vec(any_next(), 0..3), 0..4_u8), 1..10);
-    let happenings = prop::collection::vec((prop::collection::vec(any_what(), 1..3), 0..4_u8), 0..5);
+    let trades = prop::collection::vec((any_terms(), prop::collection::vec(any_next(), 0..3), any_home()), 1..10);
+    let happenings = any_home().prop_flat_map(|home| (prop::collection::vec(any_what(home.clone()), 1..3), Just(home)));
+    let happenings = prop::collection::vec(happenings, 0..5);
     (trades, happenings, any_policy(), prop::collection::btree_map(0..10_usize, any_instruction(), 0..4)).prop_map(
         |(trades, happenings, policy, instructions)| {
             let mut records = Vec::new();
             for (number, (first, nexts, home)) in trades.into_iter().enumerate() {
-                records.extend(versions(number, if home == 0 { two() } else { one() }, first, nexts));
+                records.extend(versions(number, home, first, nexts));
             }
             for (number, (whats, home)) in happenings.into_iter().enumerate() {
-                let key = if home == 0 { two() } else { one() };
                 let id = trade_id(&format!("H{number}"));
                 for (version, what) in (1..).zip(whats) {
-                    let what = if key == two() { at_home(what) } else { what };
-                    records.push(Record::Happening(key.clone(), Happening { id: id.clone(), version, what }));
+                    records.push(Record::Happening(home.clone(), Happening { id: id.clone(), version, what }));
                 }
             }
             let named = |(number, instruction)| (trade_id(&format!("T{number}")), instruction);
@@ -140,21 +155,10 @@ pub fn any_history() -> impl Strategy<Value = History> {
     )
 }
 
-/// Nothing leaves the second position.
-fn at_home(what: What) -> What {
-    match what {
-        What::Action(CorporateAction {
-            ex_date,
-            kind:
-                ActionKind::SpinOff { ratio, fractions, .. }
-                | ActionKind::MergerStock { ratio, fractions, .. }
-                | ActionKind::MergerMixed { ratio, fractions, .. },
-        }) => What::Action(CorporateAction { ex_date, kind: ActionKind::Split { ratio, fractions } }),
-        What::Action(CorporateAction { kind: ActionKind::SymbolChange { .. }, .. }) | What::Departure(_) => {
-            What::Withdrawn
-        }
-        what => what,
-    }
+/// Most facts are of the first position, so that some of its histories are long.
+fn any_home() -> impl Strategy<Value = PositionKey> {
+    let [one, two, three] = all();
+    prop_oneof![4 => Just(one), 1 => Just(two), 1 => Just(three)]
 }
 
 fn versions(number: usize, key: PositionKey, first: Terms, nexts: Vec<Option<Terms>>) -> Vec<Record> {
@@ -216,9 +220,9 @@ pub fn any_method() -> impl Strategy<Value = ReliefMethod> {
     ]
 }
 
-fn any_policy() -> impl Strategy<Value = ReliefPolicy> {
+fn any_policy() -> impl Strategy<Value = Agreed> {
     (any_method(), prop::collection::vec((any_date(), any_method()), 0..3))
-        .prop_map(|(first, changes)| ReliefPolicy::new(first, changes))
+        .prop_map(|(first, changes)| Agreed { first, changes })
 }
 
 /// Lists of lots that are right only by chance, which small numbers give.
@@ -242,8 +246,15 @@ fn any_fractions() -> impl Strategy<Value = Fractions> {
     prop_oneof![Just(Fractions::Keep), any_price().prop_map(|price| Fractions::CashInLieu { price })]
 }
 
-fn any_what() -> impl Strategy<Value = What> {
-    let to = two;
+/// What happens in a position; each version may go to another place.
+fn any_what(home: PositionKey) -> impl Strategy<Value = What> {
+    let others: Vec<PositionKey> = all().into_iter().filter(|key| *key != home).collect();
+    prop::sample::select(others).prop_flat_map(any_what_towards)
+}
+
+fn any_what_towards(other: PositionKey) -> impl Strategy<Value = What> {
+    let target = other.clone();
+    let to = move || other.clone();
     let action = (any_date(), any_ratio(), any_price(), any_price(), any_fractions(), 0..8_u8).prop_map(
         move |(ex_date, ratio, price, other, fractions, kind)| {
             let kind = match kind {
@@ -259,9 +270,10 @@ fn any_what() -> impl Strategy<Value = What> {
         },
     );
     let instruction = prop::option::weighted(0.3, any_instruction());
-    let departure = (any_date(), 1..60_i64, 0..3_i64, instruction).prop_map(|(date, quantity, time, instruction)| {
-        let (quantity, exec_time) = (Decimal::new(quantity, 0), Timestamp(time));
-        What::Departure(Departure { to: two(), quantity, date, exec_time, source_seq: 1, instruction })
-    });
+    let departure =
+        (any_date(), 1..60_i64, 0..3_i64, instruction).prop_map(move |(date, quantity, time, instruction)| {
+            let (quantity, exec_time) = (Decimal::new(quantity, 0), Timestamp(time));
+            What::Departure(Departure { to: target.clone(), quantity, date, exec_time, source_seq: 1, instruction })
+        });
     prop_oneof![6 => action, 2 => departure, 1 => Just(What::Withdrawn)]
 }

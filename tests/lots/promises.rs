@@ -15,7 +15,7 @@ use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::any::{History, Record, any_arrivals, any_method, any_terms, one, take, two};
+use crate::any::{History, Record, all, any_arrivals, any_method, any_terms, one, take};
 use crate::ledger::{Books, Shelf, date, trade, trade_id};
 
 proptest! {
@@ -70,7 +70,7 @@ proptest! {
     #[test]
     fn a_replay_changes_nothing((history, _, delay) in any_arrivals()) {
         let mut books = history.run(delay);
-        for key in [one(), two()] {
+        for key in all() {
             let shelf = books.shelf(&key).clone();
             let Some(earliest) = live(&shelf).next() else { continue };
             let again = TradeEvent::Amend(earliest.terms().expect("it is live").clone());
@@ -188,7 +188,7 @@ proptest! {
             ..history.clone()
         };
         let then = first_versions(&until).run(0);
-        for key in [one(), two()] {
+        for key in all() {
             let Some(standing) = standing(books.shelf(&key), &key, day) else { continue };
             let shelf = then.shelf(&key);
             let lots = |lots: Vec<bookflow::domain::lots::lot::Lot>| {

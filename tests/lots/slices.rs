@@ -12,7 +12,7 @@ use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::any::{any_arrivals, one, two};
+use crate::any::{all, any_arrivals, one};
 use crate::ledger::{Books, date, decimal, dollars, terms, trade, trade_id};
 
 /// Everything settles after two days; all is in one currency.
@@ -124,7 +124,7 @@ proptest! {
     fn slices_add_up_to_the_lot_at_the_end_of_any_day((history, _, delay) in any_arrivals(), days in 0..6_u64) {
         let day = date("2025-03-03") + Days::new(days);
         let books = history.run(delay);
-        for key in [one(), two()] {
+        for key in all() {
             let Some(standing) = standing(books.shelf(&key), &key, day) else { continue };
             for (id, life) in lives(books.shelf(&key), &Plain) {
                 let slices = life.slices(&[reset("2025-03-05", "70.00"), reset("2025-03-07", "90.00")]);

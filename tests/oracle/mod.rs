@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 pub use fraction::Fraction;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Fact {
     pub id: String,
     pub day: i64,
@@ -20,7 +20,7 @@ pub struct Fact {
     pub says: Says,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Says {
     Trade { quantity: Fraction, price: Fraction },
     Split { ratio: Fraction, cash: Option<Fraction> },
@@ -204,23 +204,16 @@ impl Position {
     fn in_order(&self, method: Method) -> Vec<Lot> {
         let mut lots = self.lots.clone();
         lots.sort_by(|left, right| age(left).cmp(&age(right)));
-        let short = self.quantity().negative();
-        // Result per unit at any closing price falls with the cost of a long and rises with that of a short.
-        let highest_first = match method {
-            Method::Fifo | Method::Average => return lots,
-            Method::Lifo => {
-                lots.reverse();
-                return lots;
-            }
-            Method::Hifo => true,
-            Method::Lofo => false,
-            Method::MaxLoss | Method::MinGain => !short,
-            Method::MaxGain => short,
-        };
-        lots.sort_by(|left, right| match highest_first {
-            true => right.unit_cost.cmp(&left.unit_cost),
-            false => left.unit_cost.cmp(&right.unit_cost),
-        });
+        // What a unit earns if it is closed for nothing; any other price moves all lots of a position alike.
+        let earned = |lot: &Lot| if lot.quantity.negative() { lot.unit_cost.clone() } else { -lot.unit_cost.clone() };
+        match method {
+            Method::Fifo | Method::Average => {}
+            Method::Lifo => lots.reverse(),
+            Method::Hifo => lots.sort_by(|left, right| right.unit_cost.cmp(&left.unit_cost)),
+            Method::Lofo => lots.sort_by(|left, right| left.unit_cost.cmp(&right.unit_cost)),
+            Method::MaxLoss | Method::MinGain => lots.sort_by_key(earned),
+            Method::MaxGain => lots.sort_by_key(|lot| std::cmp::Reverse(earned(lot))),
+        }
         lots
     }
 
