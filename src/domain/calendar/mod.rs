@@ -1,4 +1,15 @@
 //! Calendars: which days are business days, counted and stepped over quickly, within the years that are known.
+//!
+//! ```
+//! use bookflow::domain::calendar::{Calendar, Convention};
+//! use chrono::NaiveDate;
+//!
+//! let date = |month, day| NaiveDate::from_ymd_opt(2025, month, day).expect("a date");
+//! let both = Calendar::named("US-NYSE+UK-EXCHANGE").expect("two known names");
+//! assert_eq!(both.adjust(date(5, 26), Convention::Following), Ok(date(5, 27))); // Memorial Day, and a bank holiday
+//! assert_eq!(both.adjust(date(5, 31), Convention::ModifiedFollowing), Ok(date(5, 30)));
+//! assert_eq!(both.add_business_days(date(4, 17), 2), Ok(date(4, 23))); // over Easter
+//! ```
 
 mod convention; // where a date goes that is no business day
 mod rules; // how holidays are written down

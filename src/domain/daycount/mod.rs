@@ -1,4 +1,17 @@
 //! Day counts: how many days, and what fraction of a year they are.
+//!
+//! The first example of ISDA's paper "The Actual/Actual Day Count Fraction" (1999):
+//!
+//! ```
+//! use bookflow::domain::daycount::{DayCount, Fraction, Interval};
+//! use chrono::NaiveDate;
+//!
+//! let date = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).expect("a date");
+//! let half_year = Interval::new(date(2003, 11, 1), date(2004, 5, 1));
+//! let fraction = DayCount::ActActIsda.fraction(half_year).expect("it needs nothing but the dates");
+//! assert_eq!(fraction.to_decimal().round_dp(10).to_string(), "0.4977243806"); // 61/365 + 121/366
+//! assert_eq!(DayCount::Act360.fraction(half_year), Ok(Fraction { numerator: 182, denominator: 360 }));
+//! ```
 
 mod fraction; // an exact fraction of a year
 mod interval; // two dates, and what some day counts must know beyond them

@@ -48,6 +48,7 @@ impl<'a> Mark<'a> {
 }
 
 impl Price<'_> {
+    /// The price on a pad, with who says so.
     pub fn number<P: Pad>(&self, pad: &mut P) -> P::Number {
         match *self {
             Price::Traded { what, price } => pad.given(|| Fact::Lot(what), price),

@@ -57,6 +57,7 @@ pub struct Marks<'a> {
     pub negative: NegativePrices,
 }
 
+/// A close.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Mark {
     pub date: NaiveDate,
@@ -65,6 +66,7 @@ pub struct Mark {
 }
 
 impl Price {
+    /// One in the settlement currency.
     pub fn of(price: Decimal) -> Price {
         Price { price, fx: None }
     }

@@ -14,6 +14,7 @@ pub struct CorporateAction {
     pub kind: ActionKind,
 }
 
+/// What it does to each lot. A ratio is new units for one old one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActionKind {
     /// New units for old ones; below one it is a reverse split. Quantity x ratio, unit cost / ratio, cost unchanged.

@@ -24,6 +24,7 @@ pub struct Difference {
     pub valid_date: NaiveDate,
 }
 
+/// What the number is of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DifferenceId {
     /// Realised result, in the position's currency, of what the fact `by` took of a lot.

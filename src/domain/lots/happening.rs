@@ -21,6 +21,7 @@ pub struct Happening {
     pub what: What,
 }
 
+/// What a version says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     Action(CorporateAction),

@@ -1,4 +1,20 @@
 //! Money: a whole number of minor units of a currency, rounded once and never lost in a total.
+//!
+//! Thirty days of 5.25 % on a million, and a third of it each, to the cent:
+//!
+//! ```
+//! use bookflow::domain::money::{Currency, Money};
+//! use rust_decimal::Decimal;
+//!
+//! let usd = Currency::new("USD").expect("a currency in use");
+//! let rate_days = Decimal::new(525, 4) * Decimal::from(30);
+//! let interest = Money::quotient(Decimal::from(1_000_000), rate_days, Decimal::from(360), usd).expect("it fits");
+//! assert_eq!(interest.to_string(), "4375.00 USD");
+//!
+//! let third = ["A", "B", "C"].map(|part| (part, Decimal::ONE));
+//! let parts = interest.allocate(&third).expect("weights above zero");
+//! assert_eq!(parts.iter().map(|part| part.minor).collect::<Vec<_>>(), [145_834, 145_833, 145_833]);
+//! ```
 
 mod currency; // ISO 4217 codes with their minor units
 mod unit; // what amounts are rounded to
@@ -76,6 +92,7 @@ impl Money {
         Some(Money { minor: sum.try_into().ok()?, currency })
     }
 
+    /// In whole units of the currency, with all decimals it has: 1,234 cents are 12.34.
     pub fn to_decimal(self) -> Decimal {
         Decimal::new(self.minor, self.currency.decimals())
     }

@@ -108,6 +108,7 @@ impl<'a> Schedule<'a> {
         Ok(Progress { running, elapsed, length })
     }
 
+    /// All observations in their order, as a table of the period would list them.
     pub fn observations(&self) -> impl Iterator<Item = ObservedDay> {
         (self.first..self.last).map(|observation| ObservedDay {
             interest_date: self.interest_date(observation),
