@@ -169,7 +169,8 @@ proptest! {
             let last = reset("2025-03-20", "70.00");
             let sum = |resets: &[Reset]| life.slices(resets).iter().map(result).sum::<Decimal>();
             let often = [reset("2025-03-04", "60.00"), reset("2025-03-05", "65.00"), reset("2025-03-06", "80.00"), last];
-            prop_assert_eq!(sum(&often), sum(&[last]));
+            // Prices of lots that arrived have 28 digits, of which a product with them keeps as many.
+            prop_assert!((sum(&often) - sum(&[last])).abs() < Decimal::new(1, 20));
         }
     }
 }
