@@ -9,6 +9,7 @@ pub mod engine; // runs stages exactly once
 pub mod kafka; // the broker port for real
 pub mod memory; // the broker port in process
 pub mod store; // where local copies of state rest
+pub mod cache; // answers that may be used again
 pub mod gateway; // metrics and health over HTTP
 pub mod cli; // puts the parts together
 pub mod telemetry; // one function per happening

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use metrics::{counter, histogram};
+use metrics::{counter, gauge, histogram};
 use tracing::{debug, error, info, warn};
 
 pub fn turn_committed(stage: &'static str, records: usize, took: Duration) {
@@ -88,4 +88,32 @@ pub fn left_in_disorder(stage: &'static str, error: &dyn Display) {
 
 pub fn worker_stopped(thread: &str, stop: &dyn Display) {
     error!(thread, %stop, "worker stopped");
+}
+
+pub fn cache_asked(cache: &'static str, tier: &'static str, result: &'static str) {
+    counter!("bookflow_cache_requests_total", "cache" => cache, "tier" => tier, "result" => result).increment(1);
+}
+
+pub fn dependency_answered(dependency: &'static str, operation: &'static str, took: Duration) {
+    histogram!("bookflow_dependency_request_duration_seconds", "dependency" => dependency, "op" => operation)
+        .record(took.as_secs_f64());
+}
+
+pub fn dependency_failed(dependency: &'static str, operation: &'static str, error: &dyn Display) {
+    counter!("bookflow_dependency_errors_total", "dependency" => dependency, "op" => operation).increment(1);
+    debug!(dependency, operation, %error, "call failed, the work goes on without it");
+}
+
+pub fn dependency_bypassed(dependency: &'static str, reason: &'static str) {
+    counter!("bookflow_dependency_bypassed_total", "dependency" => dependency, "reason" => reason).increment(1);
+}
+
+pub fn breaker_opened(dependency: &'static str) {
+    gauge!("bookflow_circuit_breaker_state", "dependency" => dependency).set(1.0);
+    warn!(dependency, "half of the last calls failed: left alone for a while");
+}
+
+pub fn breaker_closed(dependency: &'static str) {
+    gauge!("bookflow_circuit_breaker_state", "dependency" => dependency).set(0.0);
+    debug!(dependency, "calls are made again");
 }

@@ -13,6 +13,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("kafka", &["kafka", "engine", "messages", "telemetry"]),
     ("memory", &["memory", "engine", "telemetry"]),
     ("store", &["store", "engine", "telemetry"]),
+    ("cache", &["cache", "domain", "messages", "telemetry"]),
     ("gateway", &["gateway", "engine", "telemetry"]),
     ("telemetry.rs", &[]),
 ];

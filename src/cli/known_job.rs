@@ -12,6 +12,7 @@ use crate::domain::jobs::cashflow::{FlowKind, FlowStatus};
 use crate::domain::jobs::collect::{Progress, Stage};
 use crate::domain::jobs::job::{Ending, JobId, Missing, Outcome};
 use crate::domain::jobs::notice::Severity;
+use crate::domain::key::Timestamp;
 use crate::domain::money::Currency;
 use crate::domain::trade::captured::Place;
 use crate::engine::broker::Broker;
@@ -24,6 +25,8 @@ use crate::pipeline::topics::{JOB_CONTROL, JOB_PROGRESS};
 #[derive(Default)]
 pub struct Known {
     pub request: Option<u128>,
+    /// Of the first one who announced it.
+    pub deadline: Option<Timestamp>,
     pub planned: bool,
     pub outcome: Option<Outcome>,
 }
@@ -37,7 +40,10 @@ pub fn known(broker: &dyn Broker, schemas: &Schemas, job: &JobId) -> Result<Know
         // What cannot be read is a dead letter of `collect` and says nothing about the job.
         if let Some(Ok((_, JobControl { word, .. }))) = value.map(|value| schemas.decode::<JobControl>(value)) {
             match word {
-                ControlWord::Started { request, .. } => known.request = known.request.or(Some(request)),
+                ControlWord::Started { request, deadline } => {
+                    known.request.get_or_insert(request);
+                    known.deadline.get_or_insert(deadline);
+                }
                 ControlWord::Planned { .. } => known.planned = true,
                 ControlWord::Cancelled { .. } | ControlWord::Rejected { .. } => {}
             }

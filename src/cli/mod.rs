@@ -10,10 +10,12 @@ pub mod parts; // collaborators, as the settings say
 pub mod log; // structured logs
 pub mod show_config; // `config show`
 pub mod worker; // `worker`
+pub mod market_data; // what a request leaves to be fetched
 pub mod submit; // `submit`
 pub mod watch; // `watch`
 pub mod calculate; // `calculate`
 pub mod dlq; // `dlq`
+pub mod cache; // `cache`
 pub mod known_job; // what is known of a job, and waiting for it
 pub mod tail; // a topic read as a person would
 pub mod topics; // `topics`
@@ -58,6 +60,8 @@ enum Command {
     #[command(subcommand)]
     Dlq(dlq::Command),
     #[command(subcommand)]
+    Cache(cache::Command),
+    #[command(subcommand)]
     Topics(topics::Command),
     #[command(subcommand)]
     Schemas(schemas::Command),
@@ -93,6 +97,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<Exit, Failure> {
         Command::Watch(arguments) => watch::run(arguments, session),
         Command::Calculate(arguments) => calculate::run(arguments, session),
         Command::Dlq(command) => dlq::run(command, session),
+        Command::Cache(command) => cache::run(command, session),
         Command::Topics(command) => topics::run(command, session),
         Command::Schemas(command) => schemas::run(command, session),
         Command::Generate(command) => generate::command::run(command, session),

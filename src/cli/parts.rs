@@ -5,6 +5,11 @@ use std::sync::Arc;
 use super::config::secret::Secret;
 use super::config::{Config, Worker};
 use super::failure::Failure;
+use crate::cache;
+use crate::cache::endpoints::Endpoints;
+use crate::cache::market_data::Source;
+use crate::cache::redis::Redis;
+use crate::cache::tiers::Cache;
 use crate::domain::jobs::split::SplitLimits;
 use crate::engine;
 use crate::engine::admin::Admin;
@@ -56,6 +61,42 @@ pub fn full_name(config: &Config, topic: &str) -> String {
         "" => topic.into(),
         namespace => format!("{namespace}.{topic}"),
     }
+}
+
+/// Redis, if there is one; asks nothing yet.
+pub fn redis(config: &Config) -> Result<Option<Arc<Redis>>, Failure> {
+    let Some(redis) = &config.redis else { return Ok(None) };
+    let settings = cache::redis::Settings {
+        url: redis.url.clone(),
+        username: redis.username.clone(),
+        password: redis.password.as_ref().map(|password| password.reveal().to_owned()),
+        timeout: redis.timeout,
+        connections: redis.connections,
+        pause: redis.pause,
+    };
+    let redis = Redis::new(settings).map_err(|error| Failure::usage(format!("redis.url: {error}")))?;
+    Ok(Some(Arc::new(redis)))
+}
+
+/// The service that market data are fetched from, if there is one, behind their cache.
+pub fn market_data(config: &Config) -> Result<Option<Source>, Failure> {
+    let Some(service) = &config.market_data else { return Ok(None) };
+    let settings = cache::endpoints::Settings {
+        url: service.url.clone(),
+        timeout: service.timeout,
+        attempts: service.attempts,
+        backoff: service.backoff,
+        pause: service.pause,
+    };
+    let endpoints = Endpoints::new(&settings).map_err(|error| Failure::usage(format!("market_data.url: {error}")))?;
+    let settings = cache::tiers::Settings {
+        name: "market_data",
+        prefix: config.cache.market_data_prefix.clone(),
+        life: config.cache.market_data_life,
+        absent_life: config.cache.absent_life,
+        bytes: config.cache.memory as u64,
+    };
+    Ok(Some(Source::new(endpoints, Cache::new(settings, redis(config)?), service.parallel)))
 }
 
 pub fn engine_settings(config: &Config) -> engine::settings::Settings {

@@ -27,6 +27,7 @@ fn every_command_has_help_and_takes_json() {
         &["calculate"],
         &["dlq", "list"],
         &["dlq", "show"],
+        &["cache", "clear"],
         &["topics", "validate"],
         &["topics", "plan"],
         &["topics", "apply"],

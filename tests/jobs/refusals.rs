@@ -265,8 +265,8 @@ fn a_request_that_says_too_little_is_refused_with_the_path() {
         ),
         (
             "/marketDataStrategy/mode",
-            json!("ENDPOINTS"),
-            "marketDataStrategy.mode: ENDPOINTS fetches market data, which is not done; send marketData SELF_CONTAINED",
+            json!("BROKER"),
+            "marketDataStrategy.mode: `BROKER` is unknown; allowed: SELF_CONTAINED, HYBRID, ENDPOINTS",
         ),
     ] {
         let mut request = request("2024-06-28", json!([]));

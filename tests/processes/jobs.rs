@@ -18,12 +18,12 @@ use serde_json::{Value, json};
 use crate::program::{Ended, Installation, argument};
 
 /// What a command ends with when a job did not complete without errors.
-const WITH_ERRORS: i32 = 7;
-const PRECONDITION: i32 = 3;
-const PARTITIONS: i32 = 2;
+pub const WITH_ERRORS: i32 = 7;
+pub const PRECONDITION: i32 = 3;
+pub const PARTITIONS: i32 = 2;
 
 /// Three contracts, AAPL at 150.00: one of two positions, one of 12 lots, and one whose quantity is a word.
-fn request(id: &str) -> Value {
+pub fn request(id: &str) -> Value {
     let lot = |number: usize, quantity: Value, cost: &str| {
         json!({
             "lotId": format!("L{number}"), "quantity": quantity, "costPrice": cost, "costDate": "2024-01-10",
@@ -60,17 +60,17 @@ fn request(id: &str) -> Value {
     })
 }
 
-fn submit(installation: &Installation, request: &Value) -> Ended {
+pub fn submit(installation: &Installation, request: &Value) -> Ended {
     let path = installation.file("request.json", request);
     installation.run(&["submit", "job", argument(&path), "--wait", "--json"])
 }
 
-fn outcome(ended: &Ended) -> Value {
+pub fn outcome(ended: &Ended) -> Value {
     serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("no outcome: {ended:?}"))
 }
 
 /// The sums of an outcome as kind and minor units.
-fn sums(outcome: &Value) -> Vec<(&str, &str)> {
+pub fn sums(outcome: &Value) -> Vec<(&str, &str)> {
     let text = |value: &'_ Value| value.as_str().map(str::to_owned);
     let sums = outcome["totals"]["sums"].as_array().expect("sums");
     assert!(sums.iter().all(|sum| text(&sum["currency"]).as_deref() == Some("USD")), "{outcome:#}");

@@ -8,4 +8,8 @@ mod crashes; // workers that are killed
 mod restarts; // workers that are told to stop, and what the next one finds
 mod namesakes; // two workers of one name
 mod jobs; // calculation requests
+#[path = "../service/mod.rs"]
+#[allow(dead_code)] // the cache's tests need more moods of it
+mod service; // a market data service
+mod fetched; // jobs that leave their market data to be fetched
 mod secure; // TLS and SCRAM

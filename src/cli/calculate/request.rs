@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use super::answer::{Answer, Calculated, Flow, Row, Step, Wanted};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
+use crate::cli::market_data;
 use crate::domain::jobs::calculate::calculate as calculate_chunk;
 use crate::domain::jobs::cashflow::{CashFlow, DividendTax, Explain};
 use crate::domain::jobs::chunk::Chunk;
@@ -13,7 +14,8 @@ use crate::domain::jobs::split::{SplitLimits, Splitter};
 use crate::messages::request::{RequestError, Stopped, read_contracts, read_request};
 
 pub(super) fn calculate(json: &[u8], wanted: &Wanted) -> Result<Answer, Failure> {
-    let request = read_request(json).map_err(unreadable)?;
+    let mut request = read_request(json).map_err(unreadable)?;
+    market_data::as_sent(&mut request)?;
     let mut answer = Answer::new(request.job.valuation_date);
     let mut splitter = Splitter::new(request.job, &request.market, SplitLimits::default());
     for notice in request.notices {

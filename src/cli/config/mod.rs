@@ -22,6 +22,9 @@ pub struct Config {
     pub registry: Option<String>,
     pub worker: Worker,
     pub jobs: Jobs,
+    pub redis: Option<Redis>,
+    pub cache: Cache,
+    pub market_data: Option<MarketData>,
     pub admin: Admin,
 }
 
@@ -65,6 +68,35 @@ pub struct Jobs {
 }
 
 #[derive(Clone, Debug)]
+pub struct Redis {
+    pub url: String,
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+    pub timeout: Duration,
+    pub connections: usize,
+    pub pause: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct Cache {
+    pub market_data_prefix: String,
+    pub results_prefix: String,
+    pub market_data_life: Duration,
+    pub absent_life: Duration,
+    pub memory: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct MarketData {
+    pub url: String,
+    pub timeout: Duration,
+    pub attempts: usize,
+    pub backoff: Duration,
+    pub parallel: usize,
+    pub pause: Duration,
+}
+
+#[derive(Clone, Debug)]
 pub struct Admin {
     pub bind: Option<SocketAddr>,
 }
@@ -83,6 +115,9 @@ impl Config {
                 chunk_lots: read.number("jobs.chunk_lots", 1, 100_000)?,
                 timeout: read.duration("jobs.timeout", "1s", "7d")?,
             },
+            redis: read.redis()?,
+            cache: read.cache()?,
+            market_data: read.market_data()?,
             admin: read.admin()?,
         })
     }
@@ -159,6 +194,54 @@ impl Read<'_> {
             copy_every: self.duration("worker.copy_every", "1s", "1d")?,
             copy_max_age: self.duration("worker.copy_max_age", "1m", "84h")?,
         })
+    }
+
+    fn redis(&self) -> Result<Option<Redis>, Failure> {
+        let Some(url) = self.optional("redis.url") else { return Ok(None) };
+        if !["redis://", "rediss://"].iter().any(|scheme| url.starts_with(scheme)) || url.contains('@') {
+            return Err(self.wrong("redis.url", "redis://host:port or rediss://host:port, without user and password"));
+        }
+        Ok(Some(Redis {
+            url,
+            username: self.optional("redis.username"),
+            password: self.optional("redis.password").map(Secret::new),
+            timeout: self.duration("redis.timeout", "1ms", "2s")?,
+            connections: self.number("redis.connections", 1, 200)?,
+            pause: self.duration("redis.pause", "100ms", "10m")?,
+        }))
+    }
+
+    fn cache(&self) -> Result<Cache, Failure> {
+        let [market_data_prefix, results_prefix] =
+            ["cache.market_data_prefix", "cache.results_prefix"].map(|key| self.text(key));
+        if market_data_prefix.is_empty() || market_data_prefix == results_prefix {
+            return Err(self.wrong("cache.market_data_prefix", "a text that cache.results_prefix is not"));
+        }
+        if results_prefix.is_empty() {
+            return Err(self.wrong("cache.results_prefix", "a text"));
+        }
+        Ok(Cache {
+            market_data_prefix,
+            results_prefix,
+            market_data_life: self.duration("cache.market_data_life", "1s", "1d")?,
+            absent_life: self.duration("cache.absent_life", "1s", "1h")?,
+            memory: self.size("cache.memory", "1MiB", "4GiB")?,
+        })
+    }
+
+    fn market_data(&self) -> Result<Option<MarketData>, Failure> {
+        let Some(url) = self.optional("market_data.url") else { return Ok(None) };
+        if url.contains('@') {
+            return Err(self.wrong("market_data.url", "without user and password: it is shown"));
+        }
+        Ok(Some(MarketData {
+            url,
+            timeout: self.duration("market_data.timeout", "100ms", "1m")?,
+            attempts: self.number("market_data.attempts", 1, 10)?,
+            backoff: self.duration("market_data.backoff", "1ms", "1m")?,
+            parallel: self.number("market_data.parallel", 1, 64)?,
+            pause: self.duration("market_data.pause", "100ms", "10m")?,
+        }))
     }
 
     fn admin(&self) -> Result<Admin, Failure> {

@@ -11,6 +11,7 @@ use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
 use crate::cli::known_job::{self, Known};
+use crate::cli::market_data;
 use crate::cli::parts;
 use crate::cli::session::Session;
 use crate::cli::tail::partitions;
@@ -22,7 +23,7 @@ use crate::engine::broker::Broker;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::messages::job_control::{ControlWord, JobControl};
 use crate::messages::key::chunk_key;
-use crate::messages::request::{Request, Stopped, read_contracts, read_request};
+use crate::messages::request::{MarketSource, Request, Stopped, read_contracts, read_request};
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::{CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, JOB_CONTROL};
 
@@ -58,6 +59,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     }
     // A submission that was cut off before its plan was written is taken up again: its chunks are the same.
     if known.outcome.is_none() && !known.planned {
+        complete(&mut request, &mut file, &known, &config)?;
         file.rewind()?;
         let mut submission = Submission::open(broker.as_ref(), schemas.clone(), &request)?;
         let plan = submission.run(&file, &request, &config, session)?;
@@ -65,6 +67,17 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.output.note(format!("{}: {chunks} chunks in the {} lane", job.id, lane_name(lane)));
     }
     answer(arguments, session, broker.as_ref(), &schemas, &job, known)
+}
+
+/// Market data may have changed since a submission that was cut off, and chunks of both would make one job.
+fn complete(request: &mut Request, file: &mut File, known: &Known, config: &Config) -> Result<(), Failure> {
+    if request.market_source != MarketSource::Sent && known.request.is_some() {
+        let message =
+            format!("job {} was cut off while it was sent, and its market data may have changed", request.job.id);
+        return Err(Failure::new(Exit::Precondition, message).next("send it under another --idempotency-key"));
+    }
+    file.rewind()?;
+    market_data::complete(request, BufReader::new(file), config)
 }
 
 fn answer(
@@ -108,7 +121,8 @@ fn lane_name(lane: Lane) -> &'static str {
 }
 
 /// A request on its way into chunks.
-pub(in crate::cli) struct Submission {
+pub(in crate::cli) struct Submission<'a> {
+    broker: &'a dyn Broker,
     schemas: Arc<Schemas>,
     sender: Sender,
     job: JobId,
@@ -117,15 +131,15 @@ pub(in crate::cli) struct Submission {
     value: Vec<u8>,
 }
 
-impl Submission {
-    pub fn open(broker: &dyn Broker, schemas: Arc<Schemas>, request: &Request) -> Result<Submission, Failure> {
+impl<'a> Submission<'a> {
+    pub fn open(broker: &'a dyn Broker, schemas: Arc<Schemas>, request: &Request) -> Result<Self, Failure> {
         let partitions = [
             partitions(broker, JOB_CONTROL)?,
             partitions(broker, CALCULATION_CHUNKS_REALTIME)?,
             partitions(broker, CALCULATION_CHUNKS_BATCH)?,
         ];
         let sender = Sender::open(broker)?;
-        Ok(Submission { schemas, sender, job: request.job.id.clone(), partitions, value: Vec::new() })
+        Ok(Submission { broker, schemas, sender, job: request.job.id.clone(), partitions, value: Vec::new() })
     }
 
     /// First the announcement, so that a job that is cut off here still ends at its deadline; last the plan.
@@ -134,7 +148,11 @@ impl Submission {
         let deadline = Timestamp(SystemClock::start().now_us() + timeout);
         self.control(ControlWord::Started { request: request.job.request, deadline })?;
         self.sender.commit()?;
-        let mut splitter = Splitter::new(request.job.clone(), &request.market, parts::split_limits(config));
+        if request.market_source != MarketSource::Sent {
+            self.alone(deadline)?;
+        }
+        let mut splitter = Splitter::new(request.job.clone(), &request.market, parts::split_limits(config))
+            .without_dividends_of(request.untold_dividends.clone());
         for notice in request.notices.iter().cloned() {
             self.chunks(splitter.notice(notice))?;
         }
@@ -156,6 +174,16 @@ impl Submission {
         self.control(ControlWord::Planned { chunks: plan.chunks, counts: plan.counts })?;
         self.sender.commit()?;
         Ok(plan)
+    }
+
+    /// Two submissions at once may have fetched different values, and chunks of both would make one job: the first one sends.
+    fn alone(&self, deadline: Timestamp) -> Result<(), Failure> {
+        let first = known_job::known(self.broker, &self.schemas, &self.job)?.deadline;
+        match first == Some(deadline) {
+            true => Ok(()),
+            false => Err(Failure::new(Exit::Temporary, format!("job {} is being sent by somebody else", self.job))
+                .next("send it again in a moment: it is answered then")),
+        }
     }
 
     fn chunks(&mut self, chunks: Vec<(Lane, Chunk)>) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 pub mod job; // what is asked for, and the answer
 pub mod contract; // products, legs, and contracts with positions and lots as a request gives them
 pub mod market; // prices, rates and dividends by name and date
+pub mod wanted; // the names that contracts use of it
 pub mod cashflow; // an amount and what it was calculated from
 pub mod notice; // error and warning rows
 pub mod totals; // counts, sums and a hash that prove a job complete

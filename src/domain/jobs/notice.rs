@@ -38,6 +38,8 @@ pub enum NoticeCode {
     LotElsewhere,
     MissingPrice,
     MissingFixing,
+    /// A name of market data that the service does not know, or did not tell.
+    MarketDataUnavailable,
     /// A rate of 1 or more: most likely a percentage.
     RateUnit,
     /// A closing lot that closes more than is open.
@@ -57,19 +59,22 @@ pub enum NoticeCode {
     RangeExcludesValuationDate,
     /// Market data was to be fetched, too; only what the request brought is used.
     MarketDataAsSent,
+    /// Market data that the request did not bring.
+    MarketDataFetched,
     /// The valuation date lies outside the contract's life.
     OutsideContract,
 }
 
 impl NoticeCode {
     /// All of them, in the order of their declaration.
-    pub const ALL: [NoticeCode; 18] = [
+    pub const ALL: [NoticeCode; 20] = [
         NoticeCode::Unreadable,
         NoticeCode::Unsupported,
         NoticeCode::DuplicateId,
         NoticeCode::LotElsewhere,
         NoticeCode::MissingPrice,
         NoticeCode::MissingFixing,
+        NoticeCode::MarketDataUnavailable,
         NoticeCode::RateUnit,
         NoticeCode::NothingToClose,
         NoticeCode::OutOfRange,
@@ -81,6 +86,7 @@ impl NoticeCode {
         NoticeCode::NoDividends,
         NoticeCode::RangeExcludesValuationDate,
         NoticeCode::MarketDataAsSent,
+        NoticeCode::MarketDataFetched,
         NoticeCode::OutsideContract,
     ];
 
@@ -93,6 +99,7 @@ impl NoticeCode {
             NoticeCode::LotElsewhere => "LOT_ELSEWHERE",
             NoticeCode::MissingPrice => "MISSING_PRICE",
             NoticeCode::MissingFixing => "MISSING_FIXING",
+            NoticeCode::MarketDataUnavailable => "MARKET_DATA_UNAVAILABLE",
             NoticeCode::RateUnit => "RATE_UNIT",
             NoticeCode::NothingToClose => "NOTHING_TO_CLOSE",
             NoticeCode::OutOfRange => "OUT_OF_RANGE",
@@ -104,6 +111,7 @@ impl NoticeCode {
             NoticeCode::NoDividends => "NO_DIVIDENDS",
             NoticeCode::RangeExcludesValuationDate => "RANGE_EXCLUDES_VALUATION_DATE",
             NoticeCode::MarketDataAsSent => "MARKET_DATA_AS_SENT",
+            NoticeCode::MarketDataFetched => "MARKET_DATA_FETCHED",
             NoticeCode::OutsideContract => "OUTSIDE_CONTRACT",
         }
     }

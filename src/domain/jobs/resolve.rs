@@ -13,9 +13,16 @@ use super::notice::{Notice, NoticeCode, Place};
 use super::totals::Counts;
 use super::unwind::{Unclosed, unwind};
 use crate::domain::money::{Currency, Money};
+use crate::domain::names::Symbol;
 
 /// Relieves and checks one whole contract. It happens before a contract is cut, so that no lot needs another one afterwards.
-pub fn resolve(contract: Contract, job: &Job, market: &MarketData) -> (ContractPart, Vec<Notice>) {
+/// Of `untold` nobody knows whether there are dividends.
+pub fn resolve(
+    contract: Contract,
+    job: &Job,
+    market: &MarketData,
+    untold: &BTreeSet<Symbol>,
+) -> (ContractPart, Vec<Notice>) {
     let place = Place::of(&contract.id);
     let mut notices = Vec::new();
     notices.extend(unsupported_product(&contract, &place));
@@ -38,10 +45,14 @@ pub fn resolve(contract: Contract, job: &Job, market: &MarketData) -> (ContractP
             ));
             continue;
         }
-        notices.extend(no_dividends(&position, market, &place));
+        let told = !matches!(position.leg, Ok(Leg::Dividend { .. })) || !untold.contains(&position.underlying);
+        match told {
+            true => notices.extend(no_dividends(&position, market, &place)),
+            false => notices.push(untold_dividends(&position, &place)),
+        }
         let resolved = resolve_position(position, job, &place, &mut notices);
         notional = if resolved.currency == contract.currency { add(notional, resolved.notional) } else { None };
-        positions.extend(resolved.part);
+        positions.extend(resolved.part.filter(|_| told));
     }
     if let (Some(stated), Some(of_lots)) = (contract.total_notional, notional) {
         notices.extend(differing(stated, of_lots, contract.currency, "totalNotionalAmount", &place));
@@ -124,6 +135,12 @@ fn no_dividends(position: &ContractPosition, market: &MarketData, place: &Place)
         position.underlying
     );
     Some(place.warning(NoticeCode::NoDividends, "underlying", message))
+}
+
+fn untold_dividends(position: &ContractPosition, place: &Place) -> Notice {
+    let message =
+        format!("the dividends of {} could not be fetched; this position is not calculated", position.underlying);
+    place.error(NoticeCode::MarketDataUnavailable, "underlying", message)
 }
 
 fn outside_its_life(contract: &Contract, valuation: NaiveDate, place: &Place) -> Option<Notice> {

@@ -1,6 +1,6 @@
 //! A stream of contracts -> numbered chunks, in the lane that the size of the job asks for.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::chunk::{Chunk, ContractPart, PositionPart, RelievedLot};
 use super::contract::{Contract, Leg};
@@ -10,6 +10,7 @@ use super::notice::{Notice, NoticeCode, Place};
 use super::resolve::resolve;
 use super::totals::Counts;
 use crate::domain::key::ContractId;
+use crate::domain::names::Symbol;
 
 /// How large chunks and real-time jobs may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +37,8 @@ pub struct Plan {
 pub struct Splitter<'a> {
     job: Job,
     market: &'a MarketData,
+    /// Symbols of which nobody knows whether there are dividends.
+    untold: BTreeSet<Symbol>,
     limits: SplitLimits,
     lane: Option<Lane>,
     /// Chunks that wait for the lane.
@@ -87,6 +90,7 @@ impl<'a> Splitter<'a> {
         Splitter {
             job,
             market,
+            untold: BTreeSet::new(),
             limits,
             lane,
             held: Vec::new(),
@@ -95,6 +99,11 @@ impl<'a> Splitter<'a> {
             counts: Counts::default(),
             seen: HashSet::new(),
         }
+    }
+
+    /// The dividends of these could not be learnt, which is not the same as that there are none.
+    pub fn without_dividends_of(self, untold: BTreeSet<Symbol>) -> Splitter<'a> {
+        Splitter { untold, ..self }
     }
 
     /// Takes the next contract and the rows that came up while it was read; gives the chunks that are ready.
@@ -106,7 +115,7 @@ impl<'a> Splitter<'a> {
                 "listed before in this request; this contract is not calculated: give each its own id".to_owned(),
             ));
         }
-        let (part, resolved) = resolve(contract, &self.job, self.market);
+        let (part, resolved) = resolve(contract, &self.job, self.market, &self.untold);
         notices.extend(resolved);
         self.counts.add(part.counts);
         self.add(part, notices);

@@ -1,5 +1,6 @@
 //! What stands around the contracts of a request: the job and its market data, wherever in the document they are.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use serde::Deserialize;
@@ -8,12 +9,13 @@ use serde_json::value::RawValue;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::market::{WireMarketData, market_data};
-use super::scalar::{date, optional_text, text, word};
+use super::scalar::{date, text, word};
 use super::scan::Scanner;
 use super::{InvalidValue, Path, RequestError};
 use crate::domain::jobs::job::{Calculation, Job, JobId};
 use crate::domain::jobs::market::MarketData;
 use crate::domain::jobs::notice::{Notice, NoticeCode, Place};
+use crate::domain::names::Symbol;
 
 /// Ten years: a longer history is a mistake in a date, or several jobs.
 const DAYS_MAX: i64 = 3_660;
@@ -22,11 +24,26 @@ const DAYS_MAX: i64 = 3_660;
 #[derive(Clone, PartialEq, Debug)]
 pub struct Request {
     pub job: Job,
+    /// What of it the request brings.
     pub market: MarketData,
+    pub market_source: MarketSource,
+    /// Symbols whose dividends could not be learnt.
+    pub untold_dividends: BTreeSet<Symbol>,
     /// How many contracts follow.
     pub contracts: u64,
     /// Rows about the request itself.
     pub notices: Vec<Notice>,
+}
+
+/// Where a job's market data come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MarketSource {
+    /// The request alone.
+    Sent,
+    /// What the request does not bring, from the service.
+    SentFirst,
+    /// The service alone.
+    Service,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +105,7 @@ pub fn read_request(reader: impl Read) -> Result<Request, RequestError> {
     let request = reader.hash.digest128();
     let mut notices = Vec::new();
     let job = job(&wire, request, &mut notices)?;
-    market_data_source(&wire, &mut notices)?;
+    let market_source = market_source(&wire)?;
     let contracts = listed.ok_or_else(|| {
         Path::root("contractPositions").invalid(match wire.contracts {
             Some(_) => "missing; contracts with separate lots are not read: list the lots under contractPositions[].positions[]",
@@ -96,7 +113,7 @@ pub fn read_request(reader: impl Read) -> Result<Request, RequestError> {
         })
     })?;
     let market = wire.market_data.map(|wire| market_data(wire, &mut notices)).unwrap_or_default();
-    Ok(Request { job, market, contracts, notices })
+    Ok(Request { job, market, market_source, untold_dividends: BTreeSet::new(), contracts, notices })
 }
 
 fn job(wire: &WireRequest, request: u128, notices: &mut Vec<Notice>) -> Result<Job, InvalidValue> {
@@ -140,22 +157,16 @@ fn range(wire: &WireRange) -> Result<(chrono::NaiveDate, chrono::NaiveDate), Inv
     }
 }
 
-/// Market data is taken from the request only; whoever asks for it to be fetched is told.
-fn market_data_source(wire: &WireRequest, notices: &mut Vec<Notice>) -> Result<(), InvalidValue> {
+fn market_source(wire: &WireRequest) -> Result<MarketSource, InvalidValue> {
     let path = Path::root("marketDataStrategy").field("mode");
-    let mode = wire.market_data_strategy.as_ref().and_then(|strategy| strategy.mode.as_deref());
-    match optional_text(mode).map_err(|problem| path.clone().invalid(problem))?.as_deref() {
-        None | Some("SELF_CONTAINED") => Ok(()),
-        Some("HYBRID") if wire.market_data.is_some() => {
-            let message = "HYBRID: only the market data of the request is used; write SELF_CONTAINED".to_owned();
-            notices.push(Place::request().warning(NoticeCode::MarketDataAsSent, &path.to_string(), message));
-            Ok(())
-        }
-        Some(mode) => {
-            Err(path.invalid(format!("{mode} fetches market data, which is not done; send marketData SELF_CONTAINED")))
-        }
+    match wire.market_data_strategy.as_ref().and_then(|strategy| strategy.mode.as_deref()) {
+        None => Ok(MarketSource::Sent),
+        given => word(given, &MARKET_SOURCES).map_err(|problem| path.invalid(problem)),
     }
 }
+
+const MARKET_SOURCES: [(&str, MarketSource); 3] =
+    [("SELF_CONTAINED", MarketSource::Sent), ("HYBRID", MarketSource::SentFirst), ("ENDPOINTS", MarketSource::Service)];
 
 struct Hashing<R> {
     reader: R,

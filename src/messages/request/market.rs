@@ -31,7 +31,7 @@ struct WireData {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireSecurity {
+pub(super) struct WireSecurity {
     symbol: Owned,
     base_price: Owned,
     base_date: Owned,
@@ -40,7 +40,7 @@ struct WireSecurity {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireRate {
+pub(super) struct WireRate {
     index: Owned,
     base_rate: Owned,
     base_date: Owned,
@@ -55,7 +55,7 @@ struct WireChange {
 }
 
 #[derive(Deserialize)]
-struct WireDividends {
+pub(super) struct WireDividends {
     symbol: Owned,
     dividends: Option<Vec<WireDividend>>,
 }
@@ -108,14 +108,14 @@ fn by_name<W, K: Ord + Clone, V>(
     found.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-fn security(wire: WireSecurity, path: &Path) -> Result<(Symbol, Series), InvalidValue> {
+pub(super) fn security(wire: WireSecurity, path: &Path) -> Result<(Symbol, Series), InvalidValue> {
     let symbol = symbol(&wire.symbol, path)?;
     let base = base(&wire.base_price, &wire.base_date, "basePrice", Number::Price, path)?;
     let changes = changes(wire.changes, "price", Number::Price, |change| change.price.as_deref(), path)?;
     Ok((symbol, series(base, changes, path)?))
 }
 
-fn rate(wire: WireRate, path: &Path) -> Result<(IndexName, Series), InvalidValue> {
+pub(super) fn rate(wire: WireRate, path: &Path) -> Result<(IndexName, Series), InvalidValue> {
     let index = text(wire.index.as_deref())
         .and_then(|index| IndexName::new(&index).map_err(|error| error.to_string()))
         .map_err(|problem| path.field("index").invalid(problem))?;
@@ -124,7 +124,7 @@ fn rate(wire: WireRate, path: &Path) -> Result<(IndexName, Series), InvalidValue
     Ok((index, series(base, changes, path)?))
 }
 
-fn dividends(wire: WireDividends, path: &Path) -> Result<(Symbol, Vec<Dividend>), InvalidValue> {
+pub(super) fn dividends(wire: WireDividends, path: &Path) -> Result<(Symbol, Vec<Dividend>), InvalidValue> {
     let symbol = symbol(&wire.symbol, path)?;
     let list = path.field("dividends");
     let read = |(index, wire): (usize, WireDividend)| {

@@ -4,6 +4,7 @@
 mod head; // job and market data
 mod contracts; // the contracts, one after another
 mod market; // prices, rates and dividends
+mod single; // the same of one name, as a service says it
 mod contract; // one contract
 pub(crate) mod scalar; // single values: exact or refused
 mod scan; // a document cut into its values
@@ -12,7 +13,8 @@ use std::fmt;
 use std::io;
 
 pub use contracts::{ReadContract, Stopped, read_contracts};
-pub use head::{Request, read_request};
+pub use head::{MarketSource, Request, read_request};
+pub use single::{read_dividends, read_price, read_rate};
 
 /// Why a request as a whole cannot be read.
 #[derive(Debug, thiserror::Error)]

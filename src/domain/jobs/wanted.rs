@@ -1,0 +1,38 @@
+//! Which market data contracts use, by name.
+
+use std::collections::BTreeSet;
+
+use super::contract::{Contract, Financing, Leg, Rate};
+use super::market::MarketData;
+use crate::domain::names::{IndexName, Symbol};
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Wanted {
+    pub prices: BTreeSet<Symbol>,
+    pub rates: BTreeSet<IndexName>,
+    pub dividends: BTreeSet<Symbol>,
+}
+
+impl Wanted {
+    /// What a contract uses, too.
+    pub fn add(&mut self, contract: &Contract) {
+        for position in &contract.positions {
+            match &position.leg {
+                Ok(Leg::Equity) => drop(self.prices.insert(position.underlying.clone())),
+                Ok(Leg::Dividend { .. }) => drop(self.dividends.insert(position.underlying.clone())),
+                Ok(Leg::Interest(Financing { rate: Rate::Index { name, .. }, .. })) => {
+                    self.rates.insert(name.clone());
+                }
+                Ok(Leg::Interest(Financing { rate: Rate::Fixed(_), .. })) | Err(_) => {}
+            }
+        }
+    }
+
+    /// What of it is not there yet.
+    pub fn missing(mut self, market: &MarketData) -> Wanted {
+        self.prices.retain(|name| !market.prices.contains_key(name));
+        self.rates.retain(|name| !market.rates.contains_key(name));
+        self.dividends.retain(|name| !market.dividends.contains_key(name));
+        self
+    }
+}
