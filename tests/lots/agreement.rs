@@ -9,7 +9,6 @@ use bookflow::domain::lots::lot::{Lot, Relief};
 use bookflow::domain::lots::method::{Instruction, ReliefMethod};
 use bookflow::domain::lots::position::Costing;
 use bookflow::domain::number::ratio::Ratio;
-use bookflow::domain::trade::Terms;
 use chrono::NaiveDate;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -189,13 +188,11 @@ fn method(method: ReliefMethod) -> oracle::Method {
 
 fn fact(record: &Record, at: &PositionKey) -> Option<Fact> {
     match record {
-        Record::Trade(trade) if trade.key == *at => {
-            let terms: &Terms = match &trade.event {
-                bookflow::domain::trade::TradeEvent::New(terms) | bookflow::domain::trade::TradeEvent::Amend(terms) => {
-                    terms
-                }
-                _ => return None,
-            };
+        Record::Trade(trade) => {
+            let (key, terms) = record.in_force()?;
+            if key != at {
+                return None;
+            }
             Some(Fact {
                 id: trade.id.to_string(),
                 day: day(terms.trade_date),

@@ -1,10 +1,10 @@
-//! Histories of three positions: trades in versions, corporate actions, transfers to and fro, in any order of arrival.
+//! Histories of three positions: trades in versions, rebooks, corporate actions, transfers to and fro, in any order of arrival.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
 use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
-use bookflow::domain::lots::happening::{Departure, Happening, Sent, What};
+use bookflow::domain::lots::happening::{Departure, Happening, What};
 use bookflow::domain::lots::method::{Instruction, ReliefMethod, ReliefPolicy};
 use bookflow::domain::number::ratio::Ratio;
 use bookflow::domain::trade::{Side, Terms, Trade, TradeEvent};
@@ -52,17 +52,19 @@ impl History {
     /// All records, one after the other; what moves arrives after `delay` more of them.
     pub fn run(&self, delay: usize) -> Books {
         let mut books = self.books();
-        let mut underway: VecDeque<(usize, Sent)> = VecDeque::new();
+        let mut underway: VecDeque<(usize, Record)> = VecDeque::new();
         for (now, record) in self.records.iter().enumerate() {
             take(&mut books, record);
-            underway.extend(books.moved.drain(..).map(|sent| (now + delay, sent)));
-            while let Some((_, sent)) = underway.pop_front_if(|(due, _)| *due <= now) {
-                books.happen(&sent.to, &sent.happening);
-                underway.extend(books.moved.drain(..).map(|sent| (now + delay, sent)));
+            underway.extend(sent(&mut books).map(|sent| (now + delay, sent)));
+            while let Some((_, arriving)) = underway.pop_front_if(|(due, _)| *due <= now) {
+                take(&mut books, &arriving);
+                underway.extend(sent(&mut books).map(|sent| (now + delay, sent)));
             }
         }
-        books.moved.extend(underway.into_iter().map(|(_, sent)| sent));
-        books.deliver();
+        while let Some((due, arriving)) = underway.pop_front() {
+            take(&mut books, &arriving);
+            underway.extend(sent(&mut books).map(|sent| (due, sent)));
+        }
         books
     }
 
@@ -77,24 +79,34 @@ impl History {
         books
     }
 
-    /// The last version of each fact.
+    /// The last version of each fact, wherever it is.
     pub fn survivors(&self) -> Vec<Record> {
-        let mut last: BTreeMap<(PositionKey, TradeId), Record> = BTreeMap::new();
+        let mut last: BTreeMap<&TradeId, &Record> = BTreeMap::new();
         for record in &self.records {
-            let name = record.name();
-            if last.get(&name).is_none_or(|known| known.version() <= record.version()) {
-                last.insert(name, record.clone());
+            if last.get(record.id()).is_none_or(|known| known.version() <= record.version()) {
+                last.insert(record.id(), record);
             }
         }
-        last.into_values().collect()
+        last.into_values().cloned().collect()
     }
 }
 
 impl Record {
-    fn name(&self) -> (PositionKey, TradeId) {
+    /// Of trades and happenings of all positions no two are alike.
+    fn id(&self) -> &TradeId {
         match self {
-            Record::Trade(trade) => (trade.key.clone(), trade.id.clone()),
-            Record::Happening(key, happening) => (key.clone(), happening.id.clone()),
+            Record::Trade(trade) => &trade.id,
+            Record::Happening(_, happening) => &happening.id,
+        }
+    }
+
+    /// Where a trade is with this version, and its terms; `None` for one that is cancelled, and for what is no trade.
+    pub fn in_force(&self) -> Option<(&PositionKey, &Terms)> {
+        let Record::Trade(trade) = self else { return None };
+        match &trade.event {
+            TradeEvent::New(terms) | TradeEvent::Amend(terms) => Some((&trade.key, terms)),
+            TradeEvent::Rebook { to, terms } => Some((to, terms)),
+            _ => None,
         }
     }
 
@@ -115,6 +127,12 @@ pub fn take(books: &mut Books, record: &Record) {
             books.happen(key, happening);
         }
     }
+}
+
+/// What positions have sent each other.
+fn sent(books: &mut Books) -> impl Iterator<Item = Record> {
+    let trades = books.sent.drain(..).map(Record::Trade);
+    trades.chain(books.moved.drain(..).map(|sent| Record::Happening(sent.to, sent.happening)))
 }
 
 /// The same history in two orders of arrival, some records more than once, and how long moves are underway.
@@ -161,25 +179,42 @@ fn any_home() -> impl Strategy<Value = PositionKey> {
     prop_oneof![4 => Just(one), 1 => Just(two), 1 => Just(three)]
 }
 
-fn versions(number: usize, key: PositionKey, first: Terms, nexts: Vec<Option<Terms>>) -> Vec<Record> {
+/// What a trade's next version does; after a cancel it brings the trade back.
+#[derive(Clone, Debug)]
+enum Next {
+    Amend(Terms),
+    Rebook(PositionKey, Terms),
+    Cancel,
+}
+
+fn versions(number: usize, mut here: PositionKey, first: Terms, nexts: Vec<Next>) -> Vec<Record> {
     let id = format!("T{number}");
     let mut live = true;
-    let mut records = vec![Record::Trade(trade(&key, &id, 1, TradeEvent::New(first)))];
+    let mut records = vec![Record::Trade(trade(&here, &id, 1, TradeEvent::New(first)))];
     for (version, next) in (2..).zip(nexts) {
+        let at = here.clone();
         let event = match next {
-            Some(terms) if live => TradeEvent::Amend(terms),
-            Some(terms) => TradeEvent::New(terms),
-            None if live => TradeEvent::Cancel,
-            None => break,
+            Next::Amend(terms) | Next::Rebook(_, terms) if !live => TradeEvent::New(terms),
+            Next::Rebook(to, terms) if to != here => {
+                here = to.clone();
+                TradeEvent::Rebook { to, terms }
+            }
+            Next::Amend(terms) | Next::Rebook(_, terms) => TradeEvent::Amend(terms),
+            Next::Cancel if live => TradeEvent::Cancel,
+            Next::Cancel => break,
         };
         live = !matches!(event, TradeEvent::Cancel);
-        records.push(Record::Trade(trade(&key, &id, version, event)));
+        records.push(Record::Trade(trade(&at, &id, version, event)));
     }
     records
 }
 
-fn any_next() -> impl Strategy<Value = Option<Terms>> {
-    prop_oneof![2 => any_terms().prop_map(Some), 1 => Just(None)]
+fn any_next() -> impl Strategy<Value = Next> {
+    prop_oneof![
+        3 => any_terms().prop_map(Next::Amend),
+        2 => Just(Next::Cancel),
+        1 => (any_home(), any_terms()).prop_map(|(to, terms)| Next::Rebook(to, terms)),
+    ]
 }
 
 fn any_date() -> impl Strategy<Value = NaiveDate> {

@@ -222,10 +222,7 @@ fn of_one(record: &Record) -> bool {
 /// The business day of a fact that is in force.
 fn dated(record: &Record) -> Option<NaiveDate> {
     match record {
-        Record::Trade(trade) => match &trade.event {
-            TradeEvent::New(terms) | TradeEvent::Amend(terms) => Some(terms.trade_date),
-            _ => None,
-        },
+        Record::Trade(_) => record.in_force().map(|(_, terms)| terms.trade_date),
         Record::Happening(_, happening) => happening.moment().map(|moment| moment.0),
     }
 }
@@ -234,8 +231,8 @@ fn dated(record: &Record) -> Option<NaiveDate> {
 fn first_versions(history: &History) -> History {
     let first = |record: &Record| match record {
         Record::Trade(known) => {
-            let (TradeEvent::New(terms) | TradeEvent::Amend(terms)) = &known.event else { panic!("it is in force") };
-            Record::Trade(trade(&known.key, known.id.trade_id(), 1, TradeEvent::New(terms.clone())))
+            let (key, terms) = record.in_force().expect("it is in force");
+            Record::Trade(trade(key, known.id.trade_id(), 1, TradeEvent::New(terms.clone())))
         }
         happening => happening.clone(),
     };
