@@ -16,6 +16,7 @@ use bookflow::domain::money::{Currency, RoundingPolicy};
 use bookflow::domain::names::Symbol;
 use bookflow::domain::rates::business_days::BusinessDays;
 use bookflow::domain::swap::agreement::{Agreement, Held};
+use bookflow::domain::swap::flow::Kind;
 use bookflow::domain::swap::flows::Book;
 use bookflow::domain::swap::held::Holding;
 use bookflow::domain::swap::product::Product;
@@ -27,11 +28,11 @@ use rust_decimal::Decimal;
 
 use crate::positions::{Trade, day, price, trades};
 
-const LAST_DAY: u64 = 40;
+pub const LAST_DAY: u64 = 40;
 
 /// A close and an exchange rate for each day.
 #[derive(Debug)]
-struct Closes(Vec<(Decimal, Decimal)>);
+pub struct Closes(pub Vec<(Decimal, Decimal)>);
 
 impl Closes {
     fn worth(&self, number: u64, composite: bool) -> Decimal {
@@ -76,12 +77,12 @@ fn euro_dollar() -> Pair {
     Pair { price: currency("EUR"), settlement: currency("USD") }
 }
 
-fn valuation_dates() -> impl Strategy<Value = Vec<NaiveDate>> {
+pub fn valuation_dates() -> impl Strategy<Value = Vec<NaiveDate>> {
     prop::collection::btree_set(0..=LAST_DAY, 0..6).prop_map(|days| days.into_iter().map(day).collect())
 }
 
 /// A return that is valued on these dates, in euros, and paid in dollars where it is composite; nothing is financed.
-fn swap(valuation_dates: Vec<NaiveDate>, composite: bool) -> Swap {
+pub fn swap(valuation_dates: Vec<NaiveDate>, composite: bool) -> Swap {
     let days = Arc::new(BusinessDays::new("EVERY", day(0), day(LAST_DAY + 20), |_| true));
     let euro = currency("EUR");
     Swap {
@@ -140,15 +141,26 @@ fn captured(number: usize, trade: &Trade) -> CapturedTrade {
     }
 }
 
-/// What all flows of some trades come to on a day, unrounded.
-fn earned(swap: Swap, trades: &[Trade], closes: &Closes, until: NaiveDate) -> Decimal {
+/// What the flows of some trades come to on a day, unrounded, of the kinds that are wanted.
+pub fn earned(
+    swap: Swap,
+    trades: &[Trade],
+    closes: &Closes,
+    until: NaiveDate,
+    wanted: impl Fn(Kind) -> bool,
+) -> Decimal {
     let trades = trades.iter().enumerate().map(|(number, trade)| captured(number, trade)).collect();
     let agreement = Agreement { swap, relief: Default::default(), held: Held::Trades(trades) };
     let (holding, refused) = Holding::of(&agreement);
     assert!(refused.is_empty(), "all trades are captured");
     let market = closes.market();
     let book = Book::new(&agreement.swap, &holding, &market, until).expect("prices fit");
-    book.flows().iter().map(|flow| flow.result.as_ref().expect("every day has a price").amount.unrounded).sum()
+    let flows = book.flows().into_iter().filter(|flow| wanted(flow.name.kind));
+    flows.map(|flow| flow.result.expect("every day has a price").amount.unrounded).sum()
+}
+
+fn performance_of(swap: Swap, trades: &[Trade], closes: &Closes, until: NaiveDate) -> Decimal {
+    earned(swap, trades, closes, until, |kind| kind == Kind::EquityPerformance)
 }
 
 proptest! {
@@ -162,7 +174,7 @@ proptest! {
         let done = trades.iter().filter(|trade| trade.dates.trade <= day(until));
         let cash: Decimal = done.clone().map(|trade| -trade.quantity * trade.price).sum();
         let position: Decimal = done.map(|trade| trade.quantity).sum();
-        let earned = earned(swap(valuations, false), &trades, &closes, day(until));
+        let earned = performance_of(swap(valuations, false), &trades, &closes, day(until));
         prop_assert_eq!(earned, cash + position * closes.worth(until, false));
     }
 
@@ -176,7 +188,7 @@ proptest! {
         use bookflow::domain::dividends::entitlement::Dates;
         let (quantity, opened) = (Decimal::from(quantity), Dates { trade: day(0), settle: day(0) });
         let trade = Trade { quantity, price: closes.worth(0, false), dates: opened };
-        let earned = earned(swap(valuations, composite), &[trade], &closes, day(LAST_DAY));
+        let earned = performance_of(swap(valuations, composite), &[trade], &closes, day(LAST_DAY));
         prop_assert_eq!(earned, quantity * (closes.worth(LAST_DAY, composite) - closes.worth(0, composite)));
     }
 

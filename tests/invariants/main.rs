@@ -7,5 +7,6 @@ mod rates; // the kernel agrees with the oracle; explanations and tables hold
 mod financing; // cuts, bookings, resets and marks
 mod positions; // random trades, and the slices first in, first out makes of them
 mod equity; // resets telescope; results are cash and market value
+mod settled; // interest runs from settlement to settlement
 mod dividends; // slices add up to the position
 mod balances; // closings, deltas, batches in any order

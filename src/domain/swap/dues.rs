@@ -20,6 +20,7 @@ use crate::domain::fees::trade::{TradeFee, TradeFeeKind, Traded};
 use crate::domain::financing::notional::{Financed, Price};
 use crate::domain::financing::terms::NotionalBasis;
 use crate::domain::flows::status::Stage;
+use crate::domain::lots::settlement::by_settlement;
 use crate::domain::lots::slice::{ClosedBy, Edge, End, Life, OpenedBy, Slice};
 use crate::domain::rates::schedule::Period;
 use crate::domain::trade::captured::CapturedTrade;
@@ -55,9 +56,14 @@ impl<'a> Valuation<'a> {
         until_today().filter_map(|slice| self.equity(lot, slice)).for_each(&mut *each);
         if let Some(side) = self.side(lot.life.quantity) {
             lot.life.slices_until(self.day, &side.resets, &mut cut.financing);
+            by_settlement(&mut cut.financing);
             cut.financing.iter().for_each(|slice| self.interest(lot, slice, side, each));
         }
-        until_today().for_each(|slice| self.night_fees(lot, slice, each));
+        if !self.swap.daily_fees.is_empty() {
+            // What is marked each night does not ask for a reference price: no valuation cuts it.
+            lot.life.slices_until(self.day, &[], &mut cut.financing);
+            cut.financing.iter().for_each(|slice| self.night_fees(lot, slice, each));
+        }
         if let Some(terms) = &self.swap.dividends {
             for declared in self.market.dividends.get(&self.swap.underlier).into_iter().flatten() {
                 if terms.passes_on(declared) {
