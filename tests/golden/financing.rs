@@ -2,7 +2,7 @@
 
 use bookflow::domain::daycount::DayCount;
 use bookflow::domain::financing::booking::daily_bookings;
-use bookflow::domain::financing::notional::{Financed, Mark, Marks, Price, SettledPart};
+use bookflow::domain::financing::notional::{Financed, Mark, Marks, Price};
 use bookflow::domain::financing::terms::{CompoundingBase, FinancingTerms};
 use bookflow::domain::market::carry::NegativePrices;
 use bookflow::domain::names::Symbol;
@@ -90,7 +90,7 @@ fn golden_23_lots_are_financed_from_their_settlement_to_that_of_their_close() {
         let date = booking.to.pred_opt().expect("a day before");
         expected.at("date").is_date(date);
         let night = Period { start: date, end: booking.to };
-        let settled = parts.iter().filter(|part| part.stands_on(date));
+        let settled = parts.iter().filter(|part| (part.period.start..part.period.end).contains(&date));
         expected.at("settled_notional").is(settled.map(|part| part.quantity * part.price.price).sum::<Decimal>());
         expected.at("fixing_date").is_date(fixing_date(&leg, night));
         expected.at("rate").is(leg.rate(night));
@@ -124,13 +124,11 @@ fn golden_31_a_short_receives_its_rebate() {
     terms.spread = inputs.at("rebate_spread").decimal();
     let leg = Leg::new(rates_of(&inputs), terms);
     let settled = period(inputs.at("settle_date"), inputs.at("close_settle_date"));
-    let part = SettledPart {
+    let part = Financed {
         quantity: inputs.at("qty").decimal(),
         price: Price::of(inputs.at("short_price").decimal()),
-        settled,
+        period: settled,
     };
-    let financed: Vec<_> = part.financed(&leg.terms, &[]).collect();
-    let [financed] = financed.as_slice() else { panic!("nothing is reset") };
     // The fee for the borrowed shares is a fixed rate on what they are worth each night; whoever is short pays it.
     let fee = RateTerms::Fixed(inputs.at("borrow_fee").decimal());
     let fee = Leg::new(rates_of(&inputs), FinancingTerms::plain(fee, Decimal::ZERO, DayCount::Act360));
@@ -145,7 +143,7 @@ fn golden_31_a_short_receives_its_rebate() {
         expected.at("date").is_date(date);
         expected.at("fixing_date").is_date(fixing_date(&leg, night));
         expected.at("rebate_rate").is(leg.rate(night));
-        let cumulative = leg.amount(settled, *financed, night.end).unrounded;
+        let cumulative = leg.amount(settled, part, night.end).unrounded;
         expected.at("rebate_unrounded").is_near(cumulative - rebate, Decimal::new(1, 10));
         rebate = cumulative;
         let mark = closes.iter().rfind(|close| close.date <= date).expect("it was priced");
@@ -154,7 +152,7 @@ fn golden_31_a_short_receives_its_rebate() {
         expected.at("borrow_unrounded").is_near(cumulative - borrowed, Decimal::new(1, 10));
         borrowed = cumulative;
     }
-    let received = leg.amount(settled, *financed, settled.end).money.to_decimal();
+    let received = leg.amount(settled, part, settled.end).money.to_decimal();
     let paid = paid(settled.end).expect("nothing is missing").money.to_decimal();
     expected.at("rebate_total").is(received);
     expected.at("borrow_total").is(paid);

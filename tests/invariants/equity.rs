@@ -56,7 +56,7 @@ impl Closes {
     }
 }
 
-fn closes() -> impl Strategy<Value = Closes> {
+pub fn closes() -> impl Strategy<Value = Closes> {
     let rate = (50_000..200_000_i64).prop_map(|rate| Decimal::new(rate, 5));
     prop::collection::vec((price(), rate), LAST_DAY as usize + 1).prop_map(Closes)
 }

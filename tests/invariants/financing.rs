@@ -4,8 +4,8 @@ use bookflow::domain::explain::pad::Silent;
 use bookflow::domain::financing::booking::daily_bookings;
 use bookflow::domain::financing::coupon::Rates;
 use bookflow::domain::financing::interest::{Interest, interest, marked_interest};
-use bookflow::domain::financing::notional::{Financed, Mark, Marks, Price, Reset, SettledPart};
-use bookflow::domain::financing::terms::{FinancingTerms, NotionalBasis, NotionalSwitch};
+use bookflow::domain::financing::notional::{Financed, Mark, Marks, Price};
+use bookflow::domain::financing::terms::FinancingTerms;
 use bookflow::domain::market::carry::NegativePrices;
 use bookflow::domain::money::{Currency, Money};
 use bookflow::domain::names::Symbol;
@@ -117,27 +117,6 @@ proptest! {
     }
 
     #[test]
-    fn every_settled_night_has_one_notional(
-        settled in period(), switch in any::<bool>(), starts in vec((0_u64..100, 0_u64..5), 0..5)
-    ) {
-        let switch = if switch { NotionalSwitch::PaymentDate } else { NotionalSwitch::ValuationDate };
-        let terms = FinancingTerms { switch, ..plain(Method::Average, Decimal::ZERO) };
-        let resets = resets(starts);
-        let part = SettledPart { quantity: Decimal::ONE, price: Price::of(Decimal::ZERO), settled };
-        let pieces: Vec<_> = part.financed(&terms, &resets).collect();
-        for night in settled.start.iter_days().take_while(|night| *night < settled.end) {
-            let standing: Vec<_> = pieces.iter().filter(|piece| piece.stands_on(night)).collect();
-            prop_assert_eq!(standing.len(), 1);
-            let mut switched = resets.iter().filter(|reset| terms.switch_date(reset.valuation, reset.payment) <= night);
-            let price = switched.next_back().map_or(Decimal::ZERO, |reset| reset.price.price);
-            prop_assert_eq!(standing[0].price.price, price);
-        }
-        prop_assert!(pieces.iter().all(|piece| settled.start <= piece.period.start && piece.period.end <= settled.end));
-        let fixed = FinancingTerms { notional: NotionalBasis::Fixed, ..terms };
-        prop_assert_eq!(part.financed(&fixed, &resets).count(), 1);
-    }
-
-    #[test]
     fn marked_at_one_price_a_part_bears_what_it_bears_at_one_notional(
         world in world(), terms in terms(), period in period(), from_start in any::<bool>(), closes in vec(0_u64..90, 0..20)
     ) {
@@ -156,18 +135,4 @@ proptest! {
         let at_one = unrounded(leg.at(Financed { quantity: Decimal::ONE, price, period }));
         prop_assert!(near(marked, at_one), "{marked} {at_one}");
     }
-}
-
-/// Resets that follow one another, each at a price of its own.
-fn resets(starts: Vec<(u64, u64)>) -> Vec<Reset> {
-    let mut starts = starts;
-    starts.sort();
-    starts.dedup_by_key(|(start, _)| *start);
-    let offset = starts.first().map_or(0, |(_, offset)| *offset);
-    let reset = |(number, (start, _)): (usize, &(u64, u64))| Reset {
-        valuation: day(*start),
-        payment: day(*start + offset),
-        price: Price::of(Decimal::from(number + 1)),
-    };
-    starts.iter().enumerate().map(reset).collect()
 }

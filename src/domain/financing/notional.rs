@@ -3,23 +3,12 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::terms::{FinancingTerms, NotionalBasis};
 use crate::domain::blocked::Blocked;
 use crate::domain::explain::pad::Pad;
 use crate::domain::explain::{Fact, Observed};
 use crate::domain::market::carry::{CarryForward, NegativePrices, PricePolicy, Quote};
 use crate::domain::names::Symbol;
 use crate::domain::rates::schedule::Period;
-
-/// A part of a lot with one fate, by the dates on which it settles: it is financed every calendar night from the settlement of its opening
-/// (counted) to that of its closing (not counted), holidays and weekends as well. Opened and closed on one date it bears nothing.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct SettledPart {
-    /// Signed: a short is below zero.
-    pub quantity: Decimal,
-    pub price: Price,
-    pub settled: Period,
-}
 
 /// A price that a notional stands on, in the currency of the price, with what converts it.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -29,15 +18,8 @@ pub struct Price {
     pub fx: Option<Decimal>,
 }
 
-/// A valuation that makes its price the new reference price.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Reset {
-    pub valuation: NaiveDate,
-    pub payment: NaiveDate,
-    pub price: Price,
-}
-
-/// A part at one notional: what interest is calculated on.
+/// A part of a lot at one notional: it is financed every calendar night of its period, holidays and weekends as well, from the settlement of its
+/// opening (counted) to that of its closing (not counted).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Financed {
     pub quantity: Decimal,
@@ -83,30 +65,6 @@ impl Price {
         let Some(fx) = self.fx else { return Some(notional) };
         let fx = pad.given(|| Fact::Lot("fx of the notional"), fx);
         pad.multiply("notional in settlement currency", notional, fx)
-    }
-}
-
-impl SettledPart {
-    /// The part at each of its notionals, one after the other. Resets ascend by date; a fixed notional has one piece whatever is reset. (A
-    /// notional that is marked each night has no pieces: [`super::interest::marked_interest`].)
-    pub fn financed(&self, terms: &FinancingTerms, resets: &[Reset]) -> impl Iterator<Item = Financed> {
-        let resets = if terms.notional == NotionalBasis::LotRefPrice { resets } else { &[] };
-        let switch = |reset: &Reset| terms.switch_date(reset.valuation, reset.payment);
-        let starts = std::iter::once((self.settled.start, self.price))
-            .chain(resets.iter().map(move |reset| (switch(reset), reset.price)));
-        let ends = resets.iter().map(switch).chain([self.settled.end]);
-        let Period { start, end } = self.settled;
-        starts.zip(ends).filter_map(move |((from, price), to)| {
-            let period = Period { start: from.max(start), end: to.min(end) };
-            (period.start < period.end).then_some(Financed { quantity: self.quantity, price, period })
-        })
-    }
-}
-
-impl Financed {
-    /// Whether it bears interest for the night from `date` to the next day.
-    pub fn stands_on(&self, date: NaiveDate) -> bool {
-        self.period.start <= date && date < self.period.end
     }
 }
 
