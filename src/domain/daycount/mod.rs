@@ -21,7 +21,7 @@ mod thirty; // months of 30 days
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
 pub use fraction::Fraction;
 pub use interval::{Coupons, Interval};
@@ -125,7 +125,7 @@ impl DayCount {
 
 /// Days from `start` (counted) to `end` (not counted); nothing for an interval that ends before it starts.
 pub fn days(start: NaiveDate, end: NaiveDate) -> i64 {
-    (end - start).num_days().max(0)
+    (end.num_days_from_ce() - start.num_days_from_ce()).max(0).into()
 }
 
 /// The one place where a day count has a name: FpML's where there is one.

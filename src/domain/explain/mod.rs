@@ -176,6 +176,7 @@ fn rounded_up(number: Decimal, step: Decimal) -> Option<Decimal> {
 
 impl Operation {
     /// Of two numbers; `None` when the result does not fit 28 digits, or for an operation that does not give a number of two numbers.
+    #[inline(always)] // the operation is known where a formula is written: of eight arithmetics one is left
     pub fn of_numbers(self, left: Decimal, right: Decimal) -> Option<Decimal> {
         match self {
             Operation::Add => left.checked_add(right),

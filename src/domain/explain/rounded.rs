@@ -34,6 +34,7 @@ impl<P: Pad> Pad for Rounded<'_, P> {
         self.inner.value(number)
     }
 
+    #[inline]
     fn step(
         &mut self,
         name: &'static str,

@@ -57,9 +57,11 @@ impl CarryForward {
         missing: impl FnOnce() -> Blocked,
     ) -> Result<Accepted, Blocked> {
         let Some(quote) = last.filter(|quote| quote.date <= date) else { return Err(missing()) };
+        if quote.date == date {
+            return Ok(Accepted { quote, provisional: false });
+        }
         let age_days = (date - quote.date).num_days();
         match self {
-            _ if age_days == 0 => Ok(Accepted { quote, provisional: false }),
             CarryForward::Never => Err(missing()),
             CarryForward::UpTo { days } if age_days <= days => Ok(Accepted { quote, provisional: true }),
             CarryForward::UpTo { .. } => Err(Blocked::Stale { of: of(), observed: quote.date, age_days }),

@@ -37,6 +37,10 @@ impl Product {
 
     /// The product over `divisor * 10^zeros`, at most 76 zeros, which together may have more than 128 bits.
     pub(in crate::domain) fn divide_scaled(self, divisor: u128, zeros: u32, rounding: Rounding) -> Option<u128> {
+        if let (0, Ok(number), 1, Some(power)) = (self.high, u64::try_from(self.low), divisor, short_power(zeros)) {
+            let (quotient, rest) = (number / power, number % power);
+            return Some((quotient + u64::from(rounding.up(quotient % 2 == 1, rest.cmp(&(power - rest))))).into());
+        }
         if let Some(divisor) = POWERS_OF_10.get(zeros as usize).and_then(|power| divisor.checked_mul(*power)) {
             return self.divide(divisor, rounding);
         }
@@ -59,7 +63,8 @@ impl Product {
     /// Rounded down, and what is left over.
     pub(in crate::domain) fn quotient_and_rest(self, divisor: u128) -> (Product, u128) {
         if self.high == 0 {
-            return (Product { high: 0, low: self.low / divisor }, self.low % divisor);
+            let (quotient, rest) = short(self.low, divisor);
+            return (Product { high: 0, low: quotient }, rest);
         }
         let (top, high) = if self.high < divisor { (0, self.high) } else { (self.high / divisor, self.high % divisor) };
         // The long division below needs the divisor's highest bit set; both sides are shifted alike.
@@ -86,12 +91,25 @@ pub(in crate::domain) const POWERS_OF_10: [u128; 39] = {
 
 const LOW_64: u128 = u64::MAX as u128;
 
+/// A power of ten that fits 64 bits.
+fn short_power(exponent: u32) -> Option<u64> {
+    POWERS_OF_10.get(exponent as usize).and_then(|power| u64::try_from(*power).ok())
+}
+
+/// A quotient and its rest. What fits 64 bits takes one instruction for both.
+fn short(number: u128, divisor: u128) -> (u128, u128) {
+    if let (Ok(number), Ok(divisor)) = (u64::try_from(number), u64::try_from(divisor)) {
+        return ((number / divisor).into(), (number % divisor).into());
+    }
+    let quotient = number / divisor;
+    (quotient, number - quotient * divisor)
+}
+
 /// One digit to the base 2^64 of a long division, and the rest: Knuth, The Art of Computer Programming, volume 2, 4.3.1, algorithm D.
 /// `divisor` has its highest bit set and is above `high`.
 fn digit(high: u128, next: u128, divisor: u128) -> (u128, u128) {
     let (leading, trailing) = (divisor >> 64, divisor & LOW_64);
-    let mut guess = high / leading;
-    let mut rest = high - guess * leading;
+    let (mut guess, mut rest) = short(high, leading);
     // The guess from the leading digit alone is too large by two at most; it is 2^64 at most, so that its product fits.
     while guess * trailing > (rest << 64 | next) {
         guess -= 1;

@@ -29,6 +29,7 @@ impl Rounding {
     }
 
     /// Whether the magnitude that is kept grows by one unit. `odd` is its last digit, `rest` what was cut off against half a unit.
+    #[inline]
     pub(super) fn up(self, odd: bool, rest: Ordering) -> bool {
         match self {
             Rounding::HalfUp => rest != Ordering::Less,

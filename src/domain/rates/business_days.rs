@@ -1,6 +1,6 @@
 //! The business days of a calendar by number, so that "five business days before" is a subtraction.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use compact_str::CompactString;
 
 use crate::domain::blocked::Blocked;
@@ -48,7 +48,9 @@ impl BusinessDays {
 
     /// The number of a date that is a business day, else of the last one before it (PRECEDING).
     pub fn on_or_before(&self, date: NaiveDate) -> Result<usize, Blocked> {
-        let within = self.dates.first().and_then(|first| usize::try_from((date - *first).num_days()).ok());
+        // What a subtraction of dates would give, without its detour over years of 400 years.
+        let since = |first: &NaiveDate| date.num_days_from_ce() - first.num_days_from_ce();
+        let within = self.dates.first().and_then(|first| usize::try_from(since(first)).ok());
         let number = within.and_then(|day| self.numbers.get(day));
         number.map(|number| *number as usize).ok_or_else(|| self.ends_before(date))
     }
