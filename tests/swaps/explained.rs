@@ -3,6 +3,7 @@
 use bookflow::domain::explain::{Line, Value};
 use bookflow::domain::fees::daily::DailyFeeKind;
 use bookflow::domain::financing::terms::NotionalBasis;
+use bookflow::domain::swap::flows::Explained;
 use bookflow::domain::swap::terms::{DailyFeeRate, DailyFeeTerms, Swap};
 
 use crate::fixture::{agreement, decimal, market, on, swap};
@@ -10,15 +11,16 @@ use crate::fixture::{agreement, decimal, market, on, swap};
 fn explained_as_calculated(terms: Swap, trades: &[&str], closes: &[(&str, &str)], date: &str) -> usize {
     on(&agreement(terms, trades), &mut market(closes), date, |book| {
         let flows = book.flows();
-        for flow in &flows {
+        let explained = book.explained(|_| true);
+        for (flow, Explained { flow: again, explanation, .. }) in flows.iter().zip(&explained) {
+            assert_eq!(again, flow);
             let calculated = flow.result.clone().expect("nothing is missing");
-            let (again, explanation) =
-                book.explain(flow.name.id(flow.currency)).expect("it is there").expect("as before");
-            assert_eq!(again, calculated, "{}", flow.name);
+            let explanation = explanation.as_ref().expect("it was wanted");
             let recomputed = explanation.recompute().expect("every line follows from those above it");
             assert_eq!(recomputed, Some(Value::Money(calculated.amount.money)), "{}\n{explanation}", flow.name);
             assert!(explanation.lines.iter().any(|line| matches!(line, Line::Given { .. })), "{}", flow.name);
         }
+        assert_eq!(flows.len(), explained.len());
         flows.len()
     })
 }

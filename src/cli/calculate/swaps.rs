@@ -8,7 +8,7 @@ use crate::domain::explain::Explanation;
 use crate::domain::market::Market;
 use crate::domain::swap::agreement::Agreement;
 use crate::domain::swap::flow::Flow as Due;
-use crate::domain::swap::flows::Book;
+use crate::domain::swap::flows::{Book, Explained};
 use crate::domain::swap::held::{Holding, Refused};
 use crate::domain::swap::warning::Warning;
 use crate::messages::document::{Document, Unreadable, read_document};
@@ -56,15 +56,11 @@ fn add(answer: &mut Answer, agreement: &Agreement, market: &Market, path: &str, 
         Err(blocked) => return answer.rows.push(not_calculated(agreement, &blocked, path)),
     };
     answer.rows.extend(book.warnings().iter().map(|warning| odd(agreement, warning, path)));
-    for due in book.flows() {
-        let id = due.name.id(due.currency);
-        let flow = flow(due, id.to_string());
-        if wanted.contains(&flow.id)
-            && let Some(Ok((_, explanation))) = book.explain(id)
-        {
+    for Explained { id, flow: due, explanation } in book.explained(|id| wanted.contains(&id.to_string())) {
+        if let Some(explanation) = explanation {
             answer.explanations.push((answer.flows.len(), steps(&explanation)));
         }
-        answer.flows.push(flow);
+        answer.flows.push(flow(due, id.to_string()));
     }
 }
 

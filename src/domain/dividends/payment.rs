@@ -39,12 +39,11 @@ pub struct Due {
 }
 
 impl DividendTerms {
-    /// When a dividend of a slice is due. `business_days_after` counts business days of the dividend's currency.
+    /// When a dividend is due of what is held through it. `business_days_after` counts business days of the dividend's currency.
     pub fn due(
         &self,
         declared: &Declared,
         schedule: Schedule<'_>,
-        unwind: Option<Unwind>,
         business_days_after: impl FnOnce(NaiveDate, u32) -> Result<NaiveDate, Blocked>,
     ) -> Result<Due, Blocked> {
         let by_type = self.amount_type.date_of(declared);
@@ -55,20 +54,25 @@ impl DividendTerms {
                 Due { determined: by_type, payment }
             }
             PaymentRule::CashSettlement => at(schedule.equity, by_type),
-            PaymentRule::CashSettlementExDiv | PaymentRule::CumulativeEquityExDiv => {
-                at(schedule.equity, Some(declared.ex_date))
-            }
+            PaymentRule::CashSettlementExDiv
+            | PaymentRule::CumulativeEquityExDiv
+            | PaymentRule::UnwindOrEquityExDiv => at(schedule.equity, Some(declared.ex_date)),
             PaymentRule::CumulativeEquityPaid => at(schedule.equity, AmountType::Paid.date_of(declared)),
             PaymentRule::CumulativeInterestExDiv => at(schedule.interest, Some(declared.ex_date)),
-            PaymentRule::UnwindOrEquityExDiv => {
-                at(schedule.equity, Some(declared.ex_date)).or_unwound(declared.ex_date, unwind)
-            }
             PaymentRule::AdHoc(dates) => {
                 let first = |from| dates.iter().copied().find(|date| *date >= from);
                 Due { determined: by_type, payment: by_type.and_then(first) }
             }
             PaymentRule::TerminationDate => Due { determined: schedule.termination, payment: schedule.termination },
         })
+    }
+
+    /// The same of a slice that was closed.
+    pub fn unwound(&self, due: Due, declared: &Declared, unwind: Option<Unwind>) -> Due {
+        match self.payment {
+            PaymentRule::UnwindOrEquityExDiv => due.or_unwound(declared.ex_date, unwind),
+            _ => due,
+        }
     }
 
     /// With the amount of the dividend period that contains a date.
@@ -165,7 +169,8 @@ mod tests {
             termination: Some(day(12, 31)),
         };
         let after = |date: NaiveDate, days: u32| Ok(date + chrono::Days::new(u64::from(days)));
-        terms.due(declared, schedule, unwind, after).expect("the calendar is known")
+        let held_through = terms.due(declared, schedule, after).expect("the calendar is known");
+        terms.unwound(held_through, declared, unwind)
     }
 
     fn at(determined: NaiveDate, payment: NaiveDate) -> Due {

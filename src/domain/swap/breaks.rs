@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::due::{Due, Matter};
+use super::due::{Due, Matter, Statement, paid};
 use super::dues::Lot;
-use super::flow::{FlowName, Kind};
+use super::flow::{Calculated, FlowName, Kind};
 use super::valuation::Valuation;
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::Fact;
@@ -17,7 +17,6 @@ use crate::domain::financing::notional::Price;
 use crate::domain::flows::status::Stage;
 use crate::domain::lots::slice::{ClosedBy, End, Slice};
 use crate::domain::money::Currency;
-use crate::domain::money::amount::Amount;
 
 /// A trade that ended parts of lots before the termination date.
 pub struct Break {
@@ -26,6 +25,7 @@ pub struct Break {
     /// When the last part settles: from then on nothing is earned.
     ended: NaiveDate,
     termination: NaiveDate,
+    currency: Currency,
 }
 
 /// Units, above zero, at their reference price.
@@ -35,8 +35,8 @@ struct Ended {
 }
 
 impl<'a> Valuation<'a> {
-    /// Shows the break fee of every trade that has closed something by the day to `each`, in the order of the trades' dates.
-    pub fn break_fees<Id: Copy + Ord>(&self, lots: &[Lot<Id>], each: &mut impl FnMut(Due<'a, Id>)) {
+    /// Enters the break fee of every trade that has closed something by the day into a statement, in the order of the trades' dates.
+    pub fn break_fees<Id: Copy + Ord>(&self, lots: &[Lot<Id>], statement: &mut impl Statement<'a, Id>) {
         let Some((fee, termination)) = self.swap.break_fee.zip(self.swap.termination) else { return };
         let mut breaks = BTreeMap::<(NaiveDate, Id), Break>::new();
         let mut slices = Vec::new();
@@ -45,7 +45,8 @@ impl<'a> Valuation<'a> {
             for slice in &slices {
                 let Some(End { edge, by: ClosedBy::Close(by) }) = &slice.end else { continue };
                 if edge.date < termination {
-                    let new = || Break { fee, parts: Vec::new(), ended: edge.settle_date, termination };
+                    let currency = self.swap.currencies.settlement;
+                    let new = || Break { fee, parts: Vec::new(), ended: edge.settle_date, termination, currency };
                     let found = breaks.entry((edge.date, *by)).or_insert_with(new);
                     found.parts.push(self.part(lot, slice));
                     found.ended = found.ended.max(edge.settle_date);
@@ -53,21 +54,17 @@ impl<'a> Valuation<'a> {
             }
         }
         for ((date, by), found) in breaks {
-            each(Due {
-                name: FlowName {
-                    contract: &self.swap.id,
-                    kind: Kind::Fee,
-                    of: by,
-                    detail: Some("BREAK"),
-                    closed_by: None,
-                    start: date,
-                    end: Some(termination),
-                },
-                stage: Stage::Realised,
-                payment_date: Some(found.ended),
-                currency: self.swap.currencies.settlement,
-                matter: Ok(Matter::Break(found)),
-            });
+            let name = FlowName {
+                contract: &self.swap.id,
+                kind: Kind::Fee,
+                of: by,
+                detail: Some("BREAK"),
+                closed_by: None,
+                start: date,
+                end: Some(termination),
+            };
+            let payment_date = Some(found.ended);
+            statement.enter(Due { name, stage: Stage::Realised, payment_date, currency: found.currency }, &found);
         }
     }
 
@@ -80,12 +77,14 @@ impl<'a> Valuation<'a> {
     }
 }
 
-impl Break {
-    /// The charge, above zero.
-    pub(super) fn charge<P: Pad>(&self, pad: &mut P, currency: Currency) -> Result<Amount, Blocked> {
-        self.fee.charge(pad, |pad| self.notional(pad), self.ended, self.termination, currency)
+impl Matter for Break {
+    fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked> {
+        let charge = self.fee.charge(pad, |pad| self.notional(pad), self.ended, self.termination, self.currency)?;
+        paid(pad, charge)
     }
+}
 
+impl Break {
     fn notional<P: Pad>(&self, pad: &mut P) -> Result<P::Number, Blocked> {
         let range = out_of_range("the notional that ends");
         let mut sum = None;

@@ -1,141 +1,175 @@
-//! What is due under a swap: every flow with what its amount is calculated from, nothing calculated yet.
+//! What is due under a swap: a flow, and what its amount is calculated from, nothing calculated yet.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::breaks::Break;
+use super::dues::Lot;
 use super::flow::{Calculated, FlowName, Kind};
-use super::terms::{DailyFeeTerms, Swap};
-use super::valuation::Valuation;
+use super::terms::DailyFeeTerms;
+use super::valuation::{Passed, Side, Valuation};
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::dividends::amount::amount as dividend_amount;
-use crate::domain::dividends::declared::Declared;
-use crate::domain::dividends::terms::DividendTerms;
+use crate::domain::dividends::payment::Due as Dates;
 use crate::domain::equity::performance::{Span, performance};
 use crate::domain::explain::pad::Pad;
 use crate::domain::fees::daily::{DailyFee, DailyFeeKind};
 use crate::domain::fees::trade::{Sides, TradeFee, TradeFeeKind, Traded};
-use crate::domain::financing::coupon::Coupon;
 use crate::domain::financing::interest::{interest, marked_interest};
-use crate::domain::financing::notional::Financed;
+use crate::domain::financing::notional::{Financed, Price};
 use crate::domain::financing::terms::NotionalBasis;
 use crate::domain::flows::status::Stage;
+use crate::domain::lots::slice::{ClosedBy, End, Slice};
 use crate::domain::market::fx::Pair;
 use crate::domain::money::Currency;
 use crate::domain::money::amount::Amount;
 use crate::domain::rates::schedule::Period;
-use crate::domain::trade::Side;
+use crate::domain::trade::Side as TradeSide;
 
 /// One flow that is due.
+#[derive(Clone, Copy)]
 pub struct Due<'a, Id> {
     pub name: FlowName<'a, Id>,
     pub stage: Stage,
     pub payment_date: Option<NaiveDate>,
     pub currency: Currency,
-    pub matter: Result<Matter<'a>, Blocked>,
 }
 
-/// What the amount is calculated from.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a box would be an allocation for every flow, and none lives longer than its calculation"
-)]
-pub enum Matter<'a> {
-    Equity { quantity: Decimal, span: Span<'a> },
-    Interest(InterestMatter<'a>),
-    Dividend { quantity: Decimal, declared: &'a Declared, terms: &'a DividendTerms, fx_date: NaiveDate },
-    TradeFee { fee: &'a TradeFee, traded: Traded },
-    NightFee { fee: &'a DailyFeeTerms, quantity: Decimal, nights: Period },
-    Break(Break),
+/// What is told of every due, and decides which of them are calculated, and on which pad.
+pub trait Statement<'a, Id> {
+    fn enter(&mut self, due: Due<'a, Id>, matter: &impl Matter);
 }
 
-/// Interest of a part of a lot within one interest period.
-pub struct InterestMatter<'a> {
-    pub coupon: Coupon<'a>,
-    pub interest_period: Period,
-    pub financed: Financed,
-    /// Interest runs up to this date, which is not counted.
-    pub to: NaiveDate,
-}
-
-impl<'a> Matter<'a> {
+/// What an amount is calculated from. It lives no longer than the telling, so that nothing is moved about or allocated for a flow.
+pub trait Matter {
     /// The amount on a pad; `+` = the client receives.
-    pub fn amount<P: Pad>(
-        &self,
-        pad: &mut P,
-        valuation: &Valuation<'a>,
-        currency: Currency,
-    ) -> Result<Calculated, Blocked> {
-        match self {
-            Matter::Equity { quantity, span } => {
-                let Swap { equity, currencies, .. } = valuation.swap;
-                let amount = performance(pad, *quantity, span, equity.notional, equity.fx, *currencies)?;
-                Ok(Calculated { amount, provisional: span.start.provisional() || span.end.provisional() })
-            }
-            Matter::Interest(matter) => matter.amount(pad, valuation, currency),
-            Matter::Dividend { quantity, declared, terms, fx_date } => {
-                let pair = Pair { price: declared.currency, settlement: currency };
-                let fx = if pair.price == pair.settlement { None } else { Some(valuation.fx(pair, *fx_date)?) };
-                let provisional = fx.is_some_and(|fx| fx.provisional());
-                let amount = dividend_amount(pad, *quantity, declared, terms.payout, fx, currency)?.paid;
-                Ok(Calculated { amount, provisional })
-            }
-            Matter::TradeFee { fee, traded } => {
-                let charge = fee.charge(pad, traded)?.ok_or_else(out_of_range("the fee of a side that pays none"))?;
-                paid(pad, charge)
-            }
-            Matter::Break(ended) => {
-                let charge = ended.charge(pad, currency)?;
-                paid(pad, charge)
-            }
-            Matter::NightFee { fee, quantity, nights } => {
-                let swap = valuation.swap;
-                let accrual = DailyFee {
-                    kind: fee.kind,
-                    year_days: fee.year_days,
-                    of: &swap.underlier,
-                    quantity: *quantity,
-                    from: nights.start,
-                    to: nights.end,
-                    currency,
-                };
-                let charge = accrual.accrue(pad, &valuation.nights(fee), |_| {})?;
-                paid(pad, charge)
-            }
-        }
+    fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked>;
+}
+
+pub(super) struct Performance<'v, 'a, Id> {
+    pub valuation: &'v Valuation<'a>,
+    pub lot: &'v Lot<Id>,
+    pub slice: &'v Slice<Id>,
+    pub payment: Result<Option<NaiveDate>, Blocked>,
+}
+
+/// Interest of a slice within one interest period.
+pub(super) struct Interest<'v, 'a, Id> {
+    pub valuation: &'v Valuation<'a>,
+    pub lot: &'v Lot<Id>,
+    pub slice: &'v Slice<Id>,
+    pub side: &'v Side<'a>,
+    pub interest_period: Period,
+    /// The days of it in which the slice stands.
+    pub period: Period,
+}
+
+pub(super) struct Dividend<'v, 'a> {
+    pub valuation: &'v Valuation<'a>,
+    pub quantity: Decimal,
+    pub passed: &'v Passed<'a>,
+    pub dates: Result<Dates, &'v Blocked>,
+}
+
+pub(super) struct FeeOfTrade<'a> {
+    pub fee: &'a TradeFee,
+    pub traded: Traded,
+}
+
+pub(super) struct FeeOfNights<'v, 'a> {
+    pub valuation: &'v Valuation<'a>,
+    pub fee: &'v DailyFeeTerms,
+    pub quantity: Decimal,
+    pub nights: Period,
+}
+
+impl<Id: Copy> Matter for Performance<'_, '_, Id> {
+    fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked> {
+        let Performance { valuation, lot, slice, .. } = self;
+        let start = valuation.start_mark(lot, slice)?;
+        let end = match &slice.end {
+            Some(End { edge, by: ClosedBy::Close(_) }) => valuation.traded("closing price", edge)?,
+            Some(End { edge, .. }) => valuation.close(edge.date)?,
+            None => valuation.today.clone()?,
+        };
+        let first = valuation.traded("opening price", &lot.life.opened)?;
+        self.payment.clone()?;
+        let span = Span { first, start, end };
+        let swap = valuation.swap;
+        let amount = performance(pad, slice.quantity, &span, swap.equity.notional, swap.equity.fx, swap.currencies)?;
+        Ok(Calculated { amount, provisional: span.start.provisional() || span.end.provisional() })
     }
 }
 
-impl InterestMatter<'_> {
-    fn amount<P: Pad>(
-        &self,
-        pad: &mut P,
-        valuation: &Valuation<'_>,
-        currency: Currency,
-    ) -> Result<Calculated, Blocked> {
-        let borne = if self.coupon.terms.notional == NotionalBasis::DailyMtm {
-            let Financed { quantity, period, .. } = self.financed;
-            let marks =
-                valuation.closes(Period { start: period.start.max(self.interest_period.start), end: self.to })?;
-            marked_interest(pad, &self.coupon, self.interest_period, quantity, period, &marks, self.to)?
+impl<Id: Copy> Matter for Interest<'_, '_, Id> {
+    fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked> {
+        let Interest { valuation, lot, slice, side, interest_period, period } = self;
+        if side.terms.notional == NotionalBasis::LotRefPrice
+            && let Some(reason) = valuation.unreferenced(lot.life.opened.date, slice.start.date)
+        {
+            return Err(reason.clone());
+        }
+        let coupon = side.coupon.as_ref().map_err(Blocked::clone)?;
+        let price = Price { price: slice.start.price, fx: valuation.reference_fx(lot, slice)? };
+        let financed = Financed { quantity: slice.quantity, price, period: *period };
+        let to = valuation.day.clamp(period.start, period.end);
+        let borne = if side.terms.notional == NotionalBasis::DailyMtm {
+            let marks = valuation.closes(Period { start: period.start.max(interest_period.start), end: to })?;
+            marked_interest(pad, coupon, *interest_period, slice.quantity, *period, &marks, to)?
         } else {
-            interest(pad, &self.coupon, self.interest_period, &self.financed, self.to)?
+            interest(pad, coupon, *interest_period, &financed, to)?
         };
         let range = out_of_range("the interest");
         let unrounded = borne.unrounded(pad).map(|number| pad.value(number)).ok_or_else(&range)?;
-        let money = borne.money(pad, currency).ok_or_else(range)?;
+        let money = borne.money(pad, valuation.swap.currencies.settlement).ok_or_else(range)?;
         Ok(Calculated { amount: Amount { unrounded, money }, provisional: borne.provisional })
     }
 }
 
+impl Matter for Dividend<'_, '_> {
+    fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked> {
+        let Dividend { valuation, passed: Passed { terms, declared, .. }, .. } = self;
+        let payment = self.dates.map_err(Blocked::clone)?.payment;
+        let pair = Pair { price: declared.currency, settlement: terms.currency };
+        let fx_date = || terms.fx_date(declared, payment).map_or(valuation.day, |date| date.min(valuation.day));
+        let fx = if pair.price == pair.settlement { None } else { Some(valuation.fx(pair, fx_date())?) };
+        let provisional = fx.is_some_and(|fx| fx.provisional());
+        let amount = dividend_amount(pad, self.quantity, declared, terms.payout, fx, terms.currency)?.paid;
+        Ok(Calculated { amount, provisional })
+    }
+}
+
+impl Matter for FeeOfTrade<'_> {
+    fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked> {
+        let charge = self.fee.charge(pad, &self.traded)?;
+        paid(pad, charge.ok_or_else(out_of_range("the fee of a side that pays none"))?)
+    }
+}
+
+impl Matter for FeeOfNights<'_, '_> {
+    fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked> {
+        let FeeOfNights { valuation, fee, quantity, nights } = self;
+        let accrual = DailyFee {
+            kind: fee.kind,
+            year_days: fee.year_days,
+            of: &valuation.swap.underlier,
+            quantity: *quantity,
+            from: nights.start,
+            to: nights.end,
+            currency: valuation.swap.currencies.price,
+        };
+        let charge = accrual.accrue(pad, &valuation.nights(fee), |_| {})?;
+        paid(pad, charge)
+    }
+}
+
 /// A charge as a flow: the client pays it.
-fn paid<P: Pad>(pad: &mut P, charge: Amount) -> Result<Calculated, Blocked> {
+pub(super) fn paid<P: Pad>(pad: &mut P, charge: Amount) -> Result<Calculated, Blocked> {
     let money = pad.turn("paid by the client", charge.money).ok_or_else(out_of_range("the fee"))?;
     Ok(Calculated { amount: Amount { unrounded: -charge.unrounded, money }, provisional: false })
 }
 
 impl TradeFee {
-    pub(super) fn is_due_of(&self, side: Side) -> bool {
+    pub(super) fn is_due_of(&self, side: TradeSide) -> bool {
         self.sides == Sides::Both || self.sides == Sides::Only(side)
     }
 

@@ -4,21 +4,16 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::due::{Due, InterestMatter, Matter};
+use super::due::{Dividend, Due, FeeOfNights, FeeOfTrade, Interest, Performance, Statement};
 use super::flow::{FlowName, Kind};
 use super::terms::InterestPeriod;
-use super::valuation::{Side, Valuation};
+use super::valuation::{Passed, Side, Valuation};
 use crate::domain::blocked::Blocked;
-use crate::domain::dividends::declared::Declared;
-use crate::domain::dividends::entitlement::{CutOff, Dates, Tenure};
-use crate::domain::dividends::payment::{Schedule, Unwind};
-use crate::domain::dividends::terms::DividendTerms;
+use crate::domain::dividends::entitlement::{Dates, Tenure};
+use crate::domain::dividends::payment::Unwind;
 use crate::domain::equity::mark::Mark;
-use crate::domain::equity::performance::Span;
 use crate::domain::equity::terms::UnwindPayment;
 use crate::domain::fees::trade::{TradeFee, TradeFeeKind, Traded};
-use crate::domain::financing::notional::{Financed, Price};
-use crate::domain::financing::terms::NotionalBasis;
 use crate::domain::flows::status::Stage;
 use crate::domain::lots::settlement::by_settlement;
 use crate::domain::lots::slice::{ClosedBy, Edge, End, Life, OpenedBy, Slice};
@@ -45,57 +40,49 @@ impl<Id> Default for Slices<Id> {
 }
 
 impl<'a> Valuation<'a> {
-    /// Shows everything that is due of a lot to `each`.
-    pub fn dues<Id: Copy>(&self, lot: &Lot<Id>, cut: &mut Slices<Id>, each: &mut impl FnMut(Due<'a, Id>)) {
+    /// Enters everything that is due of a lot into a statement.
+    pub fn dues<Id: Copy>(&self, lot: &Lot<Id>, cut: &mut Slices<Id>, statement: &mut impl Statement<'a, Id>) {
         if lot.life.opened.date > self.day {
             return;
         }
         lot.life.slices_until(self.day, &self.resets, &mut cut.performance);
         let stands = |slice: &&Slice<Id>| slice.start.date <= self.day && !self.after_its_end(slice);
         let until_today = || cut.performance.iter().filter(stands);
-        until_today().filter_map(|slice| self.equity(lot, slice)).for_each(&mut *each);
+        until_today().for_each(|slice| self.equity(lot, slice, statement));
         if let Some(side) = self.side(lot.life.quantity) {
             lot.life.slices_until(self.day, &side.resets, &mut cut.financing);
             by_settlement(&mut cut.financing);
-            cut.financing.iter().for_each(|slice| self.interest(lot, slice, side, each));
+            cut.financing.iter().for_each(|slice| self.interest(lot, slice, side, statement));
         }
         if !self.swap.daily_fees.is_empty() {
             // What is marked each night does not ask for a reference price: no valuation cuts it.
             lot.life.slices_until(self.day, &[], &mut cut.financing);
-            cut.financing.iter().for_each(|slice| self.night_fees(lot, slice, each));
+            cut.financing.iter().for_each(|slice| self.night_fees(lot, slice, statement));
         }
-        if let Some(terms) = &self.swap.dividends {
-            for declared in self.market.dividends.get(&self.swap.underlier).into_iter().flatten() {
-                if terms.passes_on(declared) {
-                    until_today().filter_map(|slice| self.dividend(lot, slice, terms, declared)).for_each(&mut *each);
-                }
-            }
+        for passed in &self.dividends {
+            until_today().for_each(|slice| self.dividend(lot, slice, passed, statement));
         }
     }
 
-    /// Shows the fees of a trade to `each`.
-    pub fn trade_fees(&self, trade: &'a CapturedTrade, each: &mut impl FnMut(Due<'a, &'a str>)) {
+    /// Enters the fees of a trade into a statement.
+    pub fn trade_fees(&self, trade: &'a CapturedTrade, statement: &mut impl Statement<'a, &'a str>) {
         let Some(terms) = trade.terms().filter(|terms| terms.trade_date <= self.day) else { return };
         let traded =
             Traded { side: terms.side, quantity: terms.quantity, price: terms.price, currency: terms.currency };
         let in_price = self.swap.commission_in_price().is_some();
         let flows = |fee: &&TradeFee| fee.is_due_of(terms.side) && !(in_price && fee.kind == TradeFeeKind::Commission);
         for fee in self.swap.trade_fees.iter().filter(flows) {
-            each(Due {
-                name: FlowName {
-                    contract: &self.swap.id,
-                    kind: fee.flow_kind(),
-                    of: trade.id.trade_id(),
-                    detail: Some(fee.name()),
-                    closed_by: None,
-                    start: terms.trade_date,
-                    end: None,
-                },
-                stage: Stage::Realised,
-                payment_date: terms.settle_date,
-                currency: terms.currency,
-                matter: Ok(Matter::TradeFee { fee, traded }),
-            });
+            let name = FlowName {
+                contract: &self.swap.id,
+                kind: fee.flow_kind(),
+                of: trade.id.trade_id(),
+                detail: Some(fee.name()),
+                closed_by: None,
+                start: terms.trade_date,
+                end: None,
+            };
+            let due = Due { name, stage: Stage::Realised, payment_date: terms.settle_date, currency: terms.currency };
+            statement.enter(due, &FeeOfTrade { fee, traded });
         }
     }
 
@@ -117,34 +104,24 @@ impl<'a> Valuation<'a> {
     }
 
     /// What a corporate action or a move ends realises nothing: it goes on in the next slice, or in another position.
-    fn equity<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Option<Due<'a, Id>> {
+    fn equity<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>, statement: &mut impl Statement<'a, Id>) {
         let ended = slice.end.as_ref();
         let stage = match ended.map(|end| &end.by) {
-            Some(ClosedBy::Action(_) | ClosedBy::Move(_)) => return None,
+            Some(ClosedBy::Action(_) | ClosedBy::Move(_)) => return,
             Some(ClosedBy::Reset | ClosedBy::Close(_)) => Stage::Realised,
             None => Stage::Accrued,
         };
         let payment = self.equity_payment(ended);
-        let span = || -> Result<Span<'a>, Blocked> {
-            let start = self.start_mark(lot, slice)?;
-            let end = match ended {
-                Some(End { edge, by: ClosedBy::Close(_) }) => self.traded("closing price", edge)?,
-                Some(End { edge, .. }) => self.close(edge.date)?,
-                None => self.close(self.day)?,
-            };
-            let first = self.traded("opening price", &lot.life.opened)?;
-            payment.clone().map(|_| Span { first, start, end })
-        };
-        Some(Due {
+        let due = Due {
             name: self.name(lot, slice, Kind::EquityPerformance),
             stage,
-            payment_date: payment.clone().ok().flatten(),
+            payment_date: payment.as_ref().ok().copied().flatten(),
             currency: self.swap.currencies.settlement,
-            matter: span().map(|span| Matter::Equity { quantity: slice.quantity, span }),
-        })
+        };
+        statement.enter(due, &Performance { valuation: self, lot, slice, payment });
     }
 
-    fn start_mark<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<Mark<'a>, Blocked> {
+    pub(super) fn start_mark<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<Mark<'a>, Blocked> {
         if let Some(reason) = self.unreferenced(lot.life.opened.date, slice.start.date) {
             return Err(reason.clone());
         }
@@ -175,10 +152,18 @@ impl<'a> Valuation<'a> {
         lot: &Lot<Id>,
         slice: &Slice<Id>,
         side: &Side<'a>,
-        each: &mut impl FnMut(Due<'a, Id>),
+        statement: &mut impl Statement<'a, Id>,
     ) {
+        let kind = if slice.quantity.is_sign_negative() { Kind::ShortRebate } else { Kind::Interest };
         for (interest, period) in self.interest_periods(lot, slice) {
-            each(self.interest_of(lot, slice, side, interest, period));
+            let due = Due {
+                name: FlowName { start: period.start, end: Some(period.end), ..self.name(lot, slice, kind) },
+                stage: if period.end <= self.day { Stage::Realised } else { Stage::Accrued },
+                payment_date: interest_payment(slice, side, interest),
+                currency: self.swap.currencies.settlement,
+            };
+            let interest_period = interest.period;
+            statement.enter(due, &Interest { valuation: self, lot, slice, side, interest_period, period });
         }
     }
 
@@ -204,45 +189,6 @@ impl<'a> Valuation<'a> {
         (from, slice.end.as_ref().map_or(last, |end| end.edge.settle_date))
     }
 
-    fn interest_of<Id: Copy>(
-        &self,
-        lot: &Lot<Id>,
-        slice: &Slice<Id>,
-        side: &Side<'a>,
-        interest: &InterestPeriod,
-        period: Period,
-    ) -> Due<'a, Id> {
-        let terms = side.terms;
-        let closed = slice.end.as_ref().filter(|end| matches!(end.by, ClosedBy::Close(_)));
-        let unwound = closed.filter(|end| end.edge.settle_date <= interest.period.end);
-        let payment_date = match (unwound, interest.payment) {
-            (Some(end), Some(payment)) => Some(terms.unwind_payment(end.edge.settle_date, payment)),
-            (Some(end), None) => Some(end.edge.settle_date).filter(|_| terms.pays_with_unwind()),
-            (None, payment) => payment,
-        };
-        let matter = || match self.unreferenced(lot.life.opened.date, slice.start.date) {
-            Some(reason) if terms.notional == NotionalBasis::LotRefPrice => Err(reason.clone()),
-            _ => Ok(Matter::Interest(InterestMatter {
-                coupon: side.coupon.clone()?,
-                interest_period: interest.period,
-                financed: Financed {
-                    quantity: slice.quantity,
-                    price: Price { price: slice.start.price, fx: self.reference_fx(lot, slice)? },
-                    period,
-                },
-                to: self.day.clamp(period.start, period.end),
-            })),
-        };
-        let kind = if slice.quantity.is_sign_negative() { Kind::ShortRebate } else { Kind::Interest };
-        Due {
-            name: FlowName { start: period.start, end: Some(period.end), ..self.name(lot, slice, kind) },
-            stage: if period.end <= self.day { Stage::Realised } else { Stage::Accrued },
-            payment_date,
-            currency: self.swap.currencies.settlement,
-            matter: matter(),
-        }
-    }
-
     /// What converts the notional of a slice: the rate of the day its reference price is of.
     pub(super) fn reference_fx<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<Option<Decimal>, Blocked> {
         let since = self.resets.partition_point(|reset| reset.date <= slice.start.date);
@@ -251,18 +197,19 @@ impl<'a> Valuation<'a> {
     }
 
     /// Night fees are charged with the interest, period by period; without interest periods in one.
-    fn night_fees<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>, each: &mut impl FnMut(Due<'a, Id>)) {
+    fn night_fees<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>, statement: &mut impl Statement<'a, Id>) {
         for fee in self.swap.daily_fees.iter().filter(|fee| fee.bears(slice.quantity)) {
             for (interest, nights) in self.interest_periods(lot, slice) {
                 let charged = Period { end: self.day.clamp(nights.start, nights.end), ..nights };
                 let name = self.name(lot, slice, fee.flow_kind());
-                each(Due {
+                let due = Due {
                     name: FlowName { start: nights.start, end: Some(nights.end), detail: Some(fee.name()), ..name },
                     stage: if nights.end <= self.day { Stage::Realised } else { Stage::Accrued },
                     payment_date: interest.payment,
                     currency: self.swap.currencies.price,
-                    matter: Ok(Matter::NightFee { fee, quantity: slice.quantity, nights: charged }),
-                });
+                };
+                let quantity = slice.quantity;
+                statement.enter(due, &FeeOfNights { valuation: self, fee, quantity, nights: charged });
             }
         }
     }
@@ -271,50 +218,39 @@ impl<'a> Valuation<'a> {
         &self,
         lot: &Lot<Id>,
         slice: &Slice<Id>,
-        terms: &'a DividendTerms,
-        declared: &'a Declared,
-    ) -> Option<Due<'a, Id>> {
-        let days = &self.swap.exchange_days;
-        let before = |date: NaiveDate| {
-            let on_or_after = days.on_or_after(date)?;
-            days.back(on_or_after, 1).map(|number| days.date(number))
+        passed: &Passed<'a>,
+        statement: &mut impl Statement<'a, Id>,
+    ) {
+        let Passed { terms, declared, cut_off, dates } = passed;
+        let Some(quantity) = cut_off.entitled(slice.quantity, tenure(slice)) else { return };
+        let dates = dates.as_ref().map(|dates| terms.unwound(*dates, declared, unwind(slice)));
+        let known = dates.unwrap_or_default();
+        let name = FlowName {
+            start: declared.ex_date,
+            end: None,
+            detail: Some(declared.id.as_str()),
+            ..self.name(lot, slice, Kind::Dividend)
         };
-        let cut_off = terms.entitlement.cut_off(declared, before);
-        let by_ex_date = CutOff::Traded(declared.ex_date);
-        let quantity = cut_off.clone().unwrap_or(by_ex_date).entitled(slice.quantity, tenure(slice))?;
-        let unwind = self.unwind(slice);
-        let schedule = Schedule {
-            equity: &self.equity_payments,
-            interest: &self.interest_payments,
-            termination: self.swap.termination,
-        };
-        let due =
-            cut_off.and_then(|_| terms.due(declared, schedule, unwind, |date, offset| self.payment_date(date, offset)));
-        let dates = due.clone().unwrap_or_default();
-        let matter = due.map(|due| Matter::Dividend {
-            quantity,
-            declared,
-            terms,
-            fx_date: terms.fx_date(declared, due.payment).map_or(self.day, |date| date.min(self.day)),
-        });
-        Some(Due {
-            name: FlowName {
-                start: declared.ex_date,
-                end: None,
-                detail: Some(declared.id.as_str()),
-                ..self.name(lot, slice, Kind::Dividend)
-            },
-            stage: dates.stage(declared, self.day),
-            payment_date: dates.payment,
-            currency: terms.currency,
-            matter,
-        })
+        let (stage, payment_date) = (known.stage(declared, self.day), known.payment);
+        let due = Due { name, stage, payment_date, currency: terms.currency };
+        statement.enter(due, &Dividend { valuation: self, quantity, passed, dates });
     }
+}
 
-    fn unwind<Id: Copy>(&self, slice: &Slice<Id>) -> Option<Unwind> {
-        let end = slice.end.as_ref().filter(|end| matches!(end.by, ClosedBy::Close(_)))?;
-        Some(Unwind { trade_date: end.edge.date, payment_date: end.edge.settle_date })
+/// When the interest of a slice within a period is paid.
+fn interest_payment<Id: Copy>(slice: &Slice<Id>, side: &Side<'_>, interest: &InterestPeriod) -> Option<NaiveDate> {
+    let closed = slice.end.as_ref().filter(|end| matches!(end.by, ClosedBy::Close(_)));
+    let unwound = closed.filter(|end| end.edge.settle_date <= interest.period.end);
+    match (unwound, interest.payment) {
+        (Some(end), Some(payment)) => Some(side.terms.unwind_payment(end.edge.settle_date, payment)),
+        (Some(end), None) => Some(end.edge.settle_date).filter(|_| side.terms.pays_with_unwind()),
+        (None, payment) => payment,
     }
+}
+
+fn unwind<Id: Copy>(slice: &Slice<Id>) -> Option<Unwind> {
+    let end = slice.end.as_ref().filter(|end| matches!(end.by, ClosedBy::Close(_)))?;
+    Some(Unwind { trade_date: end.edge.date, payment_date: end.edge.settle_date })
 }
 
 fn tenure<Id: Copy>(slice: &Slice<Id>) -> Tenure {

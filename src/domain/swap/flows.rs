@@ -1,10 +1,8 @@
-//! Every cash flow of an agreement on a day, and the explanation of one. The same dues and the same formulas give both.
-
-use std::fmt::Display;
+//! Every cash flow of an agreement on a day, and the explanation of those that are asked for. The same dues and the same formulas give both.
 
 use chrono::NaiveDate;
 
-use super::due::Due;
+use super::due::{Due, Matter, Statement};
 use super::dues::{Lot, Slices};
 use super::flow::{Calculated, Flow};
 use super::held::Holding;
@@ -17,6 +15,7 @@ use crate::domain::explain::pad::{Kept, Silent};
 use crate::domain::explain::rounded::Rounded;
 use crate::domain::flows::id::FlowId;
 use crate::domain::market::Market;
+use crate::domain::money::RoundingPolicy;
 
 /// Shows the flows of a swap's lots as they stand at the end of a day, in a fixed order. What cannot be calculated is shown with its reason, and
 /// holds up nothing else.
@@ -25,14 +24,13 @@ pub fn cash_flows<'a, Id: Copy + Ord>(
     lots: &[Lot<Id>],
     market: &'a Market,
     day: NaiveDate,
-    mut each: impl FnMut(Flow<'a, Id>),
+    each: impl FnMut(Flow<'a, Id>),
 ) {
     let valuation = Valuation::new(swap, market, day);
     let mut slices = Slices::default();
-    for lot in lots {
-        valuation.dues(lot, &mut slices, &mut |due| each(flow(due, &valuation)));
-    }
-    valuation.break_fees(lots, &mut |due| each(flow(due, &valuation)));
+    let mut statement = Shown { rounding: &swap.rounding, each };
+    lots.iter().for_each(|lot| valuation.dues(lot, &mut slices, &mut statement));
+    valuation.break_fees(lots, &mut statement);
 }
 
 /// What a day's flows of an agreement come from, for as many questions as there are.
@@ -40,6 +38,13 @@ pub struct Book<'a> {
     valuation: Valuation<'a>,
     holding: &'a Holding<'a>,
     lots: Vec<Lot<&'a str>>,
+}
+
+/// A flow with its id, and where it was asked for and calculated, with its explanation.
+pub struct Explained<'a> {
+    pub id: FlowId,
+    pub flow: Flow<'a, &'a str>,
+    pub explanation: Option<Explanation>,
 }
 
 impl<'a> Book<'a> {
@@ -56,19 +61,15 @@ impl<'a> Book<'a> {
     /// All flows: of each lot, then of each trade, then what unwinding early costs.
     pub fn flows(&self) -> Vec<Flow<'a, &'a str>> {
         let mut flows = Vec::new();
-        self.dues(&mut |due| flows.push(flow(due, &self.valuation)));
+        self.dues(&mut Shown { rounding: &self.valuation.swap.rounding, each: |flow| flows.push(flow) });
         flows
     }
 
-    /// The explanation of one flow with what it comes to; `None` when there is no such flow on the day.
-    pub fn explain(&self, id: FlowId) -> Option<Result<(Calculated, Explanation), Blocked>> {
-        let mut found = None;
-        self.dues(&mut |due| {
-            if due.name.id(due.currency) == id {
-                found = Some(explained(due, &self.valuation));
-            }
-        });
-        found
+    /// The same with an explanation of those that are wanted.
+    pub fn explained(&self, wanted: impl Fn(FlowId) -> bool) -> Vec<Explained<'a>> {
+        let mut kept = Explaining { rounding: &self.valuation.swap.rounding, wanted, flows: Vec::new() };
+        self.dues(&mut kept);
+        kept.flows
     }
 
     /// What is odd about the flows and calculated all the same.
@@ -76,26 +77,50 @@ impl<'a> Book<'a> {
         self.valuation.warnings(&self.lots)
     }
 
-    fn dues(&self, each: &mut impl FnMut(Due<'a, &'a str>)) {
+    fn dues(&self, statement: &mut impl Statement<'a, &'a str>) {
         let mut slices = Slices::default();
-        self.lots.iter().for_each(|lot| self.valuation.dues(lot, &mut slices, each));
-        self.holding.trades().for_each(|trade| self.valuation.trade_fees(trade, each));
-        self.valuation.break_fees(&self.lots, each);
+        self.lots.iter().for_each(|lot| self.valuation.dues(lot, &mut slices, statement));
+        self.holding.trades().for_each(|trade| self.valuation.trade_fees(trade, statement));
+        self.valuation.break_fees(&self.lots, statement);
     }
 }
 
-fn flow<'a, Id>(due: Due<'a, Id>, valuation: &Valuation<'a>) -> Flow<'a, Id> {
-    let Due { name, stage, payment_date, currency, matter } = due;
-    let mut pad = Rounded { inner: Silent, policy: &valuation.swap.rounding };
-    let result = matter.and_then(|matter| matter.amount(&mut pad, valuation, currency));
-    Flow { name, stage, payment_date, currency, result }
+/// Calculates every flow and shows it to `each`.
+struct Shown<'r, F> {
+    rounding: &'r RoundingPolicy,
+    each: F,
 }
 
-fn explained<'a, Id: Display>(
-    due: Due<'a, Id>,
-    valuation: &Valuation<'a>,
-) -> Result<(Calculated, Explanation), Blocked> {
-    let mut pad = Rounded { inner: Kept::default(), policy: &valuation.swap.rounding };
-    let calculated = due.matter?.amount(&mut pad, valuation, due.currency)?;
-    Ok((calculated, pad.inner.explanation()))
+impl<'a, Id, F: FnMut(Flow<'a, Id>)> Statement<'a, Id> for Shown<'_, F> {
+    fn enter(&mut self, due: Due<'a, Id>, matter: &impl Matter) {
+        let result = matter.amount(&mut Rounded { inner: Silent, policy: self.rounding });
+        (self.each)(flow(due, result));
+    }
+}
+
+/// Calculates every flow, and keeps the lines of those that are wanted.
+struct Explaining<'r, 'a, F> {
+    rounding: &'r RoundingPolicy,
+    wanted: F,
+    flows: Vec<Explained<'a>>,
+}
+
+impl<'a, F: Fn(FlowId) -> bool> Statement<'a, &'a str> for Explaining<'_, 'a, F> {
+    fn enter(&mut self, due: Due<'a, &'a str>, matter: &impl Matter) {
+        let id = due.name.id(due.currency);
+        let (result, explanation) = if (self.wanted)(id) {
+            let mut pad = Rounded { inner: Kept::default(), policy: self.rounding };
+            let result = matter.amount(&mut pad);
+            let explanation = result.is_ok().then(|| pad.inner.explanation());
+            (result, explanation)
+        } else {
+            (matter.amount(&mut Rounded { inner: Silent, policy: self.rounding }), None)
+        };
+        self.flows.push(Explained { id, flow: flow(due, result), explanation });
+    }
+}
+
+fn flow<Id>(due: Due<'_, Id>, result: Result<Calculated, Blocked>) -> Flow<'_, Id> {
+    let Due { name, stage, payment_date, currency } = due;
+    Flow { name, stage, payment_date, currency, result }
 }

@@ -7,7 +7,10 @@ use rust_decimal::Decimal;
 
 use super::terms::{DailyFeeRate, DailyFeeTerms, Swap};
 use crate::domain::blocked::Blocked;
-use crate::domain::dividends::payment::Payment;
+use crate::domain::dividends::declared::Declared;
+use crate::domain::dividends::entitlement::CutOff;
+use crate::domain::dividends::payment::{Due, Payment, Schedule};
+use crate::domain::dividends::terms::DividendTerms;
 use crate::domain::equity::mark::{Mark, Price};
 use crate::domain::explain::pad::Silent;
 use crate::domain::fees::daily::Nights;
@@ -36,8 +39,22 @@ pub struct Valuation<'a> {
     /// All valuation dates with their payments, as far as calendars reach.
     pub equity_payments: Vec<Payment>,
     pub interest_payments: Vec<Payment>,
+    /// The dividends that the terms pass on.
+    pub dividends: Vec<Passed<'a>>,
+    /// The market at the close of the day.
+    pub today: Result<Mark<'a>, Blocked>,
     /// The closes that a notional is marked to each night; none unless a side is.
     marks: NightMarks,
+}
+
+/// A dividend that is passed on, with what of it is the same for all lots.
+pub struct Passed<'a> {
+    pub terms: &'a DividendTerms,
+    pub declared: &'a Declared,
+    /// While a calendar keeps it unknown, by the ex date itself; `dates` are blocked then.
+    pub cut_off: CutOff,
+    /// Of what is held through it.
+    pub dates: Result<Due, Blocked>,
 }
 
 /// Closes by exchange day, and the days whose close or rate is not known.
@@ -72,8 +89,11 @@ impl<'a> Valuation<'a> {
                 .iter()
                 .filter_map(|interest| Some(Payment { valuation: interest.period.end, payment: interest.payment? }))
                 .collect(),
+            dividends: Vec::new(),
+            today: Err(Blocked::MissingPrice { of: swap.underlier.clone(), date: day }),
             marks: NightMarks::default(),
         };
+        valuation.today = valuation.close(day);
         if swap.marked_each_night() {
             valuation.marks = valuation.night_marks();
         }
@@ -86,7 +106,29 @@ impl<'a> Valuation<'a> {
                 valuation.reset(date, payment);
             }
         }
+        if let Some(terms) = &swap.dividends {
+            let declared = market.dividends.get(&swap.underlier).into_iter().flatten();
+            let passed = declared.filter(|declared| terms.passes_on(declared));
+            valuation.dividends = passed.map(|declared| valuation.passed(terms, declared)).collect();
+        }
         valuation
+    }
+
+    fn passed(&self, terms: &'a DividendTerms, declared: &'a Declared) -> Passed<'a> {
+        let days = &self.swap.exchange_days;
+        let before = |date: NaiveDate| {
+            let on_or_after = days.on_or_after(date)?;
+            days.back(on_or_after, 1).map(|number| days.date(number))
+        };
+        let cut_off = terms.entitlement.cut_off(declared, before);
+        let schedule = Schedule {
+            equity: &self.equity_payments,
+            interest: &self.interest_payments,
+            termination: self.swap.termination,
+        };
+        let dates = terms.due(declared, schedule, |date, offset| self.payment_date(date, offset));
+        let by_ex_date = CutOff::Traded(declared.ex_date);
+        Passed { terms, declared, cut_off: cut_off.clone().unwrap_or(by_ex_date), dates: cut_off.and(dates) }
     }
 
     fn reset(&mut self, date: NaiveDate, payment: Result<NaiveDate, Blocked>) {
