@@ -58,6 +58,7 @@ pub fn amount<P: Pad>(
 }
 
 impl DividendAmount {
+    #[inline]
     fn new(gross: Money, paid: Amount) -> Result<DividendAmount, Blocked> {
         let withheld = gross.checked_sub(paid.money).ok_or_else(out_of_range("what is withheld"))?;
         Ok(DividendAmount { gross, paid, withheld })

@@ -134,6 +134,7 @@ impl DividendTerms {
 
 impl Payout {
     /// What is passed on of a signed quantity's dividend.
+    #[inline]
     pub fn of(self, quantity: Decimal, declared: &Declared) -> Result<Share, Blocked> {
         if quantity.is_sign_negative() {
             return Ok(Share::Ratio(self.short.unwrap_or(Decimal::ONE)));

@@ -56,6 +56,7 @@ impl Treatment {
 }
 
 /// What a quantity is entitled to before tax. `left` is what the tax leaves of one, where the amount per share is what arrives.
+#[inline(always)]
 pub fn gross<P: Pad>(
     pad: &mut P,
     name: &'static str,

@@ -83,14 +83,17 @@ pub trait Pad {
     /// The amount that was calculated last, received where it was paid and paid where it was received.
     fn turn(&mut self, name: &'static str, amount: Money) -> Option<Money>;
 
+    #[inline(always)]
     fn add(&mut self, name: &'static str, left: Self::Number, right: Self::Number) -> Option<Self::Number> {
         self.step(name, Operation::Add, left, right)
     }
 
+    #[inline(always)]
     fn subtract(&mut self, name: &'static str, left: Self::Number, right: Self::Number) -> Option<Self::Number> {
         self.step(name, Operation::Subtract, left, right)
     }
 
+    #[inline(always)]
     fn multiply(&mut self, name: &'static str, left: Self::Number, right: Self::Number) -> Option<Self::Number> {
         self.step(name, Operation::Multiply, left, right)
     }
@@ -139,6 +142,7 @@ impl Pad for Silent {
         operation.of_numbers(left, right)
     }
 
+    #[inline(always)]
     fn amount(&mut self, _: &'static str, left: Decimal, right: Decimal, to: impl Into<Unit>) -> Option<Money> {
         Money::product(left, right, to)
     }

@@ -34,7 +34,7 @@ impl<P: Pad> Pad for Rounded<'_, P> {
         self.inner.value(number)
     }
 
-    #[inline]
+    #[inline(always)] // as the silent one
     fn step(
         &mut self,
         name: &'static str,
@@ -45,6 +45,7 @@ impl<P: Pad> Pad for Rounded<'_, P> {
         self.inner.step(name, operation, left, right)
     }
 
+    #[inline(always)]
     fn amount(&mut self, name: &'static str, left: P::Number, right: P::Number, to: impl Into<Unit>) -> Option<Money> {
         let unit = self.unit(to);
         self.inner.amount(name, left, right, unit)

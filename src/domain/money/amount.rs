@@ -16,6 +16,7 @@ pub struct Amount {
 
 impl Amount {
     /// left x right.
+    #[inline(always)]
     pub fn product<P: Pad>(
         pad: &mut P,
         name: &'static str,

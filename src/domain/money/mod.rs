@@ -28,7 +28,7 @@ use rust_decimal::Decimal;
 pub use currency::{Currency, UnknownCurrency};
 pub use unit::{RoundingPolicy, Unit};
 
-use crate::domain::number::exact::{POWERS_OF_10, Product};
+use crate::domain::number::exact::{POWERS_OF_10, Product, short_product};
 
 /// An amount in minor units of its currency (cents, yen), seen by the client: plus is received. There is no negative zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,8 +49,19 @@ impl Money {
     }
 
     /// `left * right`, of whose product `Decimal` itself would keep 28 digits only.
+    #[inline(always)]
     pub fn product(left: Decimal, right: Decimal, to: impl Into<Unit>) -> Option<Money> {
-        Money::quotient(left, right, Decimal::ONE, to)
+        let unit = to.into();
+        Money::short_product(left, right, unit).or_else(|| Money::quotient(left, right, Decimal::ONE, unit))
+    }
+
+    #[inline(always)]
+    fn short_product(left: Decimal, right: Decimal, Unit { currency, rounding }: Unit) -> Option<Money> {
+        let [left_digits, right_digits] = [left, right].map(|number| number.mantissa().unsigned_abs());
+        let zeros = (left.scale() + right.scale()).checked_sub(currency.decimals())?;
+        let magnitude = i64::try_from(short_product(left_digits, right_digits, zeros, rounding)?).ok()?;
+        let negative = left.is_sign_negative() ^ right.is_sign_negative();
+        Some(Money { minor: if negative { -magnitude } else { magnitude }, currency })
     }
 
     /// `left * right / divisor`: a day count fraction would otherwise be cut off after 28 digits, and a half with it. `None` also for a
@@ -210,6 +221,17 @@ mod tests {
             match Money::quotient(left, right, divisor, currency) {
                 Some(money) => prop_assert!(magnitude(&(above - &below * money.minor)) * 2_u32 <= magnitude(&below)),
                 None => prop_assert!(divisor.is_zero() || magnitude(&above) * 2_u32 > magnitude(&below) * i64::MAX as u64),
+            }
+        }
+
+        #[test]
+        fn a_product_is_the_quotient_over_one(left in number(), right in number(), small in -10_i64.pow(9)..10_i64.pow(9), scale in 0_u32..6) {
+            let small = Decimal::new(small, scale);
+            for (left, right) in [(left, right), (left, small), (small, small)] {
+                for (code, rounding) in [("USD", Rounding::HalfUp), ("JPY", Rounding::HalfEven), ("KWD", Rounding::Down)] {
+                    let unit = Unit { currency: currency(code), rounding };
+                    prop_assert_eq!(Money::product(left, right, unit), Money::quotient(left, right, Decimal::ONE, unit));
+                }
             }
         }
 

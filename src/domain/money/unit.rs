@@ -36,6 +36,7 @@ impl RoundingPolicy {
         self
     }
 
+    #[inline]
     pub fn unit(&self, currency: Currency) -> Unit {
         let exception = self.exceptions.iter().find(|(other, _)| *other == currency);
         Unit { currency, rounding: exception.map_or(self.usual, |(_, rounding)| *rounding) }

@@ -37,10 +37,6 @@ impl Product {
 
     /// The product over `divisor * 10^zeros`, at most 76 zeros, which together may have more than 128 bits.
     pub(in crate::domain) fn divide_scaled(self, divisor: u128, zeros: u32, rounding: Rounding) -> Option<u128> {
-        if let (0, Ok(number), 1, Some(power)) = (self.high, u64::try_from(self.low), divisor, short_power(zeros)) {
-            let (quotient, rest) = (number / power, number % power);
-            return Some((quotient + u64::from(rounding.up(quotient % 2 == 1, rest.cmp(&(power - rest))))).into());
-        }
         if let Some(divisor) = POWERS_OF_10.get(zeros as usize).and_then(|power| divisor.checked_mul(*power)) {
             return self.divide(divisor, rounding);
         }
@@ -78,6 +74,16 @@ impl Product {
     }
 }
 
+/// `left x right / 10^zeros`, rounded once, where everything fits 64 bits, so that the division is one instruction: so it does for most amounts.
+/// `None` says that something does not.
+#[inline(always)]
+pub(in crate::domain) fn short_product(left: u128, right: u128, zeros: u32, rounding: Rounding) -> Option<u64> {
+    let short = |number: u128| u64::try_from(number).ok();
+    let (number, power) = (short(left)?.checked_mul(short(right)?)?, short(*POWERS_OF_10.get(zeros as usize)?)?);
+    let (quotient, rest) = (number / power, number % power);
+    quotient.checked_add(rounding.up(quotient % 2 == 1, rest.cmp(&(power - rest))).into())
+}
+
 /// Up to the largest that 128 bits hold.
 pub(in crate::domain) const POWERS_OF_10: [u128; 39] = {
     let mut powers = [1; 39];
@@ -90,11 +96,6 @@ pub(in crate::domain) const POWERS_OF_10: [u128; 39] = {
 };
 
 const LOW_64: u128 = u64::MAX as u128;
-
-/// A power of ten that fits 64 bits.
-fn short_power(exponent: u32) -> Option<u64> {
-    POWERS_OF_10.get(exponent as usize).and_then(|power| u64::try_from(*power).ok())
-}
 
 /// A quotient and its rest. What fits 64 bits takes one instruction for both.
 fn short(number: u128, divisor: u128) -> (u128, u128) {
@@ -171,6 +172,17 @@ mod tests {
                 let expected = expected(&(BigUint::from(a) * b), &divisor, rounding);
                 let rounded = Product::of(a, b).divide_scaled(c.max(1), zeros, rounding);
                 prop_assert_eq!(rounded.map(BigUint::from), Some(expected).filter(|quotient| quotient.bits() <= 128));
+            }
+        }
+
+        #[test]
+        fn a_short_product_is_the_long_one(a in magnitude(), b in magnitude(), cut in 0_u32..128, zeros in 0_u32..=76) {
+            for (rounding, a) in MODES.into_iter().flat_map(|rounding| [(rounding, a), (rounding, a >> cut)]) {
+                let long = Product::of(a, b >> cut).divide_scaled(1, zeros, rounding);
+                match short_product(a, b >> cut, zeros, rounding) {
+                    Some(short) => prop_assert_eq!(Some(short.into()), long),
+                    None => prop_assert!(zeros > 19 || a > u64::MAX.into() || Product::of(a, b >> cut).low > u64::MAX.into() || (b >> cut) > u64::MAX.into()),
+                }
             }
         }
 
