@@ -1,8 +1,9 @@
 //! What the kernel calculates in a second on one core, scenario by scenario: `cargo bench --bench kernel`.
 //!
 //! Everything is warm and in memory; nothing is read, written or printed in between. A scenario runs until a second is over and tells the
-//! best and the median of its rounds. `-- --json` prints one object; `-- --quick` runs each scenario once, to see that it still works.
+//! best and the median of its rounds, and how often its last one asked for memory. `-- --json` prints one object; `-- --quick` runs each scenario once, to see that it still works.
 
+mod allocations; // how often memory is asked for
 mod book; // positions under trades
 mod swaps; // swaps, lots and their market
 
@@ -41,15 +42,20 @@ fn main() {
         return;
     }
     println!("kernel on one core, {conditions}");
-    println!("{:<26} {:>14} {:>14} {:>12}  what", "scenario", "results/s", "results/s median", "ns a lot");
+    println!(
+        "{:<26} {:>14} {:>16} {:>10} {:>12} {:>18}  what",
+        "scenario", "results/s", "results/s median", "ns a lot", "ns a result", "allocations a lot"
+    );
     for result in results {
         let number = |name: &str| result[name].as_f64().unwrap_or(0.0);
         println!(
-            "{:<26} {:>14.0} {:>14.0} {:>12.1}  {}",
+            "{:<26} {:>14.0} {:>16.0} {:>10.1} {:>12.1} {:>18.4}  {}",
             result["name"].as_str().unwrap_or_default(),
             number("results_per_second"),
             number("results_per_second_median"),
             number("ns_per_lot"),
+            number("ns_per_result"),
+            number("allocations_per_lot"),
             result["what"].as_str().unwrap_or_default(),
         );
     }
@@ -60,17 +66,19 @@ fn measure(mut scenario: Scenario, quick: bool) -> Value {
     assert!(warm.flows > 0, "{} calculates nothing", scenario.name);
     let mut rounds = Vec::new();
     let until = Instant::now() + if quick { Duration::ZERO } else { TIME };
-    let mut done = warm;
+    let (mut done, mut allocated) = (warm, 0);
     while rounds.is_empty() || Instant::now() < until {
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), allocations::allocations());
         done = (scenario.round)();
         rounds.push(start.elapsed().as_secs_f64());
+        allocated = allocations::allocations() - before;
     }
     rounds.sort_by(f64::total_cmp);
     let (best, median) = (rounds[0], rounds[rounds.len() / 2]);
     json!({
         "name": scenario.name, "what": scenario.what, "results": done.flows, "lots": done.lots, "rounds": rounds.len(),
         "results_per_second": done.flows as f64 / best, "results_per_second_median": done.flows as f64 / median,
-        "ns_per_lot": best * 1e9 / done.lots as f64,
+        "ns_per_lot": best * 1e9 / done.lots as f64, "ns_per_result": best * 1e9 / done.flows as f64,
+        "allocations_per_lot": allocated as f64 / done.lots as f64,
     })
 }

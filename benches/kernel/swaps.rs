@@ -22,10 +22,10 @@ use bookflow::domain::rates::fixings::{Fixing, Fixings};
 use bookflow::domain::rates::index::Index;
 use bookflow::domain::rates::schedule::Period;
 use bookflow::domain::rates::terms::{Method, Observation, OvernightTerms, RateTerms};
-use bookflow::domain::swap::dues::Lot;
-use bookflow::domain::swap::flows::cash_flows;
+use bookflow::domain::swap::dues::{Lot, Slices};
 use bookflow::domain::swap::product::Product;
 use bookflow::domain::swap::terms::{InterestPeriod, Swap};
+use bookflow::domain::swap::valuation::Valuation;
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use rust_decimal::Decimal;
 
@@ -52,8 +52,14 @@ pub fn scenarios() -> Vec<Scenario> {
         one(None, true).scenario("dividends", "performance, four dividends", 1),
         one(overnight(LIFE_DAYS), true).scenario("full contract", "4 positions x 5 lots: all of these", 1),
     ];
-    let large = Portfolio::new(Legs { financed: overnight(LIFE_DAYS), dividends: true }, 65_000);
-    scenarios.push(large.scenario("65,000 contracts", "the same for 65,000 contracts, on two threads", 2));
+    let large = || Portfolio::new(Legs { financed: overnight(LIFE_DAYS), dividends: true }, 65_000);
+    let shared_terms = Portfolio { own_terms: false, ..large() };
+    scenarios.push(shared_terms.scenario(
+        "65,000 contracts",
+        "the same on two threads, terms valued once an underlying",
+        2,
+    ));
+    scenarios.push(large().scenario("65,000, terms of their own", "the same, terms valued anew for each position", 2));
     scenarios
 }
 
@@ -75,6 +81,8 @@ struct Portfolio {
     market: Market,
     /// By position.
     lots: Vec<Vec<Lot<u32>>>,
+    /// Whether each position is valued anew, as one with terms of its own is, or the terms of an underlying once for all of its positions.
+    own_terms: bool,
 }
 
 impl Portfolio {
@@ -83,7 +91,7 @@ impl Portfolio {
         let mut market = market();
         swaps.iter().flat_map(|swap| &swap.financing).for_each(|financing| market.rates.prepare(&financing.long));
         let position = |position: usize| (0..LOTS).map(|number| lot(position, number)).collect();
-        Portfolio { swaps, market, lots: (0..contracts * POSITIONS).map(position).collect() }
+        Portfolio { swaps, market, lots: (0..contracts * POSITIONS).map(position).collect(), own_terms: true }
     }
 
     fn scenario(self, name: &'static str, what: &'static str, threads: usize) -> Scenario {
@@ -105,8 +113,13 @@ impl Portfolio {
 
     fn flows(&self, from: usize, to: usize) -> u64 {
         let (mut flows, mut sum) = (0, 0_i64);
+        let value = |swap| Valuation::new(swap, &self.market, last_day());
+        let shared: Vec<Valuation<'_>> = self.swaps.iter().map(value).collect();
+        let mut slices = Slices::default();
         for position in from..to {
-            cash_flows(&self.swaps[position % UNDERLYINGS], &self.lots[position], &self.market, last_day(), |flow| {
+            let own = self.own_terms.then(|| value(&self.swaps[position % UNDERLYINGS]));
+            let valuation = own.as_ref().unwrap_or(&shared[position % UNDERLYINGS]);
+            valuation.cash_flows(&self.lots[position], &mut slices, |flow| {
                 flows += 1;
                 sum += flow.result.expect("nothing is missing").amount.money.minor;
             });

@@ -3,7 +3,7 @@
 use bookflow::domain::daycount::DayCount;
 use bookflow::domain::explain::pad::{Kept, Pad, Silent};
 use bookflow::domain::financing::coupon::{Coupon, Rates};
-use bookflow::domain::financing::interest::{Interest, interest, marked_interest};
+use bookflow::domain::financing::interest::{Interest, OnOne, interest, marked_interest};
 use bookflow::domain::financing::notional::{Financed, Marks, Price};
 use bookflow::domain::financing::terms::{FinancingTerms, SpreadMode};
 use bookflow::domain::money::{Currency, Money};

@@ -17,7 +17,7 @@ use bookflow::domain::money::Currency;
 use bookflow::domain::rates::terms::RateTerms;
 use bookflow::domain::schedule::{Disrupted, Roll};
 use bookflow::domain::swap::flow::Kind;
-use bookflow::domain::swap::flows::Book;
+use bookflow::domain::swap::flows::{Book, Explained};
 use bookflow::domain::swap::product::Product;
 use bookflow::domain::swap::terms::Swap;
 
@@ -28,9 +28,8 @@ const SOLD: &str = "T2 SELL 4000 @ 51.00 on 2025-04-22 settles 2025-04-23";
 
 /// The explanation of the first flow of a kind, as a table.
 fn explained(book: &Book<'_>, kind: Kind) -> String {
-    let flow = book.flows().into_iter().find(|flow| flow.name.kind == kind).expect("such a flow");
-    let explained = book.explain(flow.name.id(flow.currency)).expect("it is there");
-    explained.map(|(_, explanation)| explanation.to_string()).expect("calculated")
+    let explained = book.explained(|_| true).into_iter().find(|explained| explained.flow.name.kind == kind);
+    explained.and_then(|explained| explained.explanation).expect("such a flow, calculated").to_string()
 }
 
 /// 500,000 at 3.6 % for 24 nights, which have 17 business days.
@@ -168,11 +167,16 @@ fn a_break_fee_is_explained_and_keeps_its_id() {
             let flows = book.flows();
             let fee = flows.iter().find(|flow| flow.name.kind == Kind::Fee).expect("a fee");
             let id = fee.name.id(fee.currency);
-            let (again, explanation) = book.explain(id).expect("it is there").expect("calculated");
-            assert_eq!(Ok(again), fee.result);
+            let explained = book.explained(|wanted| wanted == id).into_iter().find(|explained| explained.id == id);
+            let Explained { flow, explanation, .. } = explained.expect("it is there");
+            assert_eq!(&flow, fee);
+            let explanation = explanation.expect("calculated");
             assert!(explanation.to_string().contains("notional that ends"), "{explanation}");
             let recomputed = explanation.recompute().expect("every line follows");
-            assert_eq!(recomputed, Some(bookflow::domain::explain::Value::Money(again.amount.money)));
+            assert_eq!(
+                recomputed,
+                Some(bookflow::domain::explain::Value::Money(flow.result.expect("calculated").amount.money))
+            );
             id
         })
     };

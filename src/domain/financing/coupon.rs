@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::interest::OnOne;
 use super::terms::{FinancingTerms, NegativeRates};
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::daycount::{Fraction, Interval, NoFraction};
@@ -78,10 +79,8 @@ impl Rates {
     }
 }
 
-impl Coupon<'_> {
-    /// Interest on one unit of notional that stands over `slice`, from its start to `to` or its end, whichever is earlier, within an interest
-    /// period.
-    pub fn unit<P: Pad>(
+impl OnOne for Coupon<'_> {
+    fn unit<P: Pad>(
         &self,
         pad: &mut P,
         interest_period: Period,
@@ -95,7 +94,9 @@ impl Coupon<'_> {
         let until_start = self.cumulative(pad, interest_period, interest_period, slice.start)?;
         until_end.minus(pad, until_start)
     }
+}
 
+impl Coupon<'_> {
     /// Interest from the start of `compounded` to `to`, along the path that ends with `compounded`.
     pub(super) fn cumulative<P: Pad>(
         &self,

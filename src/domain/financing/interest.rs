@@ -22,12 +22,24 @@ pub struct Interest<N> {
     pub provisional: bool,
 }
 
+/// What answers for the interest on one unit of notional: a coupon, or whoever remembers what it said.
+pub trait OnOne {
+    /// Interest on one unit that stands over `slice`, from its start to `to` or its end, whichever is earlier, within an interest period.
+    fn unit<P: Pad>(
+        &self,
+        pad: &mut P,
+        interest_period: Period,
+        slice: Period,
+        to: NaiveDate,
+    ) -> Result<UnitInterest<P::Number>, Blocked>;
+}
+
 /// Interest at one notional from the start of its period to `to`, within an interest period: `- quantity x price x fx x R x DCF`.
 ///
 /// `to` is not counted; a later one than the end of the financed period comes to the same as the end.
 pub fn interest<P: Pad>(
     pad: &mut P,
-    coupon: &Coupon,
+    on_one: &impl OnOne,
     interest_period: Period,
     financed: &Financed,
     to: NaiveDate,
@@ -36,7 +48,7 @@ pub fn interest<P: Pad>(
     let to = to.clamp(slice.start, slice.end);
     let quantity = pad.given(|| Fact::Lot("quantity"), financed.quantity);
     let notional = financed.price.notional(pad, || Fact::Lot("reference price"), quantity).ok_or_else(too_large)?;
-    let unit = coupon.unit(pad, interest_period, slice, to)?;
+    let unit = on_one.unit(pad, interest_period, slice, to)?;
     Interest::of(pad, notional, unit).ok_or_else(too_large)
 }
 

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::coupon::{Coupon, Rates};
+use super::interest::OnOne;
 use super::terms::FinancingTerms;
 use crate::domain::blocked::Blocked;
 use crate::domain::daycount::DayCount;

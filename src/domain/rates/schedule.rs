@@ -7,7 +7,7 @@ use super::terms::OvernightTerms;
 use crate::domain::blocked::Blocked;
 
 /// Days that bear interest: `start` is counted, `end` is not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Period {
     pub start: NaiveDate,
     pub end: NaiveDate,

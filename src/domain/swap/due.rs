@@ -116,7 +116,7 @@ impl<Id: Copy> Matter for Interest<'_, '_, Id> {
             let marks = valuation.closes(Period { start: period.start.max(interest_period.start), end: to })?;
             marked_interest(pad, coupon, *interest_period, slice.quantity, *period, &marks, to)?
         } else {
-            interest(pad, coupon, *interest_period, &financed, to)?
+            interest(pad, *side, *interest_period, &financed, to)?
         };
         let range = out_of_range("the interest");
         let unrounded = borne.unrounded(pad).map(|number| pad.value(number)).ok_or_else(&range)?;

@@ -17,20 +17,19 @@ use crate::domain::flows::id::FlowId;
 use crate::domain::market::Market;
 use crate::domain::money::RoundingPolicy;
 
-/// Shows the flows of a swap's lots as they stand at the end of a day, in a fixed order. What cannot be calculated is shown with its reason, and
-/// holds up nothing else.
-pub fn cash_flows<'a, Id: Copy + Ord>(
-    swap: &'a Swap,
-    lots: &[Lot<Id>],
-    market: &'a Market,
-    day: NaiveDate,
-    each: impl FnMut(Flow<'a, Id>),
-) {
-    let valuation = Valuation::new(swap, market, day);
-    let mut slices = Slices::default();
-    let mut statement = Shown { rounding: &swap.rounding, each };
-    lots.iter().for_each(|lot| valuation.dues(lot, &mut slices, &mut statement));
-    valuation.break_fees(lots, &mut statement);
+impl<'a> Valuation<'a> {
+    /// Shows the flows of lots as they stand at the end of the day, in a fixed order. What cannot be calculated is shown with its reason, and
+    /// holds up nothing else.
+    pub fn cash_flows<Id: Copy + Ord>(
+        &self,
+        lots: &[Lot<Id>],
+        slices: &mut Slices<Id>,
+        each: impl FnMut(Flow<'a, Id>),
+    ) {
+        let mut statement = Shown { rounding: &self.swap.rounding, each };
+        lots.iter().for_each(|lot| self.dues(lot, slices, &mut statement));
+        self.break_fees(lots, &mut statement);
+    }
 }
 
 /// What a day's flows of an agreement come from, for as many questions as there are.

@@ -1,5 +1,6 @@
 //! A swap on a day: the terms beside the market values they name, found once for all lots.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
@@ -12,9 +13,11 @@ use crate::domain::dividends::entitlement::CutOff;
 use crate::domain::dividends::payment::{Due, Payment, Schedule};
 use crate::domain::dividends::terms::DividendTerms;
 use crate::domain::equity::mark::{Mark, Price};
-use crate::domain::explain::pad::Silent;
+use crate::domain::explain::Fact;
+use crate::domain::explain::pad::{Pad, Silent};
 use crate::domain::fees::daily::Nights;
-use crate::domain::financing::coupon::Coupon;
+use crate::domain::financing::coupon::{Coupon, UnitInterest};
+use crate::domain::financing::interest::OnOne;
 use crate::domain::financing::notional::{Mark as NightMark, Marks as ClosesOf, Price as Notional};
 use crate::domain::financing::terms::{FinancingTerms, NotionalBasis};
 use crate::domain::lots::slice::{Edge, Reset};
@@ -71,6 +74,8 @@ pub struct Side<'a> {
     pub terms: &'a FinancingTerms,
     pub coupon: Result<Coupon<'a>, Blocked>,
     pub resets: Vec<Reset>,
+    /// Interest on one unit by interest period, slice and date: calculated once for all lots that stand over the same days.
+    on_one: RefCell<BTreeMap<(Period, Period, NaiveDate), UnitInterest<Decimal>>>,
 }
 
 impl<'a> Valuation<'a> {
@@ -268,7 +273,33 @@ impl<'a> Valuation<'a> {
 impl<'a> Side<'a> {
     fn new(terms: &'a FinancingTerms, swap: &Swap, market: &'a Market) -> Side<'a> {
         let needed_from = swap.interest_periods.first().map_or(swap.effective, |interest| interest.period.start);
-        Side { terms, coupon: market.rates.coupon(terms, needed_from), resets: Vec::new() }
+        Side { terms, coupon: market.rates.coupon(terms, needed_from), resets: Vec::new(), on_one: RefCell::default() }
+    }
+}
+
+impl OnOne for Side<'_> {
+    fn unit<P: Pad>(
+        &self,
+        pad: &mut P,
+        interest_period: Period,
+        slice: Period,
+        to: NaiveDate,
+    ) -> Result<UnitInterest<P::Number>, Blocked> {
+        let coupon = self.coupon.as_ref().map_err(Blocked::clone)?;
+        if P::KEEPS {
+            return coupon.unit(pad, interest_period, slice, to);
+        }
+        let days = (interest_period, slice, to);
+        let known = self.on_one.borrow().get(&days).copied();
+        let UnitInterest { rate_days, year_days, provisional } = match known {
+            Some(known) => known,
+            None => {
+                let calculated = coupon.unit(&mut Silent, interest_period, slice, to)?;
+                *self.on_one.borrow_mut().entry(days).or_insert(calculated)
+            }
+        };
+        let rate_days = pad.given(|| Fact::Table("rate x days"), rate_days);
+        Ok(UnitInterest { rate_days, year_days, provisional })
     }
 }
 
