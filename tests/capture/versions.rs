@@ -168,6 +168,27 @@ fn a_cancel_before_its_new_waits_and_then_both_are_answered() {
 }
 
 #[test]
+fn a_gap_is_named_as_the_banking_processor_named_gaps_in_its_sequence() {
+    let text = include_str!("../golden/replaced/banking_processor.json");
+    let cases = serde_json::from_str::<serde_json::Value>(text).expect("a golden file is JSON")["cases"].take();
+    for (case, numbers) in [(&cases[0], [1, 2, 3]), (&cases[1], [1, 2, 5])] {
+        let mut books = Books::default();
+        books.take(&new("T1", buy(1)));
+        numbers[1..]
+            .iter()
+            .for_each(|number| drop(books.take(&version("T1", *number, TradeEvent::Amend(buy(*number))))));
+        let gap = books.answers.iter().find_map(|answer| match answer.verdict {
+            Verdict::Held { awaited } => Some((awaited, answer.version)),
+            _ => None,
+        });
+        let issue = &case["expected"]["issues"][0];
+        let number = |name: &str| issue[name].as_u64().and_then(|number| u32::try_from(number).ok());
+        assert_eq!(Some(gap.is_some()), case["expected"]["has_gaps"].as_bool(), "{numbers:?}");
+        assert_eq!(gap, number("expected").zip(number("found")), "{numbers:?}");
+    }
+}
+
+#[test]
 fn a_filled_gap_releases_all_that_follow_in_order_and_no_more() {
     let mut books = Books::default();
     books.take(&version("T1", 5, TradeEvent::Cancel));

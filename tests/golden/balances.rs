@@ -209,3 +209,48 @@ fn a_balance_does_not_outlive_the_movement_behind_it() {
     cash.post(&[posting("deleted", date, Money { minor: -closed, currency })], LockPolicy::Reject);
     assert_eq!(opening(&cash), case["expected_opening"].as_i64());
 }
+
+#[test]
+fn the_days_of_a_month_add_up_in_whatever_order_they_are_listed() {
+    let case = &replaced_cases()[3];
+    let mut days: Vec<Day> = case["days_desc"].as_array().expect("days").iter().map(replaced_day).collect();
+    days.sort_by_key(|day| day.date);
+    let (cash, bank) = replay(0, &days);
+    let net = |of: &str| {
+        let total = |name: &str| case["expected"][format!("{of}_{name}")].as_i64().expect("whole cents");
+        total("in") - total("out")
+    };
+    assert_eq!((moved(&cash, &days), moved(&bank, &days)), (net("cash"), net("bank")));
+}
+
+#[test]
+fn what_the_banking_processor_said_of_duplicates_nothing_and_closed_years() {
+    let text = include_str!("replaced/banking_processor.json");
+    let cases = serde_json::from_str::<serde_json::Value>(text).expect("a golden file is JSON")["cases"].take();
+    let date = |text: &str| text.parse::<NaiveDate>().expect("a date");
+    let day = Day { date: date("2022-01-01"), cash: [0, 0], bank: [0, 0] };
+    let currency = Currency::new("USD").expect("a currency in use");
+    let dated = |id: &str, on: &str, minor: i64| posting(id, date(on), Money { minor, currency });
+
+    // BK-4 and BK-5: an amount of 0 moves nothing, and a transaction that comes twice counts once.
+    let (mut cash, _) = replay(0, std::slice::from_ref(&day));
+    let batch = [dated("A", "2022-03-01", 100), dated("B", "2022-03-02", 0), dated("A", "2022-03-01", 100)];
+    let posted = cash.post(&batch, LockPolicy::Reject);
+    assert_eq!(Some(posted.movements.len() as u64), cases[3]["expected"]["saved"].as_u64());
+    assert_eq!(
+        (posted.duplicates.len(), cash.closing(date("2022-12-31")).map(|closing| closing.minor)),
+        (1, Some(100))
+    );
+
+    // BK-3: what is dated in closed years is booked on the first day that is open.
+    for row in cases[2]["cases"].as_array().expect("rows") {
+        let (closed, opens) = (row[0].as_str().expect("years"), row[1].as_str().expect("a date or null"));
+        let (mut cash, _) = replay(0, std::slice::from_ref(&day));
+        for year in closed.split(' ').filter_map(|word| word.parse::<i32>().ok()) {
+            cash.lock(date(&format!("{year}-12-31")));
+        }
+        let posted = cash.post(&[dated("late", "2023-06-30", 100)], LockPolicy::PostInOpen);
+        let booked = posted.moved.first().map_or("null".to_owned(), |(_, entry)| entry.booked_on.to_string());
+        assert_eq!(booked, opens, "{closed}");
+    }
+}
