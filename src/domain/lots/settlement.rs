@@ -15,7 +15,8 @@ pub fn by_settlement<Id: Copy>(slices: &mut Vec<Slice<Id>>) {
         if slices[before].quantity.is_zero() {
             slices.remove(before);
         }
-        slices.insert(before, Slice { quantity: closed.quantity, end: closed.end, ..stood });
+        let Slice { start, opened_by, .. } = stood;
+        slices.insert(before, Slice { quantity: closed.quantity, start, opened_by, end: closed.end });
     }
 }
 
