@@ -82,6 +82,11 @@ pub fn dead_letter(stage: &'static str, reason: &str, message: &str, from: &dyn 
     debug!(stage, reason, message, %from, offset, "dead letter");
 }
 
+pub fn view_record_skipped(view: &'static str, from: &dyn Display, offset: i64, problem: &str) {
+    counter!("bookflow_view_records_skipped_total", "view" => view).increment(1);
+    warn!(view, %from, offset, problem, "a record of a view cannot be read and counts for nothing");
+}
+
 pub fn left_in_disorder(stage: &'static str, error: &dyn Display) {
     info!(stage, %error, "marks could not be left clean, the next owners begin with care");
 }

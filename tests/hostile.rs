@@ -13,8 +13,11 @@ use bookflow::domain::trade::Trade;
 use bookflow::domain::trade::captured::CapturedTrade;
 use bookflow::messages::blotter::BlotterRow;
 use bookflow::messages::cash_flows::JobCashFlows;
+use bookflow::messages::contract::ContractVersion;
+use bookflow::messages::data_point::DataPoint;
 use bookflow::messages::dead_letter::DeadLetter;
 use bookflow::messages::job_control::JobControl;
+use bookflow::messages::position_flows::PositionFlows;
 use bookflow::messages::schemas::{SchemaName, Schemas};
 use bookflow::messages::view;
 use bookflow::messages::wire::Encoder;
@@ -92,6 +95,9 @@ fn read(schemas: &Schemas, schema: SchemaName, record: &[u8]) {
         SchemaName::JobProgress => drop(schemas.decode::<Progress>(record)),
         SchemaName::Outcome => drop(schemas.decode::<Outcome>(record)),
         SchemaName::DeadLetter => drop(schemas.decode::<DeadLetter>(record)),
+        SchemaName::Contract => drop(schemas.decode::<ContractVersion>(record)),
+        SchemaName::DataPoint => drop(schemas.decode::<DataPoint>(record)),
+        SchemaName::PositionFlows => drop(schemas.decode::<PositionFlows>(record)),
     }
 }
 

@@ -16,12 +16,12 @@ use crate::engine::topology::Topology;
 use crate::memory::MemoryBroker;
 use crate::memory::interference::Interference;
 use crate::memory::settings::Settings as BrokerSettings;
-use crate::pipeline::topic_files;
+use crate::pipeline::topic_files::{self, Role};
 
 /// How long one question for committed offsets may take.
 const QUESTION: Duration = Duration::from_secs(15);
 
-/// A broker on which every topic has this many partitions.
+/// A broker on which every topic but the views has this many partitions.
 pub fn broker(
     settings: BrokerSettings,
     interference: Arc<dyn Interference>,
@@ -30,6 +30,7 @@ pub fn broker(
     let broker = MemoryBroker::disturbed(settings, interference);
     for topic in topic_files::embedded() {
         let config: Vec<_> = topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let partitions = if topic.role == Role::View { topic.partitions } else { partitions };
         broker.create_topic(&topic.name, partitions, &config)?;
     }
     Ok(broker)

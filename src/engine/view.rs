@@ -8,11 +8,13 @@ use super::batch::{Batch, Record, Room};
 use super::broker::{Broker, BrokerError, Reader, TopicPartition};
 use super::mark::TurnMark;
 use super::topology::ViewSpec;
+use crate::telemetry;
 
 /// The typed content of a view.
 pub trait ViewTable: Any + Send {
-    /// Takes one record, each topic's in order; no value removes the key. What cannot be read is counted and skipped by the view itself.
-    fn apply(&mut self, record: &Record<'_>);
+    /// Takes one record, each topic's in order; no value removes the key. What cannot be read counts for nothing; the error says
+    /// why.
+    fn apply(&mut self, record: &Record<'_>) -> Result<(), String>;
 }
 
 /// All views of one worker thread. They move only between turns.
@@ -91,7 +93,9 @@ impl View {
         self.batch.clear();
         self.reader.poll(Duration::ZERO, room, &mut self.batch)?;
         for record in self.batch.iter() {
-            self.table.apply(&record);
+            if let Err(problem) = self.table.apply(&record) {
+                telemetry::view_record_skipped(self.name, &record.from, record.offset, &problem);
+            }
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::messages::resolution::Resolution;
 use crate::messages::resolved::Resolved;
 use crate::messages::schemas::{RegistryUnavailable, SchemaIds, SchemaName, Schemas, Undecodable, content_id};
 use crate::messages::wire::Unreadable;
-use crate::messages::{job_samples, samples, view};
+use crate::messages::{flow_samples, job_samples, samples, view};
 
 static SCHEMAS: LazyLock<Schemas> = LazyLock::new(Schemas::embedded);
 static NEWER: LazyLock<Schemas> =
@@ -182,6 +182,9 @@ messages! {
     job_progress: crate::domain::jobs::collect::Progress, job_samples::progress(), samples::place();
     outcome: crate::domain::jobs::job::Outcome, job_samples::outcome(), samples::place();
     dead_letter: crate::messages::dead_letter::DeadLetter, job_samples::dead_letter(), samples::place();
+    contract: crate::messages::contract::ContractVersion, flow_samples::contract(), prop::option::of(samples::place());
+    data_point: crate::messages::data_point::DataPoint, flow_samples::data_point(), prop::option::of(samples::place());
+    position_flows: crate::messages::position_flows::PositionFlows, flow_samples::position_flows(), samples::place();
 }
 
 #[test]

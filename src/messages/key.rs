@@ -13,6 +13,23 @@ pub fn trade_key(key: &PositionKey, id: &TradeId, out: &mut Vec<u8>) {
     out.extend_from_slice(id.as_str().as_bytes());
 }
 
+/// The record key of a part of a position's flows: `account_book_security`, of further parts `account_book_security_N`.
+pub fn part_key(key: &PositionKey, part: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(key.as_str().as_bytes());
+    if part > 0 {
+        out.extend_from_slice(format!("_{part}").as_bytes());
+    }
+}
+
+/// The inverse of [`part_key`].
+pub fn parse_part_key(bytes: &[u8]) -> Option<(PositionKey, u32)> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    match text.match_indices('_').nth(2) {
+        None => Some((PositionKey::parse(text).ok()?, 0)),
+        Some((end, _)) => Some((PositionKey::parse(&text[..end]).ok()?, text[end + 1..].parse().ok()?)),
+    }
+}
+
 /// The record key of a job's flows of one contract part: `job/contract/part/piece`, with `%` and `/` percent-encoded.
 pub fn flows_key(job: &JobId, contract: &ContractId, part: u32, piece: u32) -> String {
     format!("{}{}/{part}/{piece}", of_job(job), encode(contract.as_str()))

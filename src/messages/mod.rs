@@ -8,6 +8,9 @@ pub mod captured_trade; // topic captured-trades
 pub mod position; // topic positions
 pub mod lot; // topic lots
 pub mod blotter; // topic blotter
+pub mod contract; // topic contracts
+pub mod data_point; // topics market-data, reference-data
+pub mod position_flows; // topic cash-flows
 pub mod chunk; // topics calculation-chunks.*
 pub mod cash_flows; // topic job-cash-flows
 pub mod chunk_result; // topic chunk-results
@@ -39,3 +42,5 @@ mod job_looks; // those about jobs
 mod samples; // any value of a message
 #[cfg(test)]
 mod job_samples; // those about jobs
+#[cfg(test)]
+mod flow_samples; // those about contracts, the market and positions' flows

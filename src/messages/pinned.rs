@@ -10,7 +10,9 @@ use crate::domain::money::Currency;
 use crate::domain::trade::{Side, Terms, Trade, TradeEvent};
 use crate::messages::framing::HEADER_BYTES;
 use crate::messages::schemas::{SchemaName, Schemas};
-use crate::messages::{blotter, captured_trade, chunk, job_control, job_parts, outcome, parts, view};
+use crate::messages::{
+    blotter, captured_trade, chunk, data_point, job_control, job_parts, outcome, parts, position_flows, view,
+};
 
 /// The one thing that the Avro library cannot see: whether our tables name the symbols in the schema's order.
 #[test]
@@ -35,6 +37,9 @@ fn symbols_stand_in_the_order_of_their_schemas() {
     table("Severity", named(&job_parts::SEVERITIES));
     table("NoticeCode", NoticeCode::ALL.map(|code| code.name().to_string()).to_vec());
     table("Ending", outcome::ENDINGS.map(String::from).to_vec());
+    table("DataKind", named(&data_point::KINDS));
+    table("SwapFlowKind", named(&position_flows::SWAP_FLOW_KINDS));
+    table("FlowStage", named(&position_flows::STAGES));
     table("ControlWord", job_control::WORDS.map(String::from).to_vec());
 }
 

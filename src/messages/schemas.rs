@@ -62,6 +62,9 @@ schema_names! {
     JobProgress "job_progress": 1;
     Outcome "outcome": 1;
     DeadLetter "dead_letter": 1;
+    Contract "contract": 1;
+    DataPoint "data_point": 1;
+    PositionFlows "position_flows": 1;
 }
 
 impl SchemaName {

@@ -153,6 +153,11 @@ impl<'a> Encoder<'a> {
         self.long(0);
     }
 
+    /// Fields that were encoded before.
+    pub fn encoded(&mut self, fields: &[u8]) {
+        self.out.extend_from_slice(fields);
+    }
+
     fn decimal(&mut self, value: Decimal, scale: u32) {
         if let Err(error) = decimal::write(value, scale, self.out) {
             self.fail(error.into());

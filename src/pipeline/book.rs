@@ -1,4 +1,6 @@
-//! Stage `book`: a trade -> its answer, its position and its lots, in one turn.
+//! Stage `book`: a trade -> its answer, its position and its lots, and once a turn the cash flows of the positions it changed.
+//!
+//! What many positions depend on, a price or a contract, is worked off a bounded number of positions a tick, trades first.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -6,13 +8,17 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use hashbrown::{Equivalent, HashMap};
 
-use super::codecs::{Positions, Trades};
+use super::codecs::{FlowParts, FlowsKey, Positions, Trades};
+use super::due::{Due, Number};
+use super::flows::{Told, flows};
+use super::knowledge::{KNOWLEDGE, Knowledge};
 use super::refusals::{in_place, refused, undecodable};
-use super::topics::{self, BLOTTER, CAPTURED_TRADES, LOTS, POSITIONS, TRADES};
+use super::topics::{self, BLOTTER, CAPTURED_TRADES, CASH_FLOWS, LOTS, POSITIONS, TRADES};
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::lot::{Lot, LotChange};
 use crate::domain::lots::position::Position;
+use crate::domain::names::Symbol;
 use crate::domain::trade::capture::{Capture, capture};
 use crate::domain::trade::captured::CapturedTrade;
 use crate::domain::trade::{BusinessOrder, Trade, TradeEvent};
@@ -21,6 +27,7 @@ use crate::engine::index::Index;
 use crate::engine::stage::{Cause, Context, ProcessError, Stage};
 use crate::engine::table::{Entry, Table, Undoable};
 use crate::messages::blotter::BlotterRow;
+use crate::messages::position_flows::PositionFlows;
 use crate::messages::schemas::Schemas;
 
 pub struct Book {
@@ -32,6 +39,8 @@ pub struct Book {
     live: Ordered,
     open: Ordered,
     numbers: Numbers,
+    flows: Table<FlowsKey, PositionFlows>,
+    due: Due,
 }
 
 /// A trade, and the lot it opened, within its position.
@@ -59,6 +68,8 @@ impl Book {
             live: Index::default(),
             open: Index::default(),
             numbers: Numbers::default(),
+            flows: Table::new(CASH_FLOWS, FlowParts::new(schemas.clone())),
+            due: Due::default(),
             schemas,
         }
     }
@@ -96,6 +107,7 @@ impl Book {
         }
         if let Some(position) = capture.position {
             self.positions.put(key.clone(), position, cause);
+            self.due.touch(number, cause);
         }
         let place = topics::place(cause);
         for answer in capture.answers {
@@ -111,9 +123,32 @@ impl Book {
 
     fn put_trade(&mut self, position: Number, trade: CapturedTrade, cause: Cause) {
         let after = order(&trade);
+        follow(&mut self.due, position, &trade);
         let key = TradeKey { position: trade.key.clone(), trade: trade.id.clone() };
         let (entry, before) = self.trades.put(key, trade, cause);
         reorder(&mut self.live, position, before.and_then(order), after, entry);
+    }
+
+    /// Tells the flows of a position if they differ from what was told last.
+    fn tell(&mut self, number: Number, cause: Cause, knowledge: &Knowledge) -> Result<(), ProcessError> {
+        let key = self.numbers.keys[number as usize].clone();
+        let position = OnePosition::of(self, &key);
+        let told = flows(&position, &security(&key), knowledge);
+        let last: Vec<&PositionFlows> =
+            (0..).map_while(|part| self.flows.get(&FlowsKey { position: key.clone(), part })).collect();
+        let Some(told) = told.or_else(|| (!last.is_empty()).then(Told::default)) else { return Ok(()) };
+        let revision = position.position.map_or(0, |position| position.revision);
+        let records = told
+            .records(&key, revision, knowledge, &last)
+            .map_err(|unwritable| ProcessError::rejected("unencodable", unwritable))?;
+        let parts = (records.len() as u32, last.len() as u32);
+        for record in records {
+            self.flows.put(FlowsKey { position: key.clone(), part: record.part }, record, cause);
+        }
+        for part in if parts.0 == 0 { 0..0 } else { parts.0..parts.1 } {
+            self.flows.delete(&FlowsKey { position: key.clone(), part }, cause);
+        }
+        Ok(())
     }
 
     fn put_lot(&mut self, position: Number, lot: Lot, cause: Cause) {
@@ -137,13 +172,18 @@ impl Stage for Book {
         visit(&mut self.lots);
         visit(&mut self.live);
         visit(&mut self.open);
+        visit(&mut self.flows);
+        visit(&mut self.due);
     }
 
     fn on_restored(&mut self) {
         self.live.clear();
         self.open.clear();
+        self.due.restart();
         for (entry, key, trade) in self.trades.iter() {
-            reorder(&mut self.live, self.numbers.of(&key.position), None, order(trade), entry);
+            let number = self.numbers.of(&key.position);
+            reorder(&mut self.live, number, None, order(trade), entry);
+            follow(&mut self.due, number, trade);
         }
         for (entry, key, lot) in self.lots.iter() {
             reorder(&mut self.open, self.numbers.of(&key.position), None, Some(owned(lot.order())), entry);
@@ -154,18 +194,42 @@ impl Stage for Book {
         let mut trade = self.read(record, context)?;
         self.numbers.share(&mut trade.key);
         let cause = record.cause();
-        let capture = capture(&OnePosition::of(self, &trade), &trade, topics::place(cause)).map_err(refused)?;
+        let capture = capture(&OnePosition::with(self, &trade), &trade, topics::place(cause)).map_err(refused)?;
         self.write(&trade.key, capture, cause, context)
+    }
+
+    fn on_turn_end(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        let knowledge = context.view::<Knowledge>(KNOWLEDGE)?;
+        self.due.of_turn().into_iter().try_for_each(|(position, cause)| self.tell(position, cause, knowledge))
+    }
+
+    fn on_tick(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        self.due.queue_changed(context.view::<Knowledge>(KNOWLEDGE)?);
+        self.due.take(POSITIONS_A_TICK);
+        Ok(())
     }
 }
 
-/// A position within this task: what belongs to it is found by number, and its key stands in memory once.
-type Number = u32;
+/// A trade under a contract makes its position's flows depend on that.
+fn follow(due: &mut Due, position: Number, trade: &CapturedTrade) {
+    if let Some(contract) = trade.terms().and_then(|terms| terms.contract.as_ref()) {
+        due.follow(position, || security(&trade.key), contract);
+    }
+}
 
+/// So many positions hold up the trades of a turn by a few milliseconds.
+const POSITIONS_A_TICK: usize = 200;
+
+fn security(key: &PositionKey) -> Symbol {
+    Symbol::new(&key.security()).expect("a part of a key is a name")
+}
+
+/// What belongs to a position is found by number, and its key stands in memory once.
 #[derive(Default)]
 struct Numbers {
     /// Only grows, as the positions do.
     known: HashMap<PositionKey, Number>,
+    keys: Vec<PositionKey>,
 }
 
 impl Numbers {
@@ -175,6 +239,7 @@ impl Numbers {
         }
         let number = u32::try_from(self.known.len()).expect("a task has fewer than 2^32 positions");
         self.known.insert(key.clone(), number);
+        self.keys.push(key.clone());
         number
     }
 
@@ -192,20 +257,19 @@ struct OnePosition<'a> {
     key: &'a PositionKey,
     number: Option<Number>,
     position: Option<&'a Position>,
-    trade: &'a TradeId,
-    known: Option<&'a CapturedTrade>,
+    /// The trade that is captured, and what is known of it.
+    known: Option<(&'a TradeId, Option<&'a CapturedTrade>)>,
 }
 
 impl<'a> OnePosition<'a> {
-    fn of(book: &'a Book, trade: &'a Trade) -> Self {
-        OnePosition {
-            book,
-            key: &trade.key,
-            number: book.numbers.known.get(&trade.key).copied(),
-            position: book.positions.get(&trade.key),
-            trade: &trade.id,
-            known: book.trades.get(&TradeKeyRef(&trade.key, &trade.id)),
-        }
+    fn of(book: &'a Book, key: &'a PositionKey) -> Self {
+        let number = book.numbers.known.get(key).copied();
+        OnePosition { book, key, number, position: book.positions.get(key), known: None }
+    }
+
+    fn with(book: &'a Book, trade: &'a Trade) -> Self {
+        let known = book.trades.get(&TradeKeyRef(&trade.key, &trade.id));
+        OnePosition { known: Some((&trade.id, known)), ..OnePosition::of(book, &trade.key) }
     }
 
     /// The entries of this position in business order.
@@ -217,9 +281,9 @@ impl<'a> OnePosition<'a> {
 
 impl Ledger for OnePosition<'_> {
     fn captured(&self, id: &TradeId) -> Option<&CapturedTrade> {
-        match id == self.trade {
-            true => self.known,
-            false => self.book.trades.get(&TradeKeyRef(self.key, id)),
+        match self.known {
+            Some((trade, known)) if trade == id => known,
+            _ => self.book.trades.get(&TradeKeyRef(self.key, id)),
         }
     }
 

@@ -10,8 +10,9 @@ use crate::domain::lots::position::Position;
 use crate::domain::trade::captured::{CapturedTrade, Place};
 use crate::engine::stage::Cause;
 use crate::engine::table::Codec;
-use crate::messages::key::{parse_trade_key, trade_key};
+use crate::messages::key::{parse_part_key, parse_trade_key, part_key, trade_key};
 use crate::messages::message::Message;
+use crate::messages::position_flows::PositionFlows;
 use crate::messages::schemas::Schemas;
 
 /// Entries with a key per trade: captured trades and lots.
@@ -24,9 +25,27 @@ pub struct Positions {
     schemas: Arc<Schemas>,
 }
 
+/// The flows of a position, part by part.
+pub struct FlowParts {
+    schemas: Arc<Schemas>,
+}
+
+/// A part of a position's flows; 0 is the first.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct FlowsKey {
+    pub position: PositionKey,
+    pub part: u32,
+}
+
 impl Trades {
     pub fn new(schemas: Arc<Schemas>) -> Self {
         Trades { schemas }
+    }
+}
+
+impl FlowParts {
+    pub fn new(schemas: Arc<Schemas>) -> Self {
+        FlowParts { schemas }
     }
 }
 
@@ -91,5 +110,25 @@ impl Codec<PositionKey, Position> for Positions {
     fn read(&self, _: &[u8], value: &[u8]) -> Result<(PositionKey, Position), String> {
         let (_, position): (Place, Position) = self.schemas.decode(value).map_err(|error| error.to_string())?;
         Ok((position.key.clone(), position))
+    }
+}
+
+impl Codec<FlowsKey, PositionFlows> for FlowParts {
+    fn write_key(&self, key: &FlowsKey, out: &mut Vec<u8>) {
+        part_key(&key.position, key.part, out);
+    }
+
+    fn write_value(&self, _: &FlowsKey, value: &PositionFlows, cause: Cause, out: &mut Vec<u8>) -> Result<(), String> {
+        self.schemas.encode(value, place(cause), out).map_err(|error| error.to_string())
+    }
+
+    fn read_key(&self, key: &[u8]) -> Result<FlowsKey, String> {
+        let (position, part) = parse_part_key(key).ok_or("the record key is not a position's part")?;
+        Ok(FlowsKey { position, part })
+    }
+
+    fn read(&self, _: &[u8], value: &[u8]) -> Result<(FlowsKey, PositionFlows), String> {
+        let (_, flows): (Place, PositionFlows) = self.schemas.decode(value).map_err(|error| error.to_string())?;
+        Ok((FlowsKey { position: flows.key.clone(), part: flows.part }, flows))
     }
 }

@@ -47,6 +47,8 @@ pub enum Role {
     /// A stage's changelog and result in one.
     State,
     DeadLetters,
+    /// Read whole by a stage, and never compacted away: every version has a key of its own.
+    View,
 }
 
 /// Which schemas may follow each other under a topic's subject, in the registry's words.
@@ -86,6 +88,10 @@ const FILES: &[(&str, &str)] = files![
     "calculation-outcomes",
     "job-progress",
     "dead-letters",
+    "contracts",
+    "market-data",
+    "reference-data",
+    "cash-flows",
 ];
 
 /// The files that are compiled in.
@@ -157,8 +163,12 @@ impl TopicSpec {
             (Role::State, Some("compact")) => (self.number("delete.retention.ms") != Some(STATE_DELETE_RETENTION_MS))
                 .then(|| format!("delete.retention.ms of a state topic is {STATE_DELETE_RETENTION_MS}")),
             (Role::State, _) => Some("cleanup.policy of a state topic is compact".into()),
+            (Role::View, Some("compact")) if self.partitions == 1 => None,
+            (Role::View, _) => {
+                Some("a view has one partition, so that an offset orders it, and cleanup.policy compact".into())
+            }
             (_, Some("delete")) => self.number("retention.ms").is_none().then(|| "retention.ms is missing".into()),
-            (_, _) => Some("cleanup.policy is delete, except for state topics".into()),
+            (_, _) => Some("cleanup.policy is delete, except for state topics and views".into()),
         }
     }
 }

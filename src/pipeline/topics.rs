@@ -15,10 +15,14 @@ pub const CHUNK_RESULTS: &str = "chunk-results";
 pub const JOB_CONTROL: &str = "job-control";
 pub const CALCULATION_OUTCOMES: &str = "calculation-outcomes";
 pub const JOB_PROGRESS: &str = "job-progress";
+pub const CONTRACTS: &str = "contracts";
+pub const MARKET_DATA: &str = "market-data";
+pub const REFERENCE_DATA: &str = "reference-data";
+pub const CASH_FLOWS: &str = "cash-flows";
 pub const DEAD_LETTERS: &str = "dead-letters";
 
 /// A topic's number on the wire. Numbers stand in every record for ever: append, never reorder.
-const CODES: [(u16, &str); 13] = [
+const CODES: [(u16, &str); 17] = [
     (1, TRADES),
     (2, CAPTURED_TRADES),
     (3, POSITIONS),
@@ -32,6 +36,10 @@ const CODES: [(u16, &str); 13] = [
     (11, CALCULATION_OUTCOMES),
     (12, JOB_PROGRESS),
     (13, DEAD_LETTERS),
+    (14, CONTRACTS),
+    (15, MARKET_DATA),
+    (16, REFERENCE_DATA),
+    (17, CASH_FLOWS),
 ];
 
 /// Every topic, in the order of its number.

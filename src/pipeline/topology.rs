@@ -8,9 +8,10 @@ use super::book::Book;
 use super::calculate::Calculate;
 use super::collect::Collect;
 use super::dead_letters;
+use super::knowledge::{self, KNOWLEDGE, Knowledge};
 use super::topics::*;
 use crate::engine::stage::Stage;
-use crate::engine::topology::{DeadLetters, StageSpec, Topology};
+use crate::engine::topology::{DeadLetters, StageSpec, Topology, ViewSpec};
 use crate::messages::key;
 use crate::messages::schemas::Schemas;
 
@@ -20,7 +21,8 @@ pub const CALCULATE_BATCH: &str = "calculate.batch";
 pub const COLLECT: &str = "collect";
 
 /// ```text
-/// trades ───────────────────────► book ──────────────► blotter, captured-trades, positions, lots (and trades: rebooks)
+/// contracts, market-data, reference-data ═ views ═╗
+/// trades ───────────────────────► book ═══════════╩═► blotter, captured-trades, positions, lots, cash-flows (and trades: rebooks)
 /// calculation-chunks.realtime ──► calculate.realtime ─► job-cash-flows, chunk-results
 /// calculation-chunks.batch ─────► calculate.batch ────► job-cash-flows, chunk-results
 /// job-control, chunk-results ───► collect ───────────► calculation-outcomes, job-progress
@@ -32,9 +34,10 @@ pub fn topology(schemas: Arc<Schemas>) -> Topology {
         stages: vec![
             StageSpec {
                 companions: vec![],
-                state: vec![CAPTURED_TRADES, POSITIONS, LOTS],
+                views: vec![knowledge(&schemas)],
+                state: vec![CAPTURED_TRADES, POSITIONS, LOTS, CASH_FLOWS],
                 outputs: vec![BLOTTER, TRADES],
-                tick: None,
+                tick: Some(CHANGES_EVERY),
                 ..stage(BOOK, TRADES, move || Box::new(Book::new(book.clone())))
             },
             calculate(CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME, &schemas),
@@ -51,6 +54,19 @@ pub fn topology(schemas: Arc<Schemas>) -> Topology {
         dead_letters: DeadLetters { topic: DEAD_LETTERS, write: dead_letters::writer(schemas) },
     }
 }
+
+/// What is known of contracts, the market and reference data.
+fn knowledge(schemas: &Arc<Schemas>) -> ViewSpec {
+    let schemas = schemas.clone();
+    ViewSpec {
+        name: KNOWLEDGE,
+        topics: knowledge::TOPICS.to_vec(),
+        create: Arc::new(move || Box::new(Knowledge::new(schemas.clone()))),
+    }
+}
+
+/// How often what has changed in a view is worked off.
+const CHANGES_EVERY: Duration = Duration::from_millis(50);
 
 /// How late a deadline may be noticed.
 const DEADLINES_EVERY: Duration = Duration::from_millis(500);
@@ -111,6 +127,9 @@ mod tests {
             assert!(stage.state.iter().all(|topic| file(topic).role == Role::State), "state of {}", stage.name);
             assert!(stage.companions.iter().all(|topic| file(topic).role == Role::Input), "inputs of {}", stage.name);
             assert_eq!(lead.role, Role::Input);
+            let views: Vec<_> = stage.views.iter().flat_map(|view| &view.topics).copied().collect();
+            assert!(views.iter().all(|topic| file(topic).role == Role::View), "views of {}", stage.name);
+            used.extend(views);
             used.extend(tied.iter().chain(&stage.outputs).chain([&stage.lead]));
         }
         assert_eq!(file(topology.dead_letters.topic).role, Role::DeadLetters);

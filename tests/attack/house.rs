@@ -25,7 +25,7 @@ use bookflow::messages::dead_letter::{DeadLetter, Original};
 use bookflow::messages::key::partition;
 use bookflow::messages::message::Message;
 use bookflow::messages::schemas::Schemas;
-use bookflow::pipeline::topic_files;
+use bookflow::pipeline::topic_files::{self, Role};
 use bookflow::pipeline::topics::{self, BLOTTER, DEAD_LETTERS, POSITIONS, TRADES};
 use bookflow::pipeline::topology::topology;
 
@@ -51,7 +51,8 @@ impl House {
         let (stand, schemas) = (Stand::new(), Arc::new(schemas));
         for topic in topic_files::embedded() {
             let config: Vec<_> = topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            stand.broker.create_topic(&topic.name, PARTITIONS, &config).expect("topic is created");
+            let partitions = if topic.role == Role::View { 1 } else { PARTITIONS };
+            stand.broker.create_topic(&topic.name, partitions, &config).expect("topic is created");
         }
         let topology = change(topology(schemas.clone()));
         embedded::start_all(&topology, &stand.broker).expect("first start");
@@ -105,8 +106,10 @@ impl House {
     }
 
     pub fn put(&self, topic: &'static str, raw: &Raw) -> TopicPartition {
-        let home = partition(raw.key.as_deref().unwrap_or_default(), PARTITIONS);
-        let to = at(topic, (home + raw.astray) % PARTITIONS);
+        let partitions =
+            self.stand.broker.topic(topic).expect("the broker answers").expect("the topic is there").partitions;
+        let home = partition(raw.key.as_deref().unwrap_or_default(), partitions);
+        let to = at(topic, (home + raw.astray) % partitions);
         let (key, value) = (raw.key.as_deref(), raw.value.as_deref());
         self.stand.broker.append(Outgoing { to, key, value, headers: &[] }).expect("append");
         to

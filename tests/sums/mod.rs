@@ -157,13 +157,14 @@ const KILLS: i64 = i64::MAX / 2;
 struct Rates(BTreeMap<String, i64>);
 
 impl ViewTable for Rates {
-    fn apply(&mut self, record: &Record<'_>) {
+    fn apply(&mut self, record: &Record<'_>) -> Result<(), String> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let key = text(record.key.unwrap_or_default());
         match record.value.and_then(|value| text(value).parse().ok()) {
             Some(rate) => drop(self.0.insert(key, rate)),
             None => drop(self.0.remove(&key)),
         }
+        Ok(())
     }
 }
 

@@ -33,6 +33,16 @@ pub struct Market {
 pub struct Quotes(Vec<Quote>);
 
 impl Quotes {
+    /// Takes a quote in; of several for one date the highest version counts, and of one version the last.
+    pub fn publish(&mut self, quote: Quote) {
+        let place = self.0.partition_point(|known| known.date < quote.date);
+        match self.0.get_mut(place).filter(|known| known.date == quote.date) {
+            Some(known) if known.version <= quote.version => *known = quote,
+            Some(_) => {}
+            None => self.0.insert(place, quote),
+        }
+    }
+
     /// Brings quotes into order; of several for one date the highest version counts.
     pub fn new(mut quotes: Vec<Quote>) -> Quotes {
         quotes.sort_by_key(|quote| (quote.date, std::cmp::Reverse(quote.version)));
@@ -48,6 +58,19 @@ impl Quotes {
     /// All of them, ascending by date.
     pub fn all(&self) -> &[Quote] {
         &self.0
+    }
+}
+
+impl Market {
+    /// Takes a dividend in; of each the highest version counts, and of one version the last.
+    pub fn declare(&mut self, declared: Declared) {
+        let dividends = self.dividends.entry(declared.of.clone()).or_default();
+        match dividends.iter().position(|known| known.id == declared.id) {
+            Some(known) if dividends[known].version > declared.version => return,
+            Some(known) => dividends[known] = declared,
+            None => dividends.push(declared),
+        }
+        dividends.sort_by_key(|declared| declared.ex_date);
     }
 }
 

@@ -64,8 +64,8 @@ impl<'a> Valuation<'a> {
         }
     }
 
-    /// Enters the fees of a trade into a statement.
-    pub fn trade_fees(&self, trade: &'a CapturedTrade, statement: &mut impl Statement<'a, &'a str>) {
+    /// Enters the fees of a trade, known by an id, into a statement.
+    pub fn trade_fees<Id: Copy>(&self, id: Id, trade: &'a CapturedTrade, statement: &mut impl Statement<'a, Id>) {
         let Some(terms) = trade.terms().filter(|terms| terms.trade_date <= self.day) else { return };
         let traded =
             Traded { side: terms.side, quantity: terms.quantity, price: terms.price, currency: terms.currency };
@@ -75,7 +75,7 @@ impl<'a> Valuation<'a> {
             let name = FlowName {
                 contract: &self.swap.id,
                 kind: fee.flow_kind(),
-                of: trade.id.trade_id(),
+                of: id,
                 detail: Some(fee.name()),
                 closed_by: None,
                 start: terms.trade_date,

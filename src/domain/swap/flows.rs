@@ -79,15 +79,15 @@ impl<'a> Book<'a> {
     fn dues(&self, statement: &mut impl Statement<'a, &'a str>) {
         let mut slices = Slices::default();
         self.lots.iter().for_each(|lot| self.valuation.dues(lot, &mut slices, statement));
-        self.holding.trades().for_each(|trade| self.valuation.trade_fees(trade, statement));
+        self.holding.trades().for_each(|trade| self.valuation.trade_fees(trade.id.trade_id(), trade, statement));
         self.valuation.break_fees(&self.lots, statement);
     }
 }
 
 /// Calculates every flow and shows it to `each`.
-struct Shown<'r, F> {
-    rounding: &'r RoundingPolicy,
-    each: F,
+pub(super) struct Shown<'r, F> {
+    pub rounding: &'r RoundingPolicy,
+    pub each: F,
 }
 
 impl<'a, Id, F: FnMut(Flow<'a, Id>)> Statement<'a, Id> for Shown<'_, F> {

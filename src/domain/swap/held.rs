@@ -105,7 +105,7 @@ fn given(lot: &GivenLot) -> Lot<&str> {
 }
 
 /// A purchase becomes dearer and a sale cheaper, whether it opens or closes.
-fn put_commission_into_prices<Id>(life: &mut Life<Id>, rate: Decimal) -> Result<(), Blocked> {
+pub(super) fn put_commission_into_prices<Id>(life: &mut Life<Id>, rate: Decimal) -> Result<(), Blocked> {
     let (opening, closing) =
         if life.quantity.is_sign_negative() { (Side::Sell, Side::Buy) } else { (Side::Buy, Side::Sell) };
     life.opened.price = net_price(&mut Silent, life.opened.price, opening, rate)?;

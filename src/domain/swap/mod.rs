@@ -12,4 +12,5 @@ mod due; // one flow that is due, and its amount on a pad
 pub mod dues; // lots -> everything that is due of them
 mod breaks; // what ends before its time, and what that costs
 pub mod warning; // what is odd, and calculated all the same
+pub mod position; // a captured position -> its flows, contract by contract
 pub mod flows; // every cash flow, and the explanation of one

@@ -12,9 +12,11 @@ use crate::messages::request::InvalidValue;
 /// A century and a half: more is a mistyped year, and every day of it takes room.
 const YEARS_MAX: i64 = 150;
 
-/// The calendars of a document. What it brings comes before what is known under the same name.
-pub(super) struct Calendars<'a> {
-    given: BTreeMap<String, Item<'a>>,
+/// Calendars by name. What was given comes before what is known under the same name.
+#[derive(Default)]
+pub struct Calendars {
+    /// Those that cannot be read say so where they are used.
+    given: BTreeMap<String, Result<Calendar, InvalidValue>>,
     /// What was asked for before: contracts of a market share their days.
     found: BTreeMap<String, Found>,
 }
@@ -26,17 +28,24 @@ pub(super) struct Found {
     pub days: Arc<BusinessDays>,
 }
 
-impl<'a> Calendars<'a> {
-    pub fn new(item: Option<Item<'a>>) -> Result<Calendars<'a>, InvalidValue> {
-        let mut given = BTreeMap::new();
+impl Calendars {
+    pub(super) fn new(item: Option<Item<'_>>) -> Result<Calendars, InvalidValue> {
+        let mut calendars = Calendars::default();
         for (name, item) in item.map(Item::object).transpose()?.into_iter().flat_map(|object| object.entries()) {
-            given.insert(name.into_owned(), item);
+            let calendar = given(&name, item);
+            calendars.given.insert(name.into_owned(), calendar);
         }
-        Ok(Calendars { given, found: BTreeMap::new() })
+        Ok(calendars)
+    }
+
+    /// Takes in a calendar, as a document has it, in place of what was known by the name.
+    pub(super) fn give(&mut self, name: &str, item: Item<'_>) {
+        self.given.insert(name.to_owned(), given(name, item));
+        self.found.clear();
     }
 
     /// The calendar that a value names: `XNYS`, `XNYS+GBLO`.
-    pub fn find(&mut self, item: Item<'_>) -> Result<&Found, InvalidValue> {
+    pub(super) fn find(&mut self, item: Item<'_>) -> Result<&Found, InvalidValue> {
         let path = item.path.clone();
         let name = item.text()?.into_owned();
         if !self.found.contains_key(&name) {
@@ -56,7 +65,7 @@ impl<'a> Calendars<'a> {
 
     fn single(&self, name: &str) -> Result<Calendar, String> {
         match self.given.get(name) {
-            Some(item) => given(name, item.clone()).map_err(|invalid| invalid.to_string()),
+            Some(given) => given.clone().map_err(|invalid| invalid.to_string()),
             None => Calendar::named(name).map_err(|unknown| unknown.to_string()),
         }
     }

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 
 use super::calendars::{Calendars, Found};
 use super::object::{Item, Object};
+use super::standing::Standing;
 use super::{dates, dividends, equity, fees, financing, fx, holdings};
 use crate::domain::equity::terms::CommissionIn;
 use crate::domain::financing::terms::NotionalBasis;
@@ -18,7 +19,7 @@ use crate::domain::number::rounding::Rounding;
 use crate::domain::swap::agreement::Agreement;
 use crate::domain::swap::product::{Broken, Product};
 use crate::domain::swap::terms::Swap;
-use crate::messages::request::InvalidValue;
+use crate::messages::request::{InvalidValue, Path};
 
 /// The calendars that a contract looks at.
 struct Days {
@@ -27,35 +28,68 @@ struct Days {
 }
 
 /// By underlier.
-type DisruptedDays = BTreeMap<Symbol, BTreeSet<NaiveDate>>;
+pub type DisruptedDays = BTreeMap<Symbol, BTreeSet<NaiveDate>>;
 
 pub(super) fn agreement(
     object: Object<'_>,
     id: &ContractId,
     valuation_date: NaiveDate,
-    calendars: &mut Calendars<'_>,
+    calendars: &mut Calendars,
     disrupted: &DisruptedDays,
 ) -> Result<Agreement, InvalidValue> {
-    let path = object.path.clone();
-    let swap = swap(&object, id, valuation_date, calendars, disrupted)?;
+    let underlier = object.member("underlier")?.named(Symbol::new)?;
+    let swap = swap(&object, id, underlier, valuation_date, calendars, disrupted)?;
     let relief = holdings::relief(&object)?;
     let held = holdings::held(&object, &swap)?;
+    let path = object.path.clone();
     object.end()?;
+    checked(&swap, &path)?;
+    Ok(Agreement { swap, relief, held })
+}
+
+/// The terms alone, for a position of an underlier that they may leave open.
+pub(super) fn standing(
+    object: Object<'_>,
+    id: &ContractId,
+    underlier: &Symbol,
+    valuation_date: NaiveDate,
+    calendars: &mut Calendars,
+    disrupted: &DisruptedDays,
+) -> Result<Standing, InvalidValue> {
+    if let Some(item) = object.optional("underlier") {
+        let path = item.path.clone();
+        let stated = item.named(Symbol::new)?;
+        if stated != *underlier {
+            return Err(
+                path.invalid(format!("is {stated}, and the position holds {underlier}; leave it out for several"))
+            );
+        }
+    }
+    let swap = swap(&object, id, underlier.clone(), valuation_date, calendars, disrupted)?;
+    let relief = holdings::relief(&object)?;
+    let path = object.path.clone();
+    object.end()?;
+    checked(&swap, &path)?;
+    Ok(Standing { swap, relief })
+}
+
+/// What the product says of the terms as a whole.
+fn checked(swap: &Swap, path: &Path) -> Result<(), InvalidValue> {
     if swap.equity.commission == CommissionIn::Price && swap.commission_in_price().is_none() {
         let problem = "PRICE needs a rate; allowed: a fee of kind COMMISSION with a rate in tradeFees, or OWN_FLOW";
         return Err(path.field("equity").field("commission").invalid(problem));
     }
-    swap.product.check(&swap).map_err(|Broken { field, allowed }| {
+    swap.product.check(swap).map_err(|Broken { field, allowed }| {
         path.field(field).invalid(format!("is not what the product has; allowed: {allowed}"))
-    })?;
-    Ok(Agreement { swap, relief, held })
+    })
 }
 
 fn swap(
     object: &Object<'_>,
     id: &ContractId,
+    underlier: Symbol,
     valuation_date: NaiveDate,
-    calendars: &mut Calendars<'_>,
+    calendars: &mut Calendars,
     disrupted: &DisruptedDays,
 ) -> Result<Swap, InvalidValue> {
     let product = object.member("product")?.word(&Product::NAMES)?;
@@ -64,7 +98,6 @@ fn swap(
     let termination = object.optional("terminationDate").map(|item| item.not_before(effective)).transpose()?;
     let days = days(object.member("calendars")?, calendars)?;
     let life = dates::Life { effective, termination, valuation_date };
-    let underlier = object.member("underlier")?.named(Symbol::new)?;
     let scheduled = equity::Scheduled {
         dates: dates::valuation_dates(object.optional("valuationDates"), life, &days.exchange.calendar)?,
         exchange: &days.exchange.calendar,
@@ -109,7 +142,7 @@ fn currencies(object: &Object<'_>) -> Result<Pair, InvalidValue> {
     Ok(Pair { price, settlement: settlement.unwrap_or(price) })
 }
 
-fn days(item: Item<'_>, calendars: &mut Calendars<'_>) -> Result<Days, InvalidValue> {
+fn days(item: Item<'_>, calendars: &mut Calendars) -> Result<Days, InvalidValue> {
     let object = item.object()?;
     let exchange = calendars.find(object.member("exchange")?)?.clone();
     let payment = calendars.find(object.member("payment")?)?.clone();

@@ -32,7 +32,7 @@ pub(super) struct Usual<'a> {
 pub(super) fn financing(
     item: Item<'_>,
     usual: &Usual<'_>,
-    calendars: &mut Calendars<'_>,
+    calendars: &mut Calendars,
 ) -> Result<Financing, InvalidValue> {
     let object = item.object()?;
     let long = side(object.member("long")?, usual, calendars)?;
@@ -44,7 +44,7 @@ pub(super) fn financing(
     Ok(Financing { long, short })
 }
 
-fn side(item: Item<'_>, usual: &Usual<'_>, calendars: &mut Calendars<'_>) -> Result<FinancingTerms, InvalidValue> {
+fn side(item: Item<'_>, usual: &Usual<'_>, calendars: &mut Calendars) -> Result<FinancingTerms, InvalidValue> {
     let object = item.object()?;
     let rate = rate(object.member("rate")?)?;
     let spread = object.number("spread", Number::Rate)?.unwrap_or(Decimal::ZERO);
@@ -82,7 +82,7 @@ fn counted_days(
     object: &Object<'_>,
     day_count: DayCount,
     usual: &Usual<'_>,
-    calendars: &mut Calendars<'_>,
+    calendars: &mut Calendars,
 ) -> Result<Option<Arc<Calendar>>, InvalidValue> {
     match (object.optional("dayCountCalendar"), day_count) {
         (None, DayCount::Bus252) => Ok(Some(usual.counted_days.clone())),

@@ -25,7 +25,7 @@ use crate::messages::request::scalar::{Number, parse_date, shortened};
 /// The market, and a row for every series that is left out of it.
 pub(super) fn market(
     item: Option<Item<'_>>,
-    calendars: &mut Calendars<'_>,
+    calendars: &mut Calendars,
 ) -> Result<(Market, Vec<InvalidValue>), InvalidValue> {
     let Some(item) = item else { return Ok((Market::default(), Vec::new())) };
     let object = item.object()?;
@@ -103,12 +103,14 @@ fn quote(date: &str, item: Item<'_>, kind: Number) -> Result<Quote, InvalidValue
     Ok(quote)
 }
 
-fn index(name: &IndexName, item: Item<'_>, calendars: &mut Calendars<'_>) -> Result<Index, InvalidValue> {
+pub(super) fn index(name: &IndexName, item: Item<'_>, calendars: &mut Calendars) -> Result<Index, InvalidValue> {
     let object = item.object()?;
     let year_days = object.optional("yearDays").map_or(Ok(360), Item::year_days)?;
     let days = calendars.find(object.member("calendar")?)?.days.as_ref().clone();
     let mut fixings = Fixings::new(name.clone(), year_days.into(), days);
-    for (date, item) in object.member("fixings")?.object()?.entries() {
+    for (date, item) in
+        object.optional("fixings").map_or(Ok(Vec::new()), |item| Ok(item.object()?.entries().collect()))?
+    {
         let path = item.path.clone();
         let Quote { date, value: rate, version } = quote(&date, item, Number::Rate)?;
         fixings.publish(date, Fixing { rate, version }).map_err(|problem| path.invalid(problem.to_string()))?;
@@ -160,7 +162,7 @@ fn dividends(of: &Symbol, item: Item<'_>) -> Result<Vec<Declared>, InvalidValue>
     Ok(dividends)
 }
 
-fn declared(of: &Symbol, object: Object<'_>) -> Result<Declared, InvalidValue> {
+pub(super) fn declared(of: &Symbol, object: Object<'_>) -> Result<Declared, InvalidValue> {
     let ex_date = object.member("exDate")?.date()?;
     let record_date: Option<NaiveDate> = object.optional("recordDate").map(Item::date).transpose()?;
     let declared = Declared {

@@ -11,7 +11,8 @@ mod holdings; // the trades or lots under it
 mod dates; // lists of dates, and periods
 mod rule; // dates at regular distances
 mod market; // prices, fixings, exchange rates, dividends
-mod calendars; // business days by name
+pub mod calendars; // business days by name
+pub mod standing; // terms and values that come one by one
 mod object; // one JSON object: members by name, unknown ones refused
 
 use std::collections::BTreeSet;
@@ -70,7 +71,7 @@ pub fn read_document(json: &[u8]) -> Result<Document, InvalidValue> {
 fn agreement(
     item: Item<'_>,
     valuation_date: NaiveDate,
-    calendars: &mut Calendars<'_>,
+    calendars: &mut Calendars,
     market: &Market,
     names: &mut BTreeSet<ContractId>,
 ) -> Result<Agreement, Unreadable> {

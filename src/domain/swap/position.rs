@@ -1,0 +1,78 @@
+//! A captured position under the contracts that its trades name -> every cash flow of it.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use super::dues::{Lot, Slices};
+use super::flow::Flow;
+use super::flows::Shown;
+use super::held::put_commission_into_prices;
+use super::terms::Swap;
+use super::valuation::Valuation;
+use crate::domain::blocked::Blocked;
+use crate::domain::key::ContractId;
+use crate::domain::lots::ledger::Ledger;
+use crate::domain::lots::life::{Market as Settlement, lives};
+use crate::domain::market::Market;
+use crate::domain::trade::captured::CapturedTrade;
+
+/// What of a position belongs to one contract: the trades that name it, and the lots that they opened.
+pub struct Share<'a> {
+    pub contract: &'a ContractId,
+    lots: Vec<Lot<&'a str>>,
+    trades: Vec<&'a CapturedTrade>,
+}
+
+/// The live trades and all lots of a position by contract, in the order of the contracts' ids. What names no contract has no flows.
+pub fn shares<'a, L: Ledger>(ledger: &'a L, settlement: &impl Settlement) -> Vec<Share<'a>> {
+    let mut shares: BTreeMap<&ContractId, Share<'a>> = BTreeMap::new();
+    fn share<'s, 'a>(shares: &'s mut BTreeMap<&'a ContractId, Share<'a>>, of: &'a ContractId) -> &'s mut Share<'a> {
+        shares.entry(of).or_insert_with(|| Share { contract: of, lots: Vec::new(), trades: Vec::new() })
+    }
+    let contract = |trade: &'a CapturedTrade| trade.terms().and_then(|terms| terms.contract.as_ref());
+    for trade in ledger.trades_from_latest() {
+        if let Some(of) = contract(trade) {
+            share(&mut shares, of).trades.push(trade);
+        }
+    }
+    if shares.is_empty() {
+        return Vec::new();
+    }
+    for (id, life) in lives(ledger, settlement) {
+        if let Some(of) = ledger.captured(id).and_then(contract) {
+            let life = life.renamed(|by| by.as_str());
+            share(&mut shares, of).lots.push(Lot { id: id.as_str(), life });
+        }
+    }
+    let mut shares: Vec<Share> = shares.into_values().collect();
+    for share in &mut shares {
+        share.trades.reverse();
+        share.lots.sort_by(|left, right| (left.life.opened.date, left.id).cmp(&(right.life.opened.date, right.id)));
+    }
+    shares
+}
+
+impl<'a> Share<'a> {
+    /// Shows every flow of the share as it stands at the end of a day: of each lot by age, then of each trade.
+    pub fn flows<'s>(
+        &mut self,
+        swap: &'s Swap,
+        market: &'s Market,
+        day: NaiveDate,
+        each: impl FnMut(Flow<'s, &'a str>),
+    ) -> Result<(), Blocked>
+    where
+        'a: 's,
+    {
+        if let Some(rate) = swap.commission_in_price() {
+            self.lots.iter_mut().try_for_each(|lot| put_commission_into_prices(&mut lot.life, rate))?;
+        }
+        let valuation = Valuation::new(swap, market, day);
+        let (mut slices, mut shown) = (Slices::default(), Shown { rounding: &swap.rounding, each });
+        self.lots.iter().for_each(|lot| valuation.dues(lot, &mut slices, &mut shown));
+        self.trades.iter().for_each(|trade| valuation.trade_fees(trade.id.as_str(), trade, &mut shown));
+        valuation.break_fees(&self.lots, &mut shown);
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! Pieces of a document that come one by one: a contract's terms, a value of the market, a calendar.
+
+use chrono::NaiveDate;
+use serde_json::value::RawValue;
+
+use super::calendars::Calendars;
+use super::contract::{self, DisruptedDays};
+use super::market;
+use super::object::Item;
+use crate::domain::dividends::declared::Declared;
+use crate::domain::key::ContractId;
+use crate::domain::lots::method::ReliefPolicy;
+use crate::domain::names::{IndexName, Symbol};
+use crate::domain::rates::index::Index;
+use crate::domain::swap::terms::Swap;
+use crate::messages::request::{InvalidValue, Path};
+
+/// A contract's terms, apart from what is held under it.
+pub struct Standing {
+    pub swap: Swap,
+    /// Which lots a closing trade takes.
+    pub relief: ReliefPolicy,
+}
+
+/// Reads a contract for a position of `underlier`, with every schedule resolved to dates as they stand on a day, those that `disrupted` days
+/// postpone included.
+pub fn read_terms(
+    json: &str,
+    id: &ContractId,
+    underlier: &Symbol,
+    day: NaiveDate,
+    calendars: &mut Calendars,
+    disrupted: &DisruptedDays,
+) -> Result<Standing, InvalidValue> {
+    let object = item(json)?.object()?;
+    let named = object.member("contractId")?.named(ContractId::new)?;
+    if named != *id {
+        return Err(object.path.field("contractId").invalid(format!("is {named} in the terms of {id}")));
+    }
+    contract::standing(object, id, underlier, day, calendars, disrupted)
+}
+
+/// Reads one dividend of an instrument.
+pub fn read_dividend(of: &Symbol, json: &str) -> Result<Declared, InvalidValue> {
+    market::declared(of, item(json)?.object()?)
+}
+
+/// Reads an index; its fixings come one by one.
+pub fn read_index(name: &IndexName, json: &str, calendars: &mut Calendars) -> Result<Index, InvalidValue> {
+    market::index(name, item(json)?, calendars)
+}
+
+/// Takes in a calendar in place of what was known by its name.
+pub fn give_calendar(name: &str, json: &str, calendars: &mut Calendars) -> Result<(), InvalidValue> {
+    calendars.give(name, item(json)?);
+    Ok(())
+}
+
+fn item(json: &str) -> Result<Item<'_>, InvalidValue> {
+    let malformed = |error: serde_json::Error| Path::default().invalid(format!("is not JSON: {error}"));
+    let raw: &RawValue = serde_json::from_str(json).map_err(malformed)?;
+    Ok(Item::new(Path::default(), raw))
+}
+
+/// Reads the market of a security: `{"market": "XNYS"}`.
+pub fn read_market(json: &str) -> Result<String, InvalidValue> {
+    let object = item(json)?.object()?;
+    let market = object.member("market")?.text()?.into_owned();
+    object.end()?;
+    Ok(market)
+}

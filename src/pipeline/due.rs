@@ -1,0 +1,150 @@
+//! Positions whose flows are to be calculated: at once because of a trade, or in turn because of something that many depend on.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::Hash;
+
+use super::knowledge::{Knowledge, Subject};
+use crate::domain::key::ContractId;
+use crate::domain::names::Symbol;
+use crate::engine::stage::Cause;
+use crate::engine::table::{Emit, Undoable};
+
+/// A position of the task, by its number.
+pub type Number = u32;
+
+#[derive(Default)]
+pub struct Due {
+    /// Of this turn's trades, the last cause of each position last.
+    touched: Vec<(Number, Cause)>,
+    /// How many there were when the record began.
+    record: usize,
+    waiting: VecDeque<(Number, Cause)>,
+    queued: HashSet<Number>,
+    /// How many of those that wait are worked off in this turn.
+    taken: usize,
+    /// The last change that is queued.
+    seen: u64,
+    /// Positions with a trade that names a contract; they are looked for by what they depend on. Only grows: one too many publishes nothing.
+    of_contract: HashMap<ContractId, Vec<Number>>,
+    of_security: HashMap<Symbol, Vec<Number>>,
+    followed: HashSet<(Number, ContractId)>,
+}
+
+impl Due {
+    /// A position's flows depend on a contract from now on.
+    pub fn follow(&mut self, position: Number, security: impl FnOnce() -> Symbol, contract: &ContractId) {
+        if self.of_contract.get(contract).is_some_and(|positions| positions.last() == Some(&position))
+            || !self.followed.insert((position, contract.clone()))
+        {
+            return;
+        }
+        push(&mut self.of_contract, contract.clone(), position);
+        push(&mut self.of_security, security(), position);
+    }
+
+    /// A trade has changed the position.
+    pub fn touch(&mut self, position: Number, cause: Cause) {
+        self.touched.push((position, cause));
+    }
+
+    /// Queues what depends on what has changed since it was last looked at.
+    pub fn queue_changed(&mut self, knowledge: &Knowledge) {
+        let seen = std::mem::replace(&mut self.seen, knowledge.last_change());
+        if seen == self.seen {
+            return;
+        }
+        for (subject, cause) in knowledge.changed_after(seen) {
+            for position in self.dependents(subject, knowledge) {
+                if self.queued.insert(position) {
+                    self.waiting.push_back((position, cause));
+                }
+            }
+        }
+    }
+
+    fn dependents(&self, subject: &Subject, knowledge: &Knowledge) -> Vec<Number> {
+        let of = |contracts: &[ContractId]| -> Vec<Number> {
+            contracts.iter().filter_map(|contract| self.of_contract.get(contract)).flatten().copied().collect()
+        };
+        match subject {
+            Subject::Contract(contract) => of(std::slice::from_ref(contract)),
+            Subject::Underlier(security) => self.of_security.get(security).cloned().unwrap_or_default(),
+            Subject::Index(_) | Subject::Fix(_) | Subject::FeeRate(_) => of(&knowledge.contracts_of(subject)),
+            Subject::All => self.of_security.values().flatten().copied().collect(),
+        }
+    }
+
+    /// Takes at most so many of those that wait into this turn.
+    pub fn take(&mut self, count: usize) {
+        self.taken = (self.taken + count).min(self.waiting.len());
+    }
+
+    /// What is due in this turn, each position once with its last cause.
+    pub fn of_turn(&self) -> Vec<(Number, Cause)> {
+        let mut seen = HashSet::new();
+        let all = self.touched.iter().rev().chain(self.waiting.iter().take(self.taken));
+        all.copied().filter(|(position, _)| seen.insert(*position)).collect()
+    }
+
+    /// Begins anew after a restore: everything may have changed.
+    pub fn restart(&mut self) {
+        *self = Due::default();
+    }
+}
+
+fn push<K: Eq + Hash>(index: &mut HashMap<K, Vec<Number>>, key: K, position: Number) {
+    let positions = index.entry(key).or_default();
+    if positions.last() != Some(&position) {
+        positions.push(position);
+    }
+}
+
+impl Undoable for Due {
+    fn topic(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn begin_record(&mut self) {
+        self.record = self.touched.len();
+    }
+
+    fn undo_record(&mut self) {
+        self.touched.truncate(self.record);
+    }
+
+    fn undo_turn(&mut self) {
+        self.touched.clear();
+        self.taken = 0;
+    }
+
+    fn keep_turn(&mut self) {
+        self.touched.clear();
+        for (position, _) in self.waiting.drain(..std::mem::take(&mut self.taken)) {
+            self.queued.remove(&position);
+        }
+    }
+
+    fn changed(&self) -> bool {
+        self.touched.len() > self.record || self.taken > 0
+    }
+
+    fn changes(&self, _: Emit<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn entries(&self, _: Emit<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn restore(&mut self, _: &[u8], _: Option<&[u8]>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.restart();
+    }
+
+    fn len(&self) -> usize {
+        self.waiting.len()
+    }
+}

@@ -1,0 +1,125 @@
+//! A position under its contracts -> the record of its current flows, when that differs from the last one.
+
+use std::cell::Cell;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::knowledge::Knowledge;
+use crate::domain::flows::row::{BlockedContract, FlowRow, Obstacle, changes};
+use crate::domain::key::PositionKey;
+use crate::domain::lots::ledger::Ledger;
+use crate::domain::lots::life;
+use crate::domain::names::Symbol;
+use crate::domain::swap::position::shares;
+use crate::messages::position_flows::{PositionFlows, Rows};
+use crate::messages::wire::Unwritable;
+
+/// What a position's flows come to; nothing once none of its trades names a contract any more.
+#[derive(Default)]
+pub struct Told {
+    blocked: Vec<BlockedContract>,
+    flows: Vec<FlowRow>,
+}
+
+/// The flows of a position as they stand at the end of the business date; `None` when none of its trades names a contract.
+pub fn flows<L: Ledger>(ledger: &L, security: &Symbol, knowledge: &Knowledge) -> Option<Told> {
+    let settles = Settles { security, knowledge, unknown: Cell::new(None) };
+    let mut shares = shares(ledger, &settles);
+    if shares.is_empty() {
+        return None;
+    }
+    let mut told = Told { blocked: Vec::new(), flows: Vec::new() };
+    for share in &mut shares {
+        let contract = share.contract.clone();
+        if let Some(obstacle) = settles.obstacle() {
+            told.blocked.push(BlockedContract { contract, obstacle });
+            continue;
+        }
+        let standing = match knowledge.standing(&contract, security) {
+            Ok(standing) => standing,
+            Err(obstacle) => {
+                told.blocked.push(BlockedContract { contract, obstacle });
+                continue;
+            }
+        };
+        let day = knowledge.day().expect("terms are resolved as of the business date");
+        let ended = knowledge.with_market(|market| {
+            let each = |flow| told.flows.push(FlowRow::from(flow));
+            share.flows(&standing.swap, market, day, each)
+        });
+        if let Err(reason) = ended {
+            told.blocked.push(BlockedContract { contract, obstacle: Obstacle::from(reason) });
+        }
+    }
+    Some(told)
+}
+
+impl Told {
+    /// The records that take the place of the last ones, or none when nothing has changed.
+    pub fn records(
+        self,
+        key: &PositionKey,
+        revision: u64,
+        knowledge: &Knowledge,
+        last: &[&PositionFlows],
+    ) -> Result<Vec<PositionFlows>, Unwritable> {
+        let parts = Rows::parts(&self.blocked, &self.flows)?;
+        if parts.iter().eq(last.iter().map(|last| &last.rows)) {
+            return Ok(Vec::new());
+        }
+        let before: Vec<FlowRow> =
+            last.iter().flat_map(|last| last.rows.read().expect("it was read before it was kept").1).collect();
+        let mut changes = changes(&before, &self.flows);
+        let (count, share) = (parts.len(), changes.len().div_ceil(parts.len()));
+        let mut records = Vec::with_capacity(count);
+        for (rows, part) in parts.into_iter().zip(0..) {
+            let rest = changes.split_off(changes.len().min(share));
+            records.push(PositionFlows {
+                key: key.clone(),
+                part,
+                parts: count as u32,
+                revision,
+                day: knowledge.day(),
+                snapshot: knowledge.snapshot(),
+                changes: std::mem::replace(&mut changes, rest),
+                rows,
+            });
+        }
+        Ok(records)
+    }
+}
+
+/// A security's trades settle by the cycle of its market, unless they say it themselves.
+struct Settles<'a> {
+    security: &'a Symbol,
+    knowledge: &'a Knowledge,
+    /// A trade date whose settlement nobody knows.
+    unknown: Cell<Option<NaiveDate>>,
+}
+
+impl Settles<'_> {
+    fn obstacle(&self) -> Option<Obstacle> {
+        let trade_date = self.unknown.get()?;
+        let security = self.security;
+        let message = format!(
+            "a trade of {trade_date} does not say when it settles, and the market of {security} is not known or has no cycle for that \
+             date; send the security with its market, or amend the trade"
+        );
+        Some(Obstacle { reason: "MISSING_SETTLEMENT_DATE".into(), message: message.into() })
+    }
+}
+
+impl life::Market for Settles<'_> {
+    fn settle_date(&self, trade_date: NaiveDate) -> NaiveDate {
+        self.knowledge.settle_date(self.security, trade_date).unwrap_or_else(|| {
+            self.unknown.set(Some(trade_date));
+            trade_date
+        })
+    }
+
+    /// Rates are looked up where they are needed.
+    fn fx(&self, _: NaiveDate) -> Decimal {
+        Decimal::ONE
+    }
+}

@@ -1,0 +1,240 @@
+//! Values as the kernel takes them, and terms resolved to dates. What is resolved is kept until something it is made of changes.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use super::{Subject, named};
+use crate::domain::calendar::Calendar;
+use crate::domain::calendar::settlement::settlement_date;
+use crate::domain::key::ContractId;
+use crate::domain::market::Market;
+use crate::domain::market::carry::Quote;
+use crate::domain::market::fx::{FixName, Pair};
+use crate::domain::money::Currency;
+use crate::domain::names::{IndexName, Symbol};
+use crate::domain::rates::fixings::Fixing;
+use crate::domain::rates::terms::RateTerms;
+use crate::domain::swap::terms::{DailyFeeRate, Swap};
+use crate::messages::data_point::{DataKind, DataPoint, Value};
+use crate::messages::document::calendars::Calendars;
+use crate::messages::document::standing::{
+    Standing, give_calendar, read_dividend, read_index, read_market, read_terms,
+};
+use crate::messages::request::InvalidValue;
+
+#[derive(Default)]
+pub struct Facts {
+    market: RefCell<Market>,
+    calendars: RefCell<Calendars>,
+    /// The terms of indices, and their fixings whether the terms are known yet or not.
+    indices: HashMap<IndexName, Box<str>>,
+    fixings: HashMap<IndexName, BTreeMap<NaiveDate, Fixing>>,
+    /// The market of a security: it says when trades settle.
+    markets: HashMap<Symbol, Calendar>,
+    resolved: RefCell<Resolved>,
+}
+
+#[derive(Default)]
+struct Resolved {
+    terms: HashMap<(ContractId, Symbol), AsOf>,
+    users: HashMap<Subject, BTreeSet<ContractId>>,
+}
+
+/// Terms resolved as of a day.
+struct AsOf {
+    day: NaiveDate,
+    standing: Result<Arc<Standing>, InvalidValue>,
+}
+
+impl Facts {
+    /// Takes a value in, and tells what has changed with it.
+    pub fn take(&mut self, point: &DataPoint) -> Result<Subject, String> {
+        let DataPoint { kind, name, detail, date, version, value } = point;
+        let number = || match value {
+            Value::Number(number) => Ok(*number),
+            _ => Err(format!("a {kind:?} is a number")),
+        };
+        let json = || match value {
+            Value::Terms(json) => Ok(json.as_ref()),
+            _ => Err(format!("a {kind:?} has terms")),
+        };
+        let quote = || {
+            let date = date.ok_or_else(|| format!("a {kind:?} has a date"))?;
+            Ok::<_, String>(Quote { date, value: number()?, version: *version })
+        };
+        let invalid = |invalid: InvalidValue| invalid.to_string();
+        let market = self.market.get_mut();
+        match kind {
+            DataKind::Price => {
+                let of = named(Symbol::new, name)?;
+                market.prices.entry(of.clone()).or_default().publish(quote()?);
+                Ok(Subject::Underlier(of))
+            }
+            DataKind::FeeRate => {
+                let of = named(Symbol::new, name)?;
+                market.fee_rates.entry(of.clone()).or_default().publish(quote()?);
+                Ok(Subject::FeeRate(of))
+            }
+            DataKind::Fx => {
+                let (fix, pair) = (named(FixName::new, detail)?, pair(name)?);
+                market.fx.entry((fix.clone(), pair)).or_default().publish(quote()?);
+                Ok(Subject::Fix(fix))
+            }
+            DataKind::Fixing => {
+                let index = named(IndexName::new, name)?;
+                self.fixing(&index, quote()?)?;
+                Ok(Subject::Index(index))
+            }
+            DataKind::Dividend => {
+                let of = named(Symbol::new, name)?;
+                let declared = read_dividend(&of, json()?).map_err(invalid)?;
+                if declared.id.as_str() != detail.as_str() || declared.version != *version {
+                    return Err(format!("it names itself {} version {}", declared.id, declared.version));
+                }
+                market.declare(declared);
+                Ok(Subject::Underlier(of))
+            }
+            DataKind::CorporateAction => Err("corporate actions do not reach positions yet".to_owned()),
+            DataKind::Disruption => {
+                let of = named(Symbol::new, name)?;
+                let date = date.ok_or("a disruption has a date")?;
+                let days = market.disrupted_days.entry(of.clone()).or_default();
+                match value {
+                    Value::Withdrawn => days.remove(&date),
+                    _ => days.insert(date),
+                };
+                self.resolved.get_mut().terms.retain(|(_, underlier), _| *underlier != of);
+                Ok(Subject::Underlier(of))
+            }
+            DataKind::Calendar => {
+                give_calendar(name, json()?, self.calendars.get_mut()).map_err(invalid)?;
+                self.resolved.get_mut().terms.clear();
+                let indices: Vec<_> = self.indices.keys().cloned().collect();
+                indices.iter().try_for_each(|index| self.index(index))?;
+                Ok(Subject::All)
+            }
+            DataKind::Index => {
+                let index = named(IndexName::new, name)?;
+                self.indices.insert(index.clone(), json()?.into());
+                self.index(&index)?;
+                Ok(Subject::Index(index))
+            }
+            DataKind::Security => {
+                let of = named(Symbol::new, name)?;
+                let market = read_market(json()?).map_err(invalid)?;
+                let calendar = Calendar::named(&market).map_err(|unknown| unknown.to_string())?;
+                self.markets.insert(of.clone(), calendar);
+                Ok(Subject::Underlier(of))
+            }
+            DataKind::Account => Err("accounts are not used yet".to_owned()),
+            DataKind::BusinessDate => Err("a business date is no value".to_owned()),
+        }
+    }
+
+    fn fixing(&mut self, index: &IndexName, quote: Quote) -> Result<(), String> {
+        let fixings = self.fixings.entry(index.clone()).or_default();
+        if fixings.get(&quote.date).is_some_and(|known| known.version > quote.version) {
+            return Ok(());
+        }
+        let fixing = Fixing { rate: quote.value, version: quote.version };
+        fixings.insert(quote.date, fixing);
+        match self.market.get_mut().rates.indices.get_mut(index) {
+            Some(index) => index.publish(quote.date, fixing).map_err(|problem| problem.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes an index anew from its terms and all fixings of it; the tables are prepared again with the terms that need them.
+    fn index(&mut self, name: &IndexName) -> Result<(), String> {
+        let Some(json) = self.indices.get(name) else { return Ok(()) };
+        let mut index = read_index(name, json, self.calendars.get_mut()).map_err(|invalid| invalid.to_string())?;
+        for (date, fixing) in self.fixings.get(name).into_iter().flatten() {
+            // What is no business day of the calendar counts for nothing, as it would have if it had come later.
+            let _ = index.publish(*date, *fixing);
+        }
+        self.market.get_mut().rates.indices.insert(name.clone(), index);
+        self.resolved.get_mut().terms.clear();
+        Ok(())
+    }
+
+    /// The terms of a contract have changed.
+    pub fn forget(&mut self, contract: &ContractId) {
+        self.resolved.get_mut().terms.retain(|(of, _), _| of != contract);
+    }
+
+    pub fn standing(
+        &self,
+        json: &str,
+        contract: &ContractId,
+        underlier: &Symbol,
+        day: NaiveDate,
+    ) -> Result<Arc<Standing>, InvalidValue> {
+        let mut resolved = self.resolved.borrow_mut();
+        let key = (contract.clone(), underlier.clone());
+        if let Some(known) = resolved.terms.get(&key).filter(|known| known.day == day) {
+            return known.standing.clone();
+        }
+        let standing = {
+            let (calendars, market) = (&mut self.calendars.borrow_mut(), self.market.borrow());
+            read_terms(json, contract, underlier, day, calendars, &market.disrupted_days).map(Arc::new)
+        };
+        if let Ok(standing) = &standing {
+            self.prepare(&standing.swap);
+            for subject in subjects(&standing.swap) {
+                resolved.users.entry(subject).or_default().insert(contract.clone());
+            }
+        }
+        resolved.terms.insert(key, AsOf { day, standing: standing.clone() });
+        standing
+    }
+
+    fn prepare(&self, swap: &Swap) {
+        if let Some(financing) = &swap.financing {
+            let rates = &mut self.market.borrow_mut().rates;
+            rates.prepare(&financing.long);
+            rates.prepare(&financing.short);
+        }
+    }
+
+    pub fn users(&self, subject: &Subject) -> Vec<ContractId> {
+        self.resolved.borrow().users.get(subject).into_iter().flatten().cloned().collect()
+    }
+
+    pub fn with_market<T>(&self, calculate: impl FnOnce(&Market) -> T) -> T {
+        calculate(&self.market.borrow())
+    }
+
+    pub fn settle_date(&self, security: &Symbol, trade_date: NaiveDate) -> Option<NaiveDate> {
+        let calendar = self.markets.get(security)?;
+        settlement_date(calendar.name(), trade_date, calendar).ok()
+    }
+}
+
+/// What the terms name besides the contract and its underlier.
+fn subjects(swap: &Swap) -> Vec<Subject> {
+    let mut subjects = Vec::new();
+    for side in swap.financing.iter().flat_map(|financing| [&financing.long, &financing.short]) {
+        match &side.rate {
+            RateTerms::Overnight(overnight) => subjects.push(Subject::Index(overnight.index.clone())),
+            RateTerms::Term { index, .. } => subjects.push(Subject::Index(index.clone())),
+            RateTerms::Fixed(_) => {}
+        }
+    }
+    subjects.extend(swap.fix.iter().map(|policy| Subject::Fix(policy.fix.clone())));
+    for fee in &swap.daily_fees {
+        if let DailyFeeRate::Published(name) = &fee.rate {
+            subjects.push(Subject::FeeRate(name.clone()));
+        }
+    }
+    subjects
+}
+
+/// `EUR/USD`: dollars for one euro.
+fn pair(text: &str) -> Result<Pair, String> {
+    let (price, settlement) = text.split_once('/').ok_or_else(|| format!("{text} is not a pair; write EUR/USD"))?;
+    let currency = |code| Currency::new(code).map_err(|problem| problem.to_string());
+    Ok(Pair { price: currency(price)?, settlement: currency(settlement)? })
+}

@@ -1,0 +1,163 @@
+//! What is known of contracts, the market and reference data: one view over their three topics, and what in it has changed.
+
+mod changes; // what has changed since somebody looked
+mod facts; // values as the kernel takes them, terms resolved to dates
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use compact_str::CompactString;
+
+use self::changes::Changes;
+pub use self::changes::Subject;
+use self::facts::Facts;
+use super::topics::{CONTRACTS, MARKET_DATA, REFERENCE_DATA};
+use crate::domain::flows::row::{Obstacle, Snapshot};
+use crate::domain::key::ContractId;
+use crate::domain::market::Market;
+use crate::domain::names::Symbol;
+use crate::engine::batch::Record;
+use crate::engine::stage::Cause;
+use crate::engine::view::ViewTable;
+use crate::messages::contract::ContractVersion;
+use crate::messages::data_point::{DataKind, DataPoint, Value};
+use crate::messages::document::standing::Standing;
+use crate::messages::schemas::Schemas;
+
+/// The name of the view.
+pub const KNOWLEDGE: &str = "knowledge";
+
+/// The topics it is made of.
+pub const TOPICS: [&str; 3] = [CONTRACTS, MARKET_DATA, REFERENCE_DATA];
+
+pub struct Knowledge {
+    schemas: Arc<Schemas>,
+    contracts: HashMap<ContractId, Terms>,
+    facts: Facts,
+    /// The business date with the version that counts.
+    day: Option<NaiveDate>,
+    snapshot: Snapshot,
+    changes: Changes,
+}
+
+/// The version of a contract that counts; none of it once the contract is withdrawn.
+struct Terms {
+    version: u32,
+    json: Option<Arc<str>>,
+}
+
+impl Knowledge {
+    pub fn new(schemas: Arc<Schemas>) -> Knowledge {
+        Knowledge {
+            schemas,
+            contracts: HashMap::new(),
+            facts: Facts::default(),
+            day: None,
+            snapshot: Snapshot::default(),
+            changes: Changes::default(),
+        }
+    }
+
+    /// How much of each topic is in it.
+    pub fn snapshot(&self) -> Snapshot {
+        self.snapshot
+    }
+
+    /// The day at whose end results stand.
+    pub fn day(&self) -> Option<NaiveDate> {
+        self.day
+    }
+
+    /// The number of the last change. Whoever has seen it asks for what came after.
+    pub fn last_change(&self) -> u64 {
+        self.changes.last()
+    }
+
+    /// What has changed after a change, each subject once with its last cause.
+    pub fn changed_after(&self, change: u64) -> impl Iterator<Item = (&Subject, Cause)> {
+        self.changes.after(change)
+    }
+
+    /// Contracts whose terms name a subject, as far as their terms were asked for.
+    pub fn contracts_of(&self, subject: &Subject) -> Vec<ContractId> {
+        self.facts.users(subject)
+    }
+
+    /// A contract's terms for a position of an underlier, resolved as of the business date.
+    pub fn standing(&self, contract: &ContractId, underlier: &Symbol) -> Result<Arc<Standing>, Obstacle> {
+        let obstacle = |reason: &str, message: String| Obstacle { reason: reason.into(), message: message.into() };
+        let terms = self.contracts.get(contract).and_then(|terms| terms.json.clone());
+        let Some(json) = terms else {
+            return Err(obstacle("MISSING_CONTRACT", format!("contract {contract} is not known; send its terms")));
+        };
+        let Some(day) = self.day else {
+            return Err(obstacle("MISSING_BUSINESS_DATE", "no business date is known; send it".to_owned()));
+        };
+        let standing = self.facts.standing(&json, contract, underlier, day);
+        standing.map_err(|invalid| obstacle("UNREADABLE_TERMS", invalid.to_string()))
+    }
+
+    /// Calculates with the market as it is.
+    pub fn with_market<T>(&self, calculate: impl FnOnce(&Market) -> T) -> T {
+        self.facts.with_market(calculate)
+    }
+
+    /// When a trade of a security settles that does not say it itself.
+    pub fn settle_date(&self, security: &Symbol, trade_date: NaiveDate) -> Option<NaiveDate> {
+        self.facts.settle_date(security, trade_date)
+    }
+
+    fn contract(&mut self, contract: ContractVersion, cause: Cause) {
+        let known = self.contracts.get(&contract.id);
+        if known.is_some_and(|known| known.version > contract.version) {
+            return;
+        }
+        self.facts.forget(&contract.id);
+        let terms = Terms { version: contract.version, json: contract.terms.map(Arc::from) };
+        self.contracts.insert(contract.id.clone(), terms);
+        self.changes.note(Subject::Contract(contract.id), cause);
+    }
+
+    fn point(&mut self, point: &DataPoint, cause: Cause) -> Result<(), String> {
+        if point.kind != DataKind::BusinessDate {
+            self.changes.note(self.facts.take(point)?, cause);
+            return Ok(());
+        }
+        let date = point.date.ok_or("a business date has a date")?;
+        if self.day != Some(date) && point.value != Value::Withdrawn {
+            self.day = Some(date);
+            self.changes.note(Subject::All, cause);
+        }
+        Ok(())
+    }
+}
+
+impl ViewTable for Knowledge {
+    fn apply(&mut self, record: &Record<'_>) -> Result<(), String> {
+        let (cause, next) = (record.cause(), record.offset + 1);
+        // A tombstone: nobody but compaction removes a version.
+        let Some(value) = record.value else { return Ok(()) };
+        match record.from.topic {
+            CONTRACTS => {
+                self.snapshot.contracts = next;
+                let decoded = self.schemas.decode::<ContractVersion>(value).map_err(|error| error.to_string());
+                decoded.map(|(_, contract)| self.contract(contract, cause))
+            }
+            topic => {
+                let market = topic == MARKET_DATA;
+                *(if market { &mut self.snapshot.market_data } else { &mut self.snapshot.reference_data }) = next;
+                let decoded = self.schemas.decode::<DataPoint>(value).map_err(|error| error.to_string());
+                decoded.and_then(|(_, point)| match point.kind.is_market() == market {
+                    true => self.point(&point, cause),
+                    false => Err(format!("{:?} does not belong on {topic}", point.kind)),
+                })
+            }
+        }
+    }
+}
+
+/// A name of a market value's owner, as texts have it.
+fn named<T, E: std::fmt::Display>(make: impl FnOnce(&str) -> Result<T, E>, text: &CompactString) -> Result<T, String> {
+    make(text).map_err(|problem| problem.to_string())
+}

@@ -1,0 +1,20 @@
+//! Trades, contracts and the market through the real topology: a position's cash flows leave with the trade, and whatever they depend on wakes
+//! them.
+
+#[allow(dead_code)] // other targets use the rest
+#[path = "../contract/memory.rs"]
+mod cluster; // what tests say to a broker
+#[allow(dead_code)] // other targets use the rest
+#[path = "../attack/damage.rs"]
+mod damage; // a record as it is sent
+#[allow(dead_code)] // other targets use the rest
+#[path = "../contract/faults.rs"]
+mod faults; // the hand on the clock
+#[allow(dead_code)] // other targets use the rest
+#[path = "../attack/house.rs"]
+mod house; // the topology with its broker
+#[allow(dead_code)] // other targets use the rest
+#[path = "../rules/turns.rs"]
+mod turns; // what a worker is let do
+mod desk; // a contract, its market, and what is told of them
+mod stream; // what leaves when

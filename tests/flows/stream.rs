@@ -1,0 +1,154 @@
+//! What leaves when: with the trade, with what flows depend on, and not without a reason.
+
+use bookflow::domain::trade::captured::Place;
+use bookflow::domain::trade::{Side, TradeEvent};
+use bookflow::messages::data_point::{DataKind, Value};
+use bookflow::pipeline::topics;
+
+use crate::desk::{Desk, TERMS, march, terms};
+
+/// A desk with contract, market and the business date of Monday, 10 March: bought 100 at 50 on the 3rd, worth 53.
+fn settled() -> Desk {
+    let mut desk = Desk::new();
+    desk.contract(1, TERMS);
+    desk.security();
+    desk.price(10, 1, "53");
+    desk.business_date(10);
+    desk.settle();
+    desk.trade("T1", Side::Buy, "100", "50", 3);
+    desk.settle();
+    desk
+}
+
+/// 100 x (53 - 50); bought on the 3rd at T+1: six nights on 5,000 at 5 %, 4.17.
+const FIRST: [&str; 2] = ["EQUITY_PERFORMANCE OMS|T1 = 300.00", "INTEREST OMS|T1 = -4.17"];
+
+#[test]
+fn flows_leave_with_the_trade_that_changes_them() {
+    let desk = settled();
+    assert_eq!(desk.amounts(), FIRST);
+    let (cause, flows) = desk.told().pop().expect("told");
+    assert_eq!(cause, Place { topic: topics::code("trades"), ..cause });
+    assert_eq!((flows.revision, flows.day, flows.changes.len()), (1, Some(march(10)), 2));
+    assert_eq!(desk.told().len(), 1);
+}
+
+#[test]
+fn the_order_of_arrival_makes_no_difference() {
+    let last = settled().now();
+    for first in ["trade", "price", "contract", "day", "security"] {
+        let mut desk = Desk::new();
+        type Send = (&'static str, fn(&Desk) -> Place);
+        let late: [Send; 5] = [
+            ("trade", |desk| desk.trade("T1", Side::Buy, "100", "50", 3)),
+            ("price", |desk| desk.price(10, 1, "53")),
+            ("contract", |desk| desk.contract(1, TERMS)),
+            ("day", |desk| desk.business_date(10)),
+            ("security", |desk| desk.security()),
+        ];
+        for (_, send) in
+            late.iter().filter(|(name, _)| *name == first).chain(late.iter().filter(|(name, _)| *name != first))
+        {
+            send(&desk);
+            desk.settle();
+        }
+        assert_eq!(desk.now(), last, "{first} first");
+    }
+}
+
+#[test]
+fn what_is_missing_blocks_flows_and_never_the_capture() {
+    let mut desk = Desk::new();
+    desk.trade("T1", Side::Buy, "100", "50", 3);
+    desk.settle();
+    let reason = |desk: &Desk| desk.now().0.first().map(|blocked| blocked.obstacle.reason.to_string());
+    assert_eq!(reason(&desk).as_deref(), Some("MISSING_SETTLEMENT_DATE"));
+    desk.security();
+    desk.settle();
+    assert_eq!(reason(&desk).as_deref(), Some("MISSING_CONTRACT"));
+    desk.contract(1, TERMS);
+    desk.settle();
+    assert_eq!(reason(&desk).as_deref(), Some("MISSING_BUSINESS_DATE"));
+    desk.business_date(10);
+    desk.settle();
+    assert_eq!(desk.amounts(), ["EQUITY_PERFORMANCE OMS|T1 = MISSING_PRICE", FIRST[1]]);
+    desk.price(10, 1, "53");
+    desk.settle();
+    assert_eq!(desk.amounts(), FIRST);
+    assert_eq!(desk.revision(), 1, "the trade was captured once, whatever was missing");
+}
+
+#[test]
+fn a_correction_publishes_what_differs_with_its_cause_and_nothing_else_publishes() {
+    let mut desk = settled();
+    let corrected = desk.price(10, 2, "54");
+    desk.settle();
+    let (cause, flows) = desk.told().pop().expect("told");
+    assert_eq!(cause, corrected);
+    let amounts: Vec<_> = flows.changes.iter().map(|change| (change.before, change.after)).collect();
+    assert_eq!(amounts, [(Some(30_000), Some(40_000))]);
+    let told = desk.told().len();
+    desk.price(10, 1, "99");
+    desk.point(DataKind::Price, "OTHER", Some(march(10)), 1, Value::Number(1.into()));
+    desk.contract(1, TERMS);
+    desk.settle();
+    assert_eq!(desk.told().len(), told, "an older version, another instrument, the same terms");
+}
+
+#[test]
+fn a_business_date_moves_every_position_and_new_terms_move_theirs() {
+    let mut desk = settled();
+    desk.price(11, 1, "52");
+    desk.business_date(11);
+    desk.settle();
+    assert_eq!(desk.amounts(), ["EQUITY_PERFORMANCE OMS|T1 = 200.00", "INTEREST OMS|T1 = -4.86"]);
+    desk.contract(2, &TERMS.replace("0.05", "0.06"));
+    desk.settle();
+    assert_eq!(desk.amounts(), ["EQUITY_PERFORMANCE OMS|T1 = 200.00", "INTEREST OMS|T1 = -5.83"]);
+}
+
+#[test]
+fn a_dividend_and_a_cancelled_trade() {
+    let mut desk = settled();
+    let declared =
+        r#"{"dividendId": "D1", "gross": "0.40", "currency": "USD", "exDate": "2025-03-06", "payDate": "2025-03-20"}"#;
+    desk.point(DataKind::Dividend, "ACME", None, 1, Value::Terms(declared.into()));
+    desk.settle();
+    assert_eq!(desk.amounts(), ["DIVIDEND OMS|T1 = 34.00", FIRST[0], FIRST[1]]);
+    desk.version("T1", 2, TradeEvent::Cancel);
+    desk.settle();
+    assert_eq!(desk.now(), (vec![], vec![]), "nothing is left of a trade that never was");
+}
+
+#[test]
+fn a_takeover_tells_nothing_anew() {
+    let mut desk = settled();
+    let told = desk.told();
+    desk.crash();
+    desk.settle();
+    assert_eq!(desk.told(), told);
+    desk.trade("T2", Side::Sell, "40", "55", 10);
+    desk.settle();
+    let (_, flows) = desk.told().pop().expect("told");
+    assert_eq!(flows.revision, 2);
+    assert_eq!(
+        desk.amounts(),
+        [
+            "EQUITY_PERFORMANCE OMS|T1 = 180.00",
+            "EQUITY_PERFORMANCE OMS|T1 = 200.00",
+            "INTEREST OMS|T1 = -1.67",
+            "INTEREST OMS|T1 = -2.50"
+        ]
+    );
+}
+
+#[test]
+fn many_trades_of_a_turn_tell_once() {
+    let mut desk = settled();
+    for trade in 2..50 {
+        desk.version(&format!("T{trade}"), 1, TradeEvent::New(terms(Side::Buy, "1", "50", 10)));
+    }
+    desk.settle();
+    assert_eq!(desk.told().len(), 2);
+    assert_eq!(desk.told()[1].1.revision, 49);
+}
