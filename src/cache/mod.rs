@@ -7,6 +7,7 @@ pub mod redis; // the tier that processes share
 mod patience; // how long Redis may keep its callers waiting
 mod sealed; // an answer's bytes, which tell when they are damaged or another key's
 pub mod breaker; // leaves alone what fails
+pub mod results; // what chunks came to
 pub mod endpoints; // a service over HTTP
 pub mod market_data; // what a job's contracts use of it
 

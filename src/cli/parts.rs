@@ -1,6 +1,10 @@
 //! Puts collaborators together as the settings say: broker, admin, schema ids, engine settings.
 
+use std::fs::File;
+use std::io::Read;
 use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
 
 use super::config::secret::Secret;
 use super::config::{Config, Worker};
@@ -9,6 +13,7 @@ use crate::cache;
 use crate::cache::endpoints::Endpoints;
 use crate::cache::market_data::Source;
 use crate::cache::redis::Redis;
+use crate::cache::results::Results;
 use crate::cache::tiers::Cache;
 use crate::domain::jobs::split::SplitLimits;
 use crate::engine;
@@ -97,6 +102,35 @@ pub fn market_data(config: &Config) -> Result<Option<Source>, Failure> {
         bytes: config.cache.memory as u64,
     };
     Ok(Some(Source::new(endpoints, Cache::new(settings, redis(config)?), service.parallel)))
+}
+
+/// What chunks came to, where that is kept.
+pub fn results(config: &Config) -> Result<Option<Arc<Results>>, Failure> {
+    if !config.cache.results {
+        return Ok(None);
+    }
+    let settings = cache::tiers::Settings {
+        name: "results",
+        prefix: config.cache.results_prefix.clone(),
+        life: config.cache.results_life,
+        absent_life: config.cache.absent_life,
+        bytes: config.cache.memory as u64,
+    };
+    let cache = Cache::new(settings, redis(config)?);
+    Ok(Some(Arc::new(Results::new(cache, program()?))))
+}
+
+/// A hash of the running program: nobody can forget to raise it when a formula changes.
+fn program() -> Result<[u8; 32], Failure> {
+    let mut hash = Sha256::new();
+    let mut file = std::env::current_exe().and_then(File::open)?;
+    let mut block = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(hash.finalize().into()),
+            read => hash.update(&block[..read]),
+        }
+    }
 }
 
 pub fn engine_settings(config: &Config) -> engine::settings::Settings {

@@ -24,7 +24,7 @@ use crate::engine::stop::Stop;
 use crate::engine::topology::Topology;
 use crate::gateway::admin::{AdminPort, Told};
 use crate::gateway::metrics;
-use crate::pipeline::topology::topology;
+use crate::pipeline::topology::topology_with;
 
 /// Nothing came for this long: idle. Several times the longest wait of a poll.
 const IDLE_AFTER: Duration = Duration::from_secs(3);
@@ -92,7 +92,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 
 /// A process of all the stages that the settings ask for.
 fn process(config: &Config) -> Result<Process, Failure> {
-    let topology = Arc::new(topology(parts::schemas(config)?));
+    let topology = Arc::new(topology_with(parts::schemas(config)?, parts::results(config)?));
     let chosen = &config.worker.stages;
     let stages = match chosen.is_empty() {
         true => topology.stages.iter().map(|stage| stage.name.to_string()).collect(),

@@ -24,10 +24,7 @@ impl Message for JobCashFlows {
 
     fn write(&self, out: &mut Encoder) {
         out.job(&self.job);
-        out.text(self.flows.contract.as_str());
-        out.number(self.flows.part);
-        out.number(self.flows.piece);
-        out.array(self.flows.flows.iter(), write_flow);
+        write_contract_flows(out, &self.flows);
     }
 
     fn read(input: &mut Decoder) -> Result<Self, Unreadable> {
@@ -36,6 +33,14 @@ impl Message for JobCashFlows {
         let (part, piece) = (input.number()?, input.number()?);
         Ok(JobCashFlows { job, flows: ContractFlows { contract, part, piece, flows: input.array(read_flow)? } })
     }
+}
+
+/// All but the job's name.
+pub(super) fn write_contract_flows(out: &mut Encoder, flows: &ContractFlows) {
+    out.text(flows.contract.as_str());
+    out.number(flows.part);
+    out.number(flows.piece);
+    out.array(flows.flows.iter(), write_flow);
 }
 
 fn write_flow(out: &mut Encoder, flow: &CashFlow) {

@@ -67,15 +67,20 @@ fn write_job(out: &mut Encoder, job: &Job) {
 }
 
 fn read_job(input: &mut Decoder) -> Result<Job, Unreadable> {
-    let (id, request, valuation_date) = (input.job()?, input.hash()?, input.date()?);
+    let (id, request) = (input.job()?, input.hash()?);
+    let (valuation_date, calculation) = read_days(input)?;
+    Ok(Job { id, request, valuation_date, calculation })
+}
+
+pub(super) fn read_days(input: &mut Decoder) -> Result<(NaiveDate, Calculation), Unreadable> {
+    let valuation_date = input.date()?;
     let name = input.symbol(&CALCULATIONS, "calculation")?;
     let (from, to) = (input.optional(Decoder::date)?, input.optional(Decoder::date)?);
-    let calculation = match (name, from, to) {
-        ("VALUATION", None, None) => Calculation::Valuation,
-        ("HISTORICAL", Some(from), Some(to)) => Calculation::Historical { from, to },
-        _ => return Err(invalid("calculation")("its days are missing, or there are too many of them")),
-    };
-    Ok(Job { id, request, valuation_date, calculation })
+    match (name, from, to) {
+        ("VALUATION", None, None) => Ok((valuation_date, Calculation::Valuation)),
+        ("HISTORICAL", Some(from), Some(to)) => Ok((valuation_date, Calculation::Historical { from, to })),
+        _ => Err(invalid("calculation")("its days are missing, or there are too many of them")),
+    }
 }
 
 fn write_contract(out: &mut Encoder, contract: &ContractPart) {

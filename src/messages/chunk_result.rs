@@ -13,11 +13,16 @@ impl Message for ChunkResult {
     fn write(&self, out: &mut Encoder) {
         out.job(&self.job);
         out.number(self.number);
-        out.totals(&self.totals);
-        out.notices(&self.rows);
+        write_totals_and_rows(out, self);
     }
 
     fn read(input: &mut Decoder) -> Result<Self, Unreadable> {
         Ok(ChunkResult { job: input.job()?, number: input.number()?, totals: input.totals()?, rows: input.notices()? })
     }
+}
+
+/// All but the names of job and chunk.
+pub(super) fn write_totals_and_rows(out: &mut Encoder, result: &ChunkResult) {
+    out.totals(&result.totals);
+    out.notices(&result.rows);
 }

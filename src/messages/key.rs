@@ -44,8 +44,13 @@ pub fn of_job(job: &JobId) -> String {
 /// still known by its key.
 pub fn chunk_key(chunk: &Chunk) -> String {
     let first = chunk.contracts.first();
-    let contract = first.map_or(String::new(), |first| encode(first.id.as_str()));
-    format!("{}{contract}/{}/{}", of_job(&chunk.job.id), first.map_or(0, |first| first.part), chunk.number)
+    chunk_key_of(&chunk.job.id, first.map(|first| (&first.id, first.part)), chunk.number)
+}
+
+/// The same from its parts; `first` is the first contract and its part.
+pub(super) fn chunk_key_of(job: &JobId, first: Option<(&ContractId, u32)>, number: u32) -> String {
+    let contract = first.map_or(String::new(), |(contract, _)| encode(contract.as_str()));
+    format!("{}{contract}/{}/{number}", of_job(job), first.map_or(0, |(_, part)| part))
 }
 
 /// The inverse of [`chunk_key`]: the job, its first contract if it has one, and its number.

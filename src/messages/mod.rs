@@ -12,8 +12,10 @@ pub mod contract; // topic contracts
 pub mod data_point; // topics market-data, reference-data
 pub mod position_flows; // topic cash-flows
 pub mod chunk; // topics calculation-chunks.*
+pub mod content; // a chunk without the names of its job
 pub mod cash_flows; // topic job-cash-flows
 pub mod chunk_result; // topic chunk-results
+pub mod came_to; // flows and result without the names of their job
 pub mod job_control; // topic job-control
 pub mod job_progress; // topic job-progress
 pub mod outcome; // topic calculation-outcomes

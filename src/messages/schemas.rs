@@ -158,6 +158,12 @@ struct Own {
     schema: Arc<Resolved>,
 }
 
+impl Own {
+    fn writes(&self, id: u32) -> bool {
+        self.id == id || self.others.contains(&id)
+    }
+}
+
 /// What is known of an id that is not ours.
 #[derive(Clone)]
 enum Foreign {
@@ -207,6 +213,12 @@ impl Schemas {
         framing::frame(self.own[schema as usize].id, out);
     }
 
+    /// The body of a record that was written in our own version of a schema.
+    pub fn own_body<'a>(&self, schema: SchemaName, record: &'a [u8]) -> Option<&'a [u8]> {
+        let (id, body) = framing::unframe(record).ok().filter(|_| record.len() <= RECORD_BYTES_MAX)?;
+        self.own[schema as usize].writes(id).then_some(body)
+    }
+
     /// Reads a framed record, whoever wrote it, to its last byte.
     pub fn decode<M: Message>(&self, record: &[u8]) -> Result<(M::Cause, M), Undecodable> {
         if record.len() > RECORD_BYTES_MAX {
@@ -214,7 +226,7 @@ impl Schemas {
         }
         let (id, body) = framing::unframe(record)?;
         let own = &self.own[M::SCHEMA as usize];
-        if id == own.id || own.others.contains(&id) {
+        if own.writes(id) {
             return Ok(read(body)?);
         }
         match self.way(id, M::SCHEMA)? {
@@ -237,7 +249,7 @@ impl Schemas {
     }
 
     fn ask(&self, id: u32) -> Result<Foreign, Undecodable> {
-        if let Some(own) = self.own.iter().find(|own| own.id == id || own.others.contains(&id)) {
+        if let Some(own) = self.own.iter().find(|own| own.writes(id)) {
             return Ok(Foreign::Known(own.schema.clone()));
         }
         let told = self.ids.schema(id)?;

@@ -367,6 +367,11 @@ impl<'a> Decoder<'a> {
         Ok(taken)
     }
 
+    /// What has not been read yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        &self.record[self.at..]
+    }
+
     fn left(&self) -> usize {
         self.record.len() - self.at
     }

@@ -4,22 +4,28 @@ use std::sync::Arc;
 
 use super::refusals::{WRONG_KEY, in_place, undecodable};
 use super::topics::{self, CHUNK_RESULTS, JOB_CASH_FLOWS};
+use crate::cache::results::Results;
 use crate::domain::jobs::calculate::calculate;
 use crate::domain::jobs::chunk::{Chunk, ChunkResult};
+use crate::domain::jobs::notice::NoticeCode;
 use crate::engine::batch::Record;
 use crate::engine::stage::{Context, ProcessError, Stage};
 use crate::engine::table::Undoable;
+use crate::messages::came_to::CameTo;
 use crate::messages::cash_flows::JobCashFlows;
+use crate::messages::content::Content;
 use crate::messages::key::{chunk_key, flows_key, parse_chunk_key};
 use crate::messages::schemas::Schemas;
 
 pub struct Calculate {
     schemas: Arc<Schemas>,
+    /// What chunks came to before, if that is kept at all.
+    results: Option<Arc<Results>>,
 }
 
 impl Calculate {
-    pub fn new(schemas: Arc<Schemas>) -> Self {
-        Calculate { schemas }
+    pub fn new(schemas: Arc<Schemas>, results: Option<Arc<Results>>) -> Self {
+        Calculate { schemas, results }
     }
 }
 
@@ -28,8 +34,12 @@ impl Stage for Calculate {
 
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let value = record.value.ok_or_else(|| ProcessError::rejected("tombstone", "a chunk has a value"))?;
-        let (_, chunk) = self.schemas.decode::<Chunk>(value).map_err(undecodable)?;
-        in_place(record, &chunk_key(&chunk), context)?;
+        if let Some(results) = &self.results
+            && let Some(content) = Content::of(&self.schemas, value)
+        {
+            return self.with_results(results, &content, record, context);
+        }
+        let chunk = self.chunk(record, context)?;
         let calculated = calculate(&chunk);
         let place = topics::place(record.cause());
         let job = &chunk.job.id;
@@ -64,6 +74,55 @@ impl Stage for Calculate {
 const WHY_BYTES_MAX: usize = 500;
 
 impl Calculate {
+    /// The same bytes as without, from what the content came to before.
+    fn with_results(
+        &self,
+        results: &Results,
+        content: &Content<'_>,
+        record: &Record<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        let hash = content.hash(results.program());
+        let known = results.get(&hash);
+        if let Some(came_to) = known.as_deref().and_then(|known| CameTo::read(known).ok()) {
+            in_place(record, &content.key, context)?;
+            return self.send(&came_to, content, record, context);
+        }
+        let calculated = calculate(&self.chunk(record, context)?);
+        let bytes = CameTo::write(&calculated).map_err(|error| ProcessError::rejected("unencodable", error))?;
+        let came_to = CameTo::read(&bytes).map_err(|error| ProcessError::rejected("unencodable", error))?;
+        self.send(&came_to, content, record, context)?;
+        // A defect may be gone the next time.
+        if !calculated.result.rows.iter().any(|row| row.code == NoticeCode::NotCalculated) {
+            results.put(&hash, bytes.into());
+        }
+        Ok(())
+    }
+
+    fn send(
+        &self,
+        came_to: &CameTo<'_>,
+        content: &Content<'_>,
+        record: &Record<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        let (place, job) = (topics::place(record.cause()), &content.job);
+        for flows in &came_to.flows {
+            let key = flows_key(job, &flows.contract, flows.part, flows.piece);
+            context.send(JOB_CASH_FLOWS, key.as_bytes(), |out| flows.encode(&self.schemas, job, place, out))?;
+        }
+        context.send(CHUNK_RESULTS, job.as_str().as_bytes(), |out| {
+            came_to.encode_result(&self.schemas, job, content.number, place, out)
+        })
+    }
+
+    fn chunk(&self, record: &Record<'_>, context: &Context<'_>) -> Result<Chunk, ProcessError> {
+        let value = record.value.unwrap_or_default();
+        let (_, chunk) = self.schemas.decode::<Chunk>(value).map_err(undecodable)?;
+        in_place(record, &chunk_key(&chunk), context)?;
+        Ok(chunk)
+    }
+
     fn answer(&self, result: &ChunkResult, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let place = topics::place(record.cause());
         context.send(CHUNK_RESULTS, result.job.as_str().as_bytes(), |out| self.schemas.encode(result, place, out))

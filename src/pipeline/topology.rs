@@ -10,6 +10,7 @@ use super::collect::Collect;
 use super::dead_letters;
 use super::knowledge::{self, KNOWLEDGE, Knowledge};
 use super::topics::*;
+use crate::cache::results::Results;
 use crate::engine::stage::Stage;
 use crate::engine::topology::{DeadLetters, StageSpec, Topology, ViewSpec};
 use crate::messages::key;
@@ -29,6 +30,11 @@ pub const COLLECT: &str = "collect";
 /// any of them ──────────────────► dead-letters
 /// ```
 pub fn topology(schemas: Arc<Schemas>) -> Topology {
+    topology_with(schemas, None)
+}
+
+/// The same with what chunks came to before.
+pub fn topology_with(schemas: Arc<Schemas>, results: Option<Arc<Results>>) -> Topology {
     let (book, collect) = (schemas.clone(), schemas.clone());
     Topology {
         stages: vec![
@@ -40,8 +46,8 @@ pub fn topology(schemas: Arc<Schemas>) -> Topology {
                 tick: Some(CHANGES_EVERY),
                 ..stage(BOOK, TRADES, move || Box::new(Book::new(book.clone())))
             },
-            calculate(CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME, &schemas),
-            calculate(CALCULATE_BATCH, CALCULATION_CHUNKS_BATCH, &schemas),
+            calculate(CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME, &schemas, &results),
+            calculate(CALCULATE_BATCH, CALCULATION_CHUNKS_BATCH, &schemas, &results),
             StageSpec {
                 companions: vec![CHUNK_RESULTS],
                 state: vec![JOB_PROGRESS],
@@ -72,11 +78,16 @@ const CHANGES_EVERY: Duration = Duration::from_millis(50);
 const DEADLINES_EVERY: Duration = Duration::from_millis(500);
 
 /// The two lanes are one stage twice, with a group of their own each, so that they scale on their own.
-fn calculate(name: &'static str, chunks: &'static str, schemas: &Arc<Schemas>) -> StageSpec {
-    let schemas = schemas.clone();
+fn calculate(
+    name: &'static str,
+    chunks: &'static str,
+    schemas: &Arc<Schemas>,
+    results: &Option<Arc<Results>>,
+) -> StageSpec {
+    let (schemas, results) = (schemas.clone(), results.clone());
     StageSpec {
         outputs: vec![JOB_CASH_FLOWS, CHUNK_RESULTS],
-        ..stage(name, chunks, move || Box::new(Calculate::new(schemas.clone())))
+        ..stage(name, chunks, move || Box::new(Calculate::new(schemas.clone(), results.clone())))
     }
 }
 

@@ -6,3 +6,4 @@ mod outages; // what happens to it
 #[path = "../service/mod.rs"]
 mod service; // a market data service of one's own
 mod fetched; // jobs that fetch from it
+mod results; // what chunks came to before

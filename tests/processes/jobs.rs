@@ -15,6 +15,7 @@ use bookflow::messages::schemas::Schemas;
 use bookflow::pipeline::topics::{CALCULATION_CHUNKS_REALTIME, JOB_CONTROL};
 use serde_json::{Value, json};
 
+use crate::cluster;
 use crate::program::{Ended, Installation, argument};
 
 /// What a command ends with when a job did not complete without errors.
@@ -199,6 +200,26 @@ fn a_chunk_that_became_a_dead_letter_is_a_row_of_the_outcome() {
     let letters: Value = serde_json::from_str(&installation.ok(&["dlq", "list", "--json"])).expect("JSON");
     assert_eq!(letters["dead_letters"], 1, "{letters:#}");
     assert_eq!(letters["groups"][0]["stage"], "calculate.realtime", "{letters:#}");
+    worker.drain();
+    assert_eq!(installation.verified()["jobs"], 2);
+}
+
+#[test]
+fn a_job_that_brings_the_same_as_another_one_is_answered_from_kept_results() {
+    let mut installation = Installation::new("kept", PARTITIONS as u32);
+    installation.set("cache.results", "true");
+    installation.set("cache.results_prefix", &format!("{}:", cluster::unique("results")));
+    installation.set("cache.market_data_prefix", &format!("{}:", cluster::unique("market")));
+    installation.set("redis.url", &cluster::variable("BOOKFLOW_REDIS_URL"));
+    let mut worker = installation.worker("one", &["--first-start"]);
+    let first = outcome(&submit(&installation, &request("FIRST")));
+    // Another process, so that only Redis can know.
+    worker.drain();
+    let mut worker = installation.worker("two", &[]);
+    let second = outcome(&submit(&installation, &request("SECOND")));
+    assert_eq!(first["totals"], second["totals"]);
+    let cleared: Value = serde_json::from_str(&installation.ok(&["cache", "clear", "--json"])).expect("an answer");
+    assert_eq!(cleared["deleted"], 1, "one chunk, kept once for both jobs");
     worker.drain();
     assert_eq!(installation.verified()["jobs"], 2);
 }

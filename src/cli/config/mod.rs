@@ -83,6 +83,8 @@ pub struct Cache {
     pub results_prefix: String,
     pub market_data_life: Duration,
     pub absent_life: Duration,
+    pub results: bool,
+    pub results_life: Duration,
     pub memory: usize,
 }
 
@@ -225,6 +227,8 @@ impl Read<'_> {
             results_prefix,
             market_data_life: self.duration("cache.market_data_life", "1s", "1d")?,
             absent_life: self.duration("cache.absent_life", "1s", "1h")?,
+            results: self.switch("cache.results"),
+            results_life: self.duration("cache.results_life", "1s", "7d")?,
             memory: self.size("cache.memory", "1MiB", "4GiB")?,
         })
     }

@@ -1,0 +1,55 @@
+//! A chunk's content without the names of its job and chunk: equal bytes are calculated to equal flows, whatever job brings them.
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::jobs::job::JobId;
+use crate::domain::key::ContractId;
+use crate::domain::trade::captured::Place;
+use crate::messages::chunk::read_days;
+use crate::messages::key::chunk_key_of;
+use crate::messages::message::Cause;
+use crate::messages::schemas::{SchemaName, Schemas};
+use crate::messages::wire::{Decoder, Unreadable};
+
+/// What a chunk's record says before its contracts are read.
+pub struct Content<'a> {
+    pub job: JobId,
+    pub number: u32,
+    /// The key that the record must have.
+    pub key: String,
+    days: &'a [u8],
+    contracts_and_market: &'a [u8],
+}
+
+impl<'a> Content<'a> {
+    /// None for a record of another schema, or one that does not begin as a chunk does: reading it whole tells what it is.
+    pub fn of(schemas: &Schemas, record: &'a [u8]) -> Option<Content<'a>> {
+        Content::read(schemas.own_body(SchemaName::Chunk, record)?).ok()
+    }
+
+    fn read(body: &'a [u8]) -> Result<Content<'a>, Unreadable> {
+        let mut input = Decoder::new(body);
+        Option::<Place>::read(&mut input)?;
+        let job = input.job()?;
+        input.hash()?; // of the request
+        let days = input.span(|input| read_days(input).map(drop))?;
+        let number = input.number()?;
+        let contracts_and_market = input.rest();
+        let first = match input.block()? {
+            0 => None,
+            _ => Some((input.name("contract", ContractId::new)?, input.number()?)),
+        };
+        let key = chunk_key_of(&job, first.as_ref().map(|(id, part)| (id, *part)), number);
+        Ok(Content { job, number, key, days, contracts_and_market })
+    }
+
+    /// SHA-256 over the program that calculates and all that it calculates from.
+    pub fn hash(&self, program: &[u8; 32]) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(program);
+        hash.update((self.days.len() as u64).to_be_bytes());
+        hash.update(self.days);
+        hash.update(self.contracts_and_market);
+        hash.finalize().into()
+    }
+}
