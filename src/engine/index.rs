@@ -31,6 +31,10 @@ impl<G: Hash + Eq + Clone, O: Ord + Clone, V> Index<G, O, V> {
         self.undo.push((group.clone(), order.clone(), before));
     }
 
+    pub fn get(&self, group: &G, order: &O) -> Option<&V> {
+        self.groups.get(group)?.get(order)
+    }
+
     /// The group's entries in order; walk it from either end.
     pub fn scan<'a>(&'a self, group: &G) -> impl DoubleEndedIterator<Item = (&'a O, &'a V)> + use<'a, G, O, V> {
         self.groups.get(group).into_iter().flat_map(BTreeMap::iter)

@@ -14,7 +14,7 @@ use super::flows::{Told, flows};
 use super::knowledge::{KNOWLEDGE, Knowledge};
 use super::refusals::{in_place, refused, undecodable};
 use super::topics::{self, BLOTTER, CAPTURED_TRADES, CASH_FLOWS, LOTS, POSITIONS, TRADES};
-use crate::domain::key::{PositionKey, Timestamp, TradeId};
+use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::lot::{Lot, LotChange};
 use crate::domain::lots::position::Position;
@@ -39,6 +39,8 @@ pub struct Book {
     live: Ordered,
     open: Ordered,
     numbers: Numbers,
+    /// How many live trades of a position name a contract.
+    contracts: Index<Number, ContractId, u32>,
     flows: Table<FlowsKey, PositionFlows>,
     due: Due,
 }
@@ -68,6 +70,7 @@ impl Book {
             live: Index::default(),
             open: Index::default(),
             numbers: Numbers::default(),
+            contracts: Index::default(),
             flows: Table::new(CASH_FLOWS, FlowParts::new(schemas.clone())),
             due: Due::default(),
             schemas,
@@ -123,17 +126,40 @@ impl Book {
 
     fn put_trade(&mut self, position: Number, trade: CapturedTrade, cause: Cause) {
         let after = order(&trade);
-        follow(&mut self.due, position, &trade);
+        let contract = contract(&trade).cloned();
         let key = TradeKey { position: trade.key.clone(), trade: trade.id.clone() };
-        let (entry, before) = self.trades.put(key, trade, cause);
+        let security = || security(&key.position);
+        let (entry, before) = self.trades.put(key.clone(), trade, cause);
+        let named = before.and_then(|before| self::contract(before)).cloned();
         reorder(&mut self.live, position, before.and_then(order), after, entry);
+        if named != contract {
+            named.iter().for_each(|named| self.leave(position, named));
+            contract.iter().for_each(|contract| self.join(position, contract, security));
+        }
+    }
+
+    /// One more live trade of a position names a contract: with the first its flows depend on it.
+    fn join(&mut self, position: Number, contract: &ContractId, security: impl FnOnce() -> Symbol) {
+        let known = self.contracts.get(&position, contract).copied().unwrap_or(0);
+        self.contracts.put(&position, contract.clone(), known + 1);
+        if known == 0 {
+            self.due.follow(position, security(), contract);
+        }
+    }
+
+    fn leave(&mut self, position: Number, contract: &ContractId) {
+        match self.contracts.get(&position, contract) {
+            Some(&known) if known > 1 => self.contracts.put(&position, contract.clone(), known - 1),
+            _ => self.contracts.delete(&position, contract),
+        }
     }
 
     /// Tells the flows of a position if they differ from what was told last.
     fn tell(&mut self, number: Number, cause: Cause, knowledge: &Knowledge) -> Result<(), ProcessError> {
         let key = self.numbers.keys[number as usize].clone();
         let position = OnePosition::of(self, &key);
-        let told = flows(&position, &security(&key), knowledge);
+        let contracts = self.contracts.scan(&number).map(|(contract, _)| contract);
+        let told = flows(&position, contracts, &security(&key), knowledge);
         let last: Vec<&PositionFlows> =
             (0..).map_while(|part| self.flows.get(&FlowsKey { position: key.clone(), part })).collect();
         let Some(told) = told.or_else(|| (!last.is_empty()).then(Told::default)) else { return Ok(()) };
@@ -172,6 +198,7 @@ impl Stage for Book {
         visit(&mut self.lots);
         visit(&mut self.live);
         visit(&mut self.open);
+        visit(&mut self.contracts);
         visit(&mut self.flows);
         visit(&mut self.due);
     }
@@ -179,11 +206,16 @@ impl Stage for Book {
     fn on_restored(&mut self) {
         self.live.clear();
         self.open.clear();
+        self.contracts.clear();
         self.due.restart();
+        let mut live = Vec::new();
         for (entry, key, trade) in self.trades.iter() {
             let number = self.numbers.of(&key.position);
             reorder(&mut self.live, number, None, order(trade), entry);
-            follow(&mut self.due, number, trade);
+            live.extend(contract(trade).map(|contract| (number, key.position.clone(), contract.clone())));
+        }
+        for (number, key, contract) in live {
+            self.join(number, &contract, || security(&key));
         }
         for (entry, key, lot) in self.lots.iter() {
             reorder(&mut self.open, self.numbers.of(&key.position), None, Some(owned(lot.order())), entry);
@@ -210,11 +242,9 @@ impl Stage for Book {
     }
 }
 
-/// A trade under a contract makes its position's flows depend on that.
-fn follow(due: &mut Due, position: Number, trade: &CapturedTrade) {
-    if let Some(contract) = trade.terms().and_then(|terms| terms.contract.as_ref()) {
-        due.follow(position, || security(&trade.key), contract);
-    }
+/// The contract that a live trade names.
+fn contract(trade: &CapturedTrade) -> Option<&ContractId> {
+    trade.terms()?.contract.as_ref()
 }
 
 /// So many positions hold up the trades of a turn by a few milliseconds.

@@ -27,19 +27,13 @@ pub struct Due {
     /// Positions with a trade that names a contract; they are looked for by what they depend on. Only grows: one too many publishes nothing.
     of_contract: HashMap<ContractId, Vec<Number>>,
     of_security: HashMap<Symbol, Vec<Number>>,
-    followed: HashSet<(Number, ContractId)>,
 }
 
 impl Due {
     /// A position's flows depend on a contract from now on.
-    pub fn follow(&mut self, position: Number, security: impl FnOnce() -> Symbol, contract: &ContractId) {
-        if self.of_contract.get(contract).is_some_and(|positions| positions.last() == Some(&position))
-            || !self.followed.insert((position, contract.clone()))
-        {
-            return;
-        }
+    pub fn follow(&mut self, position: Number, security: Symbol, contract: &ContractId) {
         push(&mut self.of_contract, contract.clone(), position);
-        push(&mut self.of_security, security(), position);
+        push(&mut self.of_security, security, position);
     }
 
     /// A trade has changed the position.

@@ -1,13 +1,14 @@
 //! A position under its contracts -> the record of its current flows, when that differs from the last one.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::knowledge::Knowledge;
 use crate::domain::flows::row::{BlockedContract, FlowRow, Obstacle, changes};
-use crate::domain::key::PositionKey;
+use crate::domain::key::{ContractId, PositionKey};
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::life;
 use crate::domain::names::Symbol;
@@ -22,40 +23,50 @@ pub struct Told {
     flows: Vec<FlowRow>,
 }
 
-/// The flows of a position as they stand at the end of the business date; `None` when none of its trades names a contract.
-pub fn flows<L: Ledger>(ledger: &L, security: &Symbol, knowledge: &Knowledge) -> Option<Told> {
-    let settles = Settles { security, knowledge, unknown: Cell::new(None) };
-    let mut shares = shares(ledger, &settles);
-    if shares.is_empty() {
-        return None;
+/// The flows of a position under the contracts that its live trades name, as they stand at the end of the business date; `None` when they name
+/// none.
+pub fn flows<'c, L: Ledger>(
+    ledger: &L,
+    contracts: impl Iterator<Item = &'c ContractId>,
+    security: &Symbol,
+    knowledge: &Knowledge,
+) -> Option<Told> {
+    let mut told = Told::default();
+    let mut standings = BTreeMap::new();
+    for contract in contracts {
+        match knowledge.standing(contract, security) {
+            Ok(standing) => drop(standings.insert(contract, standing)),
+            Err(obstacle) => told.block(contract, obstacle),
+        }
     }
-    let mut told = Told { blocked: Vec::new(), flows: Vec::new() };
-    for share in &mut shares {
-        let contract = share.contract.clone();
+    if standings.is_empty() {
+        return (!told.blocked.is_empty()).then_some(told);
+    }
+    let settles = Settles { security, knowledge, unknown: Cell::new(None) };
+    for share in &mut shares(ledger, &settles) {
+        let contract = share.contract;
+        let Some(standing) = standings.get(contract) else { continue };
         if let Some(obstacle) = settles.obstacle() {
-            told.blocked.push(BlockedContract { contract, obstacle });
+            told.block(contract, obstacle);
             continue;
         }
-        let standing = match knowledge.standing(&contract, security) {
-            Ok(standing) => standing,
-            Err(obstacle) => {
-                told.blocked.push(BlockedContract { contract, obstacle });
-                continue;
-            }
-        };
         let day = knowledge.day().expect("terms are resolved as of the business date");
         let ended = knowledge.with_market(|market| {
             let each = |flow| told.flows.push(FlowRow::from(flow));
             share.flows(&standing.swap, market, day, each)
         });
         if let Err(reason) = ended {
-            told.blocked.push(BlockedContract { contract, obstacle: Obstacle::from(reason) });
+            told.block(contract, Obstacle::from(reason));
         }
     }
     Some(told)
 }
 
 impl Told {
+    fn block(&mut self, contract: &ContractId, obstacle: Obstacle) {
+        self.blocked.push(BlockedContract { contract: contract.clone(), obstacle });
+    }
+
     /// The records that take the place of the last ones, or none when nothing has changed.
     pub fn records(
         self,

@@ -62,14 +62,14 @@ fn what_is_missing_blocks_flows_and_never_the_capture() {
     desk.trade("T1", Side::Buy, "100", "50", 3);
     desk.settle();
     let reason = |desk: &Desk| desk.now().0.first().map(|blocked| blocked.obstacle.reason.to_string());
-    assert_eq!(reason(&desk).as_deref(), Some("MISSING_SETTLEMENT_DATE"));
-    desk.security();
-    desk.settle();
     assert_eq!(reason(&desk).as_deref(), Some("MISSING_CONTRACT"));
     desk.contract(1, TERMS);
     desk.settle();
     assert_eq!(reason(&desk).as_deref(), Some("MISSING_BUSINESS_DATE"));
     desk.business_date(10);
+    desk.settle();
+    assert_eq!(reason(&desk).as_deref(), Some("MISSING_SETTLEMENT_DATE"));
+    desk.security();
     desk.settle();
     assert_eq!(desk.amounts(), ["EQUITY_PERFORMANCE OMS|T1 = MISSING_PRICE", FIRST[1]]);
     desk.price(10, 1, "53");
