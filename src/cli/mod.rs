@@ -14,6 +14,7 @@ pub mod market_data; // what a request leaves to be fetched
 pub mod submit; // `submit`
 pub mod watch; // `watch`
 pub mod calculate; // `calculate`
+pub mod explain; // `explain`
 pub mod dlq; // `dlq`
 pub mod cache; // `cache`
 pub mod known_job; // what is known of a job, and waiting for it
@@ -57,6 +58,7 @@ enum Command {
     Submit(submit::Command),
     Watch(watch::Arguments),
     Calculate(calculate::Arguments),
+    Explain(explain::Arguments),
     #[command(subcommand)]
     Dlq(dlq::Command),
     #[command(subcommand)]
@@ -96,6 +98,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<Exit, Failure> {
         Command::Submit(command) => submit::run(command, session),
         Command::Watch(arguments) => watch::run(arguments, session),
         Command::Calculate(arguments) => calculate::run(arguments, session),
+        Command::Explain(arguments) => explain::run(arguments, session),
         Command::Dlq(command) => dlq::run(command, session),
         Command::Cache(command) => cache::run(command, session),
         Command::Topics(command) => topics::run(command, session),

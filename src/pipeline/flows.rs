@@ -7,6 +7,8 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::knowledge::Knowledge;
+use crate::domain::explain::Explanation;
+use crate::domain::flows::id::FlowId;
 use crate::domain::flows::row::{BlockedContract, FlowRow, Obstacle, changes};
 use crate::domain::key::{ContractId, PositionKey};
 use crate::domain::lots::ledger::Ledger;
@@ -60,6 +62,25 @@ pub fn flows<'c, L: Ledger>(
         }
     }
     Some(told)
+}
+
+/// How one flow of a position comes to be; `None` when there is no such flow, or it has no amount.
+pub fn explained<L: Ledger>(
+    ledger: &L,
+    contract: &ContractId,
+    security: &Symbol,
+    knowledge: &Knowledge,
+    id: FlowId,
+) -> Option<Explanation> {
+    let standing = knowledge.standing(contract, security).ok()?;
+    let day = knowledge.day()?;
+    let settles = Settles { security, knowledge, unknown: Cell::new(None) };
+    knowledge.with_market(|market| {
+        let mut shares = shares(ledger, &settles);
+        let share = shares.iter_mut().find(|share| share.contract == contract)?;
+        let flows = share.explained(&standing.swap, market, day, |other| other == id).ok()?;
+        flows.into_iter().find_map(|flow| flow.explanation)
+    })
 }
 
 impl Told {

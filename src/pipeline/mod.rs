@@ -8,7 +8,7 @@ pub mod calculate; // stages: chunks -> cash flows and results
 pub mod collect; // stage: results -> progress and one outcome per job
 pub mod knowledge; // what is known of contracts, the market and reference data
 mod due; // positions whose flows are to be calculated
-mod flows; // a position -> what is told of its flows
+pub mod flows; // a position -> what is told of its flows
 mod codecs; // how tables travel
 mod dead_letters; // a rejected record as it came
 mod refusals; // why a record becomes a dead letter

@@ -18,3 +18,4 @@ mod house; // the topology with its broker
 mod turns; // what a worker is let do
 mod desk; // a contract, its market, and what is told of them
 mod stream; // what leaves when
+mod explained; // what was told, calculated again from the log

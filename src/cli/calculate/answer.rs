@@ -1,11 +1,13 @@
 //! What `calculate` answers: flows, rows about what has none, totals, and explanations for who asks.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use crate::domain::blocked::Blocked;
+use crate::domain::explain::Explanation;
 use crate::domain::money::{Currency, Money};
 
 /// Everything that came of a file.
@@ -119,5 +121,16 @@ impl Wanted {
 impl Step {
     pub fn new(name: impl ToString, origin: impl ToString, value: impl ToString) -> Step {
         Step { name: name.to_string(), origin: origin.to_string(), value: value.to_string() }
+    }
+
+    /// The lines of a flow's explanation.
+    pub fn all(explanation: &Explanation) -> Vec<Step> {
+        explanation.entries().map(|(name, origin, value)| Step::new(name, origin, value)).collect()
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<44}  {:<24}  {:>32}", self.name, self.origin, self.value)
     }
 }

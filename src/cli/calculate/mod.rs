@@ -1,6 +1,6 @@
 //! `calculate`: a file with contracts and their market in, cash flows out. No broker, no settings, no clock.
 
-mod answer; // flows and rows, whatever they were calculated from
+pub mod answer; // flows and rows, whatever they were calculated from
 mod swaps; // a document with full terms
 mod request; // a request of the replaced service
 mod show; // as a table, as JSON, as CSV

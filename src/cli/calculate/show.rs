@@ -162,8 +162,7 @@ fn explanation_text(text: &mut String, flow: &Flow, steps: &[Step]) {
     let [_, kind, lot, _, start, end, ..] = cells(flow);
     let _ = writeln!(text, "{}  {} {kind} {lot} {start} to {end}", flow.id, flow.contract);
     for (number, step) in steps.iter().enumerate() {
-        let Step { name, origin, value } = step;
-        let _ = writeln!(text, "{:>4}  {name:<44}  {origin:<24}  {value:>32}", number + 1);
+        let _ = writeln!(text, "{:>4}  {step}", number + 1);
     }
     text.push('\n');
 }

@@ -4,7 +4,6 @@ use super::answer::{Answer, Calculated, Flow, Row, Step, Wanted};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::domain::blocked::Blocked;
-use crate::domain::explain::Explanation;
 use crate::domain::market::Market;
 use crate::domain::swap::agreement::Agreement;
 use crate::domain::swap::flow::Flow as Due;
@@ -58,7 +57,7 @@ fn add(answer: &mut Answer, agreement: &Agreement, market: &Market, path: &str, 
     answer.rows.extend(book.warnings().iter().map(|warning| odd(agreement, warning, path)));
     for Explained { id, flow: due, explanation } in book.explained(|id| wanted.contains(&id.to_string())) {
         if let Some(explanation) = explanation {
-            answer.explanations.push((answer.flows.len(), steps(&explanation)));
+            answer.explanations.push((answer.flows.len(), Step::all(&explanation)));
         }
         answer.flows.push(flow(due, id.to_string()));
     }
@@ -119,8 +118,4 @@ fn flow(due: Due<'_, &str>, id: String) -> Flow {
         currency,
         result: calculated,
     }
-}
-
-fn steps(explanation: &Explanation) -> Vec<Step> {
-    explanation.entries().map(|(name, origin, value)| Step::new(name, origin, value)).collect()
 }

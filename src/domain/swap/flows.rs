@@ -98,10 +98,10 @@ impl<'a, Id, F: FnMut(Flow<'a, Id>)> Statement<'a, Id> for Shown<'_, F> {
 }
 
 /// Calculates every flow, and keeps the lines of those that are wanted.
-struct Explaining<'r, 'a, F> {
-    rounding: &'r RoundingPolicy,
-    wanted: F,
-    flows: Vec<Explained<'a>>,
+pub(super) struct Explaining<'r, 'a, F> {
+    pub rounding: &'r RoundingPolicy,
+    pub wanted: F,
+    pub flows: Vec<Explained<'a>>,
 }
 
 impl<'a, F: Fn(FlowId) -> bool> Statement<'a, &'a str> for Explaining<'_, 'a, F> {

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
+use super::due::Statement;
 use super::dues::{Lot, Slices};
 use super::flow::Flow;
-use super::flows::Shown;
+use super::flows::{Explained, Explaining, Shown};
 use super::held::put_commission_into_prices;
 use super::terms::Swap;
 use super::valuation::Valuation;
 use crate::domain::blocked::Blocked;
+use crate::domain::flows::id::FlowId;
 use crate::domain::key::ContractId;
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::life::{Market as Settlement, lives};
@@ -65,14 +67,40 @@ impl<'a> Share<'a> {
     where
         'a: 's,
     {
+        self.enter(swap, market, day, &mut Shown { rounding: &swap.rounding, each })
+    }
+
+    /// The same flows with an explanation of those that are wanted.
+    pub fn explained(
+        &mut self,
+        swap: &'a Swap,
+        market: &'a Market,
+        day: NaiveDate,
+        wanted: impl Fn(FlowId) -> bool,
+    ) -> Result<Vec<Explained<'a>>, Blocked> {
+        let mut kept = Explaining { rounding: &swap.rounding, wanted, flows: Vec::new() };
+        self.enter(swap, market, day, &mut kept)?;
+        Ok(kept.flows)
+    }
+
+    fn enter<'s>(
+        &mut self,
+        swap: &'s Swap,
+        market: &'s Market,
+        day: NaiveDate,
+        statement: &mut impl Statement<'s, &'a str>,
+    ) -> Result<(), Blocked>
+    where
+        'a: 's,
+    {
         if let Some(rate) = swap.commission_in_price() {
             self.lots.iter_mut().try_for_each(|lot| put_commission_into_prices(&mut lot.life, rate))?;
         }
         let valuation = Valuation::new(swap, market, day);
-        let (mut slices, mut shown) = (Slices::default(), Shown { rounding: &swap.rounding, each });
-        self.lots.iter().for_each(|lot| valuation.dues(lot, &mut slices, &mut shown));
-        self.trades.iter().for_each(|trade| valuation.trade_fees(trade.id.as_str(), trade, &mut shown));
-        valuation.break_fees(&self.lots, &mut shown);
+        let mut slices = Slices::default();
+        self.lots.iter().for_each(|lot| valuation.dues(lot, &mut slices, statement));
+        self.trades.iter().for_each(|trade| valuation.trade_fees(trade.id.as_str(), trade, statement));
+        valuation.break_fees(&self.lots, statement);
         Ok(())
     }
 }
