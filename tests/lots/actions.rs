@@ -134,6 +134,16 @@ fn a_mixed_merger_closes_by_value_what_is_paid_in_cash() {
 }
 
 #[test]
+fn a_cash_part_that_is_rounded_above_the_cost_leaves_the_new_units_less_than_nothing() {
+    let mut books = Books::default();
+    deal(&mut books, "A", "SELL 0.1 @ 0.763 on 2025-04-01");
+    let (cash, price, fractions) = (decimal("298.83"), decimal("2.15"), in_lieu("205.33"));
+    act(&mut books, ActionKind::MergerMixed { cash, to: two(), ratio: ratio(5, 7), price, fractions });
+    // Cash bears 0.08 of the 0.0763, the fraction of 0.0714285714 units -0.0037: -29.883 + 0.08, then -14.66642857 - 0.0037.
+    assert_eq!(realised(&books), decimal("-29.80") + decimal("-14.67"));
+}
+
+#[test]
 fn a_symbol_change_moves_the_lots_as_they_are() {
     let mut books = two_lots("SELL");
     let before = lots(&books, &one());

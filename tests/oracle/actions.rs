@@ -137,7 +137,9 @@ impl Position {
     }
 
     fn realise(&mut self, fact: &Fact, id: &str, quantity: Fraction, price: &Fraction, cost: Fraction) {
-        let realised = (quantity.clone() * price.clone() - cost.signed_like(&quantity)).round(2);
+        // A part of a cost may be below zero, where the other part was rounded to more than there was.
+        let cost = if quantity.negative() { -cost } else { cost };
+        let realised = (quantity.clone() * price.clone() - cost).round(2);
         let relief = Relief { lot: id.to_owned(), units: quantity.abs(), realised };
         self.reliefs.entry(fact.id.clone()).or_default().push(relief);
     }
