@@ -14,7 +14,6 @@ use bookflow::pipeline::topics;
 pub struct Paper {
     pub logs: BTreeMap<TopicPartition, Log>,
     pub committed: BTreeMap<(String, TopicPartition), CommittedOffset>,
-    partitions: i32,
 }
 
 #[derive(Clone, Default)]
@@ -30,10 +29,11 @@ pub type Entry = (i64, Option<Vec<u8>>, Option<Vec<u8>>);
 impl Paper {
     /// Everything visible in `broker`, and what these stages have committed of these topics.
     pub fn copy(broker: &MemoryBroker, partitions: i32, inputs: &[(&str, &'static str)]) -> Paper {
-        let mut paper = Paper { partitions, ..Paper::default() };
+        let mut paper = Paper::default();
         let mut reader = broker.reader().expect("a reader");
         for topic in topics::all() {
-            for partition in (0..partitions).map(|partition| TopicPartition { topic, partition }) {
+            let there = broker.topic(topic).expect("the broker answers").expect("it exists").partitions;
+            for partition in (0..there).map(|partition| TopicPartition { topic, partition }) {
                 let Bounds { start, end } = reader.bounds(partition).expect("it exists");
                 let records =
                     broker.entries(partition).expect("it exists").into_iter().filter_map(|entry| match entry {
@@ -80,7 +80,8 @@ impl Broker for Paper {
     }
 
     fn topic(&self, name: &str) -> Result<Option<TopicInfo>, BrokerError> {
-        Ok(topics::named(name).map(|name| TopicInfo { id: name.into(), partitions: self.partitions }))
+        let partitions = self.logs.keys().filter(|partition| partition.topic == name).count() as i32;
+        Ok(topics::named(name).map(|name| TopicInfo { id: name.into(), partitions }))
     }
 }
 
