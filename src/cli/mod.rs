@@ -13,6 +13,7 @@ pub mod worker; // `worker`
 pub mod market_data; // what a request leaves to be fetched
 pub mod submit; // `submit`
 pub mod watch; // `watch`
+pub mod flows; // `flows`
 pub mod calculate; // `calculate`
 pub mod explain; // `explain`
 pub mod dlq; // `dlq`
@@ -57,6 +58,7 @@ enum Command {
     #[command(subcommand)]
     Submit(submit::Command),
     Watch(watch::Arguments),
+    Flows(flows::Arguments),
     Calculate(calculate::Arguments),
     Explain(explain::Arguments),
     #[command(subcommand)]
@@ -97,6 +99,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<Exit, Failure> {
         Command::Worker(arguments) => worker::run(arguments, session),
         Command::Submit(command) => submit::run(command, session),
         Command::Watch(arguments) => watch::run(arguments, session),
+        Command::Flows(arguments) => flows::run(arguments, session),
         Command::Calculate(arguments) => calculate::run(arguments, session),
         Command::Explain(arguments) => explain::run(arguments, session),
         Command::Dlq(command) => dlq::run(command, session),

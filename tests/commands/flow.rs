@@ -186,6 +186,104 @@ fn an_operator_goes_from_an_empty_cluster_to_trades_and_an_outcome() {
     assert!(again.err.contains("local copy read"), "state comes from the disk: {}", again.err);
 }
 
+/// 5 % fixed, ACT/360; the second contract pays SOFR, the third one cannot be read.
+const CONTRACTS: &str = r#"{"contracts": [
+    {"contractId": "SWAP-1", "product": "EQUITY_SWAP", "priceCurrency": "USD", "effectiveDate": "2025-03-03", "terminationDate": "2025-06-30",
+     "calendars": {"exchange": "XNYS", "payment": "USNY"},
+     "financing": {"long": {"rate": {"kind": "FIXED", "rate": "0.05"}, "dayCount": "ACT/360"}}},
+    {"contractId": "SWAP-2", "product": "EQUITY_SWAP", "priceCurrency": "USD", "effectiveDate": "2025-03-03", "terminationDate": "2025-06-30",
+     "calendars": {"exchange": "XNYS", "payment": "HOME"},
+     "financing": {"long": {"rate": {"kind": "RFR_COMPOUND", "index": "SOFR"}, "dayCount": "ACT/360"}}},
+    {"contractId": "SWAP-3", "product": "EQUITY_SWAP", "priceCurrency": "USD", "effectiveDate": "2025-03-03", "trades": []},
+    {"contractId": "SWAP-4", "product": "EQUITY_SWOP", "priceCurrency": "USD", "effectiveDate": "2025-03-03"}]}"#;
+
+const REFERENCE: &str = r#"{"calendars": {"HOME": {"from": "2025-01-01", "to": "2025-12-31", "holidays": ["2025-03-05"]}},
+    "indices": {"SOFR": {"calendar": "HOME"}}, "securities": {"ACME": {"market": "XNYS"}, "OTHER": {"market": "NOWHERE"}}}"#;
+
+#[test]
+fn contracts_and_data_go_in_flows_come_out_and_a_correction_changes_what_depends_on_it() {
+    let installation = Installation::new("data");
+    let file = |name: &str, content: &str| fs::write(installation.path(name), content).expect("can be written");
+    let ask = |arguments: &[&str]| installation.run(&[arguments, &["--json"]].concat());
+    let counts = |answer: &Answer| {
+        let object = answer.object();
+        ["sent", "corrected", "unchanged", "rejected"].map(|name| object[name].as_u64().expect("a number"))
+    };
+    let reasons = |name: &str| fs::read_to_string(installation.path(name)).expect("was written");
+
+    file("contracts.json", CONTRACTS);
+    let early = ask(&["submit", "contracts", "contracts.json"]);
+    assert_eq!(counts(&early), [1, 0, 0, 3], "the calendar HOME is not known yet: {}", early.err);
+    file("reference.json", REFERENCE);
+    let reference = ask(&["submit", "reference-data", "reference.json", "--business-date", "2025-03-10"]);
+    assert_eq!((reference.code, counts(&reference)), (7, [4, 0, 0, 1]), "{}", reference.err);
+    assert!(reasons("reference.json.rejected").contains("securities.OTHER.market"));
+    let contracts = ask(&["submit", "contracts", "contracts.json"]);
+    assert_eq!((contracts.code, counts(&contracts)), (7, [1, 0, 1, 2]), "{}", contracts.err);
+    let rejected = reasons("contracts.json.rejected");
+    assert!(rejected.contains("contracts[2].trades") && rejected.contains("bookflow submit trades"), "{rejected}");
+    assert!(rejected.contains("contracts[3].product"), "{rejected}");
+
+    let prices = "kind,name,detail,date,version,value\nPRICE,ACME,,2025-03-10,,53\n";
+    file("prices.csv", prices);
+    assert_eq!(counts(&ask(&["submit", "market-data", "prices.csv"])), [1, 0, 0, 0]);
+    let fixings = "DATE,SOFR\n2025-03-04,4.32\n2025-03-05,.\n2025-03-06,4.34\n2025-03-07,4.33\n";
+    file("sofr.csv", fixings);
+    assert_eq!(counts(&ask(&["submit", "market-data", "sofr.csv"])), [3, 0, 0, 0]);
+    assert_eq!(counts(&ask(&["submit", "market-data", "sofr.csv"])), [0, 0, 3, 0], "nothing is sent twice");
+
+    let header = "account,book,security,source,trade_id,version,event,contract_id,side,quantity,price,currency,trade_date,exec_time,source_seq\n";
+    let trade = |book: &str, contract: &str| {
+        format!("A,{book},ACME,OMS,T1,1,NEW,{contract},BUY,100,50,USD,2025-03-03,2025-03-03T15:00:00Z,0\n")
+    };
+    file("trades.csv", &format!("{header}{}{}", trade("B1", "SWAP-1"), trade("B2", "SWAP-2")));
+    assert_eq!(ask(&["submit", "trades", "trades.csv"]).code, 0);
+    let worker = installation.worker(&["--first-start", "--stages", "book"]);
+    let amounts = |arguments: &[&str]| -> Vec<String> {
+        let flows = ask(&[&["flows"], arguments].concat());
+        assert_eq!(flows.code, 0, "{}", flows.err);
+        let shown = |flow: serde_json::Value| {
+            format!("{} {}", flow["kind"].as_str().unwrap_or("-"), flow["amount"].as_str().unwrap_or("-"))
+        };
+        let mut amounts: Vec<_> = flows.lines().into_iter().map(shown).collect();
+        amounts.sort();
+        amounts
+    };
+    let first = ["EQUITY_PERFORMANCE 300.00", "INTEREST -4.17"];
+    wait_for("flows", || (amounts(&["--contract", "SWAP-1"]) == first).then_some(()));
+    wait_for("flows of the other one", || (amounts(&["--position", "A_B2_ACME"]).len() == 2).then_some(()));
+    let second = amounts(&["--contract", "SWAP-2"]);
+    assert!(amounts(&["--status", "blocked"]).is_empty());
+
+    file("sofr.csv", &fixings.replace("4.34", "5.34"));
+    let dry = ask(&["submit", "market-data", "sofr.csv", "--dry-run"]);
+    assert_eq!(counts(&dry), [1, 1, 2, 0]);
+    let (positions, contracts) = (dry.object()["positions"].clone(), dry.object()["contracts"].clone());
+    assert_eq!((positions, contracts), (1.into(), serde_json::json!([{ "contract": "SWAP-2", "positions": 1 }])));
+    assert_eq!(counts(&ask(&["submit", "market-data", "sofr.csv"])), [1, 1, 2, 0], "the dry run has sent nothing");
+    wait_for("the correction", || (amounts(&["--contract", "SWAP-2"]) != second).then_some(()));
+    assert_eq!(amounts(&["--contract", "SWAP-1"]), first, "what does not depend on it stays");
+
+    file("prices.csv", &prices.replace(",53", ",54"));
+    assert_eq!(ask(&["submit", "market-data", "prices.csv", "--dry-run"]).object()["positions"], 2);
+    assert_eq!(counts(&ask(&["submit", "market-data", "prices.csv"])), [1, 1, 0, 0]);
+    wait_for("the price", || {
+        amounts(&["--contract", "SWAP-1"]).contains(&"EQUITY_PERFORMANCE 400.00".into()).then_some(())
+    });
+
+    let day = |date: &str| ask(&["submit", "reference-data", "--business-date", date]);
+    assert_eq!(counts(&day("2025-03-10")), [0, 0, 1, 0]);
+    assert_eq!(counts(&day("2025-03-11")), [1, 0, 0, 0]);
+    wait_for("a day without a price", || (amounts(&["--status", "blocked"]).len() >= 2).then_some(()));
+    assert_eq!(counts(&day("2025-03-10"))[0], 1, "going back is said again");
+    wait_for("the day before", || amounts(&["--status", "blocked"]).is_empty().then_some(()));
+
+    worker.signal("-TERM");
+    assert_eq!(worker.end().code, 0);
+    let verified = ask(&["verify"]);
+    assert_eq!(verified.code, 0, "{}", verified.out);
+}
+
 /// Two signals that wait for a stopped process may be taken by two threads at the same moment; then neither is the second, and the worker
 /// drains. That is rare, so a few tries show whether a second signal ends it.
 #[test]

@@ -22,7 +22,11 @@ fn every_command_has_help_and_takes_json() {
     for command in [
         &["worker"][..],
         &["submit", "trades"],
+        &["submit", "contracts"],
+        &["submit", "market-data"],
+        &["submit", "reference-data"],
         &["submit", "job"],
+        &["flows"],
         &["watch"],
         &["calculate"],
         &["dlq", "list"],

@@ -1,12 +1,20 @@
-//! `submit`: trades and calculation jobs from files.
+//! `submit`: trades, contracts, market and reference data, and calculation jobs from files.
 //! In reading order:
 
 mod trades; // `submit trades`
+mod contracts; // `submit contracts`
+mod market_data; // `submit market-data`
+mod reference_data; // `submit reference-data`
 pub(super) mod job; // `submit job`
 mod rows; // a file -> rows, one after another
 mod row; // a row -> a trade
 pub(super) mod fields; // a row as named texts
 mod old_trade; // the replaced service's trade -> trades
+mod series; // CSV of market data and calendars -> points
+mod versions; // which version a value gets, by those that are known
+mod known; // what is on the topics already
+mod submission; // what a file states -> what is sent, unchanged, corrected, rejected
+mod radius; // which positions a change reaches
 mod rejected; // rows that could not be taken
 mod sender; // records in transactions
 
@@ -14,16 +22,22 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::session::Session;
 
-/// Sends trades or a calculation job from a file
+/// Sends trades, contracts, market or reference data, or a calculation job from a file
 #[derive(clap::Subcommand, Debug)]
 pub enum Command {
     Trades(trades::Arguments),
+    Contracts(contracts::Arguments),
+    MarketData(market_data::Arguments),
+    ReferenceData(reference_data::Arguments),
     Job(job::Arguments),
 }
 
 pub fn run(command: &Command, session: &Session) -> Result<Exit, Failure> {
     match command {
         Command::Trades(arguments) => trades::run(arguments, session),
+        Command::Contracts(arguments) => contracts::run(arguments, session),
+        Command::MarketData(arguments) => market_data::run(arguments, session),
+        Command::ReferenceData(arguments) => reference_data::run(arguments, session),
         Command::Job(arguments) => job::run(arguments, session),
     }
 }

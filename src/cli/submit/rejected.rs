@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Made with the first row that is rejected.
 pub struct Rejected {
@@ -20,12 +20,21 @@ impl Rejected {
     }
 
     pub fn add(&mut self, line: u64, reason: &str, row: &str) -> io::Result<()> {
+        self.write(&json!({ "line": line, "reason": reason, "row": row }))
+    }
+
+    /// What is not known by its line.
+    pub fn add_at(&mut self, path: &str, reason: &str) -> io::Result<()> {
+        self.write(&json!({ "path": path, "reason": reason }))
+    }
+
+    fn write(&mut self, row: &Value) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
             None => self.file.insert(BufWriter::new(File::create(&self.path)?)),
         };
         self.count += 1;
-        writeln!(file, "{}", json!({ "line": line, "reason": reason, "row": row }))
+        writeln!(file, "{row}")
     }
 
     pub fn finish(&mut self) -> io::Result<()> {

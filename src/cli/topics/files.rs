@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::messages::schemas::Schemas;
-use crate::pipeline::topic_files::{self, TopicSpec};
+use crate::pipeline::topic_files::{self, Role, TopicSpec};
 use crate::pipeline::topics;
 use crate::pipeline::topology::topology;
 
@@ -19,7 +19,7 @@ pub struct Source {
     /// Replicas of every topic instead of what the files say, for small clusters
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=9))]
     pub replication: Option<i32>,
-    /// Partitions of every topic instead of what the files say, for small clusters
+    /// Partitions of every topic but those of views instead of what the files say, for small clusters
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=1000))]
     partitions: Option<i32>,
 }
@@ -33,7 +33,10 @@ impl Source {
         };
         for spec in &mut specs {
             spec.replication = self.replication.unwrap_or(spec.replication);
-            spec.partitions = self.partitions.unwrap_or(spec.partitions);
+            // A view's offsets order all of it, so that a snapshot is one number.
+            if spec.role != Role::View {
+                spec.partitions = self.partitions.unwrap_or(spec.partitions);
+            }
         }
         match uneven(&specs) {
             Some(problem) => Err(Failure::new(Exit::Precondition, problem)),

@@ -72,7 +72,7 @@ impl Calendars {
 }
 
 /// `{"from": "2025-01-01", "to": "2025-12-31", "weekend": "SATURDAY_SUNDAY", "holidays": ["2025-04-18"]}`.
-fn given(name: &str, item: Item<'_>) -> Result<Calendar, InvalidValue> {
+pub(super) fn given(name: &str, item: Item<'_>) -> Result<Calendar, InvalidValue> {
     let object = item.object()?;
     let first = object.member("from")?.date()?;
     let last_item = object.member("to")?;

@@ -90,7 +90,7 @@ fn quotes(item: Item<'_>, kind: Number) -> Result<Quotes, InvalidValue> {
     Ok(Quotes::new(item.object()?.entries().map(read).collect::<Result<_, _>>()?))
 }
 
-fn quote(date: &str, item: Item<'_>, kind: Number) -> Result<Quote, InvalidValue> {
+pub(super) fn quote(date: &str, item: Item<'_>, kind: Number) -> Result<Quote, InvalidValue> {
     let no_date = || item.path.clone().invalid(format!("{} is not a date; write it as 2024-01-31", shortened(date)));
     let date = parse_date(date).ok_or_else(no_date)?;
     if !item.is_object() {
@@ -138,7 +138,7 @@ fn fx(item: Option<Item<'_>>, rows: &mut Vec<InvalidValue>) -> Result<BTreeMap<(
     Ok(found)
 }
 
-fn pair(text: &str, item: &Item<'_>) -> Result<Pair, InvalidValue> {
+pub(super) fn pair(text: &str, item: &Item<'_>) -> Result<Pair, InvalidValue> {
     let invalid = |problem: String| item.path.clone().invalid(problem);
     let (price, settlement) = text
         .split_once('/')

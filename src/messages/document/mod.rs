@@ -13,6 +13,7 @@ mod rule; // dates at regular distances
 mod market; // prices, fixings, exchange rates, dividends
 pub mod calendars; // business days by name
 pub mod standing; // terms and values that come one by one
+pub mod points; // a document as terms and values that are sent one by one
 mod object; // one JSON object: members by name, unknown ones refused
 
 use std::collections::BTreeSet;

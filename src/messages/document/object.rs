@@ -34,6 +34,11 @@ impl<'a> Item<'a> {
         Item { path, raw }
     }
 
+    /// As it stands in the document.
+    pub fn json(&self) -> &'a str {
+        self.raw.get()
+    }
+
     pub fn object(self) -> Result<Object<'a>, InvalidValue> {
         match serde_json::from_str::<Members<'a>>(self.raw.get()) {
             Err(_) => Err(self.path.invalid(format!("{} is not an object", shortened(self.raw.get())))),

@@ -40,6 +40,25 @@ pub fn read_terms(
     contract::standing(object, id, underlier, day, calendars, disrupted)
 }
 
+/// Reads a contract as of a day, or without one as of its effective date, whatever the position holds.
+pub fn read_any_underlier(json: &str, day: Option<NaiveDate>, calendars: &mut Calendars) -> Result<Swap, InvalidValue> {
+    any_underlier(item(json)?, day, calendars)
+}
+
+pub(super) fn any_underlier(
+    item: Item<'_>,
+    day: Option<NaiveDate>,
+    calendars: &mut Calendars,
+) -> Result<Swap, InvalidValue> {
+    let object = item.object()?;
+    let id = object.member("contractId")?.named(ContractId::new)?;
+    let underlier = object.optional("underlier").map(|item| item.named(Symbol::new)).transpose()?;
+    // Terms that leave their underlier open are the same for all.
+    let underlier = underlier.unwrap_or_else(|| Symbol::new("ANY").expect("it is a name"));
+    let day = day.map_or_else(|| object.member("effectiveDate")?.date(), Ok)?;
+    Ok(contract::standing(object, &id, &underlier, day, calendars, &DisruptedDays::default())?.swap)
+}
+
 /// Reads one dividend of an instrument.
 pub fn read_dividend(of: &Symbol, json: &str) -> Result<Declared, InvalidValue> {
     market::declared(of, item(json)?.object()?)

@@ -11,7 +11,7 @@ pub(in crate::messages) type Raw<'a> = Option<&'a RawValue>;
 
 /// What a number may be: of the 28 digits on the wire, 10 stand after the point, and 12 of a rate.
 #[derive(Clone, Copy)]
-pub(in crate::messages) enum Number {
+pub(crate) enum Number {
     Quantity,
     /// Not below zero.
     Price,
@@ -47,8 +47,11 @@ pub(in crate::messages) fn number(raw: Raw<'_>, kind: Number) -> Result<Decimal,
 }
 
 pub(super) fn optional_number(raw: Raw<'_>, kind: Number) -> Result<Option<Decimal>, String> {
-    let Some(raw) = raw else { return Ok(None) };
-    let json = raw.get().trim_matches('"');
+    raw.map(|raw| exact(raw.get().trim_matches('"'), kind)).transpose()
+}
+
+/// The number that a text is, within what it may be.
+pub(crate) fn exact(json: &str, kind: Number) -> Result<Decimal, String> {
     let value = parse_decimal(json).ok_or_else(|| format!("{} is not an exact decimal number", shortened(json)))?;
     let decimals = if matches!(kind, Number::Rate) { 12 } else { 10 };
     if value.scale() > decimals {
@@ -60,7 +63,7 @@ pub(super) fn optional_number(raw: Raw<'_>, kind: Number) -> Result<Option<Decim
     if matches!(kind, Number::Price) && value.is_sign_negative() && !value.is_zero() {
         return Err(format!("{json} is below zero; allowed: prices and amounts of 0 and more"));
     }
-    Ok(Some(value))
+    Ok(value)
 }
 
 /// One of some words, by its place in the list.

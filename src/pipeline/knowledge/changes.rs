@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::domain::key::ContractId;
+use crate::domain::key::{ContractId, InvalidName};
 use crate::domain::market::fx::FixName;
 use crate::domain::names::{IndexName, Symbol};
 use crate::engine::stage::Cause;
+use crate::messages::data_point::DataKind;
 
 /// What flows depend on.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -18,6 +19,23 @@ pub enum Subject {
     FeeRate(Symbol),
     /// A calendar or the business date.
     All,
+}
+
+impl Subject {
+    /// What a value is of; a corporate action and what is known of a security are of the instrument.
+    pub fn of(kind: DataKind, name: &str, detail: &str) -> Result<Subject, InvalidName> {
+        Ok(match kind {
+            DataKind::Fixing | DataKind::Index => Subject::Index(IndexName::new(name)?),
+            DataKind::Fx => Subject::Fix(FixName::new(detail)?),
+            DataKind::FeeRate => Subject::FeeRate(Symbol::new(name)?),
+            DataKind::Calendar | DataKind::Account | DataKind::BusinessDate => Subject::All,
+            DataKind::Price
+            | DataKind::Dividend
+            | DataKind::CorporateAction
+            | DataKind::Disruption
+            | DataKind::Security => Subject::Underlier(Symbol::new(name)?),
+        })
+    }
 }
 
 #[derive(Default)]

@@ -52,6 +52,11 @@ struct AsOf {
 impl Facts {
     /// Takes a value in, and tells what has changed with it.
     pub fn take(&mut self, point: &DataPoint) -> Result<Subject, String> {
+        self.keep(point)?;
+        Subject::of(point.kind, &point.name, &point.detail).map_err(|problem| problem.to_string())
+    }
+
+    fn keep(&mut self, point: &DataPoint) -> Result<(), String> {
         let DataPoint { kind, name, detail, date, version, value } = point;
         let number = || match value {
             Value::Number(number) => Ok(*number),
@@ -70,23 +75,23 @@ impl Facts {
         match kind {
             DataKind::Price => {
                 let of = named(Symbol::new, name)?;
-                market.prices.entry(of.clone()).or_default().publish(quote()?);
-                Ok(Subject::Underlier(of))
+                market.prices.entry(of).or_default().publish(quote()?);
+                Ok(())
             }
             DataKind::FeeRate => {
                 let of = named(Symbol::new, name)?;
-                market.fee_rates.entry(of.clone()).or_default().publish(quote()?);
-                Ok(Subject::FeeRate(of))
+                market.fee_rates.entry(of).or_default().publish(quote()?);
+                Ok(())
             }
             DataKind::Fx => {
                 let (fix, pair) = (named(FixName::new, detail)?, pair(name)?);
-                market.fx.entry((fix.clone(), pair)).or_default().publish(quote()?);
-                Ok(Subject::Fix(fix))
+                market.fx.entry((fix, pair)).or_default().publish(quote()?);
+                Ok(())
             }
             DataKind::Fixing => {
                 let index = named(IndexName::new, name)?;
                 self.fixing(&index, quote()?)?;
-                Ok(Subject::Index(index))
+                Ok(())
             }
             DataKind::Dividend => {
                 let of = named(Symbol::new, name)?;
@@ -95,7 +100,7 @@ impl Facts {
                     return Err(format!("it names itself {} version {}", declared.id, declared.version));
                 }
                 market.declare(declared);
-                Ok(Subject::Underlier(of))
+                Ok(())
             }
             DataKind::CorporateAction => Err("corporate actions do not reach positions yet".to_owned()),
             DataKind::Disruption => {
@@ -107,27 +112,27 @@ impl Facts {
                     _ => days.insert(date),
                 };
                 self.resolved.get_mut().terms.retain(|(_, underlier), _| *underlier != of);
-                Ok(Subject::Underlier(of))
+                Ok(())
             }
             DataKind::Calendar => {
                 give_calendar(name, json()?, self.calendars.get_mut()).map_err(invalid)?;
                 self.resolved.get_mut().terms.clear();
                 let indices: Vec<_> = self.indices.keys().cloned().collect();
                 indices.iter().try_for_each(|index| self.index(index))?;
-                Ok(Subject::All)
+                Ok(())
             }
             DataKind::Index => {
                 let index = named(IndexName::new, name)?;
                 self.indices.insert(index.clone(), json()?.into());
                 self.index(&index)?;
-                Ok(Subject::Index(index))
+                Ok(())
             }
             DataKind::Security => {
                 let of = named(Symbol::new, name)?;
                 let market = read_market(json()?).map_err(invalid)?;
                 let calendar = Calendar::named(&market).map_err(|unknown| unknown.to_string())?;
-                self.markets.insert(of.clone(), calendar);
-                Ok(Subject::Underlier(of))
+                self.markets.insert(of, calendar);
+                Ok(())
             }
             DataKind::Account => Err("accounts are not used yet".to_owned()),
             DataKind::BusinessDate => Err("a business date is no value".to_owned()),
@@ -214,7 +219,7 @@ impl Facts {
 }
 
 /// What the terms name besides the contract and its underlier.
-fn subjects(swap: &Swap) -> Vec<Subject> {
+pub fn subjects(swap: &Swap) -> Vec<Subject> {
     let mut subjects = Vec::new();
     for side in swap.financing.iter().flat_map(|financing| [&financing.long, &financing.short]) {
         match &side.rate {

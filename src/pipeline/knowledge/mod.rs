@@ -12,6 +12,7 @@ use compact_str::CompactString;
 use self::changes::Changes;
 pub use self::changes::Subject;
 use self::facts::Facts;
+pub use self::facts::subjects;
 use super::topics::{CONTRACTS, MARKET_DATA, REFERENCE_DATA};
 use crate::domain::flows::row::{Obstacle, Snapshot};
 use crate::domain::key::ContractId;

@@ -1,0 +1,166 @@
+//! `flows`: the cash flows of positions that count now, by contract, position, date, kind and status.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::Ink;
+use super::parts;
+use super::session::Session;
+use super::tail::{From, Tail};
+use crate::domain::flows::row::{BlockedContract, FlowRow, Obstacle};
+use crate::domain::money::Money;
+use crate::engine::broker::Broker;
+use crate::messages::position_flows::PositionFlows;
+use crate::messages::schemas::Schemas;
+use crate::pipeline::topics::CASH_FLOWS;
+
+/// Shows the cash flows of positions as they count now; + is what the client receives
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Only those of this contract
+    #[arg(long)]
+    contract: Option<String>,
+    /// Only those of this position, as in ACCOUNT_BOOK_SECURITY
+    #[arg(long)]
+    position: Option<String>,
+    /// Only those that end on this day, as in 2025-04-30
+    #[arg(long)]
+    date: Option<NaiveDate>,
+    /// Only those of this stage, or those without an amount
+    #[arg(long, ignore_case = true, value_parser = ["PROJECTED", "ACCRUED", "REALISED", "DEFERRED", BLOCKED])]
+    status: Option<String>,
+    /// Only those of this kind, as in INTEREST
+    #[arg(long)]
+    kind: Option<String>,
+}
+
+const BLOCKED: &str = "BLOCKED";
+
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let config = session.config()?;
+    let (broker, schemas) = (parts::broker(&config)?, parts::schemas(&config)?);
+    let (mut shown, mut blocked) = (0u64, 0u64);
+    each(broker.as_ref(), &schemas, arguments.position.as_deref(), |told| {
+        let unreadable = |error| Failure::new(Exit::Mismatch, format!("flows of {}: {error}", told.key));
+        let (contracts, rows) = told.rows.read().map_err(unreadable)?;
+        for contract in contracts.iter().filter(|contract| arguments.wants_blocked(contract)) {
+            blocked += 1;
+            say_blocked(&told, contract, session)?;
+        }
+        for row in rows.iter().filter(|row| arguments.wants(row)) {
+            shown += 1;
+            blocked += u64::from(row.result.is_err());
+            say(&told, row, session)?;
+        }
+        Ok(())
+    })?;
+    session.output.note(format!("{shown} flows, {blocked} blocked"));
+    Ok(Exit::Ok)
+}
+
+/// Hands out every part of a position's flows that counts. A first pass finds the last record of each, because those that were replaced
+/// are there for a while: 24 bytes a part are held.
+fn each(
+    broker: &dyn Broker,
+    schemas: &Schemas,
+    position: Option<&str>,
+    mut take: impl FnMut(PositionFlows) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let open = || match position {
+        Some(position) => Tail::of_key(broker, CASH_FLOWS, position.as_bytes(), From::Start),
+        None => Tail::open(broker, CASH_FLOWS, From::Start),
+    };
+    let mut last = HashMap::new();
+    open()?.to_end(|record| {
+        let key = xxh3_128(record.key.unwrap_or_default());
+        match record.value {
+            Some(_) => last.insert(key, record.offset),
+            None => last.remove(&key),
+        };
+        Ok(())
+    })?;
+    open()?.to_end(|record| {
+        let key = xxh3_128(record.key.unwrap_or_default());
+        let Some(value) = record.value.filter(|_| last.get(&key) == Some(&record.offset)) else { return Ok(()) };
+        let (_, told) = schemas.decode::<PositionFlows>(value).map_err(|error| {
+            Failure::new(Exit::Mismatch, format!("{CASH_FLOWS}-{}@{}: {error}", record.from.partition, record.offset))
+        })?;
+        if position.is_none_or(|position| told.key.as_str() == position) { take(told) } else { Ok(()) }
+    })
+}
+
+impl Arguments {
+    fn wants_blocked(&self, blocked: &BlockedContract) -> bool {
+        let status = self.status.as_ref().is_none_or(|status| status.eq_ignore_ascii_case(BLOCKED));
+        let contract = self.contract.as_ref().is_none_or(|contract| contract == blocked.contract.as_str());
+        status && contract && self.date.is_none() && self.kind.is_none()
+    }
+
+    fn wants(&self, row: &FlowRow) -> bool {
+        let status = |status: &String| match status.eq_ignore_ascii_case(BLOCKED) {
+            true => row.result.is_err(),
+            false => row.result.is_ok() && status.eq_ignore_ascii_case(row.stage.name()),
+        };
+        self.contract.as_ref().is_none_or(|contract| contract == row.contract.as_str())
+            && self.date.is_none_or(|date| row.end == Some(date))
+            && self.kind.as_ref().is_none_or(|kind| kind.eq_ignore_ascii_case(row.kind.name()))
+            && self.status.as_ref().is_none_or(status)
+    }
+}
+
+fn say_blocked(told: &PositionFlows, blocked: &BlockedContract, session: &Session) -> Result<(), Failure> {
+    let BlockedContract { contract, obstacle } = blocked;
+    let json = json!({
+        "position": told.key.as_str(), "contract": contract.as_str(), "revision": told.revision,
+        "blocked": reason(obstacle),
+    });
+    let Obstacle { reason, message } = obstacle;
+    session.output.say(json, format!("{} {contract} {}: {message}", told.key, session.output.ink(Ink::Odd, reason)))
+}
+
+fn say(told: &PositionFlows, row: &FlowRow, session: &Session) -> Result<(), Failure> {
+    let date = |date: Option<NaiveDate>| date.map(|date| date.to_string());
+    let mut json = json!({
+        "flow": row.id.to_string(), "position": told.key.as_str(), "contract": row.contract.as_str(),
+        "kind": row.kind.name(), "status": row.stage.name(), "of": row.of.as_str(), "detail": row.detail.as_deref(),
+        "closed_by": row.closed_by.as_deref(), "start": row.start.to_string(), "end": date(row.end),
+        "payment_date": date(row.payment_date), "currency": row.currency.code(), "revision": told.revision,
+        "day": date(told.day),
+    });
+    let amount = match &row.result {
+        Ok(amount) => {
+            let money = Money { minor: amount.minor, currency: row.currency };
+            json["amount"] = money.to_decimal().to_string().into();
+            json["unrounded"] = amount.unrounded.to_string().into();
+            json["provisional"] = amount.provisional.into();
+            format!("{:>18} {}", money.to_decimal(), row.currency)
+        }
+        Err(obstacle) => {
+            json["blocked"] = reason(obstacle);
+            session.output.ink(Ink::Odd, format!("{:>22}", obstacle.reason))
+        }
+    };
+    let dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+    let detail = row.detail.as_deref().unwrap_or_default();
+    let text = format!(
+        "{} {:<10} {:<10} {amount} {:<9} {:<18} {} {} {} {detail}",
+        row.start,
+        dash(date(row.end)),
+        dash(date(row.payment_date)),
+        row.stage.name(),
+        row.kind.name(),
+        row.contract,
+        told.key,
+        row.of,
+    );
+    session.output.say(json, text.trim_end())
+}
+
+fn reason(obstacle: &Obstacle) -> Value {
+    json!({ "reason": obstacle.reason.as_str(), "message": obstacle.message.as_str() })
+}

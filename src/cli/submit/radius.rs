@@ -1,0 +1,96 @@
+//! Which positions a change reaches: those whose flows were told under a contract that names what changes.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::known::{Reference, decoded, each};
+use crate::cli::failure::Failure;
+use crate::cli::tail::{From, Tail};
+use crate::domain::key::ContractId;
+use crate::domain::names::Symbol;
+use crate::engine::broker::Broker;
+use crate::messages::contract::ContractVersion;
+use crate::messages::document::standing::read_any_underlier;
+use crate::messages::position_flows::PositionFlows;
+use crate::messages::schemas::Schemas;
+use crate::pipeline::knowledge::{Subject, subjects};
+use crate::pipeline::topics::{CASH_FLOWS, CONTRACTS};
+
+#[derive(Default)]
+pub struct Radius {
+    pub positions: u64,
+    /// With the positions of each that are reached.
+    pub contracts: BTreeMap<ContractId, u64>,
+}
+
+/// Reads the contracts and the flows that count now. Kept are 16 bytes a position that is reached, and its contracts.
+pub fn radius(
+    broker: &dyn Broker,
+    schemas: &Schemas,
+    changed: &HashSet<Subject>,
+    reference: &mut Reference,
+) -> Result<Radius, Failure> {
+    if changed.is_empty() {
+        return Ok(Radius::default());
+    }
+    let named = contracts_of(broker, schemas, changed, reference)?;
+    // By position and part.
+    let mut reached: HashMap<(u128, u32), Vec<ContractId>> = HashMap::new();
+    Tail::open(broker, CASH_FLOWS, From::Start)?.to_end(|record| {
+        let Some(flows) = decoded::<PositionFlows>(schemas, record)? else { return Ok(()) };
+        let place = (xxh3_128(flows.key.as_str().as_bytes()), flows.part);
+        let security = Symbol::new(&flows.key.security()).map(Subject::Underlier);
+        let whole = changed.contains(&Subject::All) || security.is_ok_and(|security| changed.contains(&security));
+        let Ok((blocked, rows)) = flows.rows.read() else { return Ok(()) };
+        let mut contracts: Vec<_> = blocked.into_iter().map(|blocked| blocked.contract).collect();
+        contracts.extend(rows.into_iter().map(|row| row.contract));
+        contracts.retain(|contract| {
+            whole || named.contains(contract) || changed.contains(&Subject::Contract(contract.clone()))
+        });
+        contracts.sort_unstable();
+        contracts.dedup();
+        match contracts.is_empty() {
+            true => reached.remove(&place),
+            false => reached.insert(place, contracts),
+        };
+        Ok(())
+    })?;
+    Ok(counted(reached))
+}
+
+/// A contract may stand in several parts of a position.
+fn counted(reached: HashMap<(u128, u32), Vec<ContractId>>) -> Radius {
+    let mut positions: HashMap<u128, Vec<ContractId>> = HashMap::new();
+    for ((position, _), contracts) in reached {
+        positions.entry(position).or_default().extend(contracts);
+    }
+    let mut radius = Radius { positions: positions.len() as u64, contracts: BTreeMap::new() };
+    for mut contracts in positions.into_values() {
+        contracts.sort_unstable();
+        contracts.dedup();
+        for contract in contracts {
+            *radius.contracts.entry(contract).or_default() += 1;
+        }
+    }
+    radius
+}
+
+/// The contracts whose terms that count name what changes.
+fn contracts_of(
+    broker: &dyn Broker,
+    schemas: &Schemas,
+    changed: &HashSet<Subject>,
+    reference: &mut Reference,
+) -> Result<HashSet<ContractId>, Failure> {
+    let mut latest: HashMap<ContractId, (u32, bool)> = HashMap::new();
+    each::<ContractVersion>(broker, schemas, CONTRACTS, |ContractVersion { id, version, terms }| {
+        if latest.get(&id).is_some_and(|(known, _)| *known > version) {
+            return;
+        }
+        let swap = terms.and_then(|json| read_any_underlier(&json, reference.day, &mut reference.calendars).ok());
+        let names = swap.is_some_and(|swap| subjects(&swap).iter().any(|subject| changed.contains(subject)));
+        latest.insert(id, (version, names));
+    })?;
+    Ok(latest.into_iter().filter(|(_, (_, names))| *names).map(|(id, _)| id).collect())
+}
