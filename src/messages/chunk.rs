@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use crate::domain::jobs::chunk::{Chunk, Close, ContractPart, PositionPart, RelievedLot};
+use crate::domain::jobs::chunk::{Chunk, ContractPart, PositionPart};
 use crate::domain::jobs::contract::{Averaging, Financing, Leg, Rate};
 use crate::domain::jobs::job::{Calculation, Job};
 use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series};
 use crate::domain::key::{ContractId, InvalidName};
+use crate::domain::lots::cost::signed_like;
+use crate::domain::lots::given::{Deal, GivenClose, GivenLot};
 use crate::domain::names::{IndexName, LotId, PositionId, Symbol};
 use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
@@ -160,38 +162,42 @@ fn read_financing(input: &mut Decoder) -> Result<Financing, Unreadable> {
     Ok(Financing { rate, spread: input.rate()?, day_count: input.day_count()? })
 }
 
-fn write_lot(out: &mut Encoder, lot: &RelievedLot) {
+fn write_lot(out: &mut Encoder, lot: &GivenLot) {
     out.text(lot.id.as_str());
     out.quantity(lot.quantity);
-    out.quantity(lot.cost_price);
-    out.date(lot.cost_date);
-    out.date(lot.settlement_date);
+    write_deal(out, &lot.opened);
     out.array(lot.closes.iter(), |out, close| {
-        out.text(close.lot.as_str());
-        out.quantity(close.quantity);
-        out.quantity(close.price);
-        out.date(close.date);
-        out.date(close.settlement_date);
+        out.text(close.id.as_str());
+        out.quantity(signed_like(lot.quantity, close.quantity));
+        write_deal(out, &close.deal);
     });
 }
 
-fn read_lot(input: &mut Decoder) -> Result<RelievedLot, Unreadable> {
-    Ok(RelievedLot {
-        id: input.name("lot", LotId::new)?,
-        quantity: input.quantity()?,
-        cost_price: input.quantity()?,
-        cost_date: input.date()?,
-        settlement_date: input.date()?,
-        closes: input.array(|input| {
-            Ok(Close {
-                lot: input.name("lot", LotId::new)?,
-                quantity: input.quantity()?,
-                price: input.quantity()?,
-                date: input.date()?,
-                settlement_date: input.date()?,
-            })
-        })?,
-    })
+fn read_lot(input: &mut Decoder) -> Result<GivenLot, Unreadable> {
+    let (id, quantity, opened) = (input.name("lot", LotId::new)?, input.quantity()?, read_deal(input)?);
+    let closes = input.array(|input| {
+        let (id, closed) = (input.name("lot", LotId::new)?, input.quantity()?);
+        let close = GivenClose { id, quantity: signed_like(quantity, closed), deal: read_deal(input)? };
+        if close.quantity > Decimal::ZERO {
+            Ok(close)
+        } else {
+            Err(invalid("closes")("a close has not its lot's sign"))
+        }
+    })?;
+    if !closes.is_sorted_by_key(|close| close.deal.trade_date) {
+        return Err(invalid("closes")("they do not ascend by date"));
+    }
+    Ok(GivenLot { id, quantity, opened, closes })
+}
+
+fn write_deal(out: &mut Encoder, deal: &Deal) {
+    out.quantity(deal.price);
+    out.date(deal.trade_date);
+    out.date(deal.settle_date);
+}
+
+fn read_deal(input: &mut Decoder) -> Result<Deal, Unreadable> {
+    Ok(Deal { price: input.quantity()?, trade_date: input.date()?, settle_date: input.date()? })
 }
 
 fn write_dividend(out: &mut Encoder, dividend: &Dividend) {

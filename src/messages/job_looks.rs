@@ -4,7 +4,7 @@ use crate::domain::daycount::DayCount;
 use crate::domain::dividends::withholding::Treatment;
 use crate::domain::flows::id::FlowId;
 use crate::domain::jobs::cashflow::{CashFlow, DividendTax, Explain, FlowKind, FlowStatus, RateSpan};
-use crate::domain::jobs::chunk::{Chunk, ChunkResult, Close, ContractFlows, ContractPart, PositionPart, RelievedLot};
+use crate::domain::jobs::chunk::{Chunk, ChunkResult, ContractFlows, ContractPart, PositionPart};
 use crate::domain::jobs::collect::{ChunkSet, Collecting, Progress, Stage};
 use crate::domain::jobs::contract::{Averaging, Financing, Leg, Rate};
 use crate::domain::jobs::job::{Calculation, Ending, Job, JobId, Missing, Outcome};
@@ -12,6 +12,7 @@ use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series, Wit
 use crate::domain::jobs::notice::{Notice, NoticeCode, Severity};
 use crate::domain::jobs::totals::{ControlTotals, Counts};
 use crate::domain::key::{ContractId, Timestamp};
+use crate::domain::lots::given::{Deal, GivenClose, GivenLot};
 use crate::domain::names::{IndexName, LotId, PositionId, Symbol};
 use crate::messages::cash_flows::JobCashFlows;
 use crate::messages::job_control::{ControlWord, JobControl};
@@ -24,21 +25,10 @@ fn name<T, E: std::fmt::Debug>(make: fn(&str) -> Result<T, E>, text: &str) -> T 
 
 #[test]
 fn a_chunk() {
-    let close = Close {
-        lot: name(LotId::new, "L2"),
-        quantity: number("1"),
-        price: number("2"),
-        date: day(1),
-        settlement_date: day(2),
-    };
-    let lot = RelievedLot {
-        id: name(LotId::new, "L1"),
-        quantity: number("3"),
-        cost_price: number("4"),
-        cost_date: day(3),
-        settlement_date: day(4),
-        closes: vec![close],
-    };
+    let deal = |price, trade, settle| Deal { trade_date: day(trade), settle_date: day(settle), price: number(price) };
+    let close = GivenClose { id: name(LotId::new, "L2"), quantity: number("1"), deal: deal("2", 1, 2) };
+    let lot =
+        GivenLot { id: name(LotId::new, "L1"), quantity: number("-3"), opened: deal("4", 3, 4), closes: vec![close] };
     let rate = Rate::Index { name: name(IndexName::new, "SOFR"), averaging: Averaging::Compounded };
     let position = PositionPart {
         id: name(PositionId::new, "P"),
@@ -79,9 +69,9 @@ fn a_chunk() {
                 "financing": {"fixed_rate": null, "index": "SOFR", "averaging": "COMPOUNDED", "spread": "0.5",
                     "day_count": "ACT_365_FIXED"},
                 "payout_ratio": null, "underlying": "AAPL", "currency": "USD",
-                "lots": [{"id": "L1", "quantity": "3", "cost_price": "4", "cost_date": "2026-01-03",
+                "lots": [{"id": "L1", "quantity": "-3", "cost_price": "4", "cost_date": "2026-01-03",
                     "settlement_date": "2026-01-04",
-                    "closes": [{"lot": "L2", "quantity": "1", "price": "2", "date": "2026-01-01",
+                    "closes": [{"lot": "L2", "quantity": "-1", "price": "2", "date": "2026-01-01",
                         "settlement_date": "2026-01-02"}]}]}]}],
         "notices": [],
         "prices": [{"name": "AAPL", "base": null, "changes": [{"date": "2026-01-06", "value": "12"}]}],

@@ -19,7 +19,18 @@ use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
 // Each table is in the order of its schema's symbols, after UNKNOWN.
 pub const FLOW_KINDS: [FlowKind; 3] = [FlowKind::EquityPerformance, FlowKind::Interest, FlowKind::Dividend];
 pub const FLOW_STATUSES: [FlowStatus; 2] = [FlowStatus::Accrued, FlowStatus::Realised];
-pub const DAY_COUNTS: [DayCount; 2] = [DayCount::Act360, DayCount::Act365Fixed];
+/// Those that need no more than two dates.
+pub const DAY_COUNTS: [DayCount; 9] = [
+    DayCount::Act360,
+    DayCount::Act365Fixed,
+    DayCount::Act364,
+    DayCount::Nl365,
+    DayCount::ActActIsda,
+    DayCount::ActActAfb,
+    DayCount::Thirty360,
+    DayCount::ThirtyE360,
+    DayCount::ThirtyU360,
+];
 pub const TREATMENTS: [Treatment; 4] =
     [Treatment::Deducted, Treatment::DeclaredNet, Treatment::Exempt, Treatment::Reclaimable];
 pub const SEVERITIES: [Severity; 2] = [Severity::Error, Severity::Warning];

@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use crate::domain::daycount::DayCount;
 use crate::domain::flows::id::FlowId;
 use crate::domain::jobs::cashflow::{CashFlow, DividendTax, Explain, FlowKind, FlowStatus, RateSpan};
-use crate::domain::jobs::chunk::{Chunk, ChunkResult, Close, ContractFlows, ContractPart, PositionPart, RelievedLot};
+use crate::domain::jobs::chunk::{Chunk, ChunkResult, ContractFlows, ContractPart, PositionPart};
 use crate::domain::jobs::collect::{ChunkSet, Collecting, Progress, Stage};
 use crate::domain::jobs::contract::{Averaging, Financing, Leg, Rate};
 use crate::domain::jobs::job::{Calculation, Ending, Job, JobId, Missing, Outcome};
@@ -19,11 +19,12 @@ use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series, Wit
 use crate::domain::jobs::notice::{Notice, NoticeCode, Severity};
 use crate::domain::jobs::totals::{ControlTotals, Counts};
 use crate::domain::key::{ContractId, InvalidName, Timestamp};
+use crate::domain::lots::given::{Deal, GivenClose, GivenLot};
 use crate::domain::names::{IndexName, LotId, PositionId, Symbol};
 use crate::messages::cash_flows::JobCashFlows;
 use crate::messages::dead_letter::{DeadLetter, Original};
 use crate::messages::job_control::{ControlWord, JobControl};
-use crate::messages::job_parts::TREATMENTS;
+use crate::messages::job_parts::{DAY_COUNTS, TREATMENTS};
 use crate::messages::samples::{count, currency, date, money, quantity, version};
 
 fn name<T: std::fmt::Debug>(make: fn(&str) -> Result<T, InvalidName>) -> impl Strategy<Value = T> {
@@ -43,7 +44,7 @@ fn exact() -> impl Strategy<Value = Decimal> {
 }
 
 fn day_count() -> impl Strategy<Value = DayCount> {
-    prop_oneof![Just(DayCount::Act360), Just(DayCount::Act365Fixed)]
+    prop::sample::select(&DAY_COUNTS)
 }
 
 fn flow_kind() -> impl Strategy<Value = FlowKind> {
@@ -120,24 +121,22 @@ fn leg() -> impl Strategy<Value = Leg> {
     ]
 }
 
-fn relieved_lot() -> impl Strategy<Value = RelievedLot> {
-    let close = (name(LotId::new), quantity(), quantity(), date(), date()).prop_map(
-        |(lot, quantity, price, date, settlement_date)| Close { lot, quantity, price, date, settlement_date },
-    );
-    (name(LotId::new), quantity(), quantity(), date(), date(), vec(close, 0..3)).prop_map(
-        |(id, quantity, cost_price, cost_date, settlement_date, closes)| RelievedLot {
-            id,
-            quantity,
-            cost_price,
-            cost_date,
-            settlement_date,
-            closes,
-        },
-    )
+fn deal() -> impl Strategy<Value = Deal> {
+    (quantity(), date(), date()).prop_map(|(price, trade_date, settle_date)| Deal { trade_date, settle_date, price })
+}
+
+fn given_lot() -> impl Strategy<Value = GivenLot> {
+    let units = quantity().prop_filter("a close takes something", |quantity| !quantity.is_zero());
+    let close =
+        (name(LotId::new), units, deal()).prop_map(|(id, units, deal)| GivenClose { id, quantity: units.abs(), deal });
+    (name(LotId::new), quantity(), deal(), vec(close, 0..3)).prop_map(|(id, quantity, opened, mut closes)| {
+        closes.sort_by_key(|close| close.deal.trade_date);
+        GivenLot { id, quantity, opened, closes }
+    })
 }
 
 fn contract() -> impl Strategy<Value = ContractPart> {
-    let position = (name(PositionId::new), leg(), name(Symbol::new), currency(), vec(relieved_lot(), 0..3))
+    let position = (name(PositionId::new), leg(), name(Symbol::new), currency(), vec(given_lot(), 0..3))
         .prop_map(|(id, leg, underlying, currency, lots)| PositionPart { id, leg, underlying, currency, lots });
     (name(ContractId::new), version(), date(), counts(), vec(position, 0..3))
         .prop_map(|(id, part, start, counts, positions)| ContractPart { id, part, start, counts, positions })

@@ -55,8 +55,8 @@ schema_names! {
     Position "position": 1;
     Lot "lot": 1;
     Blotter "blotter": 1;
-    Chunk "chunk": 1 2;
-    JobCashFlows "job_cash_flows": 1 2;
+    Chunk "chunk": 1 2 3;
+    JobCashFlows "job_cash_flows": 1 2 3;
     ChunkResult "chunk_result": 1;
     JobControl "job_control": 1;
     JobProgress "job_progress": 1;

@@ -65,7 +65,16 @@ fn a_closed_part_is_realised_at_its_closing_price_and_only_the_rest_is_unrealise
 
 #[test]
 fn the_unwinding_method_decides_which_lot_is_closed() {
-    for (method, relieved) in [("FIFO", "L1"), ("LIFO", "L3"), ("HIFO", "L2"), ("LOFO", "L1")] {
+    for (method, relieved) in [
+        ("FIFO", "L1"),
+        ("LIFO", "L3"),
+        ("HIFO", "L2"),
+        ("HICO", "L2"), // highest cost, as the replaced service's documents call it
+        ("LOFO", "L1"),
+        ("MAX_LOSS", "L2"),
+        ("MIN_GAIN", "L2"),
+        ("MAX_GAIN", "L1"),
+    ] {
         let mut close = closing("X1", 100, "160", "2024-03-01", "2024-03-05");
         close["unwindingMethod"] = method.into();
         let lots = json!([
@@ -149,6 +158,39 @@ fn sterling_counts_365_days() {
     let run = run(&request("2024-06-30", contracts));
     assert_eq!(run.amounts(), [("L1", Interest, -3452)]); // 34.520548
     assert_eq!(run.flows[0].amount.currency.code(), "GBP");
+}
+
+#[test]
+fn an_interest_leg_may_name_its_rate_spread_and_day_count() {
+    for (terms, settled, day, amount) in [
+        // 120,000 x 6 % x 31 / 360: to the 1st of March January's last day counts as the 30th.
+        (
+            json!({ "rateType": "FIXED", "fixedRate": "0.05", "spread": "0.01", "dayCount": "30/360" }),
+            "2024-01-31",
+            "2024-03-01",
+            -62_000,
+        ),
+        // 120,000 x 5 % x (2 / 365 + 1 / 366)
+        (
+            json!({ "rateType": "FIXED", "fixedRate": "0.05", "dayCount": "ACT/ACT.ISDA" }),
+            "2023-12-30",
+            "2024-01-02",
+            -4_927,
+        ),
+        // 120,000 x (5.25 % + 0.75 %) x 2 / 365
+        (
+            json!({ "rateType": "FLOATING", "index": "SOFR", "resetFrequency": "DAILY", "spread": 0.0075, "dayCount": "ACT_365" }),
+            "2024-06-28",
+            "2024-06-30",
+            -3_945,
+        ),
+        // 120,000 x 5.25 % x 31 / 360, by an index that counts actual days
+        (json!({ "dayCount": "30/360" }), "2024-01-31", "2024-03-01", -54_250),
+    ] {
+        let mut contracts = one("INTEREST_LEG", json!([lot("L1", 1000, "120", "2023-12-01", settled)]));
+        contracts[0]["positions"][0]["interestLeg"] = terms.clone();
+        assert_eq!(run(&request(day, contracts)).amounts(), [("L1", Interest, amount)], "{terms}");
+    }
 }
 
 #[test]

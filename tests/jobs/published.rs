@@ -1,15 +1,16 @@
 //! Golden cases of financing and dividends, through the kernel itself where the request cannot say what they need.
 
 use bookflow::domain::daycount::DayCount;
-use bookflow::domain::financing::requested::RequestedRates;
 use bookflow::domain::jobs::calculate::calculate_contract;
 use bookflow::domain::jobs::cashflow::CashFlow;
-use bookflow::domain::jobs::chunk::{Close, ContractPart, PositionPart, RelievedLot};
+use bookflow::domain::jobs::chunk::{ContractPart, PositionPart};
 use bookflow::domain::jobs::contract::{Averaging, Financing, Leg, Rate};
 use bookflow::domain::jobs::job::{Calculation, Job, JobId};
 use bookflow::domain::jobs::market::{Dividend, MarketData, Observation, Series};
+use bookflow::domain::jobs::rates::RequestedRates;
 use bookflow::domain::jobs::totals::Counts;
 use bookflow::domain::key::ContractId;
+use bookflow::domain::lots::given::{Deal, GivenClose, GivenLot};
 use bookflow::domain::money::Currency;
 use bookflow::domain::names::{IndexName, LotId, PositionId, Symbol};
 use chrono::NaiveDate;
@@ -33,11 +34,15 @@ fn number(value: &Value) -> Decimal {
     }
 }
 
+fn deal(value: &Value, price: Decimal) -> Deal {
+    Deal { trade_date: date(&value["trade_date"]), settle_date: date(&value["settle_date"]), price }
+}
+
 fn usd() -> Currency {
     Currency::new("USD").expect("a currency in use")
 }
 
-fn value(lots: Vec<RelievedLot>, leg: Leg, market: &MarketData, day: NaiveDate) -> Vec<CashFlow> {
+fn value(lots: Vec<GivenLot>, leg: Leg, market: &MarketData, day: NaiveDate) -> Vec<CashFlow> {
     let job = Job {
         id: JobId::new("J").expect("a name"),
         request: 0,
@@ -67,26 +72,22 @@ fn value(lots: Vec<RelievedLot>, leg: Leg, market: &MarketData, day: NaiveDate) 
 fn financing(text: &str, averaging: Averaging) {
     let case = golden(text);
     let inputs = &case["inputs"];
-    let mut lots: Vec<RelievedLot> = inputs["lots"]
+    let mut lots: Vec<GivenLot> = inputs["lots"]
         .as_array()
         .expect("the case lists lots")
         .iter()
-        .map(|lot| RelievedLot {
+        .map(|lot| GivenLot {
             id: LotId::new(lot["lot"].as_str().expect("a lot has a name")).expect("a name"),
             quantity: number(&lot["qty"]),
-            cost_price: number(&lot["price"]),
-            cost_date: date(&lot["trade_date"]),
-            settlement_date: date(&lot["settle_date"]),
+            opened: deal(lot, number(&lot["price"])),
             closes: Vec::new(),
         })
         .collect();
     let close = &inputs["close"];
-    lots[0].closes.push(Close {
-        lot: LotId::new("X1").expect("a name"),
+    lots[0].closes.push(GivenClose {
+        id: LotId::new("X1").expect("a name"),
         quantity: number(&close["qty"]),
-        price: number(&close["price"]),
-        date: date(&close["trade_date"]),
-        settlement_date: date(&close["settle_date"]),
+        deal: deal(close, number(&close["price"])),
     });
     let fixings = match inputs["fixings"].as_object() {
         Some(fixings) => fixings.clone(),
@@ -135,17 +136,15 @@ fn overnight_financing_of_three_lots_with_a_partial_close_compounded() {
 fn dividend_entitlement_by_ex_date_with_a_ratio() {
     let case = golden(include_str!("../golden/29_dividend_entitlement_manufactured.json"));
     let (inputs, expected) = (&case["inputs"], &case["expected"]);
-    let lots: Vec<RelievedLot> = inputs["trades"]
+    let lots: Vec<GivenLot> = inputs["trades"]
         .as_array()
         .expect("the case lists trades")
         .iter()
         .enumerate()
-        .map(|(index, trade)| RelievedLot {
+        .map(|(index, trade)| GivenLot {
             id: LotId::new(&format!("T{index}")).expect("a name"),
             quantity: number(&trade["qty"]),
-            cost_price: Decimal::ONE,
-            cost_date: date(&trade["trade_date"]),
-            settlement_date: date(&trade["settle_date"]),
+            opened: deal(trade, Decimal::ONE),
             closes: Vec::new(),
         })
         .collect();

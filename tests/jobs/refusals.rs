@@ -112,9 +112,28 @@ fn what_is_not_supported_is_named_and_the_rest_is_calculated() {
 }
 
 #[test]
+fn an_interest_leg_that_may_mean_several_things_is_refused() {
+    for (field, value, problem) in [
+        ("dayCount", json!("ACT_ACT"), "`ACT_ACT` is unknown or may mean several; allowed: ACT/360, "),
+        ("dayCount", json!("ACT/ACT.ICMA"), "`ACT/ACT.ICMA` is unknown or may mean several; allowed: ACT/360, "),
+        ("resetFrequency", json!("QUARTERLY"), "`QUARTERLY` is unknown; allowed: DAILY"),
+        ("rateType", json!("RANGE"), "`RANGE` is unknown; allowed: FLOATING, FIXED"),
+        ("rateType", json!("FIXED"), "missing"), // the fixed rate
+        ("spread", json!("1.5"), "1.5: percent? write 0.015"),
+    ] {
+        let mut contracts = one("INTEREST_LEG", plain());
+        contracts[0]["positions"][0]["interestLeg"] = json!({ field: value });
+        let run = run(&request("2024-06-28", contracts));
+        let field = if problem == "missing" { "fixedRate" } else { field };
+        assert_eq!(run.rows(), [format!("UNREADABLE C1// contractPositions[0].positions[0].interestLeg.{field}")]);
+        assert!(run.outcome.rows[0].message.starts_with(problem), "{}", run.outcome.rows[0].message);
+    }
+}
+
+#[test]
 fn an_unknown_unwinding_method_blocks_its_position() {
     let mut close = closing("X1", -10, "130", "2024-03-01", "2024-03-05");
-    close["unwindingMethod"] = "HICO".into();
+    close["unwindingMethod"] = "AVERAGE".into();
     let lots = json!([lot("L1", 100, "120", "2024-01-10", "2024-01-12"), close]);
     let run = run(&request("2024-06-28", one("EQUITY_LEG", lots)));
     assert_eq!((run.rows(), run.flows.len()), (vec!["UNSUPPORTED C1/P1/X1 unwindingMethod".to_owned()], 0));

@@ -1,8 +1,9 @@
 //! Interest of a period in which lots settle: the replaced service counted only lots that settle within the period.
 
+use bookflow::domain::lots::given::{Deal, GivenLot};
 use bookflow::domain::names::LotId;
 use bookflow::domain::rates::terms::RateTerms;
-use bookflow::domain::swap::agreement::{Agreement, Deal, GivenLot, Held};
+use bookflow::domain::swap::agreement::{Agreement, Held};
 use bookflow::domain::swap::flow::Kind;
 use bookflow::domain::swap::terms::Swap;
 use rust_decimal::Decimal;

@@ -1,9 +1,10 @@
 //! A document is calculated as the stream of its trades: whatever their order, whoever kept the lots, whatever came later.
 
 use bookflow::domain::financing::terms::{CompoundingBase, Financing};
+use bookflow::domain::lots::given::{Deal, GivenClose, GivenLot};
 use bookflow::domain::lots::method::{ReliefMethod, ReliefPolicy};
 use bookflow::domain::names::LotId;
-use bookflow::domain::swap::agreement::{Agreement, Deal, GivenClose, GivenLot, Held};
+use bookflow::domain::swap::agreement::{Agreement, Held};
 use bookflow::domain::swap::flows::Book;
 use bookflow::domain::swap::held::Holding;
 use bookflow::domain::swap::terms::Swap;

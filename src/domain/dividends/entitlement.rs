@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use super::declared::Declared;
 use super::terms::Entitlement;
 use crate::domain::blocked::Blocked;
+use crate::domain::lots::slice::{Edge, Slice};
 
 /// The close by which shares must be held, which includes shorts: a short held then pays.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +29,13 @@ pub struct Tenure {
 pub struct Dates {
     pub trade: NaiveDate,
     pub settle: NaiveDate,
+}
+
+impl<Id> From<&Slice<Id>> for Tenure {
+    fn from(slice: &Slice<Id>) -> Tenure {
+        let dates = |edge: &Edge| Dates { trade: edge.date, settle: edge.settle_date };
+        Tenure { opened: dates(&slice.start), closed: slice.end.as_ref().map(|end| dates(&end.edge)) }
+    }
 }
 
 impl Entitlement {

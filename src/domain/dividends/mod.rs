@@ -7,4 +7,3 @@ pub mod entitlement; // whose shares count
 pub mod amount; // gross, paid and withheld; reinvested units
 pub mod payment; // on which date it is paid, and how far it has come
 pub mod withholding; // what the tax at source leaves of it
-pub mod of_slice; // the dividends of a slice in a job

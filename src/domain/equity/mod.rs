@@ -5,4 +5,3 @@ pub mod terms; // what a contract says about it
 pub mod mark; // a price and a rate at one moment
 pub mod performance; // a span of a holding -> its amount
 pub mod unreturned; // ex dates that a price return does not pay for
-pub mod of_slice; // the performance of a slice in a job

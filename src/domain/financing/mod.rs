@@ -6,5 +6,3 @@ pub mod coupon; // what one unit of notional bears
 pub mod notional; // what is financed, and when it changes
 pub mod interest; // notional x rate x days, once or night by night
 pub mod booking; // cumulative amounts -> what is booked each day
-pub mod requested; // the rates of a calculation request as indices
-pub mod payment; // interest of a job's slices

@@ -6,18 +6,18 @@ use chrono::{Datelike, NaiveDate, Weekday};
 use rust_decimal::Decimal;
 
 use super::cashflow::CashFlow;
-use super::chunk::{Chunk, ChunkResult, ContractFlows, ContractPart, PositionPart, RelievedLot};
-use super::contract::Leg;
+use super::chunk::{Chunk, ChunkResult, ContractFlows, ContractPart, PositionPart};
 use super::job::Job;
+use super::legs::payments;
 use super::market::MarketData;
 use super::notice::{Notice, NoticeCode, Place, ROWS_KEPT, Severity, keep_first};
-use super::slice::{Fault, Payment, Slice};
+use super::payment::Payment;
+use super::rates::RequestedRates;
 use super::totals::ControlTotals;
-use crate::domain::dividends::of_slice::dividends;
-use crate::domain::equity::of_slice::performance_of_slice;
-use crate::domain::financing::payment::interest;
-use crate::domain::financing::requested::RequestedRates;
 use crate::domain::flows::id::FlowId;
+use crate::domain::lots::given::GivenLot;
+use crate::domain::lots::slice::{ClosedBy, End, Slice};
+use crate::domain::names::LotId;
 
 /// What a chunk becomes: flows by contract, and the little that goes to the job.
 #[derive(Clone, PartialEq, Debug)]
@@ -95,15 +95,18 @@ pub fn calculate_contract(
 ) -> (Vec<CashFlow>, Vec<Notice>) {
     let mut flows = Vec::new();
     let mut notices = Vec::new();
+    let mut slices = Vec::new();
     for position in &part.positions {
         let place = Place::of(&part.id).position(&position.id);
         for lot in &position.lots {
             let mut faults = Vec::new();
-            for day in job.days().filter(|day| lot.cost_date <= *day) {
-                for slice in lot.slices_on(day) {
+            let life = lot.life();
+            for day in job.days().filter(|day| lot.opened.trade_date <= *day) {
+                life.slices_until(day, &[], &mut slices);
+                for slice in &slices {
                     for payment in payments(slice, position, part, market, rates, day) {
                         match payment {
-                            Ok(payment) => flows.push(flow(payment, slice, position, part, day)),
+                            Ok(payment) => flows.push(flow(payment, slice, &lot.id, position, part, day)),
                             Err(fault) if faults.contains(&fault) => {} // the slices of a lot miss the same price
                             Err(fault) => faults.push(fault),
                         }
@@ -119,32 +122,24 @@ pub fn calculate_contract(
     (flows, notices)
 }
 
-fn payments(
-    slice: Slice<'_>,
+fn flow(
+    payment: Payment,
+    slice: &Slice<&LotId>,
+    lot: &LotId,
     position: &PositionPart,
     part: &ContractPart,
-    market: &MarketData,
-    rates: &RequestedRates,
     day: NaiveDate,
-) -> Vec<Result<Payment, Fault>> {
-    match &position.leg {
-        Leg::Equity => vec![performance_of_slice(slice, &position.underlying, position.currency, market, day)],
-        Leg::Interest(terms) => vec![interest(slice, terms, position.currency, market, rates, day)],
-        Leg::Dividend { payout_ratio } => {
-            let listed = market.dividends.get(&position.underlying).map_or(&[][..], Vec::as_slice);
-            dividends(slice, *payout_ratio, listed, part.start, day).collect()
-        }
-    }
-}
-
-fn flow(payment: Payment, slice: Slice<'_>, position: &PositionPart, part: &ContractPart, day: NaiveDate) -> CashFlow {
-    let closing_lot = slice.close.map(|close| close.lot.clone());
+) -> CashFlow {
+    let closing_lot = match slice.end {
+        Some(End { by: ClosedBy::Close(lot), .. }) => Some(lot),
+        _ => None,
+    };
     CashFlow {
-        id: FlowId::of(&part.id, &position.id, &slice.lot.id, closing_lot.as_ref(), day, &payment),
+        id: FlowId::of(&part.id, &position.id, lot, closing_lot, day, &payment),
         contract: part.id.clone(),
         position: position.id.clone(),
-        lot: slice.lot.id.clone(),
-        closing_lot,
+        lot: lot.clone(),
+        closing_lot: closing_lot.cloned(),
         kind: payment.kind,
         status: payment.status,
         valuation_date: day,
@@ -154,10 +149,11 @@ fn flow(payment: Payment, slice: Slice<'_>, position: &PositionPart, part: &Cont
     }
 }
 
-fn weekend_settlement(lot: &RelievedLot, place: &Place) -> Option<Notice> {
+fn weekend_settlement(lot: &GivenLot, place: &Place) -> Option<Notice> {
     let weekend = |date: &NaiveDate| matches!(date.weekday(), Weekday::Sat | Weekday::Sun);
-    let closes = lot.closes.iter().map(|close| (&close.lot, close.settlement_date));
-    let (id, date) = std::iter::once((&lot.id, lot.settlement_date)).chain(closes).find(|(_, date)| weekend(date))?;
+    let closes = lot.closes.iter().map(|close| (&close.id, close.deal.settle_date));
+    let (id, date) =
+        std::iter::once((&lot.id, lot.opened.settle_date)).chain(closes).find(|(_, date)| weekend(date))?;
     let message = format!("{date} is a {}; used as given", date.format("%A"));
     Some(place.lot(id).warning(NoticeCode::WeekendSettlement, "settlementDate", message))
 }

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
 use super::market::Withholding;
-use super::slice::Payment;
+use super::payment::Payment;
 use crate::domain::daycount::DayCount;
 use crate::domain::flows::id::{FlowId, first_128_bits};
 use crate::domain::key::ContractId;

@@ -1,17 +1,17 @@
 //! Chunks: the units of work a job is cut into, and what each came to.
 
 use chrono::NaiveDate;
-use rust_decimal::Decimal;
 
 use super::cashflow::CashFlow;
-use super::contract::{ContractLot, Leg};
+use super::contract::Leg;
 use super::job::{Job, JobId};
 use super::market::MarketData;
 use super::notice::{Notice, NoticeCode, Place};
 use super::totals::{ControlTotals, Counts};
 use crate::domain::key::ContractId;
+use crate::domain::lots::given::GivenLot;
 use crate::domain::money::Currency;
-use crate::domain::names::{LotId, PositionId, Symbol};
+use crate::domain::names::{PositionId, Symbol};
 
 /// A unit of work: contracts with all they need. Content and number depend on the job alone.
 #[derive(Clone, PartialEq, Debug)]
@@ -45,31 +45,7 @@ pub struct PositionPart {
     pub leg: Leg,
     pub underlying: Symbol,
     pub currency: Currency,
-    pub lots: Vec<RelievedLot>,
-}
-
-/// A lot with everything that closed it, so that its flows need no other lot.
-#[derive(Clone, PartialEq, Debug)]
-pub struct RelievedLot {
-    pub id: LotId,
-    /// As opened; below zero is a short.
-    pub quantity: Decimal,
-    pub cost_price: Decimal,
-    pub cost_date: NaiveDate,
-    pub settlement_date: NaiveDate,
-    /// Ascending by date.
-    pub closes: Vec<Close>,
-}
-
-/// What one closing lot took from a lot.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Close {
-    pub lot: LotId,
-    /// Of the same sign as the lot it was taken from.
-    pub quantity: Decimal,
-    pub price: Decimal,
-    pub date: NaiveDate,
-    pub settlement_date: NaiveDate,
+    pub lots: Vec<GivenLot>,
 }
 
 /// Flows of one contract part: what is published by contract.
@@ -102,25 +78,5 @@ impl ChunkResult {
         );
         let rows = vec![place.error(NoticeCode::NotCalculated, "contractPositions", message)];
         ChunkResult { job, number, totals: ControlTotals { errors: 1, ..ControlTotals::default() }, rows }
-    }
-}
-
-impl RelievedLot {
-    /// What is still open at the end of a day; signed.
-    pub fn open_on(&self, day: NaiveDate) -> Decimal {
-        self.closes.iter().filter(|close| close.date <= day).fold(self.quantity, |open, close| open - close.quantity)
-    }
-}
-
-impl From<ContractLot> for RelievedLot {
-    fn from(lot: ContractLot) -> RelievedLot {
-        RelievedLot {
-            id: lot.id,
-            quantity: lot.quantity,
-            cost_price: lot.cost_price,
-            cost_date: lot.cost_date,
-            settlement_date: lot.settlement_date,
-            closes: Vec::new(),
-        }
     }
 }

@@ -6,6 +6,8 @@ use rust_decimal::Decimal;
 
 use crate::domain::daycount::DayCount;
 use crate::domain::key::ContractId;
+use crate::domain::lots::given::{Deal, GivenClose, GivenLot};
+use crate::domain::lots::method::ReliefMethod;
 use crate::domain::money::Currency;
 use crate::domain::names::{IndexName, LotId, PositionId, Symbol};
 
@@ -46,7 +48,25 @@ pub struct ContractLot {
     pub kind: LotKind,
     pub status: LotStatus,
     /// Only a closing lot's counts: it says which open lots it relieves.
-    pub unwinding: Result<Unwinding, Unsupported>,
+    pub unwinding: Result<ReliefMethod, Unsupported>,
+}
+
+impl ContractLot {
+    fn deal(&self) -> Deal {
+        Deal { trade_date: self.cost_date, settle_date: self.settlement_date, price: self.cost_price }
+    }
+
+    /// It closes so many units of another lot.
+    pub fn close(&self, units: Decimal) -> GivenClose {
+        GivenClose { id: self.id.clone(), quantity: units, deal: self.deal() }
+    }
+}
+
+impl From<ContractLot> for GivenLot {
+    /// As it was opened, before anything closed of it.
+    fn from(lot: ContractLot) -> GivenLot {
+        GivenLot { opened: lot.deal(), id: lot.id, quantity: lot.quantity, closes: Vec::new() }
+    }
 }
 
 /// A product, leg or method that this version does not calculate, by the name the request used.
@@ -102,17 +122,4 @@ pub enum LotStatus {
     Active,
     Closed,
     Adjusted,
-}
-
-/// Which open lot a closing lot takes first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Unwinding {
-    /// Oldest first.
-    Fifo,
-    /// Newest first.
-    Lifo,
-    /// Highest cost first.
-    Hifo,
-    /// Lowest cost first.
-    Lofo,
 }

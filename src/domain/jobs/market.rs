@@ -76,7 +76,7 @@ impl MarketData {
                     copy(&self.dividends, &mut used.dividends, &position.underlying, Vec::clone);
                 }
                 Leg::Interest(Financing { rate: Rate::Index { name, .. }, .. }) => {
-                    let earliest = position.lots.iter().map(|lot| lot.settlement_date).min().unwrap_or(last);
+                    let earliest = position.lots.iter().map(|lot| lot.opened.settle_date).min().unwrap_or(last);
                     settled.entry(name).and_modify(|date| *date = earliest.min(*date)).or_insert(earliest);
                 }
                 Leg::Interest(Financing { rate: Rate::Fixed(_), .. }) => {}

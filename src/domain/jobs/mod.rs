@@ -11,6 +11,8 @@ pub mod chunk; // the units of work of a job
 mod unwind; // closing lots -> what each takes from the open lots
 pub mod resolve; // contracts as read -> contracts that can be calculated
 pub mod split; // a stream of contracts -> chunks
-pub mod slice; // the part of a lot with one fate
+pub mod payment; // what a leg pays for a slice, or why it has no amount
+pub mod rates; // the rates of a request as indices
+mod legs; // what each kind of leg pays
 pub mod calculate; // a chunk -> its cash flows
 pub mod collect; // chunk results -> one outcome

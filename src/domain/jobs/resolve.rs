@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::chunk::{ContractPart, PositionPart, RelievedLot};
+use super::chunk::{ContractPart, PositionPart};
 use super::contract::{Contract, ContractLot, ContractPosition, Leg, LotKind, LotStatus};
 use super::job::Job;
 use super::market::MarketData;
 use super::notice::{Notice, NoticeCode, Place};
 use super::totals::Counts;
 use super::unwind::{Unclosed, unwind};
+use crate::domain::lots::given::GivenLot;
 use crate::domain::money::{Currency, Money};
 use crate::domain::names::Symbol;
 
@@ -74,7 +75,7 @@ fn resolve_position(position: ContractPosition, job: &Job, place: &Place, notice
         .into_iter()
         .filter(|lot| lot.status == LotStatus::Active && lot.cost_date <= job.last_day())
         .partition(|lot| lot.kind == LotKind::Closing);
-    let mut lots: Vec<RelievedLot> = opened.into_iter().map(RelievedLot::from).collect();
+    let mut lots: Vec<GivenLot> = opened.into_iter().map(GivenLot::from).collect();
     let unclosed = if closings.is_empty() { Vec::new() } else { unwind(&mut lots, closings) };
     // Without knowing what is still open no amount of the position can be right.
     let unknown = unclosed.iter().any(|unclosed| matches!(unclosed, Unclosed::Method { .. }));
@@ -176,7 +177,10 @@ fn not_closed(unclosed: Unclosed, place: &Place) -> Notice {
         Unclosed::Method { lot, method } => place.lot(&lot).error(
             NoticeCode::Unsupported,
             "unwindingMethod",
-            format!("{} is not calculated, so the position is not; allowed: FIFO, LIFO, HIFO, LOFO", method.0),
+            format!(
+                "{} is not calculated, so the position is not; allowed: FIFO, LIFO, HIFO, HICO, LOFO, MAX_LOSS, MIN_GAIN, MAX_GAIN",
+                method.0
+            ),
         ),
     }
 }
@@ -195,10 +199,10 @@ fn differing(stated: Decimal, of_lots: Decimal, currency: Currency, field: &str,
 }
 
 /// Quantity x cost of what is open on a day.
-fn notional(lots: &[RelievedLot], day: NaiveDate) -> Option<Decimal> {
+fn notional(lots: &[GivenLot], day: NaiveDate) -> Option<Decimal> {
     lots.iter()
-        .filter(|lot| lot.cost_date <= day)
-        .try_fold(Decimal::ZERO, |sum, lot| sum.checked_add(lot.open_on(day).checked_mul(lot.cost_price)?))
+        .filter(|lot| lot.opened.trade_date <= day)
+        .try_fold(Decimal::ZERO, |sum, lot| sum.checked_add(lot.open_on(day).checked_mul(lot.opened.price)?))
 }
 
 fn add(left: Option<Decimal>, right: Option<Decimal>) -> Option<Decimal> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::chunk::{Chunk, ContractPart, PositionPart, RelievedLot};
+use super::chunk::{Chunk, ContractPart, PositionPart};
 use super::contract::{Contract, Leg};
 use super::job::{Calculation, Job, Lane};
 use super::market::MarketData;
@@ -10,6 +10,7 @@ use super::notice::{Notice, NoticeCode, Place};
 use super::resolve::resolve;
 use super::totals::Counts;
 use crate::domain::key::ContractId;
+use crate::domain::lots::given::GivenLot;
 use crate::domain::names::Symbol;
 
 /// How large chunks and real-time jobs may be.
@@ -214,7 +215,7 @@ impl Size {
 }
 
 /// A lot counts once for each flow it may have on a day, so that a chunk's flows are bounded, too.
-fn weight(lot: &RelievedLot, flows_of_slice: usize) -> usize {
+fn weight(lot: &GivenLot, flows_of_slice: usize) -> usize {
     (1 + lot.closes.len()) * flows_of_slice
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::chunk::{Close, RelievedLot};
-use super::contract::{ContractLot, Unsupported, Unwinding};
-use crate::domain::lots::method::{Rank, ReliefMethod};
+use super::contract::{ContractLot, Unsupported};
+use crate::domain::lots::given::{Deal, GivenLot};
+use crate::domain::lots::method::{Rank, Ranking, ReliefMethod};
 use crate::domain::names::LotId;
 
 /// Why a closing lot did not do all of its work.
@@ -21,7 +21,7 @@ pub enum Unclosed {
 
 /// Works the closing lots off by date. Each takes only from lots that were bought by its own day, so that what stood on any
 /// earlier day can still be told from the result.
-pub fn unwind(opened: &mut [RelievedLot], mut closings: Vec<ContractLot>) -> Vec<Unclosed> {
+pub fn unwind(opened: &mut [GivenLot], mut closings: Vec<ContractLot>) -> Vec<Unclosed> {
     closings.sort_by_key(|closing| closing.cost_date); // stable: as listed within a day
     let mut open = OpenLots { remaining: opened.iter().map(|lot| lot.quantity).collect(), queues: BTreeMap::new() };
     closings.into_iter().filter_map(|closing| open.close(closing, opened)).collect()
@@ -31,8 +31,8 @@ pub fn unwind(opened: &mut [RelievedLot], mut closings: Vec<ContractLot>) -> Vec
 struct OpenLots {
     /// Of each lot, by its place in the position; signed.
     remaining: Vec<Decimal>,
-    /// By method and direction (true is long). Sorted once: the orders do not depend on what was closed.
-    queues: BTreeMap<(Unwinding, bool), Queue>,
+    /// By what the methods come down to and direction (true is long). Sorted once: the orders do not depend on what was closed.
+    queues: BTreeMap<(Ranking, bool), Queue>,
 }
 
 struct Queue {
@@ -42,10 +42,10 @@ struct Queue {
 }
 
 impl OpenLots {
-    fn close(&mut self, closing: ContractLot, opened: &mut [RelievedLot]) -> Option<Unclosed> {
+    fn close(&mut self, closing: ContractLot, opened: &mut [GivenLot]) -> Option<Unclosed> {
         let method = match closing.unwinding {
             Ok(method) => method,
-            Err(method) => return Some(Unclosed::Method { lot: closing.id, method }),
+            Err(ref method) => return Some(Unclosed::Method { lot: closing.id, method: method.clone() }),
         };
         let long = self.first(method, true, closing.cost_date, opened);
         let short = self.first(method, false, closing.cost_date, opened);
@@ -58,45 +58,32 @@ impl OpenLots {
             };
             let taken = self.remaining[place].abs().min(rest);
             rest -= taken;
-            let quantity = if closes_longs { taken } else { -taken };
-            self.remaining[place] -= quantity;
-            opened[place].closes.push(Close {
-                lot: closing.id.clone(),
-                quantity,
-                price: closing.cost_price,
-                date: closing.cost_date,
-                settlement_date: closing.settlement_date,
-            });
+            self.remaining[place] -= if closes_longs { taken } else { -taken };
+            opened[place].closes.push(closing.close(taken));
         }
         None
     }
 
     /// The place of the lot that the method takes next on a day.
-    fn first(&mut self, method: Unwinding, long: bool, day: NaiveDate, opened: &[RelievedLot]) -> Option<usize> {
-        let queue = self.queues.entry((method, long)).or_insert_with(|| Queue::new(method, long, opened));
+    fn first(&mut self, method: ReliefMethod, long: bool, day: NaiveDate, opened: &[GivenLot]) -> Option<usize> {
+        let ranking = method.ranking(long);
+        let queue = self.queues.entry((ranking, long)).or_insert_with(|| Queue::new(ranking, long, opened));
         let used_up = |place: &usize| self.remaining[*place].is_zero();
         while queue.places.get(queue.head).is_some_and(used_up) {
             queue.head += 1;
         }
         let left = &queue.places[queue.head..];
-        left.iter().copied().find(|place| !used_up(place) && opened[*place].cost_date <= day)
+        left.iter().copied().find(|place| !used_up(place) && opened[*place].opened.trade_date <= day)
     }
 }
 
 impl Queue {
-    fn new(method: Unwinding, long: bool, opened: &[RelievedLot]) -> Queue {
+    fn new(ranking: Ranking, long: bool, opened: &[GivenLot]) -> Queue {
         let mut places: Vec<usize> =
             (0..opened.len()).filter(|&place| opened[place].quantity.is_sign_positive() == long).collect();
-        let method = match method {
-            Unwinding::Fifo => ReliefMethod::Fifo,
-            Unwinding::Lifo => ReliefMethod::Lifo,
-            Unwinding::Hifo => ReliefMethod::Hifo,
-            Unwinding::Lofo => ReliefMethod::Lofo,
-        };
-        let ranking = method.ranking(long);
         places.sort_by_key(|&place| {
-            let RelievedLot { cost_date, cost_price, .. } = opened[place];
-            Rank::of(ranking, (cost_date, place), || cost_price)
+            let Deal { trade_date, price, .. } = opened[place].opened;
+            Rank::of(ranking, (trade_date, place), || price)
         });
         Queue { places, head: 0 }
     }

@@ -62,7 +62,8 @@ pub(super) fn gain_over(quantity: Decimal, close: Decimal, cost: Decimal, curren
     Money::round(quantity.checked_mul(close)?.checked_sub(cost)?, currency)
 }
 
-pub(super) fn signed_like(quantity: Decimal, amount: Decimal) -> Decimal {
+/// An amount above zero with the sign of a quantity.
+pub fn signed_like(quantity: Decimal, amount: Decimal) -> Decimal {
     if quantity.is_sign_negative() { -amount } else { amount }
 }
 

@@ -17,6 +17,7 @@ pub mod happen; // happening -> what it changes in its position
 pub mod shelf; // a position in memory
 pub mod slice; // a lot cut wherever its notional or its fate changes
 pub mod settlement; // slices in the order in which they settle
+pub mod given; // lots that somebody else keeps
 pub mod life; // the facts of a position -> the life of each of its lots
 pub mod difference; // what a change did to reliefs and lots, by their ids
 pub mod as_of; // a position as it stood at the end of a business day

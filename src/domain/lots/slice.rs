@@ -116,6 +116,10 @@ impl<Id: Copy> Life<Id> {
         }
         resets.for_each(|reset| cut.reset(*reset));
         cut.part(cut.open, None);
+        if self.quantity.is_zero() {
+            // A lot of nothing is one slice of nothing: a true 0 is a result.
+            slices.push(Slice { quantity: self.quantity, start: self.opened, opened_by: OpenedBy::Open, end: None });
+        }
     }
 }
 

@@ -9,14 +9,14 @@ use super::flow::{FlowName, Kind};
 use super::terms::InterestPeriod;
 use super::valuation::{Passed, Side, Valuation};
 use crate::domain::blocked::Blocked;
-use crate::domain::dividends::entitlement::{Dates, Tenure};
+use crate::domain::dividends::entitlement::Tenure;
 use crate::domain::dividends::payment::Unwind;
 use crate::domain::equity::mark::Mark;
 use crate::domain::equity::terms::UnwindPayment;
 use crate::domain::fees::trade::{TradeFee, TradeFeeKind, Traded};
 use crate::domain::flows::status::Stage;
 use crate::domain::lots::settlement::by_settlement;
-use crate::domain::lots::slice::{ClosedBy, Edge, End, Life, OpenedBy, Slice};
+use crate::domain::lots::slice::{ClosedBy, End, Life, OpenedBy, Slice};
 use crate::domain::rates::schedule::Period;
 use crate::domain::trade::captured::CapturedTrade;
 
@@ -222,7 +222,7 @@ impl<'a> Valuation<'a> {
         statement: &mut impl Statement<'a, Id>,
     ) {
         let Passed { terms, declared, cut_off, dates } = passed;
-        let Some(quantity) = cut_off.entitled(slice.quantity, tenure(slice)) else { return };
+        let Some(quantity) = cut_off.entitled(slice.quantity, Tenure::from(slice)) else { return };
         let dates = dates.as_ref().map(|dates| terms.unwound(*dates, declared, unwind(slice)));
         let known = dates.unwrap_or_default();
         let name = FlowName {
@@ -251,11 +251,6 @@ fn interest_payment<Id: Copy>(slice: &Slice<Id>, side: &Side<'_>, interest: &Int
 fn unwind<Id: Copy>(slice: &Slice<Id>) -> Option<Unwind> {
     let end = slice.end.as_ref().filter(|end| matches!(end.by, ClosedBy::Close(_)))?;
     Some(Unwind { trade_date: end.edge.date, payment_date: end.edge.settle_date })
-}
-
-fn tenure<Id: Copy>(slice: &Slice<Id>) -> Tenure {
-    let dates = |edge: &Edge| Dates { trade: edge.date, settle: edge.settle_date };
-    Tenure { opened: dates(&slice.start), closed: slice.end.as_ref().map(|end| dates(&end.edge)) }
 }
 
 fn closer<Id: Copy>(end: Option<&End<Id>>) -> Option<Id> {

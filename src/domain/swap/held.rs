@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::agreement::{Agreement, Deal, GivenLot, Held};
+use super::agreement::{Agreement, Held};
 use super::dues::Lot;
 use super::terms::Swap;
 use crate::domain::blocked::Blocked;
@@ -11,9 +11,11 @@ use crate::domain::equity::mark::net_price;
 use crate::domain::equity::terms::CommissionIn;
 use crate::domain::explain::pad::Silent;
 use crate::domain::fees::trade::{Charge, TradeFeeKind};
+use crate::domain::lots::given::GivenLot;
 use crate::domain::lots::life::{Market, lives};
 use crate::domain::lots::shelf::Shelf;
-use crate::domain::lots::slice::{Edge, Life, Step};
+use crate::domain::lots::slice::{Life, Step};
+use crate::domain::names::LotId;
 use crate::domain::trade::answer::Refusal;
 use crate::domain::trade::capture::capture;
 use crate::domain::trade::captured::{CapturedTrade, Place};
@@ -56,7 +58,9 @@ impl<'a> Holding<'a> {
                 .into_iter()
                 .map(|(id, life)| Lot { id: id.trade_id(), life: life.renamed(|by| by.trade_id()) })
                 .collect(),
-            Holding::Given(lots) => lots.iter().map(given).collect(),
+            Holding::Given(lots) => {
+                lots.iter().map(|lot| Lot { id: lot.id.as_str(), life: lot.life().renamed(LotId::as_str) }).collect()
+            }
         };
         if let Some(rate) = swap.commission_in_price() {
             lots.iter_mut().try_for_each(|lot| put_commission_into_prices(&mut lot.life, rate))?;
@@ -86,22 +90,6 @@ impl Market for Stated {
     fn fx(&self, _: NaiveDate) -> Decimal {
         Decimal::ONE
     }
-}
-
-fn given(lot: &GivenLot) -> Lot<&str> {
-    let edge = |deal: &Deal| Edge {
-        date: deal.trade_date,
-        settle_date: deal.settle_date,
-        price: deal.price,
-        fx: Decimal::ONE,
-    };
-    let mut closes: Vec<_> = lot.closes.iter().collect();
-    closes.sort_by(|left, right| (left.deal.trade_date, &left.id).cmp(&(right.deal.trade_date, &right.id)));
-    let steps = closes
-        .into_iter()
-        .map(|close| Step::Close { by: close.id.as_str(), units: close.quantity, edge: edge(&close.deal) })
-        .collect();
-    Lot { id: lot.id.as_str(), life: Life { quantity: lot.quantity, opened: edge(&lot.opened), steps } }
 }
 
 /// A purchase becomes dearer and a sale cheaper, whether it opens or closes.

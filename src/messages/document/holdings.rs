@@ -7,9 +7,10 @@ use rust_decimal::Decimal;
 
 use super::object::{Item, Object};
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
+use crate::domain::lots::given::{Deal, GivenClose, GivenLot};
 use crate::domain::lots::method::{ReliefMethod, ReliefPolicy};
 use crate::domain::names::LotId;
-use crate::domain::swap::agreement::{Deal, GivenClose, GivenLot, Held};
+use crate::domain::swap::agreement::Held;
 use crate::domain::swap::terms::Swap;
 use crate::domain::trade::{Side, Terms, Trade, TradeEvent};
 use crate::messages::request::InvalidValue;
@@ -144,6 +145,7 @@ fn lot(item: Item<'_>, seen: &mut BTreeSet<LotId>) -> Result<GivenLot, InvalidVa
         return Err(object.path.field("closes").invalid(problem));
     }
     object.end()?;
+    closes.sort_by(|left, right| (left.deal.trade_date, &left.id).cmp(&(right.deal.trade_date, &right.id)));
     Ok(GivenLot { id, quantity, opened, closes })
 }
 

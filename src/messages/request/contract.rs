@@ -5,15 +5,13 @@ use std::borrow::Cow;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::interest::financing;
 use super::scalar::{Number, Raw, date, number, optional_number, optional_text, text, word};
 use super::{InvalidValue, Path};
-use crate::domain::daycount::DayCount;
-use crate::domain::jobs::contract::{
-    Averaging, Contract, ContractLot, ContractPosition, Financing, Leg, LotKind, LotStatus, Rate, Unsupported,
-    Unwinding,
-};
+use crate::domain::jobs::contract::{Contract, ContractLot, ContractPosition, Leg, LotKind, LotStatus, Unsupported};
 use crate::domain::jobs::notice::{Notice, NoticeCode, Place};
 use crate::domain::key::ContractId;
+use crate::domain::lots::method::ReliefMethod;
 use crate::domain::money::Currency;
 use crate::domain::names::{IndexName, LotId, PositionId, Symbol};
 
@@ -55,6 +53,8 @@ struct WirePosition<'a> {
     currency: Raw<'a>,
     #[serde(borrow, rename = "type")]
     leg: Raw<'a>,
+    #[serde(borrow)]
+    interest_leg: Raw<'a>,
     #[serde(borrow)]
     lots: Option<Vec<WireLot<'a>>>,
 }
@@ -142,16 +142,9 @@ fn position(
     let leg = match text(wire.leg.or(wire.product)).map_err(at("type"))?.as_ref() {
         "EQUITY_LEG" => Ok(Leg::Equity),
         "DIVIDEND_LEG" => Ok(Leg::Dividend { payout_ratio: Decimal::ONE }),
-        "INTEREST_LEG" => {
-            let name = defaults.index.clone();
-            let name =
-                name.ok_or_else(|| of_contract.field("index").invalid("missing, but a position is an INTEREST_LEG"))?;
-            Ok(Leg::Interest(Financing {
-                rate: Rate::Index { name, averaging: Averaging::Simple },
-                spread: Decimal::ZERO,
-                day_count: DayCount::of_money_market(currency),
-            }))
-        }
+        "INTEREST_LEG" => financing(wire.interest_leg, defaults.index.as_ref(), currency, path, of_contract)
+            .map(Leg::Interest)
+            .map(Ok)?,
         other => Err(Unsupported(other.into())),
     };
     let place = Place::of(&defaults.id).position(&id);
@@ -240,12 +233,15 @@ fn unsupported(raw: Raw<'_>) -> Result<Option<Unsupported>, String> {
     Ok((!of_legs).then(|| Unsupported(product.as_ref().into())))
 }
 
-fn unwinding(raw: Raw<'_>) -> Result<Result<Unwinding, Unsupported>, String> {
+fn unwinding(raw: Raw<'_>) -> Result<Result<ReliefMethod, Unsupported>, String> {
     Ok(match optional_text(raw)?.as_deref() {
-        None | Some("FIFO") => Ok(Unwinding::Fifo),
-        Some("LIFO") => Ok(Unwinding::Lifo),
-        Some("HIFO") => Ok(Unwinding::Hifo),
-        Some("LOFO") => Ok(Unwinding::Lofo),
+        None | Some("FIFO") => Ok(ReliefMethod::Fifo),
+        Some("LIFO") => Ok(ReliefMethod::Lifo),
+        Some("HIFO" | "HICO") => Ok(ReliefMethod::Hifo), // highest cost by its other name
+        Some("LOFO") => Ok(ReliefMethod::Lofo),
+        Some("MAX_LOSS") => Ok(ReliefMethod::MaxLoss),
+        Some("MIN_GAIN") => Ok(ReliefMethod::MinGain),
+        Some("MAX_GAIN") => Ok(ReliefMethod::MaxGain),
         Some(other) => Err(Unsupported(other.into())),
     })
 }

@@ -6,6 +6,7 @@ mod contracts; // the contracts, one after another
 mod market; // prices, rates and dividends
 mod single; // the same of one name, as a service says it
 mod contract; // one contract
+mod interest; // the terms of an interest leg
 pub(crate) mod scalar; // single values: exact or refused
 mod scan; // a document cut into its values
 

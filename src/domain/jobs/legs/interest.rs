@@ -1,38 +1,40 @@
-//! Interest on a slice of a job: its amount, and the rates it was calculated from.
+//! Interest on a slice: its amount, and the rates it was calculated from.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::interest::interest as interest_on;
-use super::notional::{Financed, Price};
-use super::requested::RequestedRates;
-use super::terms::FinancingTerms;
 use crate::domain::blocked::Blocked;
 use crate::domain::explain::pad::Silent;
+use crate::domain::financing::interest::interest as interest_on;
+use crate::domain::financing::notional::{Financed, Price};
+use crate::domain::financing::terms::FinancingTerms;
 use crate::domain::jobs::cashflow::{Explain, FlowKind, FlowStatus, RATES_EXPLAINED, RateSpan};
 use crate::domain::jobs::contract::{Averaging, Financing, Rate};
 use crate::domain::jobs::market::MarketData;
 use crate::domain::jobs::notice::NoticeCode;
-use crate::domain::jobs::slice::{Fault, Payment, Slice};
+use crate::domain::jobs::payment::{Fault, Payment};
+use crate::domain::jobs::rates::RequestedRates;
+use crate::domain::lots::slice::Slice;
 use crate::domain::money::Currency;
-use crate::domain::names::IndexName;
+use crate::domain::names::{IndexName, LotId};
 use crate::domain::rates::schedule::Period;
 
 /// Interest from the settlement of the opening (counted) to the settlement of the closing or the end of the day before `day`, whichever is
 /// earlier. A long pays it, a short receives it.
 pub fn interest(
-    slice: Slice<'_>,
+    slice: &Slice<&LotId>,
     terms: &Financing,
     currency: Currency,
     market: &MarketData,
     rates: &RequestedRates,
     day: NaiveDate,
 ) -> Result<Payment, Fault> {
-    let start = slice.lot.settlement_date;
-    let end = slice.close.map_or(day, |close| close.settlement_date.min(day)).max(start);
+    let start = slice.start.settle_date;
+    let closed = slice.end.map(|end| end.edge.settle_date);
+    let end = closed.map_or(day, |closed| closed.min(day)).max(start);
     let period = Period { start, end };
     let mut spans = spans(&terms.rate, market, period)?;
-    let part = Financed { quantity: slice.quantity, price: Price::of(slice.lot.cost_price), period };
+    let part = Financed { quantity: slice.quantity, price: Price::of(slice.start.price), period };
     let out_of_range = || Fault::out_of_range("costPrice");
 
     let full_terms = FinancingTerms::from(terms);
@@ -42,14 +44,14 @@ pub fn interest(
     if spans.len() > RATES_EXPLAINED {
         spans = drawn_together(&spans, rates.average(terms, currency, period).map_err(fault)?);
     }
-    let settled = slice.close.is_some_and(|close| close.settlement_date <= day);
+    let settled = closed.is_some_and(|closed| closed <= day);
     Ok(Payment {
         kind: FlowKind::Interest,
         status: if settled { FlowStatus::Realised } else { FlowStatus::Accrued },
         amount: amount.money,
         unrounded: amount.unrounded,
         explain: Explain::Interest {
-            notional: slice.quantity.checked_mul(slice.lot.cost_price).ok_or_else(out_of_range)?,
+            notional: slice.quantity.checked_mul(slice.start.price).ok_or_else(out_of_range)?,
             day_count: terms.day_count,
             spread: terms.spread,
             compounded: matches!(terms.rate, Rate::Index { averaging: Averaging::Compounded, .. }),

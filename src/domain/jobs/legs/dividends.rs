@@ -1,30 +1,32 @@
-//! The dividends of a slice in a job: what went ex while it was held.
+//! The dividends of a slice: what went ex while it was held.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::amount::paid_per_share;
-use super::entitlement::{CutOff, Dates, Tenure};
-use super::withholding::{Taxed, Treatment, gross, left_after_tax, tax};
 use crate::domain::blocked::Blocked;
+use crate::domain::dividends::amount::paid_per_share;
+use crate::domain::dividends::entitlement::{CutOff, Tenure};
+use crate::domain::dividends::withholding::{Taxed, Treatment, gross, left_after_tax, tax};
 use crate::domain::explain::pad::Silent;
 use crate::domain::jobs::cashflow::{DividendTax, Explain, FlowKind, FlowStatus};
 use crate::domain::jobs::market::{Dividend, Withholding};
-use crate::domain::jobs::slice::{Fault, Payment, Slice};
+use crate::domain::jobs::payment::{Fault, Payment};
+use crate::domain::lots::slice::Slice;
 use crate::domain::money::amount::Amount;
 use crate::domain::money::{Currency, Money};
+use crate::domain::names::LotId;
 
 /// The dividends that went ex from `start` to `day`, both included, for whoever held the slice at the close before: bought earlier than the
 /// ex date, and not closed earlier than it. A request names no calendar, so the close before is that of the calendar day before; and it
 /// names one payout ratio, so a short pays what a long receives.
 pub fn dividends<'a>(
-    slice: Slice<'a>,
+    slice: &'a Slice<&LotId>,
     payout_ratio: Decimal,
     listed: &'a [Dividend],
     start: NaiveDate,
     day: NaiveDate,
 ) -> impl Iterator<Item = Result<Payment, Fault>> + 'a {
-    let tenure = tenure(slice);
+    let tenure = Tenure::from(slice);
     let entitled =
         move |dividend: &Dividend| CutOff::Traded(dividend.ex_date.pred_opt()?).entitled(slice.quantity, tenure);
     let gone_ex = move |dividend: &&Dividend| (start..=day).contains(&dividend.ex_date);
@@ -32,13 +34,6 @@ pub fn dividends<'a>(
         let quantity = entitled(dividend)?;
         Some(payment(quantity, payout_ratio, dividend).map_err(|_| Fault::out_of_range("quantity")))
     })
-}
-
-fn tenure(slice: Slice<'_>) -> Tenure {
-    Tenure {
-        opened: Dates { trade: slice.lot.cost_date, settle: slice.lot.settlement_date },
-        closed: slice.close.map(|close| Dates { trade: close.date, settle: close.settlement_date }),
-    }
 }
 
 fn payment(quantity: Decimal, payout_ratio: Decimal, dividend: &Dividend) -> Result<Payment, Blocked> {

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::coupon::{Coupon, Rates};
-use super::interest::OnOne;
-use super::terms::FinancingTerms;
+use super::chunk::ContractPart;
+use super::contract::{Averaging, Financing, Leg, Rate};
+use super::job::Job;
+use super::market::{MarketData, Series};
 use crate::domain::blocked::Blocked;
 use crate::domain::daycount::DayCount;
 use crate::domain::explain::pad::Silent;
-use crate::domain::jobs::chunk::ContractPart;
-use crate::domain::jobs::contract::{Averaging, Financing, Leg, Rate};
-use crate::domain::jobs::job::Job;
-use crate::domain::jobs::market::{MarketData, Series};
+use crate::domain::financing::coupon::{Coupon, Rates};
+use crate::domain::financing::interest::OnOne;
+use crate::domain::financing::terms::FinancingTerms;
 use crate::domain::money::Currency;
 use crate::domain::names::IndexName;
 use crate::domain::rates::business_days::BusinessDays;
@@ -36,7 +36,7 @@ impl RequestedRates {
         let mut rates = RequestedRates::default();
         let positions = || contracts.iter().flat_map(|contract| &contract.positions);
         let lots = positions().flat_map(|position| &position.lots);
-        let Some(first) = lots.map(|lot| lot.settlement_date).min() else { return rates };
+        let Some(first) = lots.map(|lot| lot.opened.settle_date).min() else { return rates };
         let last = job.last_day();
         for position in positions() {
             let Leg::Interest(financing) = &position.leg else { continue };
