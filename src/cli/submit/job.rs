@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, BufReader, Seek};
 use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 
 use serde_json::json;
 
@@ -17,7 +19,7 @@ use crate::cli::session::Session;
 use crate::cli::tail::partitions;
 use crate::domain::jobs::chunk::Chunk;
 use crate::domain::jobs::job::{Job, JobId, Lane};
-use crate::domain::jobs::split::{Plan, Splitter};
+use crate::domain::jobs::split::{Plan, SplitLimits, Splitter};
 use crate::domain::key::Timestamp;
 use crate::engine::broker::Broker;
 use crate::engine::clock::{Clock, SystemClock};
@@ -151,26 +153,15 @@ impl<'a> Submission<'a> {
         if request.market_source != MarketSource::Sent {
             self.alone(deadline)?;
         }
-        let mut splitter = Splitter::new(request.job.clone(), &request.market, parts::split_limits(config))
-            .without_dividends_of(request.untold_dividends.clone());
-        for notice in request.notices.iter().cloned() {
-            self.chunks(splitter.notice(notice))?;
-        }
-        let bar = session.output.progress(request.contracts, "contracts");
-        let read = read_contracts(BufReader::new(file), |contract| {
-            bar.inc(1);
-            self.chunks(match contract {
-                Ok((contract, notices)) => splitter.contract(contract, notices),
-                Err(notice) => splitter.notice(*notice),
-            })
-        });
-        bar.finish_and_clear();
-        read.map_err(|stopped| match stopped {
-            Stopped::Taker(failure) => failure,
-            Stopped::Request(error) => Failure::new(Exit::Partial, chain(&error)),
+        let limits = parts::split_limits(config);
+        // Read ahead of what is being sent, so that neither waits for the other.
+        let plan = thread::scope(|scope| {
+            let (hand_over, chunks) = mpsc::sync_channel(CHUNKS_AHEAD);
+            let reading = scope.spawn(move || read_chunks(file, request, limits, session, &hand_over));
+            let sent = chunks.into_iter().try_for_each(|(lane, chunk)| self.chunk(lane, &chunk));
+            let read = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            sent.and(read)
         })?;
-        let (last, plan) = splitter.finish();
-        self.chunks(last)?;
         self.control(ControlWord::Planned { chunks: plan.chunks, counts: plan.counts })?;
         self.sender.commit()?;
         Ok(plan)
@@ -186,18 +177,16 @@ impl<'a> Submission<'a> {
         }
     }
 
-    fn chunks(&mut self, chunks: Vec<(Lane, Chunk)>) -> Result<(), Failure> {
-        for (lane, chunk) in chunks {
-            let (topic, partitions) = match lane {
-                Lane::Realtime => (CALCULATION_CHUNKS_REALTIME, self.partitions[1]),
-                Lane::Batch => (CALCULATION_CHUNKS_BATCH, self.partitions[2]),
-            };
-            self.value.clear();
-            self.schemas
-                .encode(&chunk, None, &mut self.value)
-                .map_err(|error| Failure::new(Exit::Failed, format!("chunk {}: {error}", chunk.number)))?;
-            self.sender.send(topic, partitions, chunk_key(&chunk).as_bytes(), &self.value)?;
-        }
+    fn chunk(&mut self, lane: Lane, chunk: &Chunk) -> Result<(), Failure> {
+        let (topic, partitions) = match lane {
+            Lane::Realtime => (CALCULATION_CHUNKS_REALTIME, self.partitions[1]),
+            Lane::Batch => (CALCULATION_CHUNKS_BATCH, self.partitions[2]),
+        };
+        self.value.clear();
+        self.schemas
+            .encode(chunk, None, &mut self.value)
+            .map_err(|error| Failure::new(Exit::Failed, format!("chunk {}: {error}", chunk.number)))?;
+        self.sender.send(topic, partitions, chunk_key(chunk).as_bytes(), &self.value)?;
         Ok(())
     }
 
@@ -210,4 +199,40 @@ impl<'a> Submission<'a> {
         self.sender.send(JOB_CONTROL, self.partitions[0], self.job.as_str().as_bytes(), &self.value)?;
         Ok(())
     }
+}
+
+/// About 400 KB each, and several times that in memory.
+const CHUNKS_AHEAD: usize = 8;
+
+/// Hands the chunks of a request over in order. Ends early when nobody takes them any more: whoever did knows why.
+fn read_chunks(
+    file: &File,
+    request: &Request,
+    limits: SplitLimits,
+    session: &Session,
+    hand_over: &SyncSender<(Lane, Chunk)>,
+) -> Result<Plan, Failure> {
+    let pass_on = |chunks: Vec<(Lane, Chunk)>| chunks.into_iter().try_for_each(|chunk| hand_over.send(chunk));
+    let mut splitter = Splitter::new(request.job.clone(), &request.market, limits)
+        .without_dividends_of(request.untold_dividends.clone());
+    let bar = session.output.progress(request.contracts, "contracts");
+    let notices = request.notices.iter().cloned().try_for_each(|notice| pass_on(splitter.notice(notice)));
+    let read = notices.map_err(Stopped::Taker).and_then(|()| {
+        read_contracts(file, |contract| {
+            bar.inc(1);
+            pass_on(match contract {
+                Ok((contract, notices)) => splitter.contract(contract, notices),
+                Err(notice) => splitter.notice(*notice),
+            })
+        })
+    });
+    bar.finish_and_clear();
+    let nobody = |_| Failure::new(Exit::Failed, "chunks are read that nobody sends");
+    read.map_err(|stopped| match stopped {
+        Stopped::Taker(gone) => nobody(gone),
+        Stopped::Request(error) => Failure::new(Exit::Partial, chain(&error)),
+    })?;
+    let (last, plan) = splitter.finish();
+    pass_on(last).map_err(nobody)?;
+    Ok(plan)
 }

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use serde::Deserialize;
+use serde_json::Deserializer;
 use serde_json::value::RawValue;
 
 use super::contract::contract;
@@ -43,13 +44,23 @@ pub fn read_contracts<E>(
             return Ok(scanner.skip()?);
         }
         scanner.list(|scanner| {
+            let path = list.item(index);
+            index += 1;
+            if let Some(read) = scanner.attempt(|block| whole(block, &path))? {
+                return take(Ok(read)).map_err(Stopped::Taker);
+            }
             json.clear();
             scanner.value(&mut json)?;
-            let read = read_contract(&json, &list.item(index));
-            index += 1;
-            take(read).map_err(Stopped::Taker)
+            take(read_contract(&json, &path)).map_err(Stopped::Taker)
         })
     })
+}
+
+/// The contract that these bytes begin with, when all of it is there and nothing is wrong with it: most are, and are looked at once.
+fn whole(bytes: &[u8], path: &Path) -> Option<((Contract, Vec<Notice>), usize)> {
+    let mut values = Deserializer::from_slice(bytes).into_iter();
+    let read = contract(values.next()?.ok()?, path).ok()?;
+    Some((read, values.byte_offset()))
 }
 
 fn read_contract(json: &[u8], path: &Path) -> ReadContract {

@@ -54,6 +54,16 @@ impl<R: Read> Scanner<R> {
         self.consume(|part| bytes.extend_from_slice(part))
     }
 
+    /// Consumes a value that `read` makes something of, given what is left of the block: it answers with how many bytes that took.
+    pub fn attempt<T>(&mut self, read: impl FnOnce(&[u8]) -> Option<(T, usize)>) -> Result<Option<T>, RequestError> {
+        self.peek_token()?;
+        let made = read(&self.block[self.next..self.end]);
+        Ok(made.map(|(value, length)| {
+            self.next += length;
+            value
+        }))
+    }
+
     /// Consumes one value.
     pub fn skip(&mut self) -> Result<(), RequestError> {
         self.consume(|_| {})
