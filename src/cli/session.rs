@@ -1,5 +1,6 @@
 //! What every command is given: the options before it, its way to speak, and the settings when it asks for them.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
@@ -66,6 +67,12 @@ impl Session {
 
     pub fn config(&self) -> Result<Config, Failure> {
         Config::read(&self.layers()?)
+    }
+
+    /// The options that give another process of ours the same settings.
+    pub fn settings(&self) -> Vec<OsString> {
+        let file = self.options.config.iter().flat_map(|file| ["--config".into(), file.clone().into_os_string()]);
+        file.chain(self.options.set.iter().flat_map(|set| ["--set".into(), set.into()])).collect()
     }
 
     pub fn start_logs(&self, usual: Usual) {

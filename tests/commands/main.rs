@@ -1,5 +1,6 @@
-//! The binary as a black box. `usage` needs nothing; `flow` runs on the real broker and registry that `dev/up` has started.
+//! The binary as a black box. `usage` needs nothing; `bench` and `flow` run on the real broker and registry that `dev/up` has started.
 
+mod bench;
 mod binary;
 mod flow;
 mod usage;

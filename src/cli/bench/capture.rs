@@ -1,12 +1,12 @@
 //! `bench capture`: trades in, answers, positions and lots out, against a loop on the same broker that only copies bytes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 
 use serde_json::{Value, json};
 
 use super::copying::{Copying, Output};
+use super::namespace;
 use super::ours::{self, Volume};
 use super::usage::{Measured, median};
 use crate::cli::config::Config;
@@ -17,12 +17,10 @@ use crate::cli::generate::command::Shape;
 use crate::cli::generate::send::{Sent, send};
 use crate::cli::parts;
 use crate::cli::session::Session;
-use crate::engine::admin::TopicToCreate;
 use crate::engine::broker::Broker;
 use crate::engine::settings::Settings;
 use crate::memory::interference::Undisturbed;
 use crate::messages::schemas::Schemas;
-use crate::pipeline::topic_files;
 use crate::pipeline::topics::TRADES;
 use crate::pipeline::topology::topology;
 
@@ -76,20 +74,16 @@ fn in_memory(arguments: &Arguments, config: &Config) -> Result<Round, Failure> {
     Ok(Round { ours, volumes, limit: None })
 }
 
-/// A round has topics of its own, so that state, logs and groups are fresh; the broker forgets them within the hour.
 fn on_cluster(arguments: &Arguments, config: &Config, number: usize, session: &Session) -> Result<Round, Failure> {
-    let mut config = config.clone();
-    let name = format!("bench-{}-{number}", std::process::id());
-    config.kafka.namespace = match config.kafka.namespace.as_str() {
-        "" => name,
-        namespace => format!("{namespace}.{name}"),
-    };
-    let all: Vec<_> = topic_files::embedded().into_iter().map(|file| file.name).collect();
-    create(&config, arguments.partitions, all)?;
+    let config = namespace::fresh(config, number, arguments.partitions)?;
     session.output.note(format!("round {number}: topics {}.*, {} trades", config.kafka.namespace, arguments.trades));
     let (ours, volumes) = capture(arguments, &config, parts::broker(&config)?, parts::schemas(&config)?)?;
     let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, arguments.trades.max(1), &config)).collect();
-    create(&config, arguments.partitions, volumes.iter().map(|volume| format!("copy.{}", volume.topic)).collect())?;
+    namespace::create(
+        &config,
+        arguments.partitions,
+        volumes.iter().map(|volume| format!("copy.{}", volume.topic)).collect(),
+    )?;
     let copying = Copying {
         input: parts::full_name(&config, TRADES),
         outputs,
@@ -116,12 +110,6 @@ fn capture(
     let settings = Settings { instance: "bench".into(), ..parts::engine_settings(config) };
     let measured = ours::run(&topology, &broker, settings, arguments.threads, records)?;
     Ok((measured, ours::volumes(broker.as_ref(), arguments.partitions)?))
-}
-
-fn create(config: &Config, partitions: i32, names: Vec<String>) -> Result<(), Failure> {
-    let settings = BTreeMap::from([("retention.ms".to_owned(), "3600000".to_owned())]);
-    let topic = |name| TopicToCreate { name, partitions, replication: None, config: settings.clone() };
-    Ok(parts::admin(config)?.create(&names.into_iter().map(topic).collect::<Vec<_>>())?)
 }
 
 fn output(volume: &Volume, consumed: u64, config: &Config) -> Output {

@@ -120,7 +120,9 @@ impl RequestShape {
         })?;
         write!(out, ",\"rates\":[{{\"index\":\"{INDEX}\",\"baseRate\":0.0531,\"baseDate\":\"{base}\",\"changes\":")?;
         list(out, days(), |out, day| {
-            let rate = Decimal::new(random.random_range(525..=540), 4);
+            // As overnight rates of secured money are: within 3 basis points, and up when books are closed at the end of a month.
+            let closing = if (day + Days::new(3)).month() == day.month() { 0 } else { 4 };
+            let rate = Decimal::new(random.random_range(531..=534) + closing, 4);
             write!(out, "{{\"date\":\"{day}\",\"rate\":{rate}}}")
         })?;
         out.write_all(b"}],\"dividends\":")?;

@@ -212,7 +212,9 @@ fn read_chunks(
     session: &Session,
     hand_over: &SyncSender<(Lane, Chunk)>,
 ) -> Result<Plan, Failure> {
-    let pass_on = |chunks: Vec<(Lane, Chunk)>| chunks.into_iter().try_for_each(|chunk| hand_over.send(chunk));
+    let nobody = |_| Failure::new(Exit::Failed, "chunks are read that nobody sends");
+    let pass_on =
+        |chunks: Vec<(Lane, Chunk)>| chunks.into_iter().try_for_each(|chunk| hand_over.send(chunk).map_err(nobody));
     let mut splitter = Splitter::new(request.job.clone(), &request.market, limits)
         .without_dividends_of(request.untold_dividends.clone());
     let bar = session.output.progress(request.contracts, "contracts");
@@ -227,12 +229,11 @@ fn read_chunks(
         })
     });
     bar.finish_and_clear();
-    let nobody = |_| Failure::new(Exit::Failed, "chunks are read that nobody sends");
     read.map_err(|stopped| match stopped {
-        Stopped::Taker(gone) => nobody(gone),
+        Stopped::Taker(failure) => failure,
         Stopped::Request(error) => Failure::new(Exit::Partial, chain(&error)),
     })?;
     let (last, plan) = splitter.finish();
-    pass_on(last).map_err(nobody)?;
+    pass_on(last)?;
     Ok(plan)
 }

@@ -16,7 +16,7 @@ mod known; // what is on the topics already
 mod submission; // what a file states -> what is sent, unchanged, corrected, rejected
 mod radius; // which positions a change reaches
 mod rejected; // rows that could not be taken
-mod sender; // records in transactions
+pub(super) mod sender; // records in transactions
 
 use super::exit::Exit;
 use super::failure::Failure;

@@ -1,0 +1,47 @@
+//! `bench` of jobs at a small size: every scenario comes to its end and prints its conditions. Nothing is said about time.
+
+use serde_json::Value;
+
+use crate::binary::{answer, command};
+
+fn run(arguments: &[&str]) -> Value {
+    let variable = |name| {
+        std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/run, or eval \"$(dev/up)\" first"))
+    };
+    let (bootstrap, registry) = (variable("BOOKFLOW_KAFKA_BOOTSTRAP"), variable("BOOKFLOW_REGISTRY_URL"));
+    let variables = [
+        ("BOOKFLOW_KAFKA__BOOTSTRAP", bootstrap.as_str()),
+        ("BOOKFLOW_REGISTRY__URL", registry.as_str()),
+        ("BOOKFLOW_KAFKA__TIME_LIMITS", "short"),
+    ];
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let all = [&["bench"], arguments, &["--partitions", "2", "--json"]].concat();
+    let ended = answer(command(folder.path(), &variables, &all));
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    ended.object()
+}
+
+#[test]
+fn every_scenario_of_jobs_tells_its_time_its_steps_its_memory_and_its_conditions() {
+    for (scenario, contracts, flows) in [("batch-65k", 300, 1_000), ("batch-160k", 260, 1_000), ("lots-6k5", 1, 5_000)]
+    {
+        let size = contracts.to_string();
+        let told = run(&[scenario, "--rounds", "1", "--contracts", &size]);
+        assert_eq!(told["scenario"], scenario);
+        assert_eq!(told["conditions"]["contracts"], contracts, "{told:#}");
+        assert!(told["conditions"]["flows"].as_u64() > Some(flows), "{told:#}");
+        for figure in ["seconds", "peak_rss_mb"] {
+            assert!(told[figure].as_f64() > Some(0.0), "{figure}: {told:#}");
+        }
+        let steps = ["first_reading", "parse", "encode_chunks", "decode_chunks", "compute", "encode_flows"];
+        assert!(steps.iter().all(|step| told["seconds_by_stage"][step].is_number()), "{told:#}");
+    }
+}
+
+#[test]
+fn small_requests_are_measured_alone_and_beside_a_large_job() {
+    let told = run(&["jobs-latency", "--contracts", "300", "--requests", "3"]);
+    assert_eq!(told["alone"]["requests"], 3, "{told:#}");
+    assert!(told["beside"]["requests"].as_u64() > Some(0), "{told:#}");
+    assert!(told["moved_p99_ms"].is_number(), "{told:#}");
+}
