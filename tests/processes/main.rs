@@ -8,6 +8,7 @@ mod crashes; // workers that are killed
 mod restarts; // workers that are told to stop, and what the next one finds
 mod namesakes; // two workers of one name
 mod jobs; // calculation requests
+mod same_outcome; // one job through any workers and chunks
 #[path = "../service/mod.rs"]
 #[allow(dead_code)] // the cache's tests need more moods of it
 mod service; // a market data service

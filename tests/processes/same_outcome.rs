@@ -1,0 +1,78 @@
+//! One job, cut into chunks of any size, through any number of workers that are killed and restarted: one outcome, to the byte.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::program::{Installation, Running, argument};
+
+/// 4,000 positions: the batch lane, 2 to 80 chunks.
+const CONTRACTS: &str = "1000";
+const STAGE: &str = "calculate.batch";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn an_outcome_is_the_same_through_any_workers_any_chunks_restarts_and_deaths() {
+    let undisturbed = outcome(1, "2000", |_, _| ());
+    let restarted = outcome(2, "310", |installation, workers| {
+        for (number, worker) in workers.iter_mut().enumerate() {
+            busy(worker);
+            worker.drain();
+            assert!(number > 0 || outcomes(installation) == 0, "the job was over before the first restart");
+            *worker = start(installation, number);
+        }
+    });
+    let killed = outcome(4, "50", |installation, workers| {
+        for number in 0..workers.len() {
+            busy(&mut workers[number]);
+            workers.remove(number).kill();
+            assert!(number > 0 || outcomes(installation) == 0, "the job was over before the first death");
+            workers.insert(number, start(installation, number));
+        }
+    });
+    assert!(undisturbed.contains("\"COMPLETED\""), "{undisturbed}");
+    assert_eq!(undisturbed, restarted);
+    assert_eq!(undisturbed, killed);
+}
+
+/// The outcome as it is printed, after `disturb` has had its way with the workers.
+fn outcome(count: usize, positions: &str, disturb: impl FnOnce(&Installation, &mut Vec<Running>)) -> String {
+    let mut installation = Installation::new("same", 4);
+    installation.set("jobs.chunk_positions", positions);
+    installation.set("jobs.chunk_lots", "100000");
+    // One chunk a turn, so that there is a middle to be disturbed in; static members, who are back at once.
+    installation.set("worker.turn_records", "1");
+    installation.set("worker.poll_records", "1");
+    installation.set("worker.static_membership", "true");
+    let request = request(&installation);
+    let mut workers: Vec<_> = (0..count).map(|number| start(&installation, number)).collect();
+    installation.ok(&["submit", "job", argument(&request)]);
+    disturb(&installation, &mut workers);
+    let outcome = installation.ok(&["submit", "job", argument(&request), "--wait", "--json"]);
+    workers.iter_mut().for_each(Running::drain);
+    assert_eq!(installation.verified()["jobs"], 1);
+    outcome
+}
+
+fn request(installation: &Installation) -> PathBuf {
+    let path = installation.folder.path().join("request.json");
+    installation.ok(&["generate", "job", "--id", "JOB", "--contracts", CONTRACTS, "--out", argument(&path)]);
+    path
+}
+
+fn start(installation: &Installation, number: usize) -> Running {
+    installation.worker(&format!("worker-{number}"), &["--first-start"])
+}
+
+/// Waits until a worker has worked on the job.
+fn busy(worker: &mut Running) {
+    let deadline = Instant::now() + PATIENCE;
+    while worker.processed(STAGE) == 0 {
+        assert!(Instant::now() < deadline, "no chunk in {PATIENCE:?}: {}", worker.said());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Outcomes there are.
+fn outcomes(installation: &Installation) -> usize {
+    installation.ok(&["watch", "calculation-outcomes", "--json"]).lines().count()
+}
