@@ -18,7 +18,7 @@ pub enum Exit {
     Denied = 5,
     /// Broker or registry cannot be reached.
     Unreachable = 6,
-    /// The job failed, or some rows were rejected.
+    /// The job did not complete without errors, or some rows were rejected.
     Partial = 7,
     /// Another process uses our identity.
     Fenced = 8,
@@ -26,7 +26,7 @@ pub enum Exit {
     Mismatch = 9,
     /// A plan has changes.
     Changes = 10,
-    /// Try again later.
+    /// Try again later: the time limit of a wait has passed, and what is waited for goes on.
     Temporary = 75,
     Interrupted = 130,
 }

@@ -1,4 +1,4 @@
-//! `flows`: the cash flows of positions that count now, by contract, position, date, kind and status.
+//! `flows`: the cash flows of positions that count now, or those of a job, by contract, position, date, kind and status.
 
 use std::collections::HashMap;
 
@@ -8,20 +8,27 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::job_flows;
+use super::known_job::{self, major};
 use super::output::Ink;
 use super::parts;
 use super::session::Session;
 use super::tail::{From, Tail};
 use crate::domain::flows::row::{BlockedContract, FlowRow, Obstacle};
+use crate::domain::jobs::cashflow::CashFlow;
+use crate::domain::jobs::job::JobId;
 use crate::domain::money::Money;
 use crate::engine::broker::Broker;
 use crate::messages::position_flows::PositionFlows;
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::CASH_FLOWS;
 
-/// Shows the cash flows of positions as they count now; + is what the client receives
+/// Shows the cash flows of positions as they count now, or those of a job; + is what the client receives
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
+    /// Those of this calculation job, by valuation date
+    #[arg(long)]
+    job: Option<String>,
     /// Only those of this contract
     #[arg(long)]
     contract: Option<String>,
@@ -44,6 +51,9 @@ const BLOCKED: &str = "BLOCKED";
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
     let (broker, schemas) = (parts::broker(&config)?, parts::schemas(&config)?);
+    if let Some(job) = &arguments.job {
+        return of_job(&known_job::named(job)?, arguments, broker.as_ref(), &schemas, session);
+    }
     let (mut shown, mut blocked) = (0u64, 0u64);
     each(broker.as_ref(), &schemas, arguments.position.as_deref(), |told| {
         let unreadable = |error| Failure::new(Exit::Mismatch, format!("flows of {}: {error}", told.key));
@@ -60,6 +70,28 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         Ok(())
     })?;
     session.output.note(format!("{shown} flows, {blocked} blocked"));
+    Ok(Exit::Ok)
+}
+
+fn of_job(
+    job: &JobId,
+    arguments: &Arguments,
+    broker: &dyn Broker,
+    schemas: &Schemas,
+    session: &Session,
+) -> Result<Exit, Failure> {
+    let mut shown = 0u64;
+    let cut = job_flows::each(broker, schemas, job, |message| {
+        for flow in message.flows.flows.iter().filter(|flow| arguments.wants_of_job(flow)) {
+            shown += 1;
+            say_of_job(job, flow, session)?;
+        }
+        Ok(())
+    })?;
+    session.output.note(format!("{shown} flows"));
+    if cut && shown == 0 {
+        session.output.note("the oldest flows are past their retention: those of this job may be among them");
+    }
     Ok(Exit::Ok)
 }
 
@@ -99,6 +131,17 @@ impl Arguments {
         let status = self.status.as_ref().is_none_or(|status| status.eq_ignore_ascii_case(BLOCKED));
         let contract = self.contract.as_ref().is_none_or(|contract| contract == blocked.contract.as_str());
         status && contract && self.date.is_none() && self.kind.is_none()
+    }
+
+    fn wants_of_job(&self, flow: &CashFlow) -> bool {
+        let word = |wanted: &Option<String>, found: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(found))
+        };
+        self.contract.as_ref().is_none_or(|contract| contract == flow.contract.as_str())
+            && self.position.as_ref().is_none_or(|position| position == flow.position.as_str())
+            && self.date.is_none_or(|date| date == flow.valuation_date)
+            && word(&self.status, flow.status.name())
+            && word(&self.kind, flow.kind.name())
     }
 
     fn wants(&self, row: &FlowRow) -> bool {
@@ -163,4 +206,20 @@ fn say(told: &PositionFlows, row: &FlowRow, session: &Session) -> Result<(), Fai
 
 fn reason(obstacle: &Obstacle) -> Value {
     json!({ "reason": obstacle.reason.as_str(), "message": obstacle.message.as_str() })
+}
+
+fn say_of_job(job: &JobId, flow: &CashFlow, session: &Session) -> Result<(), Failure> {
+    let CashFlow { id, contract, position, lot, kind, status, valuation_date, amount, .. } = flow;
+    let shown = major(amount.minor.into(), amount.currency);
+    let closing_lot = flow.closing_lot.as_ref().map(|lot| lot.as_str());
+    let json = json!({
+        "flow": format!("{:032x}", id.0), "job": job.as_str(), "contract": contract.as_str(),
+        "position": position.as_str(), "lot": lot.as_str(), "closing_lot": closing_lot, "kind": kind.name(),
+        "status": status.name(), "date": valuation_date.to_string(), "amount": shown,
+        "currency": amount.currency.code(), "unrounded": flow.unrounded.to_string(),
+    });
+    let (kind, status, currency) = (kind.name(), status.name(), amount.currency.code());
+    let text =
+        format!("{valuation_date} {shown:>18} {currency} {status:<8} {kind:<18} {job} {contract} {position} {lot}");
+    session.output.say(json, text)
 }

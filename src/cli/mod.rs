@@ -13,12 +13,14 @@ pub mod worker; // `worker`
 pub mod market_data; // what a request leaves to be fetched
 pub mod submit; // `submit`
 pub mod watch; // `watch`
+pub mod jobs; // `jobs`
 pub mod flows; // `flows`
 pub mod calculate; // `calculate`
 pub mod explain; // `explain`
 pub mod dlq; // `dlq`
 pub mod cache; // `cache`
 pub mod known_job; // what is known of a job, and waiting for it
+mod job_flows; // the published flows of jobs, each once
 pub mod tail; // a topic read as a person would
 pub mod topics; // `topics`
 pub mod schemas; // `schemas`
@@ -58,6 +60,8 @@ enum Command {
     #[command(subcommand)]
     Submit(submit::Command),
     Watch(watch::Arguments),
+    #[command(subcommand)]
+    Jobs(jobs::Command),
     Flows(flows::Arguments),
     Calculate(calculate::Arguments),
     Explain(explain::Arguments),
@@ -99,6 +103,7 @@ fn dispatch(command: &Command, session: &Session) -> Result<Exit, Failure> {
         Command::Worker(arguments) => worker::run(arguments, session),
         Command::Submit(command) => submit::run(command, session),
         Command::Watch(arguments) => watch::run(arguments, session),
+        Command::Jobs(command) => jobs::run(command, session),
         Command::Flows(arguments) => flows::run(arguments, session),
         Command::Calculate(arguments) => calculate::run(arguments, session),
         Command::Explain(arguments) => explain::run(arguments, session),

@@ -25,7 +25,7 @@ use crate::kafka::KafkaBroker;
 use crate::kafka::registry::Registry;
 use crate::kafka::settings::{Settings, TimeLimits};
 use crate::messages::schemas::{EmbeddedIds, SchemaIds, Schemas};
-use crate::pipeline::topic_files;
+use crate::pipeline::{topic_files, topology};
 use crate::store::DiskStore;
 
 pub fn broker(config: &Config) -> Result<Arc<dyn Broker>, Failure> {
@@ -105,7 +105,7 @@ pub fn market_data(config: &Config) -> Result<Option<Source>, Failure> {
 }
 
 /// What chunks came to, where that is kept.
-pub fn results(config: &Config) -> Result<Option<Arc<Results>>, Failure> {
+fn results(config: &Config) -> Result<Option<Arc<Results>>, Failure> {
     if !config.cache.results {
         return Ok(None);
     }
@@ -153,6 +153,10 @@ pub fn engine_settings(config: &Config) -> engine::settings::Settings {
         session_timeout: time_limits(config).session,
         ..engine::settings::Settings::default()
     }
+}
+
+pub fn stage_settings(config: &Config) -> Result<topology::Settings, Failure> {
+    Ok(topology::Settings { jobs_kept: config.jobs.kept, results: results(config)? })
 }
 
 /// Where local copies of state rest, if anywhere.

@@ -22,6 +22,7 @@ pub struct Tail {
     reader: Box<dyn Reader>,
     /// Each partition with the end it had when it was opened.
     ends: Vec<(TopicPartition, i64)>,
+    cut: bool,
     batch: Batch,
 }
 
@@ -38,17 +39,22 @@ impl Tail {
         Tail::of(broker, std::iter::once(TopicPartition { topic, partition }), from)
     }
 
+    pub fn of_partition(broker: &dyn Broker, topic: &'static str, partition: i32, from: From) -> Result<Tail, Failure> {
+        Tail::of(broker, std::iter::once(TopicPartition { topic, partition }), from)
+    }
+
     fn of(broker: &dyn Broker, partitions: impl Iterator<Item = TopicPartition>, from: From) -> Result<Tail, Failure> {
         let mut reader = broker.reader()?;
-        let (mut starts, mut ends) = (Vec::new(), Vec::new());
+        let (mut starts, mut ends, mut cut) = (Vec::new(), Vec::new(), false);
         for partition in partitions {
             let bounds = reader.bounds(partition)?;
             let start = if from == From::Start { bounds.start } else { bounds.end };
+            cut |= bounds.start > 0;
             starts.push((partition, start));
             ends.push((partition, bounds.end));
         }
         reader.assign(&starts)?;
-        Ok(Tail { reader, ends, batch: Batch::default() })
+        Ok(Tail { reader, ends, cut, batch: Batch::default() })
     }
 
     /// Hands out what has come in; an empty round is normal.
@@ -56,6 +62,11 @@ impl Tail {
         self.batch.clear();
         self.reader.poll(WAIT, ROOM, &mut self.batch)?;
         self.batch.iter().try_for_each(|record| take(&record))
+    }
+
+    /// Whether the oldest records were gone when it was opened.
+    pub fn cut(&self) -> bool {
+        self.cut
     }
 
     /// Whether everything that was there when it was opened has been handed out.

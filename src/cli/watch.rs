@@ -12,8 +12,7 @@ use super::output::{Ink, Output};
 use super::parts;
 use super::session::Session;
 use super::tail::{From, Tail};
-use crate::domain::jobs::collect::{Progress, Stage};
-use crate::domain::jobs::job::JobId;
+use crate::domain::jobs::collect::Stage;
 use crate::engine::batch::Record;
 use crate::engine::broker::Broker;
 use crate::messages::schemas::Schemas;
@@ -23,10 +22,9 @@ use crate::pipeline::topics;
 /// Shows committed records of a topic decoded, or a job until it ends
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// Name of a topic, or `job`
+    /// Name of a topic or of a job
     what: String,
-    /// Name of the job
-    #[arg(required_if_eq("what", "job"))]
+    /// Name of a job that is called like a topic, after `job`
     job: Option<String>,
     /// Where to begin; `end` follows
     #[arg(long, value_enum, default_value = "start")]
@@ -43,27 +41,21 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
-    if arguments.what != "job"
-        && let Some(extra) = &arguments.job
-    {
-        return Err(Failure::usage(format!(
-            "{extra}: a topic takes no further name; did you mean `watch job {extra}`?"
-        )));
-    }
-    let topic = match &arguments.what {
-        what if what == "job" => None,
-        what => Some(topics::named(what).ok_or_else(|| {
-            let names: Vec<_> = topics::all().collect();
-            Failure::usage(format!("{what} is neither `job` nor a topic; topics: {}", names.join(", ")))
-        })?),
+    let job = match (arguments.what.as_str(), &arguments.job) {
+        ("job", Some(job)) => Some(job.as_str()),
+        (what, Some(extra)) => {
+            return Err(Failure::usage(format!(
+                "{extra}: {what} takes no further name; did you mean `watch job {extra}`?"
+            )));
+        }
+        (what, None) => Some(what).filter(|what| topics::named(what).is_none()),
     };
     let config = session.config()?;
     let broker = parts::broker(&config)?;
     let schemas = parts::schemas(&config)?;
-    match (topic, &arguments.job) {
-        (None, Some(job)) => watch_job(job, session, broker.as_ref(), &schemas),
-        (Some(topic), _) => watch_topic(arguments, topic, session, broker.as_ref(), &schemas),
-        (None, None) => Err(Failure::usage("watch job: which one?")),
+    match (job, topics::named(&arguments.what)) {
+        (None, Some(topic)) => watch_topic(arguments, topic, session, broker.as_ref(), &schemas),
+        _ => watch_job(job.unwrap_or(&arguments.what), session, broker.as_ref(), &schemas),
     }
 }
 
@@ -132,35 +124,25 @@ pub fn instant(us: i64) -> Value {
 }
 
 fn watch_job(name: &str, session: &Session, broker: &dyn Broker, schemas: &Schemas) -> Result<Exit, Failure> {
-    let job = JobId::new(name).map_err(|error| Failure::usage(error.to_string()))?;
-    let known = known_job::known(broker, schemas, &job)?;
-    if known.request.is_none() && known.outcome.is_none() {
-        return Err(Failure::new(Exit::Precondition, format!("no job {job} is known"))
-            .next("`bookflow watch job-control` lists all jobs that were submitted"));
-    }
+    let job = known_job::named(name)?;
+    let known = known_job::known(broker, schemas, &job)?.or_unknown(&job).map_err(|failure| {
+        let names: Vec<_> = topics::all().collect();
+        let next = failure.next.clone().unwrap_or_default();
+        failure.next(format!("{next}; topics are {}", names.join(", ")))
+    })?;
     let output = &session.output;
+    if let Some(outcome) = known.outcome {
+        return known_job::show(&outcome, output);
+    }
     let mut exit = Exit::Ok;
-    known_job::follow(broker, schemas, &job, |progress| {
+    known_job::follow(broker, schemas, &job, None, |progress| {
         match &progress.stage {
-            Stage::Ended(outcome) => {
-                exit = known_job::show(outcome, output)?;
-                return Ok(true);
+            Stage::Ended(outcome) => exit = known_job::show(outcome, output)?,
+            Stage::Collecting(_) => {
+                output.say(known_job::progress_json(&progress), known_job::progress_text(&progress))?
             }
-            Stage::Collecting(_) => say_progress(&progress, output)?,
         }
-        Ok(false)
+        Ok(matches!(progress.stage, Stage::Ended(_)))
     })?;
     Ok(exit)
-}
-
-fn say_progress(progress: &Progress, output: &Output) -> Result<(), Failure> {
-    let Stage::Collecting(collecting) = &progress.stage else { return Ok(()) };
-    let received = collecting.received.count();
-    let chunks = collecting.planned.map(|(chunks, _)| chunks);
-    let of = chunks.map_or("an unknown number of".into(), |chunks| chunks.to_string());
-    let flows = collecting.totals.flows;
-    output.say(
-        json!({ "job": progress.job.as_str(), "state": "RUNNING", "chunks_done": received, "chunks": chunks, "flows": flows }),
-        format!("{} {received} of {of} chunks, {flows} flows", progress.job),
-    )
 }

@@ -92,7 +92,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 
 /// A process of all the stages that the settings ask for.
 fn process(config: &Config) -> Result<Process, Failure> {
-    let topology = Arc::new(topology_with(parts::schemas(config)?, parts::results(config)?));
+    let topology = Arc::new(topology_with(parts::schemas(config)?, parts::stage_settings(config)?));
     let chosen = &config.worker.stages;
     let stages = match chosen.is_empty() {
         true => topology.stages.iter().map(|stage| stage.name.to_string()).collect(),

@@ -2,9 +2,8 @@
 
 use compact_str::CompactString;
 
-use crate::domain::jobs::job::{JobEvent, JobId};
+use crate::domain::jobs::job::{JobEvent, JobId, Started};
 use crate::domain::jobs::totals::Counts;
-use crate::domain::key::Timestamp;
 use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
@@ -20,7 +19,7 @@ pub struct JobControl {
 /// The job events that do not come from a chunk.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ControlWord {
-    Started { request: u128, deadline: Timestamp },
+    Started(Started),
     Planned { chunks: u32, counts: Counts },
     Cancelled { reason: CompactString },
     Rejected { reason: CompactString },
@@ -29,7 +28,7 @@ pub enum ControlWord {
 impl From<ControlWord> for JobEvent {
     fn from(word: ControlWord) -> JobEvent {
         match word {
-            ControlWord::Started { request, deadline } => JobEvent::Started { request, deadline },
+            ControlWord::Started(started) => JobEvent::Started(started),
             ControlWord::Planned { chunks, counts } => JobEvent::Planned { chunks, counts },
             ControlWord::Cancelled { reason } => JobEvent::Cancelled { reason },
             ControlWord::Rejected { reason } => JobEvent::Rejected { reason },
@@ -47,14 +46,15 @@ impl Message for JobControl {
     fn write(&self, out: &mut Encoder) {
         out.job(&self.job);
         let (name, started, planned, reason) = match &self.word {
-            ControlWord::Started { request, deadline } => ("STARTED", Some((*request, *deadline)), None, None),
+            ControlWord::Started(started) => ("STARTED", Some(started), None, None),
             ControlWord::Planned { chunks, counts } => ("PLANNED", None, Some((*chunks, counts)), None),
             ControlWord::Cancelled { reason } => ("CANCELLED", None, None, Some(reason)),
             ControlWord::Rejected { reason } => ("REJECTED", None, None, Some(reason)),
         };
         out.symbol(&WORDS, &name);
-        out.optional(started.map(|(request, _)| request), Encoder::hash);
-        out.optional(started.map(|(_, deadline)| deadline), Encoder::instant);
+        out.optional(started.map(|started| started.request), Encoder::hash);
+        out.optional(started.map(|started| started.deadline), Encoder::instant);
+        out.optional(started.and_then(|started| started.predecessor.as_ref()), Encoder::job);
         out.optional(planned.map(|(chunks, _)| chunks), Encoder::number);
         out.optional(planned.map(|(_, counts)| counts), Encoder::counts);
         out.reason(reason);
@@ -64,9 +64,13 @@ impl Message for JobControl {
         let job = input.job()?;
         let name = input.symbol(&WORDS, "word")?;
         let started = input.optional(Decoder::hash)?.zip(input.optional(Decoder::instant)?);
+        let predecessor = input.optional(Decoder::job)?;
         let planned = input.optional(Decoder::number)?.zip(input.optional(Decoder::counts)?);
         let word = match (name, started, planned, input.reason()?) {
-            ("STARTED", Some((request, deadline)), None, None) => ControlWord::Started { request, deadline },
+            ("STARTED", Some((request, deadline)), None, None) => {
+                ControlWord::Started(Started { request, deadline, predecessor })
+            }
+            _ if predecessor.is_some() => return Err(invalid("word")("only STARTED has a predecessor")),
             ("PLANNED", None, Some((chunks, counts)), None) => ControlWord::Planned { chunks, counts },
             ("CANCELLED", None, None, Some(reason)) => ControlWord::Cancelled { reason },
             ("REJECTED", None, None, Some(reason)) => ControlWord::Rejected { reason },

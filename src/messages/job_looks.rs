@@ -7,7 +7,7 @@ use crate::domain::jobs::cashflow::{CashFlow, DividendTax, Explain, FlowKind, Fl
 use crate::domain::jobs::chunk::{Chunk, ChunkResult, ContractFlows, ContractPart, PositionPart};
 use crate::domain::jobs::collect::{ChunkSet, Collecting, Progress, Stage};
 use crate::domain::jobs::contract::{Averaging, Financing, Leg, Rate};
-use crate::domain::jobs::job::{Calculation, Ending, Job, JobId, Missing, Outcome};
+use crate::domain::jobs::job::{Calculation, Ending, Job, JobId, Missing, Outcome, Started};
 use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series, Withholding};
 use crate::domain::jobs::notice::{Notice, NoticeCode, Severity};
 use crate::domain::jobs::totals::{ControlTotals, Counts};
@@ -195,32 +195,39 @@ fn results_outcomes_and_progress() {
     let outcome = Outcome {
         job: job(),
         request: Some(10),
+        predecessor: Some(name(JobId::new, "I")),
         ending: Ending::TimedOut { missing: Missing::Chunks(vec![(11, 12)]) },
         totals: totals.clone(),
         rows: vec![notice.clone()],
     };
     let ended = json!({
-        "job": "J", "request": "0x0000000000000000000000000000000a", "ending": "TIMED_OUT", "received": null,
+        "job": "J", "request": "0x0000000000000000000000000000000a", "predecessor": "I", "ending": "TIMED_OUT", "received": null,
         "missing": [{"first": 11, "last": 12}], "reason": null, "totals": sums, "rows": [row]
     });
     looks(outcome.clone(), CAUSE, ended.clone());
-    let progress = Progress { job: job(), stage: Stage::Ended(outcome) };
-    looks(progress, CAUSE, json!({"job": "J", "collecting": null, "ended": ended}));
+    let (first, last) = (Timestamp(0), Timestamp(2_000_000));
+    let progress = Progress { job: job(), first, last, stage: Stage::Ended(outcome), late: 18 };
+    let mut wanted = json!({
+        "job": "J", "first": "1970-01-01T00:00:00Z", "last": "1970-01-01T00:00:02Z", "late": 18, "collecting": null,
+        "ended": ended
+    });
+    looks(progress, CAUSE, wanted.clone());
 
     let collecting = Collecting {
-        started: Some((13, Timestamp(1_000_000))),
+        started: Some(Started { request: 13, deadline: Timestamp(1_000_000), predecessor: None }),
         planned: Some((14, Counts { contracts: 15, positions: 16, lots: 17 })),
         received: ChunkSet([(1, 2)].into()),
         totals,
         rows: vec![notice],
     };
     let shown = json!({
-        "request": "0x0000000000000000000000000000000d", "deadline": "1970-01-01T00:00:01Z", "chunks": 14,
+        "request": "0x0000000000000000000000000000000d", "deadline": "1970-01-01T00:00:01Z", "predecessor": null, "chunks": 14,
         "counts": {"contracts": 15, "positions": 16, "lots": 17}, "received": [{"first": 1, "last": 2}],
         "totals": sums, "rows": [row]
     });
-    let progress = Progress { job: job(), stage: Stage::Collecting(collecting) };
-    looks(progress, CAUSE, json!({"job": "J", "collecting": shown, "ended": null}));
+    let progress = Progress { job: job(), first, last, stage: Stage::Collecting(collecting), late: 18 };
+    (wanted["collecting"], wanted["ended"]) = (shown, Json::Null);
+    looks(progress, CAUSE, wanted);
 }
 
 #[test]
@@ -228,12 +235,16 @@ fn job_control() {
     let control = |word| JobControl { job: name(JobId::new, "J"), word };
     let mut wanted = json!({
         "job": "J", "word": "STARTED", "request": "0x00000000000000000000000000000001",
-        "deadline": "1970-01-01T00:00:02Z", "chunks": null, "counts": null, "reason": null
+        "deadline": "1970-01-01T00:00:02Z", "predecessor": "I", "chunks": null, "counts": null, "reason": null
     });
-    let started = ControlWord::Started { request: 1, deadline: Timestamp(2_000_000) };
+    let started = ControlWord::Started(Started {
+        request: 1,
+        deadline: Timestamp(2_000_000),
+        predecessor: Some(name(JobId::new, "I")),
+    });
     looks(control(started), Some(CAUSE), wanted.clone());
     wanted["word"] = "CANCELLED".into();
-    (wanted["request"], wanted["deadline"]) = (Json::Null, Json::Null);
+    (wanted["request"], wanted["deadline"], wanted["predecessor"]) = (Json::Null, Json::Null, Json::Null);
     wanted["reason"] = "asked to".into();
     looks(control(ControlWord::Cancelled { reason: "asked to".into() }), Some(CAUSE), wanted);
 }

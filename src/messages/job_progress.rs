@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::jobs::collect::{ChunkSet, Collecting, Progress, Stage};
-use crate::domain::jobs::job::Outcome;
+use crate::domain::jobs::job::{Outcome, Started};
 use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
@@ -15,6 +15,9 @@ impl Message for Progress {
 
     fn write(&self, out: &mut Encoder) {
         out.job(&self.job);
+        out.instant(self.first);
+        out.instant(self.last);
+        out.number(self.late);
         let (collecting, ended) = match &self.stage {
             Stage::Collecting(collecting) => (Some(collecting), None),
             Stage::Ended(outcome) => (None, Some(outcome)),
@@ -24,19 +27,21 @@ impl Message for Progress {
     }
 
     fn read(input: &mut Decoder) -> Result<Self, Unreadable> {
-        let job = input.job()?;
+        let (job, first, last, late) = (input.job()?, input.instant()?, input.instant()?, input.number()?);
         let stage = match (input.optional(read_collecting)?, input.optional(Outcome::read)?) {
             (Some(collecting), None) => Stage::Collecting(collecting),
             (None, Some(outcome)) => Stage::Ended(outcome),
             _ => return Err(invalid("job_progress")("not exactly one of collecting and ended")),
         };
-        Ok(Progress { job, stage })
+        Ok(Progress { job, first, last, stage, late })
     }
 }
 
 fn write_collecting(out: &mut Encoder, collecting: &Collecting) {
-    out.optional(collecting.started.map(|(request, _)| request), Encoder::hash);
-    out.optional(collecting.started.map(|(_, deadline)| deadline), Encoder::instant);
+    let started = collecting.started.as_ref();
+    out.optional(started.map(|started| started.request), Encoder::hash);
+    out.optional(started.map(|started| started.deadline), Encoder::instant);
+    out.optional(started.and_then(|started| started.predecessor.as_ref()), Encoder::job);
     out.optional(collecting.planned.map(|(chunks, _)| chunks), Encoder::number);
     out.optional(collecting.planned.as_ref().map(|(_, counts)| counts), Encoder::counts);
     out.ranges(collecting.received.0.iter().map(|(first, last)| (*first, *last)));
@@ -46,6 +51,8 @@ fn write_collecting(out: &mut Encoder, collecting: &Collecting) {
 
 fn read_collecting(input: &mut Decoder) -> Result<Collecting, Unreadable> {
     let started = both(input.optional(Decoder::hash)?, input.optional(Decoder::instant)?)?;
+    let predecessor = input.optional(Decoder::job)?;
+    let started = started.map(|(request, deadline)| Started { request, deadline, predecessor });
     let planned = both(input.optional(Decoder::number)?, input.optional(Decoder::counts)?)?;
     let ranges = input.ranges()?;
     if !ranges.is_sorted_by(|(_, last), (first, _)| last < first) {

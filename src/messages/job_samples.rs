@@ -14,7 +14,7 @@ use crate::domain::jobs::cashflow::{CashFlow, DividendTax, Explain, FlowKind, Fl
 use crate::domain::jobs::chunk::{Chunk, ChunkResult, ContractFlows, ContractPart, PositionPart};
 use crate::domain::jobs::collect::{ChunkSet, Collecting, Progress, Stage};
 use crate::domain::jobs::contract::{Averaging, Financing, Leg, Rate};
-use crate::domain::jobs::job::{Calculation, Ending, Job, JobId, Missing, Outcome};
+use crate::domain::jobs::job::{Calculation, Ending, Job, JobId, Missing, Outcome, Started};
 use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series, Withholding};
 use crate::domain::jobs::notice::{Notice, NoticeCode, Severity};
 use crate::domain::jobs::totals::{ControlTotals, Counts};
@@ -225,10 +225,14 @@ pub fn chunk_result() -> impl Strategy<Value = ChunkResult> {
     })
 }
 
+fn started() -> impl Strategy<Value = Started> {
+    (any::<u128>(), any::<i64>().prop_map(Timestamp), option::of(name(JobId::new)))
+        .prop_map(|(request, deadline, predecessor)| Started { request, deadline, predecessor })
+}
+
 pub fn job_control() -> impl Strategy<Value = JobControl> {
     let word = prop_oneof![
-        (any::<u128>(), any::<i64>())
-            .prop_map(|(request, deadline)| ControlWord::Started { request, deadline: Timestamp(deadline) }),
+        started().prop_map(ControlWord::Started),
         (version(), counts()).prop_map(|(chunks, counts)| ControlWord::Planned { chunks, counts }),
         ".{0,20}".prop_map(|reason| ControlWord::Cancelled { reason: reason.into() }),
         ".{0,20}".prop_map(|reason| ControlWord::Rejected { reason: reason.into() }),
@@ -246,8 +250,10 @@ pub fn outcome() -> impl Strategy<Value = Outcome> {
         ".{0,20}".prop_map(|reason| Ending::Cancelled { reason: reason.into() }),
         ".{0,20}".prop_map(|reason| Ending::Rejected { reason: reason.into() }),
     ];
-    (name(JobId::new), option::of(any::<u128>()), ending, totals(), vec(notice(), 0..4))
-        .prop_map(|(job, request, ending, totals, rows)| Outcome { job, request, ending, totals, rows })
+    let head = (name(JobId::new), option::of(any::<u128>()), option::of(name(JobId::new)));
+    (head, ending, totals(), vec(notice(), 0..4)).prop_map(|((job, request, predecessor), ending, totals, rows)| {
+        Outcome { job, request, predecessor, ending, totals, rows }
+    })
 }
 
 pub fn progress() -> impl Strategy<Value = Progress> {
@@ -258,11 +264,19 @@ pub fn progress() -> impl Strategy<Value = Progress> {
         }
         set
     });
-    let started = option::of((any::<u128>(), any::<i64>().prop_map(Timestamp)));
-    let collecting = (started, option::of((version(), counts())), received, totals(), vec(notice(), 0..4))
-        .prop_map(|(started, planned, received, totals, rows)| Collecting { started, planned, received, totals, rows });
+    let collecting =
+        (option::of(started()), option::of((version(), counts())), received, totals(), vec(notice(), 0..4)).prop_map(
+            |(started, planned, received, totals, rows)| Collecting { started, planned, received, totals, rows },
+        );
     let stage = prop_oneof![collecting.prop_map(Stage::Collecting), outcome().prop_map(Stage::Ended)];
-    (name(JobId::new), stage).prop_map(|(job, stage)| Progress { job, stage })
+    let times = (any::<i64>().prop_map(Timestamp), any::<i64>().prop_map(Timestamp));
+    (name(JobId::new), times, stage, version()).prop_map(|(job, (first, last), stage, late)| Progress {
+        job,
+        first,
+        last,
+        stage,
+        late,
+    })
 }
 
 pub fn dead_letter() -> impl Strategy<Value = DeadLetter> {

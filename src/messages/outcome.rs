@@ -16,15 +16,14 @@ impl Message for Outcome {
     fn write(&self, out: &mut Encoder) {
         out.job(&self.job);
         out.optional(self.request, Encoder::hash);
-        let (name, received, missing, reason) = match &self.ending {
-            Ending::Completed => ("COMPLETED", None, None, None),
-            Ending::CompletedWithErrors => ("COMPLETED_WITH_ERRORS", None, None, None),
-            Ending::TimedOut { missing: Missing::Plan { received } } => ("TIMED_OUT", Some(*received), None, None),
-            Ending::TimedOut { missing: Missing::Chunks(missing) } => ("TIMED_OUT", None, Some(missing), None),
-            Ending::Cancelled { reason } => ("CANCELLED", None, None, Some(reason)),
-            Ending::Rejected { reason } => ("REJECTED", None, None, Some(reason)),
+        out.optional(self.predecessor.as_ref(), Encoder::job);
+        let (received, missing, reason) = match &self.ending {
+            Ending::Completed | Ending::CompletedWithErrors => (None, None, None),
+            Ending::TimedOut { missing: Missing::Plan { received } } => (Some(*received), None, None),
+            Ending::TimedOut { missing: Missing::Chunks(missing) } => (None, Some(missing), None),
+            Ending::Cancelled { reason } | Ending::Rejected { reason } => (None, None, Some(reason)),
         };
-        out.symbol(&ENDINGS, &name);
+        out.symbol(&ENDINGS, &self.ending.name());
         out.optional(received, Encoder::number);
         out.optional(missing, |out, missing| out.ranges(missing.iter().copied()));
         out.reason(reason);
@@ -33,7 +32,7 @@ impl Message for Outcome {
     }
 
     fn read(input: &mut Decoder) -> Result<Self, Unreadable> {
-        let (job, request) = (input.job()?, input.optional(Decoder::hash)?);
+        let (job, request, predecessor) = (input.job()?, input.optional(Decoder::hash)?, input.optional(Decoder::job)?);
         let name = input.symbol(&ENDINGS, "ending")?;
         let (received, missing) = (input.optional(Decoder::number)?, input.optional(Decoder::ranges)?);
         let ending = match (name, received, missing, input.reason()?) {
@@ -45,6 +44,6 @@ impl Message for Outcome {
             ("REJECTED", None, None, Some(reason)) => Ending::Rejected { reason },
             _ => return Err(invalid("ending")("its details are missing, or there are too many of them")),
         };
-        Ok(Outcome { job, request, ending, totals: input.totals()?, rows: input.notices()? })
+        Ok(Outcome { job, request, predecessor, ending, totals: input.totals()?, rows: input.notices()? })
     }
 }

@@ -58,9 +58,9 @@ schema_names! {
     Chunk "chunk": 1 2 3;
     JobCashFlows "job_cash_flows": 1 2 3;
     ChunkResult "chunk_result": 1;
-    JobControl "job_control": 1;
-    JobProgress "job_progress": 1;
-    Outcome "outcome": 1;
+    JobControl "job_control": 1 2;
+    JobProgress "job_progress": 1 2;
+    Outcome "outcome": 1 2;
     DeadLetter "dead_letter": 1;
     Contract "contract": 1;
     DataPoint "data_point": 1;

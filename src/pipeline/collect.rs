@@ -1,11 +1,14 @@
 //! Stage `collect`: what is said and calculated about a job -> its progress, and its one outcome.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
 
 use super::refusals::{in_place, undecodable};
 use super::topics::{self, CALCULATION_OUTCOMES, CHUNK_RESULTS, JOB_PROGRESS};
 use crate::domain::jobs::chunk::ChunkResult;
-use crate::domain::jobs::collect::{Progress, Stage as Life};
+use crate::domain::jobs::collect::{Progress, Tick};
 use crate::domain::jobs::job::{JobEvent, JobId, Outcome};
 use crate::domain::key::Timestamp;
 use crate::domain::trade::captured::Place;
@@ -19,8 +22,10 @@ use crate::messages::schemas::Schemas;
 pub struct Collect {
     schemas: Arc<Schemas>,
     jobs: Table<JobId, Tracked>,
-    /// Running jobs that have a deadline, the next one first.
-    deadlines: Index<(), (Timestamp, JobId), ()>,
+    /// When something happens to a job though nothing is heard of it, the next one first.
+    due: Index<(), (Timestamp, JobId), ()>,
+    /// How long a job is kept that has ended or was never announced.
+    kept: TimeDelta,
 }
 
 /// A job and the last record about it: what a deadline names as the cause of its outcome.
@@ -30,9 +35,10 @@ struct Tracked {
 }
 
 impl Collect {
-    pub fn new(schemas: Arc<Schemas>) -> Self {
+    pub fn new(schemas: Arc<Schemas>, kept: Duration) -> Self {
         let jobs = Table::new(JOB_PROGRESS, Jobs { schemas: schemas.clone() });
-        Collect { schemas, jobs, deadlines: Index::default() }
+        let kept = TimeDelta::from_std(kept).unwrap_or(TimeDelta::MAX);
+        Collect { schemas, jobs, due: Index::default(), kept }
     }
 
     fn read(&self, record: &Record<'_>, context: &Context<'_>) -> Result<(JobId, JobEvent), ProcessError> {
@@ -50,17 +56,17 @@ impl Collect {
     }
 
     fn keep(&mut self, progress: Progress, cause: Cause) {
-        let before = self.jobs.get(&progress.job).and_then(|tracked| deadline(&tracked.progress));
-        let after = deadline(&progress);
-        if before != after {
-            if let Some(before) = before {
-                self.deadlines.delete(&(), &(before, progress.job.clone()));
-            }
-            if let Some(after) = after {
-                self.deadlines.put(&(), (after, progress.job.clone()), ());
-            }
+        let due = progress.due(self.kept);
+        if let Some(before) = self.jobs.get(&progress.job).map(|tracked| tracked.progress.due(self.kept)) {
+            self.due.delete(&(), &(before, progress.job.clone()));
         }
+        self.due.put(&(), (due, progress.job.clone()), ());
         self.jobs.put(progress.job.clone(), Tracked { progress, cause: topics::place(cause) }, cause);
+    }
+
+    fn forget(&mut self, progress: &Progress, cause: Cause) {
+        self.due.delete(&(), &(progress.due(self.kept), progress.job.clone()));
+        self.jobs.delete(&progress.job, cause);
     }
 
     fn publish(&self, outcome: &Outcome, cause: Place, context: &mut Context<'_>) -> Result<(), ProcessError> {
@@ -72,23 +78,22 @@ impl Collect {
 impl Stage for Collect {
     fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn Undoable)) {
         visit(&mut self.jobs);
-        visit(&mut self.deadlines);
+        visit(&mut self.due);
     }
 
     fn on_restored(&mut self) {
-        self.deadlines.clear();
+        self.due.clear();
         for (_, job, tracked) in self.jobs.iter() {
-            if let Some(deadline) = deadline(&tracked.progress) {
-                self.deadlines.put(&(), (deadline, job.clone()), ());
-            }
+            self.due.put(&(), (tracked.progress.due(self.kept), job.clone()), ());
         }
     }
 
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let (job, event) = self.read(record, context)?;
+        let at = Timestamp(record.timestamp_us);
         let known = self.jobs.get(&job).map(|tracked| tracked.progress.clone());
-        let mut progress = known.unwrap_or_else(|| Progress::new(job));
-        let outcome = progress.record(event);
+        let mut progress = known.unwrap_or_else(|| Progress::new(job, at));
+        let outcome = progress.record(event, at);
         self.keep(progress, record.cause());
         match outcome {
             Some(outcome) => self.publish(&outcome, topics::place(record.cause()), context),
@@ -98,29 +103,26 @@ impl Stage for Collect {
 
     fn on_tick(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let now = Timestamp(context.now_us);
-        let due = self.deadlines.scan(&()).map(|(order, ())| order).take_while(|(deadline, _)| *deadline <= now);
+        let due = self.due.scan(&()).map(|(order, ())| order).take_while(|(due, _)| *due <= now);
         let due: Vec<_> = due.take(DUE_MAX).map(|(_, job)| job.clone()).collect();
         for job in due {
             let Some(tracked) = self.jobs.get(&job) else { continue };
             let (mut progress, cause) = (tracked.progress.clone(), tracked.cause);
-            let Some(outcome) = progress.tick(now) else { continue };
-            self.keep(progress, topics::cause(cause));
-            self.publish(&outcome, cause, context)?;
+            match progress.tick(now, self.kept) {
+                Tick::Waits => {}
+                Tick::Ends(outcome) => {
+                    self.keep(progress, topics::cause(cause));
+                    self.publish(&outcome, cause, context)?;
+                }
+                Tick::Forgotten => self.forget(&progress, topics::cause(cause)),
+            }
         }
         Ok(())
     }
 }
 
-/// Jobs ended by one tick: the rest waits for the next one, so that a turn stays short.
+/// Jobs ended or forgotten by one tick: the rest waits for the next one, so that a turn stays short.
 const DUE_MAX: usize = 1_000;
-
-/// When a running job ends whatever has come in.
-fn deadline(progress: &Progress) -> Option<Timestamp> {
-    match &progress.stage {
-        Life::Collecting(collecting) => collecting.started.map(|(_, deadline)| deadline),
-        Life::Ended(_) => None,
-    }
-}
 
 /// Jobs travel as `job-progress`.
 struct Jobs {

@@ -30,11 +30,26 @@ pub const COLLECT: &str = "collect";
 /// any of them ──────────────────► dead-letters
 /// ```
 pub fn topology(schemas: Arc<Schemas>) -> Topology {
-    topology_with(schemas, None)
+    topology_with(schemas, Settings::default())
 }
 
-/// The same with what chunks came to before.
-pub fn topology_with(schemas: Arc<Schemas>, results: Option<Arc<Results>>) -> Topology {
+/// What an operator may set of the stages.
+#[derive(Clone)]
+pub struct Settings {
+    /// How long `job-progress` keeps a job that has ended; its outcome has a retention of its own.
+    pub jobs_kept: Duration,
+    /// What chunks came to before, if that is kept at all.
+    pub results: Option<Arc<Results>>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { jobs_kept: Duration::from_secs(7 * 86_400), results: None }
+    }
+}
+
+pub fn topology_with(schemas: Arc<Schemas>, settings: Settings) -> Topology {
+    let Settings { jobs_kept, results } = settings;
     let (book, collect) = (schemas.clone(), schemas.clone());
     Topology {
         stages: vec![
@@ -53,7 +68,7 @@ pub fn topology_with(schemas: Arc<Schemas>, results: Option<Arc<Results>>) -> To
                 state: vec![JOB_PROGRESS],
                 outputs: vec![CALCULATION_OUTCOMES],
                 tick: Some(DEADLINES_EVERY),
-                ..stage(COLLECT, JOB_CONTROL, move || Box::new(Collect::new(collect.clone())))
+                ..stage(COLLECT, JOB_CONTROL, move || Box::new(Collect::new(collect.clone(), jobs_kept)))
             },
         ],
         partitioner: key::partition,

@@ -1,7 +1,7 @@
 //! Sound records: trades in dollars, jobs without contracts.
 
 use bookflow::domain::jobs::chunk::{Chunk, ChunkResult, ContractPart};
-use bookflow::domain::jobs::job::{Calculation, Job, JobId};
+use bookflow::domain::jobs::job::{Calculation, Job, JobId, Started};
 use bookflow::domain::jobs::market::MarketData;
 use bookflow::domain::jobs::totals::{ControlTotals, Counts};
 use bookflow::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
@@ -68,7 +68,10 @@ pub fn result(name: &str, number: u32) -> ChunkResult {
 }
 
 pub fn started(name: &str) -> JobControl {
-    JobControl { job: job(name), word: ControlWord::Started { request: 7, deadline: Timestamp(i64::MAX / 2) } }
+    JobControl {
+        job: job(name),
+        word: ControlWord::Started(Started { request: 7, deadline: Timestamp(i64::MAX / 2), predecessor: None }),
+    }
 }
 
 pub fn planned(name: &str, chunks: u32) -> JobControl {

@@ -20,7 +20,7 @@ use bookflow::messages::key::{chunk_key, partition};
 use bookflow::messages::request::{read_contracts, read_request};
 use bookflow::messages::schemas::Schemas;
 use bookflow::pipeline::topics::{CALCULATION_CHUNKS_REALTIME, CHUNK_RESULTS, DEAD_LETTERS, JOB_CASH_FLOWS};
-use bookflow::pipeline::topology::{CALCULATE_REALTIME, topology_with};
+use bookflow::pipeline::topology::{CALCULATE_REALTIME, Settings as Kept, topology_with};
 
 use crate::server::{PAUSE, Server, cache};
 
@@ -49,7 +49,7 @@ fn chunks(job: &str) -> Vec<Chunk> {
 fn outputs(chunks: &[Chunk], results: Option<Arc<Results>>) -> Vec<(Vec<u8>, Vec<u8>)> {
     let schemas = Arc::new(Schemas::embedded());
     let memory = embedded::broker(BrokerSettings::default(), Arc::new(Undisturbed), PARTITIONS).expect("a broker");
-    let topology = Arc::new(topology_with(schemas.clone(), results));
+    let topology = Arc::new(topology_with(schemas.clone(), Kept { results, ..Kept::default() }));
     embedded::start_all(&topology, &memory).expect("first start");
     for chunk in chunks {
         let (key, mut value) = (chunk_key(chunk), Vec::new());
@@ -176,7 +176,7 @@ fn a_chunk_under_a_wrong_key_is_refused_even_when_its_result_is_known() {
     outputs(&chunks, Some(kept.clone()));
     let schemas = Arc::new(Schemas::embedded());
     let memory = embedded::broker(BrokerSettings::default(), Arc::new(Undisturbed), PARTITIONS).expect("a broker");
-    let topology = Arc::new(topology_with(schemas.clone(), Some(kept)));
+    let topology = Arc::new(topology_with(schemas.clone(), Kept { results: Some(kept), ..Kept::default() }));
     embedded::start_all(&topology, &memory).expect("first start");
     let mut value = Vec::new();
     schemas.encode(&chunks[0], None, &mut value).expect("it fits");

@@ -11,7 +11,9 @@ const NOWHERE: &str = "kafka.bootstrap=127.0.0.1:1";
 fn wrong_usage_is_exit_code_2_and_help_is_0() {
     assert_eq!(run(&[]).code, 2);
     assert_eq!(run(&["no-such-command"]).code, 2);
-    assert_eq!(run(&["watch", "no-such-topic"]).code, 2);
+    assert_eq!(run(&["watch", "trades", "extra"]).code, 2);
+    assert_eq!(run(&["flows", "--status", "no-such-status"]).code, 2);
+    assert_eq!(run(&["submit", "job", "-", "--timeout", "5s"]).code, 2, "only --wait has a time limit");
     assert_eq!(run(&["worker", "--stages", "no-such-stage", "-X", NOWHERE]).code, 2);
     assert_eq!(run(&["--help"]).code, 0);
     assert!(run(&["--help"]).out.contains("Exit codes: 0 ok"));
@@ -28,6 +30,11 @@ fn every_command_has_help_and_takes_json() {
         &["submit", "job"],
         &["flows"],
         &["watch"],
+        &["jobs", "list"],
+        &["jobs", "describe"],
+        &["jobs", "cancel"],
+        &["jobs", "retry"],
+        &["flows"],
         &["calculate"],
         &["dlq", "list"],
         &["dlq", "show"],

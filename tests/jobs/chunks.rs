@@ -4,7 +4,7 @@ use bookflow::domain::jobs::calculate::calculate;
 use bookflow::domain::jobs::cashflow::CashFlow;
 use bookflow::domain::jobs::chunk::ChunkResult;
 use bookflow::domain::jobs::collect::Progress;
-use bookflow::domain::jobs::job::{JobEvent, Lane, Outcome};
+use bookflow::domain::jobs::job::{JobEvent, Lane, Outcome, Started};
 use bookflow::domain::jobs::notice::ROWS_KEPT;
 use bookflow::domain::jobs::split::SplitLimits;
 use bookflow::domain::jobs::totals::ControlTotals;
@@ -98,11 +98,11 @@ proptest! {
         let results: Vec<ChunkResult> = run.chunks.iter().map(|(_, chunk)| calculate(chunk).result).collect();
         // Workers finish in any order, and one may do again what another has done.
         let arriving = picks.iter().map(|pick| pick.get(&results)).chain(&results).cloned().map(JobEvent::Chunk);
-        let started = JobEvent::Started { request: run.chunks[0].1.job.request, deadline: Timestamp(1) };
+        let started = JobEvent::Started(Started { request: run.chunks[0].1.job.request, deadline: Timestamp(1), predecessor: None });
         let planned = JobEvent::Planned { chunks: run.plan.chunks, counts: run.plan.counts };
-        let mut progress = Progress::new(run.outcome.job.clone());
+        let mut progress = Progress::new(run.outcome.job.clone(), Timestamp(0));
         let outcomes: Vec<Outcome> =
-            arriving.chain([started, planned]).filter_map(|event| progress.record(event)).collect();
+            arriving.chain([started, planned]).filter_map(|event| progress.record(event, Timestamp(0))).collect();
         prop_assert_eq!(outcomes, [run.outcome]);
     }
 

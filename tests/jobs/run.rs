@@ -4,7 +4,7 @@ use bookflow::domain::jobs::calculate::calculate;
 use bookflow::domain::jobs::cashflow::{CashFlow, FlowKind};
 use bookflow::domain::jobs::chunk::Chunk;
 use bookflow::domain::jobs::collect::Progress;
-use bookflow::domain::jobs::job::{JobEvent, Lane, Outcome};
+use bookflow::domain::jobs::job::{JobEvent, Lane, Outcome, Started};
 use bookflow::domain::jobs::notice::Notice;
 use bookflow::domain::jobs::split::{Plan, SplitLimits, Splitter};
 use bookflow::domain::key::Timestamp;
@@ -42,16 +42,18 @@ pub fn run_with(request: &Value, limits: SplitLimits) -> Run {
     let (last, plan) = splitter.finish();
     chunks.extend(last);
 
-    let mut progress = Progress::new(request.job.id.clone());
-    let mut outcome = progress.record(JobEvent::Started { request: request.job.request, deadline: Timestamp(1) });
+    let at = Timestamp(0);
+    let mut progress = Progress::new(request.job.id.clone(), at);
+    let started = Started { request: request.job.request, deadline: Timestamp(1), predecessor: None };
+    let mut outcome = progress.record(JobEvent::Started(started), at);
     let mut flows = Vec::new();
     for (_, chunk) in &chunks {
         let calculated = calculate(chunk);
         flows.extend(calculated.flows.into_iter().flat_map(|contract| contract.flows));
-        outcome = outcome.or(progress.record(JobEvent::Chunk(calculated.result)));
+        outcome = outcome.or(progress.record(JobEvent::Chunk(calculated.result), at));
     }
     let planned = JobEvent::Planned { chunks: plan.chunks, counts: plan.counts };
-    let outcome = outcome.or(progress.record(planned)).expect("all planned chunks are in");
+    let outcome = outcome.or(progress.record(planned, at)).expect("all planned chunks are in");
     Run { flows, outcome, chunks, plan }
 }
 

@@ -1,6 +1,6 @@
 //! A job that fetches its market data, with the real Redis: fetched once, on the topic, and never mixed.
 
-use bookflow::domain::jobs::job::JobId;
+use bookflow::domain::jobs::job::{JobId, Started};
 use bookflow::domain::key::Timestamp;
 use bookflow::engine::broker::{Broker, Outgoing, TopicPartition};
 use bookflow::messages::job_control::{ControlWord, JobControl};
@@ -70,7 +70,7 @@ fn a_submission_that_was_cut_off_is_not_mixed_with_other_market_data() {
     installation.set("registry.url", ""); // the test writes with the schema's own id
     let request = bare("JOB");
     let hash = read_request(request.to_string().as_bytes()).expect("a request").job.request;
-    let started = ControlWord::Started { request: hash, deadline: Timestamp(i64::MAX) };
+    let started = ControlWord::Started(Started { request: hash, deadline: Timestamp(i64::MAX), predecessor: None });
     announce(&installation, JobControl { job: JobId::new("JOB").expect("a name"), word: started });
     let path = installation.file("request.json", &request);
     let refused = installation.run(&["submit", "job", argument(&path)]);

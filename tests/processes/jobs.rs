@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bookflow::domain::jobs::chunk::Chunk;
-use bookflow::domain::jobs::job::{Job, Lane};
+use bookflow::domain::jobs::job::{Job, Lane, Started};
 use bookflow::domain::jobs::split::{Plan, SplitLimits, Splitter};
 use bookflow::domain::key::Timestamp;
 use bookflow::engine::broker::{Broker, Outgoing, TopicPartition};
@@ -16,7 +16,7 @@ use bookflow::pipeline::topics::{CALCULATION_CHUNKS_REALTIME, JOB_CONTROL};
 use serde_json::{Value, json};
 
 use crate::cluster;
-use crate::program::{Ended, Installation, argument};
+use crate::program::{Ended, Installation, Running, argument};
 
 /// What a command ends with when a job did not complete without errors.
 pub const WITH_ERRORS: i32 = 7;
@@ -147,61 +147,168 @@ fn cut(request: &Value) -> (Job, Vec<(Lane, Chunk)>, Plan) {
     (read.job, chunks, plan)
 }
 
-#[test]
-fn a_chunk_that_became_a_dead_letter_is_a_row_of_the_outcome() {
-    let mut installation = Installation::new("letters", PARTITIONS as u32);
-    installation.set("registry.url", ""); // the test writes with the schemas' own ids
-    let mut worker = installation.worker("one", &["--first-start"]);
-    // Afterwards every stage is known to run.
-    submit(&installation, &request("BEFORE"));
-
-    let (job, chunks, plan) = cut(&request("JOB"));
+/// Writes a job as `submit` would, but for what is wrong with its chunks; `planned` goes last.
+fn send(
+    installation: &Installation,
+    request: &Value,
+    timeout: Duration,
+    spoil: impl FnOnce(&mut Vec<(String, Vec<u8>)>),
+) -> (Job, Vec<(Lane, Chunk)>) {
+    let (job, chunks, plan) = cut(request);
     let schemas = Schemas::embedded();
-    let deadline = Timestamp(SystemClock::start().now_us() + Duration::from_secs(600).as_micros() as i64);
-    let words = [
-        ControlWord::Started { request: job.request, deadline },
-        ControlWord::Planned { chunks: plan.chunks, counts: plan.counts },
-    ];
-    let mut records = Vec::new();
-    for word in words {
+    let deadline = Timestamp(SystemClock::start().now_us() + timeout.as_micros() as i64);
+    let word = |word| {
         let mut value = Vec::new();
-        let control = JobControl { job: job.id.clone(), word };
-        schemas.encode(&control, None, &mut value).expect("it can be written");
-        records.push((JOB_CONTROL, job.id.to_string(), value));
-    }
-    let damaged = chunks.len() / 2;
-    for (index, (_, chunk)) in chunks.iter().enumerate() {
+        schemas.encode(&JobControl { job: job.id.clone(), word }, None, &mut value).expect("it can be written");
+        (job.id.to_string(), value)
+    };
+    let record = |(_, chunk): &(Lane, Chunk)| {
         let mut value = Vec::new();
         schemas.encode(chunk, None, &mut value).expect("it can be written");
-        if index == damaged {
-            value.truncate(value.len() / 2);
-        }
-        records.push((CALCULATION_CHUNKS_REALTIME, chunk_key(chunk), value));
-    }
+        (chunk_key(chunk), value)
+    };
+    let mut spoilt = chunks.iter().map(record).collect();
+    spoil(&mut spoilt);
+    let started = word(ControlWord::Started(Started { request: job.request, deadline, predecessor: None }));
+    let planned = word(ControlWord::Planned { chunks: plan.chunks, counts: plan.counts });
+    put(installation, JOB_CONTROL, &[started]);
+    put(installation, CALCULATION_CHUNKS_REALTIME, &spoilt);
+    put(installation, JOB_CONTROL, &[planned]);
+    (job, chunks)
+}
+
+fn put(installation: &Installation, topic: &'static str, records: &[(String, Vec<u8>)]) {
     let broker = installation.broker();
     let mut producer = broker.producer("test").expect("a producer");
     producer.begin().expect("begin");
-    for (topic, key, value) in &records {
+    for (key, value) in records {
         let to = TopicPartition { topic, partition: partition(key.as_bytes(), PARTITIONS) };
         let record = Outgoing { to, key: Some(key.as_bytes()), value: Some(value), headers: &[] };
         producer.send(record).expect("send");
     }
     producer.drain().and_then(|()| producer.commit()).expect("commit");
+}
 
-    let ended = installation.run(&["watch", "job", "JOB", "--json"]);
-    assert_eq!(ended.status.code(), Some(WITH_ERRORS), "{ended:?}");
-    let last = ended.out.lines().last().expect("the outcome");
-    let outcome: Value = serde_json::from_str(last).expect("JSON");
+/// Follows a job to its end, by its name alone.
+fn watched(installation: &Installation, job: &str) -> Value {
+    let ended = installation.run(&["watch", job, "--json"]);
+    assert!(matches!(ended.status.code(), Some(0 | WITH_ERRORS)), "{ended:?}");
+    serde_json::from_str(ended.out.lines().last().expect("the outcome")).expect("JSON")
+}
+
+/// A worker of a test that writes with the schemas' own ids; afterwards every stage is known to run.
+fn ready(installation: &mut Installation) -> Running {
+    installation.set("registry.url", "");
+    let worker = installation.worker("one", &["--first-start"]);
+    submit(installation, &request("BEFORE"));
+    worker
+}
+
+#[test]
+fn a_chunk_that_became_a_dead_letter_is_a_row_of_the_outcome() {
+    let mut installation = Installation::new("letters", PARTITIONS as u32);
+    let mut worker = ready(&mut installation);
+    let (_, chunks) = send(&installation, &request("JOB"), Duration::from_secs(600), |records| {
+        let damaged = records.len() / 2;
+        records[damaged].1.truncate(20);
+    });
+    let outcome = watched(&installation, "JOB");
     assert_eq!(outcome["ending"], "COMPLETED_WITH_ERRORS", "{outcome:#}");
     let rows = outcome["rows"].as_array().expect("rows");
     let codes: Vec<_> = rows.iter().filter_map(|row| row["code"].as_str()).collect();
     assert_eq!(codes, ["TOTALS_DIFFER", "UNREADABLE", "NOT_CALCULATED"], "{outcome:#}");
-    assert_eq!(rows[2]["contract"], chunks[damaged].1.contracts[0].id.as_str(), "{outcome:#}");
+    let damaged = &chunks[chunks.len() / 2].1;
+    assert_eq!(rows[2]["contract"], damaged.contracts[0].id.as_str(), "{outcome:#}");
     let letters: Value = serde_json::from_str(&installation.ok(&["dlq", "list", "--json"])).expect("JSON");
     assert_eq!(letters["dead_letters"], 1, "{letters:#}");
     assert_eq!(letters["groups"][0]["stage"], "calculate.realtime", "{letters:#}");
     worker.drain();
     assert_eq!(installation.verified()["jobs"], 2);
+}
+
+#[test]
+fn a_job_ends_once_whatever_happens_to_its_chunks() {
+    let mut installation = Installation::new("aggregation", PARTITIONS as u32);
+    let worker = ready(&mut installation);
+    let long = Duration::from_secs(600);
+
+    // The last chunk's worker dies, and the chunk comes a second time.
+    let mut last = Vec::new();
+    send(&installation, &request("DIES"), long, |records| last.extend(records.pop()));
+    installation.consumed(Duration::from_secs(60));
+    worker.kill();
+    last.extend(last.clone());
+    put(&installation, CALCULATION_CHUNKS_REALTIME, &last);
+    let mut worker = installation.worker("one", &[]);
+    let whole = watched(&installation, "DIES");
+    assert_eq!(whole["ending"], "COMPLETED_WITH_ERRORS", "the request has an unreadable contract: {whole:#}");
+    assert_eq!(sums(&whole), [("EQUITY_PERFORMANCE", "154000"), ("INTEREST", "-1470")], "{whole:#}");
+    let added_up: Value = serde_json::from_str(&installation.ok(&["verify", "--job", "DIES", "--json"])).expect("JSON");
+    assert_eq!(added_up["clean"], true, "{added_up:#}");
+
+    // A chunk is missing at the deadline and comes late.
+    let mut missing = Vec::new();
+    send(&installation, &request("LATE"), Duration::from_secs(5), |records| missing.push(records.remove(1)));
+    let ended = watched(&installation, "LATE");
+    assert_eq!((&ended["ending"], &ended["missing"]), (&json!("TIMED_OUT"), &json!([{ "first": 2, "last": 2 }])));
+    put(&installation, CALCULATION_CHUNKS_REALTIME, &missing);
+    installation.consumed(Duration::from_secs(60));
+    assert_eq!(watched(&installation, "LATE"), ended);
+    let described: Value =
+        serde_json::from_str(&installation.ok(&["jobs", "describe", "LATE", "--json"])).expect("JSON");
+    assert_eq!(described["progress"]["late_chunks"], 1, "{described:#}");
+
+    // Cancelled twice.
+    send(&installation, &request("STOP"), long, |records| records.truncate(1));
+    let first = installation.ok(&["jobs", "cancel", "STOP", "--reason", "wrong day", "--json"]);
+    let second = installation.ok(&["jobs", "cancel", "STOP", "--json"]);
+    assert_eq!(first, second);
+    assert_eq!(watched(&installation, "STOP")["reason"], "wrong day");
+    let complete = installation.run(&["jobs", "cancel", "DIES"]);
+    assert_eq!(complete.status.code(), Some(PRECONDITION), "{complete:?}");
+
+    // Tried again with what is there: all of LATE by now, and not all of STOP.
+    let retried = installation.run(&["jobs", "retry", "LATE", "--wait", "--json"]);
+    let again = outcome(&retried);
+    assert_eq!((&again["job"], &again["predecessor"]), (&json!("LATE.2"), &json!("LATE")), "{again:#}");
+    assert_eq!((&again["ending"], &again["totals"]["sums"]), (&whole["ending"], &whole["totals"]["sums"]));
+    let same = installation.run(&["jobs", "retry", "LATE", "--wait", "--json"]);
+    assert_eq!((same.status.code(), same.out), (retried.status.code(), retried.out), "answered, not run again");
+    let not_all = installation.run(&["jobs", "retry", "STOP"]);
+    assert_eq!(not_all.status.code(), Some(PRECONDITION), "{not_all:?}");
+
+    // What commands show of it.
+    let listed: Value = serde_json::from_str(&installation.ok(&["jobs", "list", "--json"])).expect("JSON");
+    let names: Vec<_> = listed["jobs"].as_array().expect("jobs").iter().map(|job| &job["job"]).collect();
+    assert_eq!(names, ["LATE.2", "STOP", "LATE", "DIES", "BEFORE"]);
+    let one = installation.ok(&["jobs", "list", "--state", "cancelled", "--json"]);
+    let one: Value = serde_json::from_str(&one).expect("JSON");
+    assert_eq!(one["jobs"].as_array().map(Vec::len), Some(1), "{one:#}");
+    let flows = |more: &[&str]| {
+        let shown = installation.ok(&[&["flows", "--json", "--job", "LATE.2"], more].concat());
+        shown.lines().count()
+    };
+    assert_eq!(flows(&[]), 14, "13 lots with performance, one with interest");
+    assert_eq!(flows(&["--contract", "TWO"]), 2);
+    assert_eq!(flows(&["--position", "P2", "--date", "2024-01-19", "--kind", "interest"]), 1);
+    assert_eq!(flows(&["--status", "realised"]), 0);
+
+    worker.drain();
+    assert_eq!(installation.verified()["jobs"], 5);
+}
+
+#[test]
+fn waiting_has_a_limit_and_the_job_goes_on() {
+    let installation = Installation::new("waiting", PARTITIONS as u32);
+    let path = installation.file("request.json", &request("SLOW"));
+    let submit = ["submit", "job", argument(&path), "--idempotency-key", "KEY", "--wait", "--json"];
+    let nobody = installation.run(&[&submit[..], &["--timeout", "1s"]].concat());
+    assert_eq!(nobody.status.code(), Some(75), "{nobody:?}");
+    let mut worker = installation.worker("one", &["--first-start"]);
+    let ended = installation.run(&submit);
+    assert_eq!(ended.status.code(), Some(WITH_ERRORS), "{ended:?}");
+    assert_eq!(outcome(&ended)["job"], "KEY");
+    worker.drain();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::io::Cursor;
 use bookflow::cli::generate::load::{Load, Mix, Share};
 use bookflow::cli::generate::record::Wire;
 use bookflow::cli::generate::request::RequestShape;
-use bookflow::domain::jobs::job::Lane;
+use bookflow::domain::jobs::job::{Lane, Started};
 use bookflow::domain::jobs::split::{SplitLimits, Splitter};
 use bookflow::domain::key::Timestamp;
 use bookflow::engine::broker::{Outgoing, TopicPartition};
@@ -91,7 +91,7 @@ pub fn jobs(dice: &mut SmallRng, now_us: i64, partitions: i32, schemas: &Schemas
             send(topic, &chunk_key(chunk), &|out| schemas.encode(chunk, None, out).expect("a chunk fits"));
         }
         for word in [
-            ControlWord::Started { request: request.job.request, deadline },
+            ControlWord::Started(Started { request: request.job.request, deadline, predecessor: None }),
             ControlWord::Planned { chunks: plan.chunks, counts: plan.counts },
         ] {
             let control = JobControl { job: request.job.id.clone(), word };

@@ -1,6 +1,7 @@
 //! A calculation job of six chunks, sent as `submit job` sends it.
 
 use bookflow::cli::generate::request::RequestShape;
+use bookflow::domain::jobs::job::Started;
 use bookflow::domain::jobs::split::{SplitLimits, Splitter};
 use bookflow::domain::key::Timestamp;
 use bookflow::engine::broker::{Broker, Outgoing, Producer, TopicPartition};
@@ -35,7 +36,11 @@ pub fn send(broker: &dyn Broker, schemas: &Schemas, partitions: i32) {
     };
     let id = request.job.id.clone();
     let word = |word| encoded(schemas, None, &JobControl { job: id.clone(), word });
-    let started = ControlWord::Started { request: request.job.request, deadline: Timestamp(i64::MAX) };
+    let started = ControlWord::Started(Started {
+        request: request.job.request,
+        deadline: Timestamp(i64::MAX),
+        predecessor: None,
+    });
     put(JOB_CONTROL, id.as_str().as_bytes(), &word(started));
     for (_, chunk) in chunks {
         put(CALCULATION_CHUNKS_REALTIME, chunk_key(&chunk).as_bytes(), &encoded(schemas, None, &chunk));

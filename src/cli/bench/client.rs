@@ -11,7 +11,7 @@ use crate::cli::parts;
 use crate::cli::submit::sender::Sender;
 use crate::cli::tail::{From, Tail, partitions};
 use crate::domain::jobs::chunk::Chunk;
-use crate::domain::jobs::job::{JobId, Lane, Outcome};
+use crate::domain::jobs::job::{JobId, Lane, Outcome, Started};
 use crate::domain::jobs::split::{SplitLimits, Splitter};
 use crate::domain::key::Timestamp;
 use crate::engine::broker::Broker;
@@ -63,7 +63,10 @@ impl Client {
         let request = read_request(json).map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
         let job = request.job.id.clone();
         let deadline = Timestamp(SystemClock::start().now_us() + DEADLINE.as_micros() as i64);
-        self.control(&job, ControlWord::Started { request: request.job.request, deadline })?;
+        self.control(
+            &job,
+            ControlWord::Started(Started { request: request.job.request, deadline, predecessor: None }),
+        )?;
         let mut splitter = Splitter::new(request.job.clone(), &request.market, self.limits);
         let read = read_contracts(json, |contract| match contract {
             Ok((contract, notices)) => self.chunks(splitter.contract(contract, notices)),

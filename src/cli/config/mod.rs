@@ -65,6 +65,7 @@ pub struct Jobs {
     pub chunk_positions: usize,
     pub chunk_lots: usize,
     pub timeout: Duration,
+    pub kept: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -116,6 +117,7 @@ impl Config {
                 chunk_positions: read.number("jobs.chunk_positions", 1, 100_000)?,
                 chunk_lots: read.number("jobs.chunk_lots", 1, 100_000)?,
                 timeout: read.duration("jobs.timeout", "1s", "7d")?,
+                kept: read.duration("jobs.kept", "1s", "90d")?,
             },
             redis: read.redis()?,
             cache: read.cache()?,
@@ -336,6 +338,8 @@ mod tests {
         assert_eq!(worker.turn_bytes, engine.turn_bytes);
         assert_eq!(worker.turn_time, engine.turn_time);
         assert_eq!(worker.copy_max_age, engine.copy_max_age);
+        let stages = crate::pipeline::topology::Settings::default();
+        assert_eq!(config(&[]).expect("is valid").jobs.kept, stages.jobs_kept);
     }
 
     #[test]

@@ -146,7 +146,7 @@ fn submit(broker: &dyn Broker, schemas: &Arc<Schemas>, session: &Session) -> Res
     let mut file = written()?;
     let request = read_request(BufReader::new(&file)).map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
     file.rewind()?;
-    let mut submission = Submission::open(broker, schemas.clone(), &request)?;
+    let mut submission = Submission::open(broker, schemas.clone(), &request.job.id)?;
     let plan = submission.run(&file, &request, &session.config()?, session)?;
     session.output.note(format!("  job {}: {} in {} chunks", request.job.id, plan.counts, plan.chunks));
     Ok(request.job.id)

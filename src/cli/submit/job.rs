@@ -6,20 +6,22 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 
-use serde_json::json;
+use compact_str::CompactString;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::sender::Sender;
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
-use crate::cli::known_job::{self, Known};
+use crate::cli::known_job::{self, Known, Waiting};
 use crate::cli::market_data;
 use crate::cli::parts;
 use crate::cli::session::Session;
 use crate::cli::tail::partitions;
 use crate::domain::jobs::chunk::Chunk;
-use crate::domain::jobs::job::{Job, JobId, Lane};
+use crate::domain::jobs::job::{Job, JobId, Lane, Started};
 use crate::domain::jobs::split::{Plan, SplitLimits, Splitter};
+use crate::domain::jobs::totals::Counts;
 use crate::domain::key::Timestamp;
 use crate::engine::broker::Broker;
 use crate::engine::clock::{Clock, SystemClock};
@@ -37,9 +39,8 @@ pub struct Arguments {
     /// Name of the job instead of the request's own requestId
     #[arg(long, value_name = "NAME")]
     idempotency_key: Option<String>,
-    /// Wait for the outcome and print it
-    #[arg(long)]
-    wait: bool,
+    #[command(flatten)]
+    waiting: Waiting,
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
@@ -54,26 +55,25 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let broker = parts::broker(&config)?;
     let schemas = parts::schemas(&config)?;
     let known = known_job::known(broker.as_ref(), &schemas, &job.id)?;
-    if let Some(other) = known.request.filter(|other| *other != job.request) {
-        let message = format!("job {} is known with another request ({other:032x})", job.id);
-        return Err(Failure::new(Exit::Precondition, message)
-            .next("give this request a name of its own: --idempotency-key, or another requestId"));
-    }
+    same_request(&job, &known)?;
     // A submission that was cut off before its plan was written is taken up again: its chunks are the same.
-    if known.outcome.is_none() && !known.planned {
+    if known.outcome.is_none() && known.planned.is_none() {
+        let mut submission = Submission::open(broker.as_ref(), schemas.clone(), &job.id)?;
+        // Whoever has begun in the meantime is fenced now: what they have said by now is all that they will say.
+        let known = known_job::announced(broker.as_ref(), &schemas, &job.id)?;
+        same_request(&job, &known)?;
         complete(&mut request, &mut file, &known, &config)?;
         file.rewind()?;
-        let mut submission = Submission::open(broker.as_ref(), schemas.clone(), &request)?;
         let plan = submission.run(&file, &request, &config, session)?;
         let Plan { chunks, lane, .. } = plan;
         session.output.note(format!("{}: {chunks} chunks in the {} lane", job.id, lane_name(lane)));
     }
-    answer(arguments, session, broker.as_ref(), &schemas, &job, known)
+    known_job::answer(&arguments.waiting, known.outcome, &job.id, broker.as_ref(), &schemas, &session.output)
 }
 
 /// Market data may have changed since a submission that was cut off, and chunks of both would make one job.
 fn complete(request: &mut Request, file: &mut File, known: &Known, config: &Config) -> Result<(), Failure> {
-    if request.market_source != MarketSource::Sent && known.request.is_some() {
+    if request.market_source != MarketSource::Sent && known.started.is_some() {
         let message =
             format!("job {} was cut off while it was sent, and its market data may have changed", request.job.id);
         return Err(Failure::new(Exit::Precondition, message).next("send it under another --idempotency-key"));
@@ -82,24 +82,13 @@ fn complete(request: &mut Request, file: &mut File, known: &Known, config: &Conf
     market_data::complete(request, BufReader::new(file), config)
 }
 
-fn answer(
-    arguments: &Arguments,
-    session: &Session,
-    broker: &dyn Broker,
-    schemas: &Schemas,
-    job: &Job,
-    known: Known,
-) -> Result<Exit, Failure> {
-    let outcome = match known.outcome {
-        Some(outcome) => Some(outcome),
-        None if arguments.wait => Some(known_job::wait(broker, schemas, &job.id, &session.output)?),
-        None => None,
-    };
-    match outcome {
-        Some(outcome) => known_job::show(&outcome, &session.output),
-        None => {
-            session.output.say(json!({ "job": job.id.as_str(), "state": "SUBMITTED" }), &job.id)?;
-            Ok(Exit::Ok)
+fn same_request(job: &Job, known: &Known) -> Result<(), Failure> {
+    match known.request().filter(|other| *other != job.request) {
+        None => Ok(()),
+        Some(other) => {
+            let message = format!("job {} is known with another request ({other:032x})", job.id);
+            Err(Failure::new(Exit::Precondition, message)
+                .next("give this request a name of its own: --idempotency-key, or another requestId"))
         }
     }
 }
@@ -123,8 +112,7 @@ fn lane_name(lane: Lane) -> &'static str {
 }
 
 /// A request on its way into chunks.
-pub(in crate::cli) struct Submission<'a> {
-    broker: &'a dyn Broker,
+pub(in crate::cli) struct Submission {
     schemas: Arc<Schemas>,
     sender: Sender,
     job: JobId,
@@ -133,26 +121,22 @@ pub(in crate::cli) struct Submission<'a> {
     value: Vec<u8>,
 }
 
-impl<'a> Submission<'a> {
-    pub fn open(broker: &'a dyn Broker, schemas: Arc<Schemas>, request: &Request) -> Result<Self, Failure> {
+impl Submission {
+    /// One submission of a job at a time: whoever opens another one fences this one, so that their chunks never mix.
+    pub fn open(broker: &dyn Broker, schemas: Arc<Schemas>, job: &JobId) -> Result<Submission, Failure> {
         let partitions = [
             partitions(broker, JOB_CONTROL)?,
             partitions(broker, CALCULATION_CHUNKS_REALTIME)?,
             partitions(broker, CALCULATION_CHUNKS_BATCH)?,
         ];
-        let sender = Sender::open(broker)?;
-        Ok(Submission { broker, schemas, sender, job: request.job.id.clone(), partitions, value: Vec::new() })
+        let name = format!("bookflow.submit-job-{:032x}", xxh3_128(job.as_str().as_bytes()));
+        let sender = Sender::open_as(broker, &name)?;
+        Ok(Submission { schemas, sender, job: job.clone(), partitions, value: Vec::new() })
     }
 
     /// First the announcement, so that a job that is cut off here still ends at its deadline; last the plan.
     pub fn run(&mut self, file: &File, request: &Request, config: &Config, session: &Session) -> Result<Plan, Failure> {
-        let timeout = i64::try_from(config.jobs.timeout.as_micros()).expect("bounded to days");
-        let deadline = Timestamp(SystemClock::start().now_us() + timeout);
-        self.control(ControlWord::Started { request: request.job.request, deadline })?;
-        self.sender.commit()?;
-        if request.market_source != MarketSource::Sent {
-            self.alone(deadline)?;
-        }
+        self.announce(request.job.request, None, config)?;
         let limits = parts::split_limits(config);
         // Read ahead of what is being sent, so that neither waits for the other.
         let plan = thread::scope(|scope| {
@@ -162,22 +146,18 @@ impl<'a> Submission<'a> {
             let read = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             sent.and(read)
         })?;
-        self.control(ControlWord::Planned { chunks: plan.chunks, counts: plan.counts })?;
-        self.sender.commit()?;
+        self.plan(plan.chunks, plan.counts)?;
         Ok(plan)
     }
 
-    /// Two submissions at once may have fetched different values, and chunks of both would make one job: the first one sends.
-    fn alone(&self, deadline: Timestamp) -> Result<(), Failure> {
-        let first = known_job::known(self.broker, &self.schemas, &self.job)?.deadline;
-        match first == Some(deadline) {
-            true => Ok(()),
-            false => Err(Failure::new(Exit::Temporary, format!("job {} is being sent by somebody else", self.job))
-                .next("send it again in a moment: it is answered then")),
-        }
+    pub fn announce(&mut self, request: u128, predecessor: Option<JobId>, config: &Config) -> Result<(), Failure> {
+        let timeout = i64::try_from(config.jobs.timeout.as_micros()).expect("bounded to days");
+        let deadline = Timestamp(SystemClock::start().now_us() + timeout);
+        self.control(ControlWord::Started(Started { request, deadline, predecessor }))?;
+        self.commit()
     }
 
-    fn chunk(&mut self, lane: Lane, chunk: &Chunk) -> Result<(), Failure> {
+    pub fn chunk(&mut self, lane: Lane, chunk: &Chunk) -> Result<(), Failure> {
         let (topic, partitions) = match lane {
             Lane::Realtime => (CALCULATION_CHUNKS_REALTIME, self.partitions[1]),
             Lane::Batch => (CALCULATION_CHUNKS_BATCH, self.partitions[2]),
@@ -186,8 +166,17 @@ impl<'a> Submission<'a> {
         self.schemas
             .encode(chunk, None, &mut self.value)
             .map_err(|error| Failure::new(Exit::Failed, format!("chunk {}: {error}", chunk.number)))?;
-        self.sender.send(topic, partitions, chunk_key(chunk).as_bytes(), &self.value)?;
-        Ok(())
+        self.send(topic, partitions, chunk_key(chunk).as_bytes())
+    }
+
+    pub fn plan(&mut self, chunks: u32, counts: Counts) -> Result<(), Failure> {
+        self.control(ControlWord::Planned { chunks, counts })?;
+        self.commit()
+    }
+
+    pub fn cancel(&mut self, reason: CompactString) -> Result<(), Failure> {
+        self.control(ControlWord::Cancelled { reason })?;
+        self.commit()
     }
 
     fn control(&mut self, word: ControlWord) -> Result<(), Failure> {
@@ -196,8 +185,26 @@ impl<'a> Submission<'a> {
         self.schemas
             .encode(&control, None, &mut self.value)
             .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
-        self.sender.send(JOB_CONTROL, self.partitions[0], self.job.as_str().as_bytes(), &self.value)?;
-        Ok(())
+        let job = self.job.clone();
+        self.send(JOB_CONTROL, self.partitions[0], job.as_str().as_bytes())
+    }
+
+    fn send(&mut self, topic: &'static str, partitions: i32, key: &[u8]) -> Result<(), Failure> {
+        let sent = self.sender.send(topic, partitions, key, &self.value);
+        sent.map(drop).map_err(|failure| overtaken(&self.job, failure))
+    }
+
+    fn commit(&mut self) -> Result<(), Failure> {
+        self.sender.commit().map_err(|failure| overtaken(&self.job, failure))
+    }
+}
+
+fn overtaken(job: &JobId, failure: Failure) -> Failure {
+    match failure.exit {
+        Exit::Fenced => failure
+            .during(format!("job {job}: another submission or a cancellation of it has taken over"))
+            .next(format!("`bookflow watch job {job}` shows how far that one is")),
+        _ => failure,
     }
 }
 

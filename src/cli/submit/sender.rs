@@ -19,8 +19,12 @@ pub struct Sender {
 impl Sender {
     /// Transactional ids are this process's own: two submissions never fence each other.
     pub fn open(broker: &dyn Broker) -> Result<Sender, Failure> {
-        let id = format!("bookflow.submit-{}-{:08x}", std::process::id(), rand::random::<u32>());
-        Ok(Sender { producer: broker.producer(&id)?, open: 0, bytes: 0, committed: 0 })
+        Sender::open_as(broker, &format!("bookflow.submit-{}-{:08x}", std::process::id(), rand::random::<u32>()))
+    }
+
+    /// Ends what others have begun under this id, and keeps them from committing anything more.
+    pub fn open_as(broker: &dyn Broker, id: &str) -> Result<Sender, Failure> {
+        Ok(Sender { producer: broker.producer(id)?, open: 0, bytes: 0, committed: 0 })
     }
 
     /// Sends to the partition where the key belongs; answers true when this ended a transaction.

@@ -11,11 +11,17 @@ pub struct Arguments {
     /// Differences to show; all are counted
     #[arg(long, default_value_t = 20)]
     differences: usize,
+    /// Only this job: its control totals, added up again from its published flows
+    #[arg(long, value_name = "JOB")]
+    job: Option<String>,
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
     let (broker, schemas) = (parts::broker(&config)?, parts::schemas(&config)?);
+    if let Some(job) = &arguments.job {
+        return super::outcome::run(job, broker.as_ref(), &schemas, session);
+    }
     let report = super::audit(broker.as_ref(), &schemas, arguments.differences)?;
     session.output.say(report.json(), &report)?;
     Ok(if report.clean() { Exit::Ok } else { Exit::Mismatch })

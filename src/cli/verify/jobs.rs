@@ -28,7 +28,7 @@ const LANES: [&str; 2] = [CALCULATION_CHUNKS_REALTIME, CALCULATION_CHUNKS_BATCH]
 /// What the auditor knows of one job. Chunks are kept by number and totals, never with their contents.
 #[derive(Default)]
 struct Seen {
-    starts: usize,
+    started: bool,
     planned: Option<(u32, Counts)>,
     /// Cancelled or rejected, which ends it whatever comes in.
     ended: bool,
@@ -186,7 +186,7 @@ impl Audit<'_> {
     fn word(&mut self, job: JobId, word: ControlWord) {
         let seen = self.jobs.entry(job).or_default();
         match word {
-            ControlWord::Started { .. } => seen.starts += 1,
+            ControlWord::Started { .. } => seen.started = true,
             ControlWord::Planned { chunks, counts } => drop(seen.planned.get_or_insert((chunks, counts))),
             ControlWord::Cancelled { .. } | ControlWord::Rejected { .. } => seen.ended = true,
         }
@@ -201,7 +201,7 @@ impl Audit<'_> {
     fn outcomes(&mut self) {
         for (job, seen) in std::mem::take(&mut self.jobs) {
             self.report.counts.jobs += 1;
-            let complete = seen.starts > 0
+            let complete = seen.started
                 && seen
                     .planned
                     .is_some_and(|(chunks, _)| (1..=chunks).all(|number| seen.results.contains_key(&number)));
@@ -211,10 +211,8 @@ impl Audit<'_> {
                 }
                 continue;
             };
-            // A job that is submitted again is answered again, with the same outcome.
-            let others = seen.outcomes.iter().filter(|other| *other != outcome).count();
-            if others > 0 || seen.outcomes.len() > seen.starts.max(1) {
-                let found = format!("{} outcomes, {others} of them different", seen.outcomes.len());
+            if seen.outcomes.len() > 1 {
+                let found = format!("{} outcomes", seen.outcomes.len());
                 self.report.differs(Damage::Doubled, CALCULATION_OUTCOMES, &job, "one outcome", found);
             }
             if !matches!(outcome.ending, Ending::Completed | Ending::CompletedWithErrors) {
@@ -269,7 +267,7 @@ impl Audit<'_> {
     }
 }
 
-fn summary(totals: &ControlTotals) -> String {
+pub(super) fn summary(totals: &ControlTotals) -> String {
     let sums: Vec<_> = totals
         .sums
         .iter()

@@ -13,6 +13,7 @@ mod rebooks; // second halves, exactly once
 mod state; // last positions and lots against the fold
 pub mod oracle; // the fold
 mod jobs; // chunks, results, outcomes
+mod outcome; // one job alone
 
 use self::letters::Letters;
 use self::rebooks::Rebooks;

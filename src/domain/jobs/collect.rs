@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
+
 use super::chunk::ChunkResult;
-use super::job::{Ending, JobEvent, JobId, Missing, Outcome};
+use super::job::{Ending, JobEvent, JobId, Missing, Outcome, Started};
 use super::notice::{Notice, NoticeCode, Place, ROWS_KEPT, keep_first};
 use super::totals::{ControlTotals, Counts};
 use crate::domain::key::Timestamp;
@@ -12,7 +14,12 @@ use crate::domain::key::Timestamp;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Progress {
     pub job: JobId,
+    /// When the first and the last record about it was written, until it ended: the pace of a job is told by its records.
+    pub first: Timestamp,
+    pub last: Timestamp,
     pub stage: Stage,
+    /// Chunks that came in after the end and changed nothing.
+    pub late: u32,
 }
 
 /// Collecting until it ended; then only the answer is kept.
@@ -25,8 +32,8 @@ pub enum Stage {
 /// What is known of a job that runs.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Collecting {
-    /// Request hash and deadline, once the job was announced.
-    pub started: Option<(u128, Timestamp)>,
+    /// None until the job was announced.
+    pub started: Option<Started>,
     /// Number of chunks and what they account for, once it is known.
     pub planned: Option<(u32, Counts)>,
     pub received: ChunkSet,
@@ -39,25 +46,34 @@ pub struct Collecting {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ChunkSet(pub BTreeMap<u32, u32>);
 
+/// What time does to a job.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Tick {
+    /// Nothing yet.
+    Waits,
+    /// Its deadline has passed.
+    Ends(Box<Outcome>),
+    /// It has ended long ago, or was never announced: nobody needs its state any more.
+    Forgotten,
+}
+
 impl Progress {
-    pub fn new(job: JobId) -> Progress {
-        Progress { job, stage: Stage::Collecting(Collecting::default()) }
+    /// A job of which the first record was written at `first`.
+    pub fn new(job: JobId, first: Timestamp) -> Progress {
+        Progress { job, first, last: first, stage: Stage::Collecting(Collecting::default()), late: 0 }
     }
 
-    /// Takes an event in. The outcome comes out when this event ends the job, and again when an ended job is started again.
-    pub fn record(&mut self, event: JobEvent) -> Option<Outcome> {
-        let collecting = match &mut self.stage {
-            Stage::Collecting(collecting) => collecting,
-            Stage::Ended(outcome) => return matches!(event, JobEvent::Started { .. }).then(|| outcome.clone()),
+    /// Takes in an event that was written at `at`. The outcome comes out when this event ends the job, once.
+    pub fn record(&mut self, event: JobEvent, at: Timestamp) -> Option<Outcome> {
+        let Stage::Collecting(collecting) = &mut self.stage else {
+            self.late = self.late.saturating_add(u32::from(matches!(event, JobEvent::Chunk(_))));
+            return None;
         };
+        (self.first, self.last) = (self.first.min(at), self.last.max(at));
         match event {
-            JobEvent::Started { request, deadline } => {
-                // The first word stands: a second submission of a running job waits for the same answer.
-                collecting.started.get_or_insert((request, deadline));
-            }
-            JobEvent::Planned { chunks, counts } => {
-                collecting.planned.get_or_insert((chunks, counts));
-            }
+            // The first word stands: a second submission of a running job waits for the same answer.
+            JobEvent::Started(started) => drop(collecting.started.get_or_insert(started)),
+            JobEvent::Planned { chunks, counts } => drop(collecting.planned.get_or_insert((chunks, counts))),
             JobEvent::Chunk(result) => collecting.add(result),
             JobEvent::Cancelled { reason } => return Some(self.end(Ending::Cancelled { reason })),
             JobEvent::Rejected { reason } => return Some(self.end(Ending::Rejected { reason })),
@@ -65,24 +81,55 @@ impl Progress {
         self.complete()
     }
 
-    /// Ends a job whose deadline has passed.
-    pub fn tick(&mut self, now: Timestamp) -> Option<Outcome> {
-        let Stage::Collecting(collecting) = &self.stage else { return None };
-        let (_, deadline) = collecting.started?;
-        if now < deadline {
-            return None;
+    /// Ends a job whose deadline has passed, and forgets one of which nothing was heard for as long as jobs are `kept`.
+    pub fn tick(&mut self, now: Timestamp, kept: TimeDelta) -> Tick {
+        if now < self.due(kept) {
+            return Tick::Waits;
+        }
+        let Stage::Collecting(collecting) = &self.stage else { return Tick::Forgotten };
+        if collecting.started.is_none() {
+            return Tick::Forgotten;
         }
         let missing = match collecting.planned {
             Some((chunks, _)) => Missing::Chunks(collecting.received.missing(chunks)),
             None => Missing::Plan { received: collecting.received.count() },
         };
-        Some(self.end(Ending::TimedOut { missing }))
+        self.last = self.last.max(now);
+        Tick::Ends(Box::new(self.end(Ending::TimedOut { missing })))
+    }
+
+    /// The next moment at which something happens to the job though nothing is heard of it.
+    pub fn due(&self, kept: TimeDelta) -> Timestamp {
+        match &self.stage {
+            Stage::Collecting(Collecting { started: Some(started), .. }) => started.deadline,
+            Stage::Collecting(_) | Stage::Ended(_) => {
+                Timestamp(self.last.0.saturating_add(kept.num_microseconds().unwrap_or(i64::MAX)))
+            }
+        }
+    }
+
+    /// How long it has taken up to its last record, or took in all.
+    pub fn elapsed(&self) -> TimeDelta {
+        TimeDelta::microseconds(self.last.0.saturating_sub(self.first.0).max(0))
+    }
+
+    /// When the last chunk will be in if the others take as long as those that are; none before there is anything to go by.
+    pub fn expected_end(&self) -> Option<Timestamp> {
+        let Stage::Collecting(Collecting { planned: Some((chunks, _)), received, .. }) = &self.stage else {
+            return None;
+        };
+        let (received, elapsed) = (received.count(), self.elapsed().num_microseconds()?);
+        if received == 0 || elapsed == 0 {
+            return None;
+        }
+        let left = i128::from(elapsed) * i128::from(chunks.saturating_sub(received)) / i128::from(received);
+        Some(Timestamp(self.last.0.saturating_add(i64::try_from(left).ok()?)))
     }
 
     fn complete(&mut self) -> Option<Outcome> {
         let Stage::Collecting(collecting) = &mut self.stage else { return None };
         let (chunks, counts) = collecting.planned?;
-        collecting.started?;
+        collecting.started.as_ref()?;
         if !collecting.received.missing(chunks).is_empty() {
             return None;
         }
@@ -98,9 +145,12 @@ impl Progress {
             Stage::Collecting(collecting) => std::mem::take(collecting),
             Stage::Ended(outcome) => return outcome.clone(),
         };
+        let (request, predecessor) =
+            collected.started.map_or((None, None), |started| (Some(started.request), started.predecessor));
         let outcome = Outcome {
             job: self.job.clone(),
-            request: collected.started.map(|(request, _)| request),
+            request,
+            predecessor,
             ending,
             totals: collected.totals,
             rows: collected.rows,

@@ -65,14 +65,19 @@ pub enum Lane {
     Batch,
 }
 
+/// The first word of whoever submits a job.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Started {
+    pub request: u128,
+    pub deadline: Timestamp,
+    /// The job whose request this one calculates again.
+    pub predecessor: Option<JobId>,
+}
+
 /// What `collect` is told about a job, in any order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum JobEvent {
-    /// The first word of whoever submits it.
-    Started {
-        request: u128,
-        deadline: Timestamp,
-    },
+    Started(Started),
     /// All chunks are written: how many there are, and what of the request they account for.
     Planned {
         chunks: u32,
@@ -98,6 +103,19 @@ pub enum Ending {
     Rejected { reason: CompactString },
 }
 
+impl Ending {
+    /// The ending as it is written.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Ending::Completed => "COMPLETED",
+            Ending::CompletedWithErrors => "COMPLETED_WITH_ERRORS",
+            Ending::TimedOut { .. } => "TIMED_OUT",
+            Ending::Cancelled { .. } => "CANCELLED",
+            Ending::Rejected { .. } => "REJECTED",
+        }
+    }
+}
+
 /// What had not come in at the deadline.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Missing {
@@ -113,6 +131,8 @@ pub struct Outcome {
     pub job: JobId,
     /// The request that ran under this name; none when the job ended before it was announced.
     pub request: Option<u128>,
+    /// The job whose request this one calculated again.
+    pub predecessor: Option<JobId>,
     pub ending: Ending,
     pub totals: ControlTotals,
     /// The first rows in their own order; `totals` counts all of them.

@@ -1,0 +1,62 @@
+//! `verify --job`: the control totals of one job, added up again from its published flows.
+
+use serde_json::json;
+
+use super::jobs::summary;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::job_flows;
+use crate::cli::known_job;
+use crate::cli::session::Session;
+use crate::domain::jobs::job::{Ending, JobId};
+use crate::domain::jobs::totals::ControlTotals;
+use crate::engine::broker::Broker;
+use crate::messages::schemas::Schemas;
+
+pub fn run(name: &str, broker: &dyn Broker, schemas: &Schemas, session: &Session) -> Result<Exit, Failure> {
+    let job = known_job::named(name)?;
+    let known = known_job::known(broker, schemas, &job)?.or_unknown(&job)?;
+    let Some(outcome) = known.outcome else {
+        return Err(Failure::new(Exit::Precondition, format!("job {job} has not ended"))
+            .next(format!("`bookflow watch {job}` follows it to its end")));
+    };
+    if !matches!(outcome.ending, Ending::Completed | Ending::CompletedWithErrors) {
+        let ending = outcome.ending.name();
+        return Err(Failure::new(Exit::Precondition, format!("job {job} ended as {ending}: its flows are no whole"))
+            .next(format!("`bookflow jobs retry {job}` calculates it again")));
+    }
+    let found = recalculated(&job, broker, schemas)?;
+    let told = &outcome.totals;
+    let same = (told.counts.contracts, told.flows, &told.sums, told.hash)
+        == (found.counts.contracts, found.flows, &found.sums, found.hash);
+    let json = json!({
+        "job": job.as_str(), "ending": outcome.ending.name(), "clean": same,
+        "told": summary(told), "found": summary(&found),
+    });
+    let text = match same {
+        true => format!("{job} {}: its flows add up to {}", outcome.ending.name(), summary(told)),
+        false => format!(
+            "{job} {}: its flows do not add up\n  outcome {}\n  flows   {}",
+            outcome.ending.name(),
+            summary(told),
+            summary(&found)
+        ),
+    };
+    session.output.say(json, text)?;
+    Ok(if same { Exit::Ok } else { Exit::Mismatch })
+}
+
+/// What flows alone can tell: their number, sums and hash, and the contracts that were answered.
+fn recalculated(job: &JobId, broker: &dyn Broker, schemas: &Schemas) -> Result<ControlTotals, Failure> {
+    let mut totals = ControlTotals::default();
+    let cut = job_flows::each(broker, schemas, job, |message| {
+        totals.counts.contracts += u64::from((message.flows.part, message.flows.piece) == (0, 0));
+        message.flows.flows.iter().for_each(|flow| totals.add_flow(flow));
+        Ok(())
+    })?;
+    match cut && totals.flows == 0 {
+        true => Err(Failure::new(Exit::Precondition, format!("the flows of job {job} are past their retention"))
+            .next("submit its request again under another name")),
+        false => Ok(totals),
+    }
+}

@@ -1,0 +1,172 @@
+//! Everything that can go wrong while the chunks of a job come in: it ends once, with the right totals.
+
+use std::time::Duration;
+
+use bookflow::domain::jobs::chunk::Chunk;
+use bookflow::domain::jobs::collect::Progress;
+use bookflow::domain::jobs::job::{Ending, Missing, Outcome, Started};
+use bookflow::domain::jobs::totals::Counts;
+use bookflow::domain::key::Timestamp;
+use bookflow::engine::broker::TopicPartition;
+use bookflow::memory::LogEntry;
+use bookflow::memory::interference::CallKind;
+use bookflow::messages::job_control::{ControlWord, JobControl};
+use bookflow::messages::key::chunk_key;
+use bookflow::pipeline::topics::*;
+use bookflow::pipeline::topology::{CALCULATE_BATCH, COLLECT, Settings, topology_with};
+
+use crate::house::*;
+use crate::samples::*;
+use crate::turns::idle;
+
+const JOB: &str = "JOB-1";
+const CHUNKS: u32 = 4;
+const TIMEOUT: Duration = Duration::from_secs(1_800);
+/// `jobs.kept`, and less than the broker keeps offsets.
+const KEPT: Duration = Duration::from_secs(3_600);
+
+/// A job of four chunks of a contract each is announced and planned.
+fn house() -> House {
+    let mut house = House::new();
+    house.topology = topology_with(house.schemas.clone(), Settings { jobs_kept: KEPT, ..Settings::default() });
+    let deadline = Timestamp(TIMEOUT.as_micros() as i64);
+    say(&house, ControlWord::Started(Started { request: 7, deadline, predecessor: None }));
+    let counts = Counts { contracts: CHUNKS.into(), ..Counts::default() };
+    say(&house, ControlWord::Planned { chunks: CHUNKS, counts });
+    house
+}
+
+fn say(house: &House, word: ControlWord) {
+    house.put(JOB_CONTROL, &house.raw(&JobControl { job: job(JOB), word }, JOB));
+}
+
+fn put(house: &House, numbers: impl IntoIterator<Item = u32>) {
+    for number in numbers {
+        let chunk = Chunk { contracts: vec![contract_part(&format!("C{number}"))], ..chunk(JOB, number) };
+        house.put(CALCULATION_CHUNKS_BATCH, &house.raw(&chunk, &chunk_key(&chunk)));
+    }
+}
+
+fn work(house: &House) {
+    house.work(CALCULATE_BATCH);
+    house.work(COLLECT);
+}
+
+/// Lets time pass, and `collect` notice it.
+fn pass(house: &House, time: Duration) {
+    house.stand.pass(time);
+    let mut worker = house.worker(COLLECT);
+    idle(&mut worker);
+    house.stand.pass(Duration::from_secs(1));
+    idle(&mut worker);
+    worker.close().expect("closes");
+}
+
+/// The one outcome of the job.
+fn outcome(house: &House) -> Outcome {
+    let outcomes = house.read::<Outcome>(CALCULATION_OUTCOMES);
+    assert_eq!(outcomes.len(), 1, "a job ends once: {outcomes:?}");
+    house.audit();
+    outcomes.into_iter().next().expect("there is one").1
+}
+
+fn complete(house: &House) {
+    let outcome = outcome(house);
+    assert_eq!((&outcome.ending, outcome.totals.counts.contracts), (&Ending::Completed, CHUNKS.into()));
+}
+
+fn late(house: &House) -> u32 {
+    house.read::<Progress>(JOB_PROGRESS).last().expect("the job is kept").1.late
+}
+
+#[test]
+fn the_worker_with_the_last_chunk_may_die() {
+    let house = house();
+    put(&house, 1..CHUNKS);
+    work(&house);
+    put(&house, [CHUNKS]);
+    house.stand.happen(CallKind::Commit, Default::default); // the attempt's
+    house.stand.happen(CallKind::Commit, || panic!("killed with the last chunk in hand"));
+    assert_eq!(house.survive(CALCULATE_BATCH), 1);
+    house.work(COLLECT);
+    complete(&house);
+}
+
+#[test]
+fn the_worker_that_ends_the_job_may_die() {
+    let house = house();
+    put(&house, 1..=CHUNKS);
+    house.work(CALCULATE_BATCH);
+    house.stand.happen(CallKind::Commit, Default::default); // the attempt's
+    house.stand.happen(CallKind::Commit, || panic!("killed with the outcome in hand"));
+    assert_eq!(house.survive(COLLECT), 1);
+    complete(&house);
+}
+
+#[test]
+fn a_last_chunk_that_comes_twice_counts_once() {
+    let house = house();
+    put(&house, (1..=CHUNKS).chain([CHUNKS]));
+    work(&house);
+    complete(&house);
+    assert_eq!(late(&house), 1);
+}
+
+#[test]
+fn a_chunk_that_is_missing_is_named_and_coming_late_changes_nothing() {
+    let house = house();
+    put(&house, [1, 3, 4]);
+    work(&house);
+    assert!(house.read::<Outcome>(CALCULATION_OUTCOMES).is_empty());
+    pass(&house, TIMEOUT);
+    let ended = outcome(&house);
+    assert_eq!(ended.ending, Ending::TimedOut { missing: Missing::Chunks(vec![(2, 2)]) });
+    assert_eq!(ended.totals.counts.contracts, 3);
+    put(&house, [2]);
+    work(&house);
+    assert_eq!(outcome(&house), ended);
+    assert_eq!(late(&house), 1);
+}
+
+#[test]
+fn a_job_may_be_cancelled_twice_and_its_chunks_come_in_afterwards() {
+    let house = house();
+    put(&house, [1]);
+    work(&house);
+    for reason in ["first", "second"] {
+        say(&house, ControlWord::Cancelled { reason: reason.into() });
+    }
+    put(&house, 2..=CHUNKS);
+    work(&house);
+    let ended = outcome(&house);
+    assert_eq!(ended.ending, Ending::Cancelled { reason: "first".into() });
+    assert_eq!((ended.totals.counts.contracts, late(&house)), (1, 3));
+}
+
+#[test]
+fn the_state_of_a_job_is_cleaned_up_and_its_outcome_stays() {
+    let house = house();
+    put(&house, 1..=CHUNKS);
+    work(&house);
+    pass(&house, KEPT);
+    assert_eq!(kept(&house), None, "a tombstone is the last word");
+    // What nobody waits for is forgotten in its turn.
+    put(&house, [CHUNKS]);
+    work(&house);
+    assert_eq!(kept(&house), Some(()));
+    pass(&house, KEPT);
+    assert_eq!(kept(&house), None);
+    complete(&house);
+}
+
+/// Whether the last record of the job's state has a value.
+fn kept(house: &House) -> Option<()> {
+    let records = (0..PARTITIONS).flat_map(|partition| {
+        house.stand.broker.entries(TopicPartition { topic: JOB_PROGRESS, partition }).expect("the topic is there")
+    });
+    let mut values = records.filter_map(|entry| match entry {
+        LogEntry::Record { value, .. } => Some(value),
+        _ => None,
+    });
+    values.next_back().expect("the job was kept").map(drop)
+}
