@@ -113,7 +113,7 @@ impl Portfolio {
 
     fn flows(&self, from: usize, to: usize) -> u64 {
         let (mut flows, mut sum) = (0, 0_i64);
-        let value = |swap| Valuation::new(swap, &self.market, last_day());
+        let value = |swap| Valuation::new(swap, &self.market, last_day(), Vec::new());
         let shared: Vec<Valuation<'_>> = self.swaps.iter().map(value).collect();
         let mut slices = Slices::default();
         for position in from..to {
@@ -155,7 +155,7 @@ fn lot(position: usize, number: usize) -> Lot<u32> {
     let price = Decimal::new(10_000 + (position % 97) as i64 * 37 + number as i64 * 113, 2);
     let opened = Edge { date, settle_date: date + Days::new(2), price, fx: Decimal::ONE };
     let quantity = Decimal::from(100 + 50 * number as i64);
-    Lot { id: (position * LOTS + number) as u32, life: Life { quantity, opened, steps: Vec::new() } }
+    Lot { id: (position * LOTS + number) as u32, life: Life { quantity, opened, priced: date, steps: Vec::new() } }
 }
 
 fn swap(underlying: usize, legs: Legs) -> Swap {

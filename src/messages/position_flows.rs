@@ -78,8 +78,9 @@ impl Rows {
 }
 
 /// In the order of the schema's symbols, after UNKNOWN.
-pub(super) const SWAP_FLOW_KINDS: [Kind; 7] = [
+pub(super) const SWAP_FLOW_KINDS: [Kind; 8] = [
     Kind::EquityPerformance,
+    Kind::CashInLieu,
     Kind::Interest,
     Kind::ShortRebate,
     Kind::Dividend,

@@ -16,7 +16,7 @@ use serde_json::Value;
 use binary::{Answer, answer, command};
 
 /// The examples that stand in the documentation.
-const EXAMPLES: [&str; 3] = ["equity-swap", "total-return-swap", "cfd"];
+const EXAMPLES: [&str; 4] = ["equity-swap", "total-return-swap", "cfd", "split-and-transfer"];
 
 fn documentation() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/calculate")

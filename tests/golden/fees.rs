@@ -7,6 +7,7 @@ use bookflow::domain::explain::Value;
 use bookflow::domain::explain::pad::{Kept, Silent};
 use bookflow::domain::fees::daily::{DailyFee, DailyFeeKind, Nights};
 use bookflow::domain::fees::trade::{Charge, FeeRounding, Sides, TradeFee, TradeFeeKind, Traded};
+use bookflow::domain::lots::units::Units;
 use bookflow::domain::market::carry::{Accepted, CarryForward, Quote};
 use bookflow::domain::money::Currency;
 use bookflow::domain::names::Symbol;
@@ -107,7 +108,7 @@ pub fn borrow_fee(case: &Case) -> Decimal {
         kind: DailyFeeKind::Borrow,
         year_days: 360,
         of: &nights.symbol,
-        quantity: inputs.at("qty").decimal(),
+        units: &Units::constant(inputs.at("qty").decimal()),
         from: inputs.at("settle_date").date(),
         to: inputs.at("close_settle_date").date(),
         currency: currency(),

@@ -6,6 +6,7 @@ use bookflow::domain::financing::coupon::{Coupon, Rates};
 use bookflow::domain::financing::interest::{Interest, OnOne, interest, marked_interest};
 use bookflow::domain::financing::notional::{Financed, Marks, Price};
 use bookflow::domain::financing::terms::{FinancingTerms, SpreadMode};
+use bookflow::domain::lots::units::Units;
 use bookflow::domain::money::{Currency, Money};
 use bookflow::domain::names::IndexName;
 use bookflow::domain::rates::business_days::BusinessDays;
@@ -129,11 +130,11 @@ impl Leg {
         (quantity, settled): (Decimal, Period),
         marks: &Marks,
     ) -> Result<Amount, Blocked> {
-        let coupon = self.coupon();
+        let (coupon, units) = (self.coupon(), Units::constant(quantity));
         let to = settled.end;
         twice(
-            |pad| marked_interest(pad, &coupon, interest_period, quantity, settled, marks, to),
-            |pad| marked_interest(pad, &coupon, interest_period, quantity, settled, marks, to),
+            |pad| marked_interest(pad, &coupon, interest_period, &units, settled, marks, to),
+            |pad| marked_interest(pad, &coupon, interest_period, &units, settled, marks, to),
         )
     }
 

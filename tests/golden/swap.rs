@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bookflow::domain::dividends::terms::DividendTerms;
 use bookflow::domain::equity::terms::{CommissionIn, EquityNotional, EquityTerms, ReturnType, UnwindPayment};
-use bookflow::domain::key::ContractId;
+use bookflow::domain::key::{ContractId, PositionKey};
 use bookflow::domain::lots::given::{Deal, GivenClose, GivenLot};
 use bookflow::domain::market::carry::{CarryForward, NegativePrices, PricePolicy, Quote};
 use bookflow::domain::market::fx::{FxMode, Pair};
@@ -74,7 +74,8 @@ pub fn agreement(swap: Swap, quantity: Decimal, opened: Deal, closed: Option<(De
     let id = |name| LotId::new(name).expect("a name");
     let closes = closed.map(|(quantity, deal)| GivenClose { id: id("CLOSE"), quantity, deal });
     let lot = GivenLot { id: id("LOT"), quantity, opened, closes: closes.into_iter().collect() };
-    Agreement { swap, relief: Default::default(), held: Held::Lots(vec![lot]) }
+    let key = PositionKey::new("A", "B", "S").expect("a key");
+    Agreement::new(swap, key, Default::default(), Held::Lots(vec![lot]))
 }
 
 pub fn market(closes: impl IntoIterator<Item = (NaiveDate, Decimal)>) -> Market {

@@ -150,7 +150,8 @@ pub fn earned(
     wanted: impl Fn(Kind) -> bool,
 ) -> Decimal {
     let trades = trades.iter().enumerate().map(|(number, trade)| captured(number, trade)).collect();
-    let agreement = Agreement { swap, relief: Default::default(), held: Held::Trades(trades) };
+    let key = PositionKey::new("A", "B", "ACME").expect("a key");
+    let agreement = Agreement::new(swap, key, Default::default(), Held::Trades(trades));
     let (holding, refused) = Holding::of(&agreement);
     assert!(refused.is_empty(), "all trades are captured");
     let market = closes.market();
@@ -216,7 +217,7 @@ proptest! {
             let price = Price::Observed { of: &symbol, accepted, disrupted: None };
             Mark { date, price, fx: Some(FxRate::Agreed(rate)) }
         };
-        let span = Span { first: mark(0), start: mark(ends.0), end: mark(ends.1) };
+        let span = Span { first: mark(0), start: mark(ends.0), end: mark(ends.1), units: None };
         let mut paper = Kept::default();
         let explained = performance(&mut paper, quantity, &span, notional, fx, euro_dollar()).expect("small numbers");
         let silent = performance(&mut Silent, quantity, &span, notional, fx, euro_dollar()).expect("small numbers");

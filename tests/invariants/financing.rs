@@ -6,6 +6,7 @@ use bookflow::domain::financing::coupon::Rates;
 use bookflow::domain::financing::interest::{Interest, interest, marked_interest};
 use bookflow::domain::financing::notional::{Financed, Mark, Marks, Price};
 use bookflow::domain::financing::terms::FinancingTerms;
+use bookflow::domain::lots::units::Units;
 use bookflow::domain::market::carry::NegativePrices;
 use bookflow::domain::money::{Currency, Money};
 use bookflow::domain::names::Symbol;
@@ -129,8 +130,8 @@ proptest! {
         let closes: Vec<_> = days.into_iter().map(|date| Mark { date: day(date), version: 1, price }).collect();
         let symbol = Symbol::new("STOCK").expect("a name");
         let marks = Marks { of: &symbol, closes: &closes, age_days_max: 1_000, negative: NegativePrices::Blocked };
-        let coupon = leg.rates.coupon(&leg.terms, day(0)).expect("the index is known");
-        let marked = marked_interest(&mut Silent, &coupon, period, Decimal::ONE, period, &marks, period.end);
+        let (coupon, one) = (leg.rates.coupon(&leg.terms, day(0)).expect("the index is known"), Units::constant(Decimal::ONE));
+        let marked = marked_interest(&mut Silent, &coupon, period, &one, period, &marks, period.end);
         let marked = unrounded(marked.expect("every night has a close"));
         let at_one = unrounded(leg.at(Financed { quantity: Decimal::ONE, price, period }));
         prop_assert!(near(marked, at_one), "{marked} {at_one}");

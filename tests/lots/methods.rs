@@ -161,3 +161,24 @@ fn a_trade_has_nothing_to_undo_beyond_its_reliefs() {
     deal(&mut books, "close", "SELL 6 @ 10.00 on 2025-03-05");
     assert!(shelf(&books).trades.values().all(|trade| trade.before.is_none()));
 }
+
+/// Lots that gain and lots that lose, long and short: the greatest loss goes first and the least gain after it, by both names.
+#[test]
+fn greatest_losses_come_before_least_gains_and_the_opposite_is_the_greatest_gain() {
+    for (open, close) in [("BUY", "SELL"), ("SELL", "BUY")] {
+        let order = |method| {
+            let mut books = always(method);
+            for (id, price) in [("A", "50.00"), ("B", "58.00"), ("C", "45.00"), ("D", "61.00")] {
+                deal(&mut books, id, &format!("{open} 10 @ {price} on 2025-04-01"));
+            }
+            deal(&mut books, "close", &format!("{close} 40 @ 55.00 on 2025-04-02"));
+            taken(&books, "close").into_iter().map(|(lot, _, _)| lot).collect::<Vec<_>>()
+        };
+        let expected = if open == "BUY" { ["D", "B", "A", "C"] } else { ["C", "A", "B", "D"] };
+        assert_eq!(order(ReliefMethod::MaxLoss), expected);
+        assert_eq!(order(ReliefMethod::MinGain), expected);
+        let mut opposite = order(ReliefMethod::MaxGain);
+        opposite.reverse();
+        assert_eq!(opposite, expected);
+    }
+}

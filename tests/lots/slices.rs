@@ -65,7 +65,7 @@ fn split() -> Happening {
 }
 
 #[test]
-fn closes_run_beside_what_stays_open_and_resets_and_actions_start_it_anew() {
+fn closes_run_beside_what_stays_open_and_resets_start_it_anew_and_splits_do_not() {
     let mut books = books();
     books.happen(&one(), &split());
     let lives = lives(books.shelf(&one()), &Plain);
@@ -73,22 +73,21 @@ fn closes_run_beside_what_stays_open_and_resets_and_actions_start_it_anew() {
     let expected = [
         cut("2025-04-01", Some("2025-04-22"), "40", "50"),
         cut("2025-04-01", Some("2025-04-30"), "60", "50"),
-        cut("2025-04-30", Some("2025-05-15"), "60", "52.50"),
-        cut("2025-05-15", Some("2025-05-20"), "60", "26.25"),
-        cut("2025-05-15", None, "60", "26.25"),
+        cut("2025-04-30", Some("2025-05-20"), "60", "52.50"),
+        cut("2025-04-30", None, "60", "52.50"),
     ];
     assert_eq!(cuts(&slices), expected);
-    let (close, action) = (trade_id("C2"), trade_id("S"));
+    let close = trade_id("C2");
     let causes: Vec<_> = slices.iter().map(|slice| (slice.opened_by, slice.end.map(|end| end.by))).collect();
     assert_eq!(causes[1], (OpenedBy::Open, Some(ClosedBy::Reset)));
-    assert_eq!(causes[2], (OpenedBy::Reset, Some(ClosedBy::Action(&action))));
-    assert_eq!(causes[3], (OpenedBy::Action, Some(ClosedBy::Close(&close))));
-    // Golden 27 in small: realised on the unwind, at the reset, and from the reset price on. What an action ends goes on.
-    let result = |slice: &Slice<&TradeId>| match slice.end {
-        Some(End { by: ClosedBy::Action(_), .. }) | None => None,
-        Some(End { edge, .. }) => Some(slice.quantity * (edge.price - slice.start.price)),
+    assert_eq!(causes[2], (OpenedBy::Reset, Some(ClosedBy::Close(&close))));
+    let referred: Vec<_> = slices.iter().map(|slice| slice.reference.quantity.to_string()).collect();
+    assert_eq!(referred, ["40", "60", "30", "30"], "in the units of the day of their price");
+    // Golden 27 in small: realised on the unwind, at the reset, and from the reset price on.
+    let result = |slice: &Slice<&TradeId>| {
+        slice.end.map(|end| slice.quantity * end.edge.price - slice.reference.quantity * slice.start.price)
     };
-    let expected = [Some("128.00"), Some("150.00"), None, Some("45.00"), None];
+    let expected = [Some("128.00"), Some("150.00"), Some("45.00"), None];
     assert_eq!(slices.iter().map(result).collect::<Vec<_>>(), expected.map(|amount| amount.map(decimal)));
     let of_lot = books.shelf(&one()).trades[&close].reliefs[0].realised;
     assert_eq!(of_lot, dollars("120.00"), "the result from the opening price is another one after a reset");
@@ -131,9 +130,10 @@ proptest! {
                 let there = |slice: &&Slice<&TradeId>| {
                     slice.start.date <= day && slice.end.is_none_or(|end| end.edge.date > day)
                 };
-                let open: Decimal = slices.iter().filter(there).map(|slice| slice.quantity).sum();
+                let open: Decimal = slices.iter().filter(there).map(|slice| life.units(slice, NaiveDate::MAX).on(day)).sum();
                 let expected = standing.lots.iter().find(|lot| lot.id == *id).map_or(Decimal::ZERO, |lot| lot.remaining);
-                prop_assert_eq!(open, expected, "{} on {}", id, day);
+                // A part that is closed later was a fraction of what it was before a split, which 28 digits may not hold.
+                prop_assert!((open - expected).abs() < decimal("0.00000000000001"), "{open} {expected}: {id} on {day}");
             }
         }
     }
@@ -143,12 +143,13 @@ proptest! {
         let books = history.run(delay);
         for (_, life) in lives(books.shelf(&one()), &Plain) {
             let slices = life.slices(&[reset("2025-03-05", "70.00")]);
-            let closing = |slice: &Slice<&TradeId>| match slice.end.map(|end| end.by) {
-                Some(ClosedBy::Close(by) | ClosedBy::Move(by)) => Some(by.clone()),
-                _ => None,
-            };
-            let mut names: Vec<_> =
-                slices.iter().map(|slice| (slice.start.date, slice.opened_by, closing(slice))).collect();
+            let mut names: Vec<_> = slices
+                .iter()
+                .map(|slice| {
+                    let by = slice.end.map(|end| end.by);
+                    (slice.start.date, slice.opened_by, by.and_then(ClosedBy::name), by.and_then(ClosedBy::fate))
+                })
+                .collect();
             names.sort();
             names.dedup();
             prop_assert_eq!(names.len(), slices.len());
@@ -183,5 +184,5 @@ fn what_an_action_meets_before_it_has_settled_settles_when_it_would_have() {
     let lives = lives(books.shelf(&one()), &Plain);
     let slices = lives[&trade_id("A")].slices(&[]);
     let settles: Vec<_> = slices.iter().map(|slice| slice.start.settle_date.to_string()).collect();
-    assert_eq!(settles, ["2025-05-16", "2025-05-16"], "the split of the 15th starts no financing");
+    assert_eq!(settles, ["2025-05-16"], "the split of the 15th starts no financing");
 }

@@ -11,6 +11,8 @@ use bookflow::domain::dividends::terms::{
 use bookflow::domain::equity::terms::{CommissionIn, EquityNotional, EquityTerms, ReturnType, UnwindPayment};
 use bookflow::domain::financing::terms::{Financing, FinancingTerms};
 use bookflow::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
+use bookflow::domain::lots::happening::{Happening, What};
+use bookflow::domain::lots::method::ReliefPolicy;
 use bookflow::domain::market::carry::{CarryForward, NegativePrices, PricePolicy, Quote};
 use bookflow::domain::market::fx::{FxMode, Pair};
 use bookflow::domain::market::{Market, Quotes};
@@ -49,6 +51,17 @@ pub fn acme() -> Symbol {
 
 fn index() -> IndexName {
     IndexName::new("USD-ON").expect("a name")
+}
+
+/// A happening of the position.
+pub fn happening(id: &str, what: What) -> Happening {
+    Happening { id: TradeId::new("TEST", id).expect("an id"), version: 1, what }
+}
+
+/// Whether the market is open on a day.
+pub fn exchange_day(date: NaiveDate) -> bool {
+    let days = business_days();
+    days.on_or_before(date).is_ok_and(|number| days.date(number) == date)
 }
 
 /// Weekdays of 2025 but Good Friday and Memorial Day.
@@ -118,6 +131,10 @@ pub fn interest(start: &str, end: &str, payment: Option<&str>) -> InterestPeriod
     InterestPeriod { period: Period { start: day(start), end: day(end) }, payment: payment.map(day) }
 }
 
+pub fn key() -> PositionKey {
+    PositionKey::new("A", "B", "ACME").expect("a key")
+}
+
 /// `T1 BUY 10000 @ 50.00 on 2025-03-31 settles 2025-04-01`.
 pub fn trade(words: &str) -> Trade {
     let words: Vec<&str> = words.split_whitespace().collect();
@@ -136,7 +153,7 @@ pub fn trade(words: &str) -> Trade {
         settle_date: Some(day(settle)),
     };
     Trade {
-        key: PositionKey::new("A", "B", "ACME").expect("a key"),
+        key: key(),
         id: TradeId::new("TEST", id).expect("an id"),
         version: 1,
         event: TradeEvent::New(terms.checked().expect("valid terms")),
@@ -144,11 +161,8 @@ pub fn trade(words: &str) -> Trade {
 }
 
 pub fn agreement(swap: Swap, trades: &[&str]) -> Agreement {
-    Agreement {
-        swap,
-        relief: Default::default(),
-        held: Held::Trades(trades.iter().map(|words| trade(words)).collect()),
-    }
+    let held = Held::Trades(trades.iter().map(|words| trade(words)).collect());
+    Agreement::new(swap, key(), ReliefPolicy::default(), held)
 }
 
 /// Fixings of April 2025, closes as given, and the dividend of golden 25.
@@ -195,8 +209,8 @@ pub fn on<R>(agreement: &Agreement, market: &mut Market, date: &str, look: impl 
         market.rates.prepare(&financing.long);
         market.rates.prepare(&financing.short);
     });
-    let (holding, refused) = Holding::of(agreement);
-    assert!(refused.is_empty(), "the test's trades are all captured");
+    let (holding, problems) = Holding::of(agreement);
+    assert_eq!(problems, [], "all that the test says counts");
     let book = Book::new(&agreement.swap, &holding, market, day(date)).expect("prices fit");
     look(&book)
 }

@@ -7,3 +7,4 @@ mod missing; // what is not known blocks its own flows
 mod explained; // every flow can be calculated again from its explanation
 mod stream; // a document and the stream of its trades come to the same
 mod replaced; // what the replaced service got wrong
+mod actions; // corporate actions and transfers

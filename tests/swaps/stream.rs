@@ -102,7 +102,7 @@ fn on_day<R>(agreement: &Agreement, number: u64, look: impl FnOnce(&Book<'_>) ->
 
 /// The lots that trades come to, as somebody else would have kept them.
 fn lots(agreement: &Agreement) -> Vec<GivenLot> {
-    let (Holding::Captured(shelf), _) = Holding::of(agreement) else { panic!("trades are captured") };
+    let (Holding::Captured { shelf, .. }, _) = Holding::of(agreement) else { panic!("trades are captured") };
     let live = || shelf.live.values().map(|id| &shelf.trades[id]);
     let closes = |opening: &CapturedTrade| -> Vec<GivenClose> {
         let of_lot = |closing: &CapturedTrade| {

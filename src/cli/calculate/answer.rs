@@ -16,6 +16,8 @@ pub struct Answer {
     /// Contract by contract, in the order of the file.
     pub flows: Vec<Flow>,
     pub rows: Vec<Row>,
+    /// Lots that go on in other positions.
+    pub moves: Vec<Move>,
     /// By the place of their flow in `flows`.
     pub explanations: Vec<(usize, Vec<Step>)>,
 }
@@ -55,6 +57,23 @@ pub struct Row {
     pub message: String,
 }
 
+/// A lot that leaves its contract: what `transfers` of another one says of it.
+pub struct Move {
+    pub contract: String,
+    /// The transfer or the corporate action.
+    pub by: String,
+    pub lot: String,
+    pub book: String,
+    pub security: String,
+    pub date: NaiveDate,
+    pub quantity: Decimal,
+    pub price: Decimal,
+    pub trade_date: NaiveDate,
+    pub settlement_date: Option<NaiveDate>,
+    /// Price and day that the legs measure from.
+    pub reference: Result<(Decimal, NaiveDate), Blocked>,
+}
+
 /// One line of an explanation.
 pub struct Step {
     pub name: String,
@@ -84,12 +103,14 @@ pub type TotalKey<'a> = (&'a str, Currency, &'static str);
 
 impl Answer {
     pub fn new(valuation_date: NaiveDate) -> Answer {
-        Answer { valuation_date, flows: Vec::new(), rows: Vec::new(), explanations: Vec::new() }
+        Answer { valuation_date, flows: Vec::new(), rows: Vec::new(), moves: Vec::new(), explanations: Vec::new() }
     }
 
     /// Whether everything was calculated.
     pub fn complete(&self) -> bool {
-        self.rows.iter().all(|row| !row.error) && self.flows.iter().all(|flow| flow.result.is_ok())
+        self.rows.iter().all(|row| !row.error)
+            && self.flows.iter().all(|flow| flow.result.is_ok())
+            && self.moves.iter().all(|moved| moved.reference.is_ok())
     }
 }
 

@@ -5,11 +5,12 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Flow, Row, Step, Total, Wanted, totals};
+use super::answer::{Answer, Flow, Move, Row, Step, Total, Wanted, totals};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Ink, Output};
 use crate::cli::session::Session;
+use crate::domain::blocked::Blocked;
 
 /// Of an id in a table; more tell two flows of one file apart only by chance.
 const ID_SHOWN: usize = 8;
@@ -30,6 +31,9 @@ pub(super) fn json(answer: &Answer) -> Value {
         "valuation_date": answer.valuation_date.to_string(), "complete": answer.complete(),
         "flows": flows, "rows": rows, "totals": totals,
     });
+    if !answer.moves.is_empty() {
+        object["moves"] = answer.moves.iter().map(move_json).collect();
+    }
     if !answer.explanations.is_empty() {
         let lines = |steps: &[Step]| -> Vec<Value> {
             let line = |(number, step): (usize, &Step)| json!({ "line": number + 1, "name": step.name, "origin": step.origin, "value": step.value });
@@ -52,9 +56,7 @@ fn flow_json(flow: &Flow) -> Value {
         "amount": calculated.map(|calculated| calculated.amount.to_decimal().to_string()),
         "unrounded": calculated.map(|calculated| calculated.unrounded.normalize().to_string()),
         "provisional": calculated.map(|calculated| calculated.provisional),
-        "blocked": flow.result.as_ref().err().map(|blocked| {
-            json!({ "code": blocked.code(), "message": blocked.to_string() })
-        }),
+        "blocked": flow.result.as_ref().err().map(blocked_json),
     })
 }
 
@@ -63,6 +65,23 @@ fn row_json(row: &Row) -> Value {
         "severity": severity(row), "code": row.code, "contract": row.contract, "lot": row.lot, "path": row.path,
         "message": row.message,
     })
+}
+
+fn move_json(moved: &Move) -> Value {
+    let reference = moved.reference.as_ref().ok();
+    json!({
+        "contract": moved.contract, "by": moved.by, "lot": moved.lot, "book": moved.book, "security": moved.security,
+        "date": moved.date.to_string(), "quantity": moved.quantity.to_string(), "price": moved.price.to_string(),
+        "trade_date": moved.trade_date.to_string(),
+        "settlement_date": moved.settlement_date.map(|date| date.to_string()),
+        "reference_price": reference.map(|(price, _)| price.to_string()),
+        "reference_date": reference.map(|(_, date)| date.to_string()),
+        "blocked": moved.reference.as_ref().err().map(blocked_json),
+    })
+}
+
+fn blocked_json(blocked: &Blocked) -> Value {
+    json!({ "code": blocked.code(), "message": blocked.to_string() })
 }
 
 fn severity(row: &Row) -> &'static str {
@@ -76,6 +95,10 @@ pub(super) fn text(answer: &Answer, wanted: &Wanted, session: &Session) -> Strin
     if !matches!(wanted, Wanted::Like(_)) {
         for flows in answer.flows.chunk_by(|left, right| left.contract == right.contract) {
             contract_text(&mut text, flows, output);
+        }
+        for moved in &answer.moves {
+            text += &move_text(moved);
+            text.push('\n');
         }
         for row in &answer.rows {
             text += &row_text(row, output);
@@ -156,6 +179,16 @@ fn row_text(row: &Row, output: &Output) -> String {
     let of: Vec<&str> = [&row.contract, &row.lot].into_iter().flatten().map(String::as_str).collect();
     let of = if of.is_empty() { String::new() } else { format!(" {}", of.join(" ")) };
     format!("{severity} {}{of} {}: {}", row.code, row.path, row.message)
+}
+
+/// What leaves for where, and from what it is measured there.
+fn move_text(moved: &Move) -> String {
+    let Move { contract, by, lot, book, security, date, quantity, price, reference, .. } = moved;
+    let measured = match reference {
+        Ok((price, date)) => format!("measured from {price} of {date}"),
+        Err(blocked) => format!("{}: {blocked}", blocked.code()),
+    };
+    format!("moved by {contract} {by} on {date}: {quantity} {security} at {price} to {book} as {lot}, {measured}")
 }
 
 fn explanation_text(text: &mut String, flow: &Flow, steps: &[Step]) {

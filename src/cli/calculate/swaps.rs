@@ -1,14 +1,15 @@
 //! A document with full terms -> its cash flows. One contract that cannot be read or calculated keeps none of the others back.
 
-use super::answer::{Answer, Calculated, Flow, Row, Step, Wanted};
+use super::answer::{Answer, Calculated, Flow, Move, Row, Step, Wanted};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::domain::blocked::Blocked;
 use crate::domain::market::Market;
-use crate::domain::swap::agreement::Agreement;
+use crate::domain::swap::agreement::{Agreement, Held};
 use crate::domain::swap::flow::Flow as Due;
 use crate::domain::swap::flows::{Book, Explained};
-use crate::domain::swap::held::{Holding, Refused};
+use crate::domain::swap::held::{Holding, Problem, Why};
+use crate::domain::swap::moves::Move as Leaving;
 use crate::domain::swap::warning::Warning;
 use crate::messages::document::{Document, Unreadable, read_document};
 
@@ -48,13 +49,14 @@ fn not_read(unreadable: &Unreadable) -> Row {
 }
 
 fn add(answer: &mut Answer, agreement: &Agreement, market: &Market, path: &str, wanted: &Wanted) {
-    let (holding, refused) = Holding::of(agreement);
-    answer.rows.extend(refused.iter().map(|refused| not_captured(agreement, refused, path)));
+    let (holding, problems) = Holding::of(agreement);
+    answer.rows.extend(problems.iter().map(|problem| not_as_said(agreement, problem, path)));
     let book = match Book::new(&agreement.swap, &holding, market, answer.valuation_date) {
         Ok(book) => book,
         Err(blocked) => return answer.rows.push(not_calculated(agreement, &blocked, path)),
     };
     answer.rows.extend(book.warnings().iter().map(|warning| odd(agreement, warning, path)));
+    answer.moves.extend(book.moves().into_iter().map(|moved| leaving(agreement, moved)));
     for Explained { id, flow: due, explanation } in book.explained(|id| wanted.contains(&id.to_string())) {
         if let Some(explanation) = explanation {
             answer.explanations.push((answer.flows.len(), Step::all(&explanation)));
@@ -63,14 +65,24 @@ fn add(answer: &mut Answer, agreement: &Agreement, market: &Market, path: &str, 
     }
 }
 
-fn not_captured(agreement: &Agreement, refused: &Refused<'_>, path: &str) -> Row {
+fn not_as_said(agreement: &Agreement, problem: &Problem, path: &str) -> Row {
+    let (error, code, message) = match &problem.why {
+        Why::Refused(refusal) => (true, refusal.code().to_ascii_uppercase(), format!("{refusal}; it does not count")),
+        Why::NotFollowed(invalid) => {
+            (false, "SPECIFIC_LOT_INVALID".into(), format!("{invalid}; lots are chosen by the contract's method"))
+        }
+        Why::Missing(units) => {
+            (true, "TRANSFER_SHORT".into(), format!("{units} units are not there to leave; the others have left"))
+        }
+    };
+    let traded = matches!(&agreement.held, Held::Trades(trades) if trades.iter().any(|trade| trade.id == problem.of));
     Row {
-        error: true,
-        code: refused.refusal.code().to_ascii_uppercase(),
+        error,
+        code,
         contract: Some(agreement.swap.id.to_string()),
-        lot: Some(refused.trade.id.trade_id().into()),
-        path: format!("{path}.trades"),
-        message: format!("{}; the trade does not count", refused.refusal),
+        lot: Some(problem.of.trade_id().into()),
+        path: if traded { format!("{path}.trades") } else { path.into() },
+        message,
     }
 }
 
@@ -96,6 +108,23 @@ fn odd(agreement: &Agreement, warning: &Warning<'_>, path: &str) -> Row {
     }
 }
 
+fn leaving(agreement: &Agreement, moved: Leaving<'_>) -> Move {
+    let (to, lot) = (&moved.sent.to, &moved.arrival.lot);
+    Move {
+        contract: agreement.swap.id.to_string(),
+        by: moved.by.trade_id().into(),
+        lot: lot.id.trade_id().into(),
+        book: to.book().into(),
+        security: to.security().into(),
+        date: moved.arrival.date,
+        quantity: lot.remaining,
+        price: lot.price,
+        trade_date: lot.trade_date,
+        settlement_date: lot.settle_date,
+        reference: moved.reference.map(|reference| (reference.price, reference.date)),
+    }
+}
+
 fn flow(due: Due<'_, &str>, id: String) -> Flow {
     let Due { name, stage, payment_date, currency, result } = due;
     let calculated = result.map(|calculated| Calculated {
@@ -110,7 +139,7 @@ fn flow(due: Due<'_, &str>, id: String) -> Flow {
         lot: name.of.into(),
         closed_by: name.closed_by.map(Into::into),
         kind: name.kind.name(),
-        detail: name.detail.map(Into::into),
+        detail: name.detail.or(name.fate).map(Into::into),
         status: stage.name(),
         start: name.start,
         end: name.end,

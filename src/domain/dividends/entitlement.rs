@@ -54,12 +54,19 @@ impl Entitlement {
 }
 
 impl CutOff {
+    pub fn day(self) -> NaiveDate {
+        match self {
+            CutOff::Traded(day) | CutOff::Settled(day) => day,
+        }
+    }
+
     /// What a slice adds to the position at the cut-off, of its signed quantity: all of it while it is held, none before and after. What
     /// settles its close before its opening is owed in between, and counts against the position.
     pub fn entitled(self, quantity: Decimal, tenure: Tenure) -> Option<Decimal> {
-        let (day, date): (_, fn(Dates) -> NaiveDate) = match self {
-            CutOff::Traded(day) => (day, |dates| dates.trade),
-            CutOff::Settled(day) => (day, |dates| dates.settle),
+        let day = self.day();
+        let date: fn(Dates) -> NaiveDate = match self {
+            CutOff::Traded(_) => |dates| dates.trade,
+            CutOff::Settled(_) => |dates| dates.settle,
         };
         let opened = date(tenure.opened) <= day;
         let closed = tenure.closed.is_some_and(|closed| date(closed) <= day);

@@ -9,6 +9,9 @@
 //! | composite | Q x (P1 X1 - P0 X0) | N X x (P1 X1 - P0 X0) / (P0 X0), X of the opening |
 //! | cross-currency | Q x (P1 - P0) x X1 | N x (P1 - P0) x X1 / P0 |
 //! | quanto at R | Q x (P1 - P0) x R | N x (P1 - P0) x R / P0 |
+//!
+//! Where a split has changed the units on the way, Q x P is what the quantity of that time was worth, at the start Q0 x P0: nothing is divided by
+//! the ratio of the split, so no digit is lost.
 
 use rust_decimal::Decimal;
 
@@ -27,6 +30,15 @@ pub struct Span<'a> {
     pub first: Mark<'a>,
     pub start: Mark<'a>,
     pub end: Mark<'a>,
+    /// None: the quantity was the same all the time.
+    pub units: Option<UnitsThen>,
+}
+
+/// Signed quantities in the units of the day of the first and of the start mark, where a split has changed them since.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct UnitsThen {
+    pub first: Decimal,
+    pub start: Decimal,
 }
 
 /// The currencies a performance goes between: prices are in one, amounts in the other.
@@ -41,6 +53,9 @@ pub fn performance<P: Pad>(
     fx: FxMode,
     currencies: Currencies,
 ) -> Result<Amount, Blocked> {
+    if let Some(units) = span.units {
+        return in_changed_units(pad, (units, quantity), span, notional, fx, currencies);
+    }
     let quantity = pad.given(|| Fact::Lot("quantity"), quantity);
     let start = value(pad, &span.start, fx, currencies)?;
     let end = value(pad, &span.end, fx, currencies)?;
@@ -59,6 +74,41 @@ pub fn performance<P: Pad>(
             Amount::quotient(pad, NAME, notional, moved, start, currencies.settlement)
         }
     }
+}
+
+/// The same where a split lies between: each quantity is worth what it is in the units of its own day.
+fn in_changed_units<P: Pad>(
+    pad: &mut P,
+    (units, quantity): (UnitsThen, Decimal),
+    span: &Span<'_>,
+    notional: EquityNotional,
+    fx: FxMode,
+    currencies: Currencies,
+) -> Result<Amount, Blocked> {
+    let mut worth = |quantity, mark| worth(pad, quantity, mark, fx, currencies);
+    let (first, start) = (worth(units.first, &span.first)?, worth(units.start, &span.start)?);
+    let end = worth(quantity, &span.end)?;
+    let moved = moved(pad, start, end, span, fx, currencies)?;
+    match notional {
+        EquityNotional::Reset => {
+            let all = pad.given(|| Fact::Count("all units"), Decimal::ONE);
+            Amount::product(pad, NAME, all, moved, currencies.settlement)
+        }
+        EquityNotional::Constant => Amount::quotient(pad, NAME, first, moved, start, currencies.settlement),
+    }
+}
+
+/// What a quantity is worth at a mark, in the units of its day.
+fn worth<P: Pad>(
+    pad: &mut P,
+    quantity: Decimal,
+    mark: &Mark<'_>,
+    fx: FxMode,
+    currencies: Currencies,
+) -> Result<P::Number, Blocked> {
+    let quantity = pad.given(|| Fact::Lot("quantity in the units of the day"), quantity);
+    let value = value(pad, mark, fx, currencies)?;
+    pad.multiply("worth", quantity, value).ok_or_else(out_of_range(NAME))
 }
 
 const NAME: &str = "equity amount";

@@ -8,6 +8,7 @@ use super::notional::{Financed, Marks};
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::Fact;
 use crate::domain::explain::pad::Pad;
+use crate::domain::lots::units::Units;
 use crate::domain::money::amount::Amount;
 use crate::domain::money::{Currency, Money};
 use crate::domain::rates::schedule::Period;
@@ -54,12 +55,12 @@ pub fn interest<P: Pad>(
 
 /// Interest on a notional that is marked each night: the sum over nights of `quantity x close x fx` times what the night adds to the
 /// interest on one unit, which is accrued from the start of the part (or of the interest period, by the compounding base). At a price that
-/// never moves it is the interest at one notional.
+/// never moves it is the interest at one notional. A close counts for the units of its day, so that a split changes nothing.
 pub fn marked_interest<P: Pad>(
     pad: &mut P,
     coupon: &Coupon,
     interest_period: Period,
-    quantity: Decimal,
+    units: &Units,
     settled: Period,
     marks: &Marks,
     to: NaiveDate,
@@ -67,12 +68,18 @@ pub fn marked_interest<P: Pad>(
     let slice = within(settled, interest_period);
     let to = to.clamp(slice.start, slice.end);
     let compounded = if coupon.terms.compounds_from_period_start() { interest_period } else { slice };
-    let quantity = pad.given(|| Fact::Lot("quantity"), quantity);
+    let mut counted = None;
     let mut so_far = coupon.cumulative(pad, interest_period, compounded, slice.start)?;
     let mut total = Interest::nothing(pad, so_far.year_days);
     let mut night = slice.start;
     while night < to {
         let mark = marks.on(night)?;
+        let held = units.on(mark.date);
+        let quantity = match counted {
+            Some((units, number)) if units == held => number,
+            _ => pad.given(|| Fact::Lot("quantity"), held),
+        };
+        counted = Some((held, quantity));
         let next = marks.unchanged_until(night, to);
         let until_next = coupon.cumulative(pad, interest_period, compounded, next)?;
         let notional = mark.price.notional(pad, || marks.fact(mark), quantity).ok_or_else(too_large)?;

@@ -21,7 +21,7 @@ pub struct FlowRow {
     pub stage: Stage,
     /// The lot, or of a trade's fee the trade.
     pub of: CompactString,
-    /// The dividend, or of a trade's fee its kind.
+    /// The dividend, or of a fee its kind; else what became of this part of the lot, where it was not simply closed.
     pub detail: Option<CompactString>,
     pub closed_by: Option<CompactString>,
     pub start: NaiveDate,
@@ -80,7 +80,7 @@ impl<Id: Copy + Display> From<Flow<'_, Id>> for FlowRow {
             kind: name.kind,
             stage,
             of: name.of.to_compact_string(),
-            detail: name.detail.map(CompactString::from),
+            detail: name.detail.or(name.fate).map(CompactString::from),
             closed_by: name.closed_by.map(|by| by.to_compact_string()),
             start: name.start,
             end: name.end,

@@ -57,3 +57,26 @@ impl CorporateAction {
         }
     }
 }
+
+impl ActionKind {
+    /// New units of the same security for old ones, where it changes them.
+    pub fn new_units(&self) -> Option<Ratio> {
+        match self {
+            ActionKind::Split { ratio, .. } => Some(*ratio),
+            ActionKind::StockDividend { per_unit, .. } => per_unit.on_top(),
+            _ => None,
+        }
+    }
+
+    /// What it says of units that are no whole ones, where it makes any.
+    pub fn fractions(&mut self) -> Option<&mut Fractions> {
+        match self {
+            ActionKind::Split { fractions, .. }
+            | ActionKind::StockDividend { fractions, .. }
+            | ActionKind::SpinOff { fractions, .. }
+            | ActionKind::MergerStock { fractions, .. }
+            | ActionKind::MergerMixed { fractions, .. } => Some(fractions),
+            ActionKind::MergerCash { .. } | ActionKind::SymbolChange { .. } => None,
+        }
+    }
+}

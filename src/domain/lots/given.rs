@@ -43,7 +43,7 @@ impl GivenLot {
             .iter()
             .map(|close| Step::Close { by: &close.id, units: close.quantity, edge: close.deal.edge() })
             .collect();
-        Life { quantity: self.quantity, opened: self.opened.edge(), steps }
+        Life { quantity: self.quantity, opened: self.opened.edge(), priced: self.opened.trade_date, steps }
     }
 
     /// What is still open at the end of a day; signed.
@@ -54,7 +54,7 @@ impl GivenLot {
 }
 
 impl Deal {
-    fn edge(&self) -> Edge {
+    pub(in crate::domain) fn edge(&self) -> Edge {
         Edge { date: self.trade_date, settle_date: self.settle_date, price: self.price, fx: Decimal::ONE }
     }
 }

@@ -7,10 +7,11 @@ use rust_decimal::Decimal;
 
 use super::corporate_action::{ActionKind, CorporateAction, Fractions};
 use super::cost::signed_like;
-use super::happening::{Happened, What};
+use super::happening::{Effect, Happened, What};
 use super::lot::{Image, Relief};
 use super::restate::{Fact, facts_from_latest};
 use super::slice::{Edge, Life, Step};
+use super::units::part_of;
 use crate::domain::key::TradeId;
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::trade::Terms;
@@ -39,6 +40,13 @@ pub fn lives<'a, L: Ledger>(ledger: &'a L, market: &impl Market) -> BTreeMap<&'a
     lives.lives
 }
 
+/// Units of a lot, what they became, and how much of that was paid in cash; none of them signed.
+struct Exchanged {
+    units: Decimal,
+    became: Decimal,
+    paid: Decimal,
+}
+
 struct Lives<'a, 'm, M> {
     lives: BTreeMap<&'a TradeId, Life<&'a TradeId>>,
     market: &'m M,
@@ -49,7 +57,7 @@ impl<'a, M: Market> Lives<'a, '_, M> {
         let Some(terms) = trade.terms() else { return };
         let edge = self.edge_of(terms);
         self.close(&trade.id, &trade.reliefs, edge);
-        self.open(&trade.id, trade.opened, edge);
+        self.open(&trade.id, trade.opened, edge, edge.date);
     }
 
     fn happened(&mut self, happened: &'a Happened) {
@@ -57,7 +65,7 @@ impl<'a, M: Market> Lives<'a, '_, M> {
         let images = happened.effect.before.iter().flat_map(|before| &before.lots);
         match &happened.happening.what {
             What::Action(action) => {
-                images.for_each(|image| self.act(id, action, image, &happened.effect.reliefs));
+                images.for_each(|image| self.act(id, action, image, &happened.effect));
             }
             What::Departure(departure) => {
                 for image in images {
@@ -70,47 +78,75 @@ impl<'a, M: Market> Lives<'a, '_, M> {
                 let price = lot.unit_cost().per_unit();
                 self.close(id, &happened.effect.reliefs, self.edge(arrival.date, arrival.date, price));
                 let settle_date = lot.settle_date.unwrap_or_else(|| self.market.settle_date(lot.trade_date));
-                self.open(id, happened.effect.opened, self.edge(arrival.date, settle_date.max(arrival.date), price));
+                let opened = self.edge(arrival.date, settle_date.max(arrival.date), price);
+                self.open(id, happened.effect.opened, opened, lot.trade_date);
             }
             What::Withdrawn => {}
         }
     }
 
-    fn act(&mut self, by: &'a TradeId, action: &CorporateAction, image: &'a Image, reliefs: &[Relief]) {
+    fn act(&mut self, by: &'a TradeId, action: &CorporateAction, image: &'a Image, effect: &Effect) {
         let date = action.ex_date;
         let lot = &image.lot.id;
-        let paid: Decimal = reliefs.iter().filter(|relief| relief.lot == *lot).map(|relief| relief.quantity).sum();
         let units = image.lot.remaining.abs();
+        let paid: Decimal =
+            effect.reliefs.iter().filter(|relief| relief.lot == *lot).map(|relief| relief.quantity).sum();
         match &action.kind {
             ActionKind::Split { fractions, .. } | ActionKind::StockDividend { fractions, .. } => {
-                let price = match fractions {
-                    Fractions::CashInLieu { price } => *price,
-                    Fractions::Keep => Decimal::ZERO,
-                };
-                let edge = self.edge(date, date, price);
-                if image.after.is_zero() && paid == units {
-                    // It was too little to be scaled: closed for nothing.
-                    self.step(lot, Step::Close { by, units, edge: Edge { price: Decimal::ZERO, ..edge } });
-                    return;
-                }
-                let quantity = image.after + signed_like(image.lot.opened, paid);
-                self.step(lot, Step::Action { by, date, quantity, kept: Decimal::ONE });
-                if !paid.is_zero() {
-                    self.step(lot, Step::Close { by, units: paid, edge });
-                }
+                let became = image.after.abs() + paid;
+                self.exchange(by, date, image, Exchanged { units, became, paid }, *fractions);
             }
             ActionKind::SpinOff { ratio, parent_close, child_close, .. } => {
                 let parent = parent_close * ratio.denominator();
                 let kept = parent / (parent + child_close * ratio.numerator());
-                self.step(lot, Step::Action { by, date, quantity: image.after, kept });
+                self.step(lot, Step::SpinOff { by, date, kept });
             }
-            ActionKind::MergerStock { .. } | ActionKind::MergerMixed { .. } | ActionKind::SymbolChange { .. } => {
-                self.step(lot, Step::Move { by, date, units });
+            ActionKind::MergerStock { fractions, .. } => {
+                let arrived = arrived(effect, by, lot);
+                self.exchange(by, date, image, Exchanged { units, became: arrived + paid, paid }, *fractions);
+                self.step(lot, Step::Move { by, date, units: arrived });
             }
+            ActionKind::MergerMixed { cash, ratio, price, fractions, .. } => {
+                // Of each unit the part that the cash pays for is closed, at what all of the unit gets.
+                let whole = cash * ratio.denominator() + price * ratio.numerator();
+                let closed = part_of(units, cash * ratio.denominator(), whole);
+                let edge = self.edge(date, date, whole / ratio.denominator());
+                self.step(lot, Step::Close { by, units: closed, edge });
+                let (arrived, paid) = (arrived(effect, by, lot), paid - units);
+                let rest = Exchanged { units: units - closed, became: arrived + paid, paid };
+                self.exchange(by, date, image, rest, *fractions);
+                self.step(lot, Step::Move { by, date, units: arrived });
+            }
+            ActionKind::SymbolChange { .. } => self.step(lot, Step::Move { by, date, units }),
             ActionKind::MergerCash { price } => {
                 let edge = self.edge(date, date, *price);
                 self.step(lot, Step::Close { by, units, edge });
             }
+        }
+    }
+
+    /// Old units for new ones, of which some are paid in cash. Where ten decimals hold none of them, the old ones are closed for nothing.
+    fn exchange(
+        &mut self,
+        by: &'a TradeId,
+        date: NaiveDate,
+        image: &'a Image,
+        Exchanged { units, became, paid }: Exchanged,
+        fractions: Fractions,
+    ) {
+        let price = match fractions {
+            Fractions::CashInLieu { price } => price,
+            Fractions::Keep => Decimal::ZERO,
+        };
+        let edge = self.edge(date, date, price);
+        if became == paid && paid == units {
+            self.step(&image.lot.id, Step::Close { by, units, edge });
+            return;
+        }
+        let signed = |quantity| signed_like(image.lot.opened, quantity);
+        self.step(&image.lot.id, Step::Split { date, before: signed(units), after: signed(became) });
+        if !paid.is_zero() {
+            self.step(&image.lot.id, Step::CashInLieu { by, units: paid, edge });
         }
     }
 
@@ -120,9 +156,9 @@ impl<'a, M: Market> Lives<'a, '_, M> {
         }
     }
 
-    fn open(&mut self, id: &'a TradeId, quantity: Decimal, opened: Edge) {
+    fn open(&mut self, id: &'a TradeId, quantity: Decimal, opened: Edge, priced: NaiveDate) {
         if !quantity.is_zero() {
-            self.lives.insert(id, Life { quantity, opened, steps: Vec::new() });
+            self.lives.insert(id, Life { quantity, opened, priced, steps: Vec::new() });
         }
     }
 
@@ -138,4 +174,11 @@ impl<'a, M: Market> Lives<'a, '_, M> {
     fn edge(&self, date: NaiveDate, settle_date: NaiveDate, price: Decimal) -> Edge {
         Edge { date, settle_date, price, fx: self.market.fx(date) }
     }
+}
+
+/// The units that came of a lot in another position, not signed.
+fn arrived(effect: &Effect, by: &TradeId, lot: &TradeId) -> Decimal {
+    let Ok(id) = TradeId::moved(by, lot) else { return Decimal::ZERO };
+    let sent = effect.sent.iter().find(|sent| sent.happening.id == id);
+    sent.and_then(|sent| sent.happening.arrival()).map_or(Decimal::ZERO, |arrival| arrival.lot.remaining.abs())
 }

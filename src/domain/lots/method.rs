@@ -1,6 +1,7 @@
 //! Which lots a closing trade takes first: relief methods, since when each is agreed, and orders for a single trade.
 
 use std::cmp::Reverse;
+use std::fmt;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -22,11 +23,13 @@ pub enum ReliefMethod {
     /// All lots of the position cost the same: relief cost = pool cost x quantity / pool quantity, and the last relief takes what is left. The
     /// lots themselves stay, for settlement dates and financing, and are relieved oldest first.
     Average,
-    /// Least result per unit first, so losses come before gains.
+    /// Least result per unit first: the greatest loss, and where there is none, the least gain. Interactive Brokers calls it "Highest Cost" (Tax
+    /// Optimizer guide, Lot-Matching Methods) and has the same two rules in its "Maximize Loss" methods, apart from the holding periods that tax
+    /// law knows.
     MaxLoss,
-    /// The same order by its other name: as long as there are gains only, the least is realised.
+    /// The same order by its other name: who takes the greatest losses first realises the least gain, and no other order realises less.
     MinGain,
-    /// Greatest result per unit first.
+    /// Greatest result per unit first: the greatest gain, and where there is none, the least loss ("Maximize Gain" there).
     MaxGain,
 }
 
@@ -55,6 +58,20 @@ pub enum InvalidInstruction {
     NotOpen(TradeId),
     /// The list adds up to something else than the trade closes.
     Sum { listed: Decimal, closed: Decimal },
+}
+
+impl fmt::Display for InvalidInstruction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InvalidInstruction::Quantity(lot) => {
+                write!(f, "lot {} is listed twice, or for no units", lot.trade_id())
+            }
+            InvalidInstruction::NotOpen(lot) => write!(f, "so much is not open of lot {}", lot.trade_id()),
+            InvalidInstruction::Sum { listed, closed } => {
+                write!(f, "the listed lots add up to {listed} units, and {closed} are taken")
+            }
+        }
+    }
 }
 
 /// What the methods come down to for a position that is long or short.

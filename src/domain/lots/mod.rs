@@ -15,6 +15,7 @@ mod transfer; // lots that leave for another position
 pub(in crate::domain) mod restate; // what a change at some point in business order comes to
 pub mod happen; // happening -> what it changes in its position
 pub mod shelf; // a position in memory
+pub mod units; // a quantity that splits change
 pub mod slice; // a lot cut wherever its notional or its fate changes
 pub mod settlement; // slices in the order in which they settle
 pub mod given; // lots that somebody else keeps

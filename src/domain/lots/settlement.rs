@@ -2,7 +2,8 @@
 
 use chrono::NaiveDate;
 
-use super::slice::{ClosedBy, Edge, End, OpenedBy, Slice};
+use super::slice::{ClosedBy, Edge, End, OpenedBy, Reference, Slice};
+use super::units::part_of;
 
 /// Brings the slices of a lot into the order in which they settle. A valuation switches the notional on its settlement date; what was closed after the
 /// valuation and settles before that date stands on the notional of before until it settles, and no longer.
@@ -11,18 +12,23 @@ pub fn by_settlement<Id: Copy>(slices: &mut Vec<Slice<Id>>) {
         let closed = slices.remove(early);
         let Some(before) = slices.iter().position(|slice| ends_at(slice, closed.start)) else { continue };
         let stood = slices[before];
-        slices[before].quantity -= closed.quantity;
+        // What was closed, in units of the valuation, and of what all of it came of.
+        let quantity = closed.reference.quantity;
+        let referred = part_of(stood.reference.quantity, quantity, stood.quantity);
+        slices[before].quantity -= quantity;
+        slices[before].reference.quantity -= referred;
         if slices[before].quantity.is_zero() {
             slices.remove(before);
         }
-        let Slice { start, opened_by, .. } = stood;
-        slices.insert(before, Slice { quantity: closed.quantity, start, opened_by, end: closed.end });
+        let Slice { start, opened_by, reference: Reference { date, .. }, .. } = stood;
+        let reference = Reference { date, quantity: referred };
+        slices.insert(before, Slice { quantity: closed.quantity, start, reference, opened_by, end: closed.end });
     }
 }
 
-fn settles_before_it_starts<Id>(slice: &Slice<Id>) -> bool {
+fn settles_before_it_starts<Id: Copy>(slice: &Slice<Id>) -> bool {
     let settled = |end: &End<Id>| -> NaiveDate { end.edge.settle_date };
-    let closed = slice.end.as_ref().filter(|end| matches!(end.by, ClosedBy::Close(_)));
+    let closed = slice.end.as_ref().filter(|end| end.by.pays_out());
     slice.opened_by == OpenedBy::Reset && closed.is_some_and(|end| settled(end) < slice.start.settle_date)
 }
 

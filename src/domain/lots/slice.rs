@@ -1,23 +1,34 @@
 //! Slices: a lot cut wherever its notional or its fate changes, so that financing and performance add up slice by slice.
 //!
-//! Resets and corporate actions end what is open and start it anew. A close ends only what it takes: that part runs beside what stays open, from
-//! the same start. So the open quantity of a lot at any time is the sum of its slices, and each unit of it is in a chain of slices that touch and do
-//! not overlap. A slice is told by its lot, its start date and cause, and the trade that closed it, if one did: never by an ordinal, so it keeps its
-//! name when others are restated.
+//! Resets and spin-offs end what is open and start it anew. A close ends only what it takes: that part runs beside what stays open, from the same
+//! start. So the open quantity of a lot at any time is the sum of its slices, and each unit of it is in a chain of slices that touch and do not
+//! overlap. A split ends nothing: it changes the units that a slice is counted in, neither its notional nor its result, so that compounding goes
+//! on and flows keep their names when a split becomes known late. A slice is told by its lot, its start date and cause, and the trade that closed
+//! it, if one did: never by an ordinal, so it keeps its name when others are restated.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::units::{Units, part_of};
+
 /// A quantity of a lot with one notional and one fate. `Id` names what closed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice<Id> {
-    /// Signed: below zero is a short.
+    /// Signed: below zero is a short. In units of its end, or of the last step of the life while it is open.
     pub quantity: Decimal,
     /// Its price and rate are the reference that performance and notional are measured from.
     pub start: Edge,
+    pub reference: Reference,
     pub opened_by: OpenedBy,
     /// `None` while it is open.
     pub end: Option<End<Id>>,
+}
+
+/// The day of the opening or valuation that a slice is measured from, and its signed quantity in the units of that day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reference {
+    pub date: NaiveDate,
+    pub quantity: Decimal,
 }
 
 /// One end of a slice. Performance runs from date to date, financing from settlement to settlement; neither counts its last day.
@@ -47,8 +58,10 @@ pub enum OpenedBy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ClosedBy<Id> {
     Close(Id),
+    /// A corporate action that left a fraction, which was paid in cash.
+    CashInLieu(Id),
     Reset,
-    /// A corporate action; it realises nothing.
+    /// A spin-off; it realises nothing.
     Action(Id),
     /// The lot went on in another position; it realises nothing.
     Move(Id),
@@ -60,6 +73,8 @@ pub struct Life<Id> {
     /// Signed, as opened.
     pub quantity: Decimal,
     pub opened: Edge,
+    /// The day that its opening price is of: its trade date, which of a lot that came from another position is an earlier one.
+    pub priced: NaiveDate,
     pub steps: Vec<Step<Id>>,
 }
 
@@ -67,8 +82,12 @@ pub struct Life<Id> {
 pub enum Step<Id> {
     /// So many units, not signed, were closed.
     Close { by: Id, units: Decimal, edge: Edge },
-    /// At the start of the day the open quantity became another one, and it kept `kept` of its cost.
-    Action { by: Id, date: NaiveDate, quantity: Decimal, kept: Decimal },
+    /// So many units, not signed, that a corporate action left were paid in cash.
+    CashInLieu { by: Id, units: Decimal, edge: Edge },
+    /// At the start of the day the open quantity, signed, became another one, and its cost did not change.
+    Split { date: NaiveDate, before: Decimal, after: Decimal },
+    /// At the start of the day the open quantity kept `kept` of its cost: the rest is that of units of another security.
+    SpinOff { by: Id, date: NaiveDate, kept: Decimal },
     /// So many units, not signed, went to another position at the start of the day.
     Move { by: Id, date: NaiveDate, units: Decimal },
 }
@@ -81,10 +100,13 @@ impl<Id> Life<Id> {
     pub fn renamed<Name>(self, name: impl Fn(Id) -> Name) -> Life<Name> {
         let renamed = |step| match step {
             Step::Close { by, units, edge } => Step::Close { by: name(by), units, edge },
-            Step::Action { by, date, quantity, kept } => Step::Action { by: name(by), date, quantity, kept },
+            Step::CashInLieu { by, units, edge } => Step::CashInLieu { by: name(by), units, edge },
+            Step::Split { date, before, after } => Step::Split { date, before, after },
+            Step::SpinOff { by, date, kept } => Step::SpinOff { by: name(by), date, kept },
             Step::Move { by, date, units } => Step::Move { by: name(by), date, units },
         };
-        Life { quantity: self.quantity, opened: self.opened, steps: self.steps.into_iter().map(renamed).collect() }
+        let Life { quantity, opened, priced, steps } = self;
+        Life { quantity, opened, priced, steps: steps.into_iter().map(renamed).collect() }
     }
 }
 
@@ -101,7 +123,8 @@ impl<Id: Copy> Life<Id> {
     /// one lot after another needs no memory of its own.
     pub fn slices_until(&self, day: NaiveDate, resets: &[Reset], slices: &mut Vec<Slice<Id>>) {
         slices.clear();
-        let mut cut = Cut { open: self.quantity, start: self.opened, opened_by: OpenedBy::Open, slices };
+        let reference = Reference { date: self.priced, quantity: self.quantity };
+        let mut cut = Cut { open: self.quantity, start: self.opened, reference, opened_by: OpenedBy::Open, slices };
         let mut resets = resets.iter().filter(|reset| (self.opened.date..=day).contains(&reset.date)).peekable();
         for step in self.steps.iter().take_while(|step| step.date() <= day) {
             // A day begins with its actions, goes on with its trades and ends with its valuation.
@@ -109,17 +132,50 @@ impl<Id: Copy> Life<Id> {
                 cut.reset(*reset);
             }
             match *step {
-                Step::Close { by, units, edge } => cut.close(by, units, edge),
-                Step::Action { by, date, quantity, kept } => cut.act(by, date, quantity, kept),
-                Step::Move { by, date, units } => cut.leave(by, date, units),
+                Step::Close { by, units, edge } => cut.end(units, End { edge, by: ClosedBy::Close(by) }),
+                Step::CashInLieu { by, units, edge } => cut.end(units, End { edge, by: ClosedBy::CashInLieu(by) }),
+                Step::Split { date, after, .. } => cut.split(date, after),
+                Step::SpinOff { by, date, kept } => cut.spin_off(by, date, kept),
+                Step::Move { by, date, units } => {
+                    cut.end(units, End { edge: cut.unchanged(date), by: ClosedBy::Move(by) });
+                }
             }
         }
         resets.for_each(|reset| cut.reset(*reset));
-        cut.part(cut.open, None);
+        cut.part(cut.open, cut.reference.quantity, None);
         if self.quantity.is_zero() {
             // A lot of nothing is one slice of nothing: a true 0 is a result.
-            slices.push(Slice { quantity: self.quantity, start: self.opened, opened_by: OpenedBy::Open, end: None });
+            let (quantity, start) = (self.quantity, self.opened);
+            slices.push(Slice { quantity, start, reference, opened_by: OpenedBy::Open, end: None });
         }
+    }
+
+    /// The quantity over time of one of its slices, up to its end or to a day.
+    pub fn units(&self, slice: &Slice<Id>, day: NaiveDate) -> Units {
+        let last = slice.end.as_ref().map_or(day, |end| end.edge.date);
+        let splits = self.steps.iter().filter_map(|step| match *step {
+            Step::Split { date, before, after } if slice.reference.date < date && date <= last => {
+                Some((date, before, after))
+            }
+            _ => None,
+        });
+        Units::new(slice.reference.quantity, splits, slice.quantity)
+    }
+
+    /// The opening price for a slice of so many units at its reference, and how many units those were at the opening: as it was agreed, less what
+    /// spin-offs took of it.
+    pub fn opening(&self, slice: &Slice<Id>) -> (Decimal, Decimal) {
+        let (mut quantity, mut price) = (slice.reference.quantity, self.opened.price);
+        for step in self.steps.iter().rev() {
+            match *step {
+                Step::Split { date, before, after } if date <= slice.reference.date => {
+                    quantity = part_of(before, quantity, after);
+                }
+                Step::SpinOff { date, kept, .. } if date <= slice.start.date => price = (price * kept).normalize(),
+                _ => {}
+            }
+        }
+        (quantity, price)
     }
 }
 
@@ -127,39 +183,43 @@ impl<Id: Copy> Life<Id> {
 struct Cut<'s, Id> {
     open: Decimal,
     start: Edge,
+    /// Of all that is open.
+    reference: Reference,
     opened_by: OpenedBy,
     slices: &'s mut Vec<Slice<Id>>,
 }
 
 impl<Id: Copy> Cut<'_, Id> {
-    fn close(&mut self, by: Id, units: Decimal, edge: Edge) {
+    /// Ends so many units of what is open.
+    fn end(&mut self, units: Decimal, end: End<Id>) {
         let quantity = if self.open.is_sign_negative() { -units } else { units };
-        self.part(quantity, Some(End { edge, by: ClosedBy::Close(by) }));
-        self.open -= quantity;
-    }
-
-    fn leave(&mut self, by: Id, date: NaiveDate, units: Decimal) {
-        let quantity = if self.open.is_sign_negative() { -units } else { units };
-        let edge = self.unchanged(date);
-        self.part(quantity, Some(End { edge, by: ClosedBy::Move(by) }));
-        self.open -= quantity;
+        let referred = part_of(self.reference.quantity, quantity, self.open);
+        self.part(quantity, referred, Some(end));
+        (self.open, self.reference.quantity) = (self.open - quantity, self.reference.quantity - referred);
     }
 
     fn reset(&mut self, reset: Reset) {
-        self.part(self.open, Some(End { edge: reset, by: ClosedBy::Reset }));
+        self.part(self.open, self.reference.quantity, Some(End { edge: reset, by: ClosedBy::Reset }));
         (self.start, self.opened_by) = (reset, OpenedBy::Reset);
+        self.reference = Reference { date: reset.date, quantity: self.open };
     }
 
-    fn act(&mut self, by: Id, date: NaiveDate, quantity: Decimal, kept: Decimal) {
+    fn split(&mut self, date: NaiveDate, after: Decimal) {
+        if self.reference.date == date && !self.open.is_zero() {
+            // Nothing lies between them, and no day on which the old units count.
+            self.start.price = (self.start.price * part_of(self.open, Decimal::ONE, after)).normalize();
+            self.reference.quantity = after;
+        }
+        self.open = after;
+    }
+
+    fn spin_off(&mut self, by: Id, date: NaiveDate, kept: Decimal) {
         let edge = self.unchanged(date);
-        // Two actions on one day leave one slice between them that never was.
+        // Two of them on one day leave one slice between them that never was.
         if self.opened_by != OpenedBy::Action || self.start.date != date {
-            self.part(self.open, Some(End { edge, by: ClosedBy::Action(by) }));
+            self.part(self.open, self.reference.quantity, Some(End { edge, by: ClosedBy::Action(by) }));
         }
-        if !self.open.is_zero() {
-            self.start = Edge { price: (edge.price * self.open * kept / quantity).normalize(), ..edge };
-            (self.open, self.opened_by) = (quantity, OpenedBy::Action);
-        }
+        (self.start, self.opened_by) = (Edge { price: (edge.price * kept).normalize(), ..edge }, OpenedBy::Action);
     }
 
     /// The start, moved to a later day. What has not settled yet still settles when it would have.
@@ -167,9 +227,10 @@ impl<Id: Copy> Cut<'_, Id> {
         Edge { date, settle_date: date.max(self.start.settle_date), ..self.start }
     }
 
-    fn part(&mut self, quantity: Decimal, end: Option<End<Id>>) {
+    fn part(&mut self, quantity: Decimal, referred: Decimal, end: Option<End<Id>>) {
         if !quantity.is_zero() {
-            self.slices.push(Slice { quantity, start: self.start, opened_by: self.opened_by, end });
+            let reference = Reference { quantity: referred, ..self.reference };
+            self.slices.push(Slice { quantity, start: self.start, reference, opened_by: self.opened_by, end });
         }
     }
 }
@@ -177,8 +238,32 @@ impl<Id: Copy> Cut<'_, Id> {
 impl<Id> Step<Id> {
     fn date(&self) -> NaiveDate {
         match self {
-            Step::Close { edge, .. } => edge.date,
-            Step::Action { date, .. } | Step::Move { date, .. } => *date,
+            Step::Close { edge, .. } | Step::CashInLieu { edge, .. } => edge.date,
+            Step::Split { date, .. } | Step::SpinOff { date, .. } | Step::Move { date, .. } => *date,
+        }
+    }
+}
+
+impl<Id: Copy> ClosedBy<Id> {
+    /// Whether it realises the result at a price of its own: no reset, and nothing that goes on.
+    pub fn pays_out(self) -> bool {
+        matches!(self, ClosedBy::Close(_) | ClosedBy::CashInLieu(_))
+    }
+
+    /// What tells apart the parts of a lot that one corporate action ends in several ways.
+    pub fn fate(self) -> Option<&'static str> {
+        match self {
+            ClosedBy::CashInLieu(_) => Some("FRACTION"),
+            ClosedBy::Move(_) => Some("MOVED"),
+            ClosedBy::Close(_) | ClosedBy::Action(_) | ClosedBy::Reset => None,
+        }
+    }
+
+    /// What it was; resets have no name.
+    pub fn name(self) -> Option<Id> {
+        match self {
+            ClosedBy::Close(id) | ClosedBy::CashInLieu(id) | ClosedBy::Action(id) | ClosedBy::Move(id) => Some(id),
+            ClosedBy::Reset => None,
         }
     }
 }

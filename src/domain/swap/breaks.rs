@@ -60,6 +60,7 @@ impl<'a> Valuation<'a> {
                 of: by,
                 detail: Some("BREAK"),
                 closed_by: None,
+                fate: None,
                 start: date,
                 end: Some(termination),
             };
@@ -72,8 +73,8 @@ impl<'a> Valuation<'a> {
         if let Some(reason) = self.unreferenced(lot.life.opened.date, slice.start.date) {
             return Err(reason.clone());
         }
-        let price = Price { price: slice.start.price, fx: self.reference_fx(lot, slice)? };
-        Ok(Ended { units: slice.quantity.abs(), price })
+        let price = Price { price: slice.start.price, fx: self.notional_fx(slice.reference.date)? };
+        Ok(Ended { units: slice.reference.quantity.abs(), price })
     }
 }
 

@@ -10,7 +10,7 @@ use super::valuation::{Passed, Side, Valuation};
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::dividends::amount::amount as dividend_amount;
 use crate::domain::dividends::payment::Due as Dates;
-use crate::domain::equity::performance::{Span, performance};
+use crate::domain::equity::performance::{Span, UnitsThen, performance};
 use crate::domain::explain::pad::Pad;
 use crate::domain::fees::daily::{DailyFee, DailyFeeKind};
 use crate::domain::fees::trade::{Sides, TradeFee, TradeFeeKind, Traded};
@@ -19,6 +19,7 @@ use crate::domain::financing::notional::{Financed, Price};
 use crate::domain::financing::terms::NotionalBasis;
 use crate::domain::flows::status::Stage;
 use crate::domain::lots::slice::{ClosedBy, End, Slice};
+use crate::domain::lots::units::Units;
 use crate::domain::market::fx::Pair;
 use crate::domain::money::Currency;
 use crate::domain::money::amount::Amount;
@@ -78,7 +79,7 @@ pub(super) struct FeeOfTrade<'a> {
 pub(super) struct FeeOfNights<'v, 'a> {
     pub valuation: &'v Valuation<'a>,
     pub fee: &'v DailyFeeTerms,
-    pub quantity: Decimal,
+    pub units: Units,
     pub nights: Period,
 }
 
@@ -88,12 +89,16 @@ impl<Id: Copy> Matter for Performance<'_, '_, Id> {
         let start = valuation.start_mark(lot, slice)?;
         let end = match &slice.end {
             Some(End { edge, by: ClosedBy::Close(_) }) => valuation.traded("closing price", edge)?,
+            Some(End { edge, by: ClosedBy::CashInLieu(_) }) => valuation.traded("price of the fraction", edge)?,
             Some(End { edge, .. }) => valuation.close(edge.date)?,
             None => valuation.today.clone()?,
         };
-        let first = valuation.traded("opening price", &lot.life.opened)?;
+        let (first_quantity, first_price) = lot.life.opening(slice);
+        let first = valuation.priced("opening price", lot.life.priced, first_price)?;
         self.payment.clone()?;
-        let span = Span { first, start, end };
+        let then = UnitsThen { first: first_quantity, start: slice.reference.quantity };
+        let changed = then.first != slice.quantity || then.start != slice.quantity;
+        let span = Span { first, start, end, units: changed.then_some(then) };
         let swap = valuation.swap;
         let amount = performance(pad, slice.quantity, &span, swap.equity.notional, swap.equity.fx, swap.currencies)?;
         Ok(Calculated { amount, provisional: span.start.provisional() || span.end.provisional() })
@@ -109,12 +114,12 @@ impl<Id: Copy> Matter for Interest<'_, '_, Id> {
             return Err(reason.clone());
         }
         let coupon = side.coupon.as_ref().map_err(Blocked::clone)?;
-        let price = Price { price: slice.start.price, fx: valuation.reference_fx(lot, slice)? };
-        let financed = Financed { quantity: slice.quantity, price, period: *period };
+        let price = Price { price: slice.start.price, fx: valuation.notional_fx(slice.reference.date)? };
+        let financed = Financed { quantity: slice.reference.quantity, price, period: *period };
         let to = valuation.day.clamp(period.start, period.end);
         let borne = if side.terms.notional == NotionalBasis::DailyMtm {
             let marks = valuation.closes(Period { start: period.start.max(interest_period.start), end: to })?;
-            marked_interest(pad, coupon, *interest_period, slice.quantity, *period, &marks, to)?
+            marked_interest(pad, coupon, *interest_period, &valuation.units(lot, slice), *period, &marks, to)?
         } else {
             interest(pad, *side, *interest_period, &financed, to)?
         };
@@ -147,12 +152,12 @@ impl Matter for FeeOfTrade<'_> {
 
 impl Matter for FeeOfNights<'_, '_> {
     fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked> {
-        let FeeOfNights { valuation, fee, quantity, nights } = self;
+        let FeeOfNights { valuation, fee, units, nights } = self;
         let accrual = DailyFee {
             kind: fee.kind,
             year_days: fee.year_days,
             of: &valuation.swap.underlier,
-            quantity: *quantity,
+            units,
             from: nights.start,
             to: nights.end,
             currency: valuation.swap.currencies.price,

@@ -78,6 +78,7 @@ impl<'a> Valuation<'a> {
                 of: id,
                 detail: Some(fee.name()),
                 closed_by: None,
+                fate: None,
                 start: terms.trade_date,
                 end: None,
             };
@@ -97,7 +98,8 @@ impl<'a> Valuation<'a> {
             kind,
             of: lot.id,
             detail: None,
-            closed_by: closer(slice.end.as_ref()),
+            closed_by: slice.end.as_ref().and_then(|end| end.by.name()),
+            fate: slice.end.as_ref().and_then(|end| end.by.fate()),
             start: slice.start.date,
             end: slice.end.as_ref().map(|end| end.edge.date),
         }
@@ -106,14 +108,16 @@ impl<'a> Valuation<'a> {
     /// What a corporate action or a move ends realises nothing: it goes on in the next slice, or in another position.
     fn equity<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>, statement: &mut impl Statement<'a, Id>) {
         let ended = slice.end.as_ref();
-        let stage = match ended.map(|end| &end.by) {
+        let stage = match ended.map(|end| end.by) {
             Some(ClosedBy::Action(_) | ClosedBy::Move(_)) => return,
-            Some(ClosedBy::Reset | ClosedBy::Close(_)) => Stage::Realised,
+            Some(ClosedBy::Reset | ClosedBy::Close(_) | ClosedBy::CashInLieu(_)) => Stage::Realised,
             None => Stage::Accrued,
         };
         let payment = self.equity_payment(ended);
+        let cash_in_lieu = ended.is_some_and(|end| matches!(end.by, ClosedBy::CashInLieu(_)));
+        let kind = if cash_in_lieu { Kind::CashInLieu } else { Kind::EquityPerformance };
         let due = Due {
-            name: self.name(lot, slice, Kind::EquityPerformance),
+            name: self.name(lot, slice, kind),
             stage,
             payment_date: payment.as_ref().ok().copied().flatten(),
             currency: self.swap.currencies.settlement,
@@ -125,10 +129,11 @@ impl<'a> Valuation<'a> {
         if let Some(reason) = self.unreferenced(lot.life.opened.date, slice.start.date) {
             return Err(reason.clone());
         }
+        let (date, price) = (slice.reference.date, slice.start.price);
         match slice.opened_by {
-            OpenedBy::Open => self.traded("opening price", &slice.start),
-            OpenedBy::Reset => self.close(slice.start.date),
-            OpenedBy::Action => self.traded("reference price after the corporate action", &slice.start),
+            OpenedBy::Open => self.priced("opening price", date, price),
+            OpenedBy::Reset => self.close(date),
+            OpenedBy::Action => self.priced("reference price after the spin-off", date, price),
         }
     }
 
@@ -136,7 +141,7 @@ impl<'a> Valuation<'a> {
         let offset = self.swap.equity.payment_offset;
         match ended {
             Some(End { edge, by: ClosedBy::Reset }) => self.payment_date(edge.date, offset).map(Some),
-            Some(End { edge, by: ClosedBy::Close(_) }) => match self.swap.equity.unwind_payment {
+            Some(End { edge, by }) if by.pays_out() => match self.swap.equity.unwind_payment {
                 UnwindPayment::Settlement => Ok(Some(edge.settle_date)),
                 UnwindPayment::NextPayment => {
                     let next = self.swap.equity.valuation_dates.iter().find(|date| **date >= edge.date);
@@ -189,13 +194,6 @@ impl<'a> Valuation<'a> {
         (from, slice.end.as_ref().map_or(last, |end| end.edge.settle_date))
     }
 
-    /// What converts the notional of a slice: the rate of the day its reference price is of.
-    pub(super) fn reference_fx<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<Option<Decimal>, Blocked> {
-        let since = self.resets.partition_point(|reset| reset.date <= slice.start.date);
-        let reset = self.resets[..since].last().map(|reset| reset.date);
-        self.notional_fx(reset.unwrap_or(lot.life.opened.date).max(lot.life.opened.date))
-    }
-
     /// Night fees are charged with the interest, period by period; without interest periods in one.
     fn night_fees<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>, statement: &mut impl Statement<'a, Id>) {
         for fee in self.swap.daily_fees.iter().filter(|fee| fee.bears(slice.quantity)) {
@@ -208,8 +206,8 @@ impl<'a> Valuation<'a> {
                     payment_date: interest.payment,
                     currency: self.swap.currencies.price,
                 };
-                let quantity = slice.quantity;
-                statement.enter(due, &FeeOfNights { valuation: self, fee, quantity, nights: charged });
+                let units = self.units(lot, slice);
+                statement.enter(due, &FeeOfNights { valuation: self, fee, units, nights: charged });
             }
         }
     }
@@ -222,7 +220,8 @@ impl<'a> Valuation<'a> {
         statement: &mut impl Statement<'a, Id>,
     ) {
         let Passed { terms, declared, cut_off, dates } = passed;
-        let Some(quantity) = cut_off.entitled(slice.quantity, Tenure::from(slice)) else { return };
+        let held = self.units(lot, slice).on(cut_off.day());
+        let Some(quantity) = cut_off.entitled(held, Tenure::from(slice)) else { return };
         let dates = dates.as_ref().map(|dates| terms.unwound(*dates, declared, unwind(slice)));
         let known = dates.unwrap_or_default();
         let name = FlowName {
@@ -239,7 +238,7 @@ impl<'a> Valuation<'a> {
 
 /// When the interest of a slice within a period is paid.
 fn interest_payment<Id: Copy>(slice: &Slice<Id>, side: &Side<'_>, interest: &InterestPeriod) -> Option<NaiveDate> {
-    let closed = slice.end.as_ref().filter(|end| matches!(end.by, ClosedBy::Close(_)));
+    let closed = slice.end.as_ref().filter(|end| end.by.pays_out());
     let unwound = closed.filter(|end| end.edge.settle_date <= interest.period.end);
     match (unwound, interest.payment) {
         (Some(end), Some(payment)) => Some(side.terms.unwind_payment(end.edge.settle_date, payment)),
@@ -249,15 +248,8 @@ fn interest_payment<Id: Copy>(slice: &Slice<Id>, side: &Side<'_>, interest: &Int
 }
 
 fn unwind<Id: Copy>(slice: &Slice<Id>) -> Option<Unwind> {
-    let end = slice.end.as_ref().filter(|end| matches!(end.by, ClosedBy::Close(_)))?;
+    let end = slice.end.as_ref().filter(|end| end.by.pays_out())?;
     Some(Unwind { trade_date: end.edge.date, payment_date: end.edge.settle_date })
-}
-
-fn closer<Id: Copy>(end: Option<&End<Id>>) -> Option<Id> {
-    match end?.by {
-        ClosedBy::Close(id) | ClosedBy::Action(id) | ClosedBy::Move(id) => Some(id),
-        ClosedBy::Reset => None,
-    }
 }
 
 /// Shorts alone borrow; everything that is held is kept in custody.

@@ -44,6 +44,8 @@ pub struct FlowName<'a, Id> {
     pub detail: Option<&'a str>,
     /// What closed the part of the lot that it is about; none while that is open.
     pub closed_by: Option<Id>,
+    /// What became of that part, where it was not simply closed: a merger may close, pay out and move parts of a lot at once.
+    pub fate: Option<&'static str>,
     /// The days it is about. An open equity slice and a running night fee have no end yet, so that they keep their name from day to day.
     pub start: NaiveDate,
     pub end: Option<NaiveDate>,
@@ -53,6 +55,9 @@ pub struct FlowName<'a, Id> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Kind {
     EquityPerformance,
+    /// The performance of a fraction that a corporate action left, at the price that was paid for it. A swap pays what the fraction earned; its
+    /// price is paid to whoever holds the unit itself.
+    CashInLieu,
     /// Of a long's financing.
     Interest,
     /// Of a short's proceeds.
@@ -69,6 +74,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::EquityPerformance => "EQUITY_PERFORMANCE",
+            Kind::CashInLieu => "CASH_IN_LIEU",
             Kind::Interest => "INTEREST",
             Kind::ShortRebate => "SHORT_REBATE",
             Kind::Dividend => "DIVIDEND",
@@ -81,7 +87,7 @@ impl Kind {
 
 impl<Id: Copy + Display> FlowName<'_, Id> {
     /// 128 bits of SHA-256 over `bookflow.flow.2`, contract, kind, lot or trade, detail, closing trade, start, end and currency (what there is
-    /// none of is empty); each preceded by its length in 4 bytes, big endian.
+    /// none of is empty), and the fate where there is one; each preceded by its length in 4 bytes, big endian.
     pub fn id(&self, currency: Currency) -> FlowId {
         let date = |date: Option<NaiveDate>| date.map(|date| date.to_string()).unwrap_or_default();
         let mut hash = Sha256::new();
@@ -95,7 +101,10 @@ impl<Id: Copy + Display> FlowName<'_, Id> {
             &self.start.to_string(),
             &date(self.end),
             currency.code(),
-        ] {
+        ]
+        .into_iter()
+        .chain(self.fate)
+        {
             hash.update((field.len() as u32).to_be_bytes());
             hash.update(field);
         }
@@ -113,6 +122,7 @@ impl<Id: Copy + Display> Display for FlowName<'_, Id> {
         write!(f, "{} {} {}", self.contract, self.kind.name(), self.of)?;
         self.detail.map_or(Ok(()), |detail| write!(f, " {detail}"))?;
         self.closed_by.map_or(Ok(()), |by| write!(f, " closed by {by}"))?;
+        self.fate.map_or(Ok(()), |fate| write!(f, " {fate}"))?;
         write!(f, " {}", self.start)?;
         self.end.map_or(Ok(()), |end| write!(f, " to {end}"))
     }

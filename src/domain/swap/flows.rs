@@ -6,6 +6,7 @@ use super::due::{Due, Matter, Statement};
 use super::dues::{Lot, Slices};
 use super::flow::{Calculated, Flow};
 use super::held::Holding;
+use super::moves::Move;
 use super::terms::Swap;
 use super::valuation::Valuation;
 use super::warning::Warning;
@@ -54,7 +55,7 @@ impl<'a> Book<'a> {
         market: &'a Market,
         day: NaiveDate,
     ) -> Result<Book<'a>, Blocked> {
-        Ok(Book { valuation: Valuation::new(swap, market, day), holding, lots: holding.lots(swap)? })
+        Ok(Book { valuation: Valuation::new(swap, market, day, holding.splits()), holding, lots: holding.lots(swap)? })
     }
 
     /// All flows: of each lot, then of each trade, then what unwinding early costs.
@@ -74,6 +75,11 @@ impl<'a> Book<'a> {
     /// What is odd about the flows and calculated all the same.
     pub fn warnings(&self) -> Vec<Warning<'a>> {
         self.valuation.warnings(&self.lots)
+    }
+
+    /// What has gone to other positions by the day.
+    pub fn moves(&self) -> Vec<Move<'a>> {
+        self.valuation.moves(self.holding, &self.lots)
     }
 
     fn dues(&self, statement: &mut impl Statement<'a, &'a str>) {

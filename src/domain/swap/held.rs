@@ -1,82 +1,193 @@
 //! What is held under a swap -> the lots that its legs stand on, and the trades that its fees are charged for.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::agreement::{Agreement, Held};
+use super::agreement::{Agreement, Held, ReferencePrice};
 use super::dues::Lot;
 use super::terms::Swap;
+use super::valuation::Splits;
 use crate::domain::blocked::Blocked;
 use crate::domain::equity::mark::net_price;
 use crate::domain::equity::terms::CommissionIn;
 use crate::domain::explain::pad::Silent;
 use crate::domain::fees::trade::{Charge, TradeFeeKind};
-use crate::domain::lots::given::GivenLot;
+use crate::domain::key::TradeId;
+use crate::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
+use crate::domain::lots::given::{Deal, GivenClose, GivenLot};
+use crate::domain::lots::happen::happen;
+use crate::domain::lots::happening::{Happening, Sent, What};
 use crate::domain::lots::life::{Market, lives};
+use crate::domain::lots::lot::Relief;
+use crate::domain::lots::method::{Instruction, InvalidInstruction};
 use crate::domain::lots::shelf::Shelf;
 use crate::domain::lots::slice::{Life, Step};
-use crate::domain::names::LotId;
+use crate::domain::trade::Side;
 use crate::domain::trade::answer::Refusal;
 use crate::domain::trade::capture::capture;
 use crate::domain::trade::captured::{CapturedTrade, Place};
-use crate::domain::trade::{Side, Trade};
 
-/// The position that an agreement's trades add up to, or its lots as they were given.
+/// The position that an agreement's trades and happenings add up to, or its lots as they were given.
 pub enum Holding<'a> {
-    Captured(Box<Shelf>),
-    Given(&'a [GivenLot]),
+    Captured { shelf: Box<Shelf>, references: BTreeMap<TradeId, ReferencePrice> },
+    Given { lots: &'a [GivenLot], happenings: &'a [Happening] },
 }
 
-/// A trade of the document that capture refuses; the others count.
-pub struct Refused<'a> {
-    pub trade: &'a Trade,
-    pub refusal: Refusal,
+/// A trade, a transfer or an action of the document that does not count as it is said; the others do.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Problem {
+    pub of: TradeId,
+    pub why: Why,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Why {
+    /// It does not count at all.
+    Refused(Refusal),
+    /// Lots were chosen by the policy's method instead.
+    NotFollowed(InvalidInstruction),
+    /// So many units were not there to leave.
+    Missing(Decimal),
 }
 
 impl<'a> Holding<'a> {
-    /// Captures the trades as a stream of them would be.
-    pub fn of(agreement: &'a Agreement) -> (Holding<'a>, Vec<Refused<'a>>) {
+    /// Captures what the agreement says as a stream of it would be.
+    pub fn of(agreement: &'a Agreement) -> (Holding<'a>, Vec<Problem>) {
         let trades = match &agreement.held {
-            Held::Lots(lots) => return (Holding::Given(lots), Vec::new()),
+            Held::Lots(lots) => return (Holding::Given { lots, happenings: &agreement.happenings }, Vec::new()),
             Held::Trades(trades) => trades,
         };
-        let mut shelf = Shelf { policy: agreement.relief.clone(), ..Shelf::default() };
-        let mut refused = Vec::new();
+        let (policy, instructions) = (agreement.relief.clone(), agreement.instructions.clone());
+        let mut shelf = Shelf { policy, instructions, ..Shelf::default() };
+        let mut problems = Vec::new();
+        let mut invalid = BTreeMap::new();
         for (trade, offset) in trades.iter().zip(0..) {
             match capture(&shelf, trade, Place { topic: 0, partition: 0, offset }) {
-                Ok(capture) => shelf.keep(capture),
-                Err(refusal) => refused.push(Refused { trade, refusal }),
+                Ok(capture) => {
+                    invalid.extend(capture.refused.iter().cloned());
+                    shelf.keep(capture);
+                }
+                Err(refusal) => problems.push(Problem { of: trade.id.clone(), why: Why::Refused(refusal) }),
             }
         }
-        (Holding::Captured(Box::new(shelf)), refused)
+        for happening in &agreement.happenings {
+            match happen(&shelf, &agreement.key, happening) {
+                Ok(change) => {
+                    invalid.extend(change.refused.iter().cloned());
+                    shelf.keep_happen(change);
+                }
+                Err(refusal) => problems.push(Problem { of: happening.id.clone(), why: Why::Refused(refusal) }),
+            }
+        }
+        problems.extend(invalid.into_iter().filter(|(id, _)| !followed(&shelf, id)).map(not_followed));
+        problems.extend(missing(&shelf));
+        (Holding::Captured { shelf: Box::new(shelf), references: agreement.references.clone() }, problems)
     }
 
     /// The lots by age or as given, each with all that happened to it.
     pub fn lots(&self, swap: &Swap) -> Result<Vec<Lot<&str>>, Blocked> {
         let mut lots: Vec<Lot<&str>> = match self {
-            Holding::Captured(shelf) => lives(shelf.as_ref(), &Stated)
-                .into_iter()
-                .map(|(id, life)| Lot { id: id.trade_id(), life: life.renamed(|by| by.trade_id()) })
-                .collect(),
-            Holding::Given(lots) => {
-                lots.iter().map(|lot| Lot { id: lot.id.as_str(), life: lot.life().renamed(LotId::as_str) }).collect()
+            Holding::Captured { shelf, references } => captured(shelf, references, swap)?,
+            Holding::Given { lots, happenings } => {
+                let rate = swap.commission_in_price();
+                let given =
+                    |lot: &'a GivenLot| Ok(Lot { id: lot.id.as_str(), life: lot.life_under(happenings, rate)? });
+                lots.iter().map(given).collect::<Result<_, Blocked>>()?
             }
         };
-        if let Some(rate) = swap.commission_in_price() {
-            lots.iter_mut().try_for_each(|lot| put_commission_into_prices(&mut lot.life, rate))?;
-        }
         lots.sort_by(|left, right| (left.life.opened.date, left.id).cmp(&(right.life.opened.date, right.id)));
         Ok(lots)
     }
 
     /// The live trades, oldest first; none where lots were given: who kept those has charged their fees.
     pub fn trades(&self) -> impl Iterator<Item = &CapturedTrade> {
-        let shelf = match self {
-            Holding::Captured(shelf) => Some(shelf),
-            Holding::Given(_) => None,
-        };
-        shelf.into_iter().flat_map(|shelf| shelf.live.values().map(|id| &shelf.trades[id]))
+        self.shelf().into_iter().flat_map(|shelf| shelf.live.values().map(|id| &shelf.trades[id]))
     }
+
+    /// What of it goes to other positions, by what sends it.
+    pub fn sent(&self) -> impl Iterator<Item = (&TradeId, &Sent)> {
+        let happened = self.shelf().into_iter().flat_map(|shelf| shelf.happened.values());
+        let sent = happened.flat_map(|one| one.effect.sent.iter().map(|sent| (&one.happening.id, sent)));
+        sent.filter(|(_, sent)| sent.happening.arrival().is_some())
+    }
+
+    /// What changes the units that prices are for, by ex date.
+    pub(super) fn splits(&self) -> Splits {
+        match self {
+            Holding::Captured { shelf, .. } => splits(shelf.happened.values().map(|one| &one.happening)),
+            Holding::Given { happenings, .. } => splits(happenings.iter()),
+        }
+    }
+
+    /// The names of its lots by the ids under which `by` moves them.
+    pub(super) fn moved_names(&self, by: &TradeId) -> BTreeMap<TradeId, &str> {
+        let ids = self.shelf().into_iter().flat_map(|shelf| shelf.trades.keys().chain(shelf.happened.keys()));
+        ids.filter_map(|id| Some((TradeId::moved(by, id).ok()?, id.trade_id()))).collect()
+    }
+
+    fn shelf(&self) -> Option<&Shelf> {
+        match self {
+            Holding::Captured { shelf, .. } => Some(shelf),
+            Holding::Given { .. } => None,
+        }
+    }
+}
+
+pub(super) fn splits<'h>(happenings: impl Iterator<Item = &'h Happening>) -> Splits {
+    let split = |happening: &Happening| match &happening.what {
+        What::Action(action) => Some((action.ex_date, action.kind.new_units()?)),
+        _ => None,
+    };
+    let mut splits: Splits = happenings.filter_map(split).collect();
+    splits.sort_by_key(|(ex_date, _)| *ex_date);
+    splits
+}
+
+fn captured<'s>(
+    shelf: &'s Shelf,
+    references: &BTreeMap<TradeId, ReferencePrice>,
+    swap: &Swap,
+) -> Result<Vec<Lot<&'s str>>, Blocked> {
+    let commission = swap.commission_in_price();
+    let mut lots = Vec::new();
+    for (id, mut life) in lives(shelf, &Stated) {
+        if let Some(reference) = references.get(id) {
+            (life.opened.price, life.priced) = (reference.price, reference.date);
+        }
+        if let Some(rate) = commission {
+            put_commission_into_prices(
+                &mut life,
+                rate,
+                |by| shelf.trades.contains_key(by),
+                shelf.trades.contains_key(id),
+            )?;
+        }
+        lots.push(Lot { id: id.trade_id(), life: life.renamed(|by| by.trade_id()) });
+    }
+    Ok(lots)
+}
+
+/// Whether a close or a transfer takes what it was told to take, as everything is known in the end.
+fn followed(shelf: &Shelf, id: &TradeId) -> bool {
+    if let Some(happened) = shelf.happened.get(id) {
+        return happened.effect.refused.is_none();
+    }
+    let Some(Instruction::Lots(listed)) = shelf.instructions.get(id) else { return true };
+    let Some(trade) = shelf.trades.get(id) else { return true };
+    let same = |(relief, (lot, units)): (&Relief, &(TradeId, Decimal))| relief.lot == *lot && relief.quantity == *units;
+    trade.reliefs.len() == listed.len() && trade.reliefs.iter().zip(listed).all(same)
+}
+
+fn not_followed((of, invalid): (TradeId, InvalidInstruction)) -> Problem {
+    Problem { of, why: Why::NotFollowed(invalid) }
+}
+
+/// Transfers of more than there was.
+fn missing(shelf: &Shelf) -> impl Iterator<Item = Problem> {
+    let short = shelf.happened.values().filter(|happened| !happened.effect.missing.is_zero());
+    short.map(|one| Problem { of: one.happening.id.clone(), why: Why::Missing(one.effect.missing) })
 }
 
 /// An agreement's trades say themselves when they settle, and rates are looked up where they are needed.
@@ -92,13 +203,97 @@ impl Market for Stated {
     }
 }
 
-/// A purchase becomes dearer and a sale cheaper, whether it opens or closes.
-pub(super) fn put_commission_into_prices<Id>(life: &mut Life<Id>, rate: Decimal) -> Result<(), Blocked> {
+impl GivenLot {
+    /// Whether an action can happen to a lot that somebody else keeps: what leaves nothing to another position and no fraction of the position.
+    pub fn follows(action: &CorporateAction) -> bool {
+        match action.kind {
+            ActionKind::Split { fractions, .. } | ActionKind::StockDividend { fractions, .. } => {
+                fractions == Fractions::Keep
+            }
+            ActionKind::MergerCash { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Its life with the actions on it, and with the rate of a commission that goes into the prices.
+    pub fn life_under<'l>(
+        &'l self,
+        happenings: &'l [Happening],
+        commission: Option<Decimal>,
+    ) -> Result<Life<&'l str>, Blocked> {
+        let invalid = || Blocked::SpecificLotInvalid { lot: self.id.as_str().into() };
+        let actions = happenings.iter().filter_map(|happening| match &happening.what {
+            What::Action(action) if action.ex_date > self.opened.trade_date => Some((happening, action)),
+            _ => None,
+        });
+        let mut happened: Vec<_> = actions.map(|(by, action)| (action.ex_date, Given::Action(by, action))).collect();
+        happened.extend(self.closes.iter().map(|close| (close.deal.trade_date, Given::Close(close))));
+        // A day begins with its actions.
+        happened.sort_by(|(left, this), (right, other)| (left, this.order()).cmp(&(right, other.order())));
+        let (mut open, mut steps) = (self.quantity, Vec::new());
+        for (date, given) in happened {
+            let (by, units, edge) = match given {
+                Given::Close(close) => (close.id.as_str(), close.quantity, close.deal.edge()),
+                Given::Action(happening, action) => match action.kind {
+                    ActionKind::MergerCash { price } => {
+                        let deal = Deal { trade_date: date, settle_date: date, price };
+                        (happening.id.trade_id(), open.abs(), deal.edge())
+                    }
+                    _ => {
+                        let after = action.kind.new_units().and_then(|ratio| ratio.scale([open])?.pop());
+                        let after = after.filter(|_| GivenLot::follows(action)).ok_or_else(invalid)?;
+                        steps.push(Step::Split { date, before: open, after });
+                        open = after;
+                        continue;
+                    }
+                },
+            };
+            if units > open.abs() {
+                return Err(invalid());
+            }
+            open -= if open.is_sign_negative() { -units } else { units };
+            steps.push(Step::Close { by, units, edge });
+        }
+        let opened = self.opened.edge();
+        let mut life = Life { quantity: self.quantity, opened, priced: opened.date, steps };
+        if let Some(rate) = commission {
+            let traded = |by: &&str| self.closes.iter().any(|close| close.id.as_str() == *by);
+            put_commission_into_prices(&mut life, rate, traded, true)?;
+        }
+        Ok(life)
+    }
+}
+
+enum Given<'a> {
+    Action(&'a Happening, &'a CorporateAction),
+    Close(&'a GivenClose),
+}
+
+impl Given<'_> {
+    fn order(&self) -> (bool, &str) {
+        match self {
+            Given::Action(happening, _) => (false, happening.id.as_str()),
+            Given::Close(close) => (true, close.id.as_str()),
+        }
+    }
+}
+
+/// A purchase becomes dearer and a sale cheaper, whether it opens or closes; what comes or is closed without a trade pays no commission.
+pub(super) fn put_commission_into_prices<Id>(
+    life: &mut Life<Id>,
+    rate: Decimal,
+    traded: impl Fn(&Id) -> bool,
+    opened: bool,
+) -> Result<(), Blocked> {
     let (opening, closing) =
         if life.quantity.is_sign_negative() { (Side::Sell, Side::Buy) } else { (Side::Buy, Side::Sell) };
-    life.opened.price = net_price(&mut Silent, life.opened.price, opening, rate)?;
+    if opened {
+        life.opened.price = net_price(&mut Silent, life.opened.price, opening, rate)?;
+    }
     for step in &mut life.steps {
-        if let Step::Close { edge, .. } = step {
+        if let Step::Close { by, edge, .. } = step
+            && traded(by)
+        {
             edge.price = net_price(&mut Silent, edge.price, closing, rate)?;
         }
     }

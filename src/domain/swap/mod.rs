@@ -13,4 +13,5 @@ pub mod dues; // lots -> everything that is due of them
 mod breaks; // what ends before its time, and what that costs
 pub mod warning; // what is odd, and calculated all the same
 pub mod position; // a captured position -> its flows, contract by contract
+pub mod moves; // lots that go on in another position
 pub mod flows; // every cash flow, and the explanation of one

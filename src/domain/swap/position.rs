@@ -1,6 +1,6 @@
 //! A captured position under the contracts that its trades name -> every cash flow of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
@@ -8,9 +8,9 @@ use super::due::Statement;
 use super::dues::{Lot, Slices};
 use super::flow::Flow;
 use super::flows::{Explained, Explaining, Shown};
-use super::held::put_commission_into_prices;
+use super::held::{put_commission_into_prices, splits};
 use super::terms::Swap;
-use super::valuation::Valuation;
+use super::valuation::{Splits, Valuation};
 use crate::domain::blocked::Blocked;
 use crate::domain::flows::id::FlowId;
 use crate::domain::key::ContractId;
@@ -24,13 +24,26 @@ pub struct Share<'a> {
     pub contract: &'a ContractId,
     lots: Vec<Lot<&'a str>>,
     trades: Vec<&'a CapturedTrade>,
+    happenings: Happenings<'a>,
+}
+
+/// What happened to the lots of a position that was no trade.
+#[derive(Clone, Default)]
+struct Happenings<'a> {
+    ids: BTreeSet<&'a str>,
+    splits: Splits,
 }
 
 /// The live trades and all lots of a position by contract, in the order of the contracts' ids. What names no contract has no flows.
 pub fn shares<'a, L: Ledger>(ledger: &'a L, settlement: &impl Settlement) -> Vec<Share<'a>> {
     let mut shares: BTreeMap<&ContractId, Share<'a>> = BTreeMap::new();
     fn share<'s, 'a>(shares: &'s mut BTreeMap<&'a ContractId, Share<'a>>, of: &'a ContractId) -> &'s mut Share<'a> {
-        shares.entry(of).or_insert_with(|| Share { contract: of, lots: Vec::new(), trades: Vec::new() })
+        shares.entry(of).or_insert_with(|| Share {
+            contract: of,
+            lots: Vec::new(),
+            trades: Vec::new(),
+            happenings: Happenings::default(),
+        })
     }
     let contract = |trade: &'a CapturedTrade| trade.terms().and_then(|terms| terms.contract.as_ref());
     for trade in ledger.trades_from_latest() {
@@ -48,7 +61,12 @@ pub fn shares<'a, L: Ledger>(ledger: &'a L, settlement: &impl Settlement) -> Vec
         }
     }
     let mut shares: Vec<Share> = shares.into_values().collect();
+    let happenings = Happenings {
+        ids: ledger.happened_from_latest().map(|happened| happened.happening.id.as_str()).collect(),
+        splits: splits(ledger.happened_from_latest().map(|happened| &happened.happening)),
+    };
     for share in &mut shares {
+        share.happenings = happenings.clone();
         share.trades.reverse();
         share.lots.sort_by(|left, right| (left.life.opened.date, left.id).cmp(&(right.life.opened.date, right.id)));
     }
@@ -94,9 +112,10 @@ impl<'a> Share<'a> {
         'a: 's,
     {
         if let Some(rate) = swap.commission_in_price() {
-            self.lots.iter_mut().try_for_each(|lot| put_commission_into_prices(&mut lot.life, rate))?;
+            let traded = |by: &&str| !self.happenings.ids.contains(by);
+            self.lots.iter_mut().try_for_each(|lot| put_commission_into_prices(&mut lot.life, rate, traded, true))?;
         }
-        let valuation = Valuation::new(swap, market, day);
+        let valuation = Valuation::new(swap, market, day, self.happenings.splits.clone());
         let mut slices = Slices::default();
         self.lots.iter().for_each(|lot| valuation.dues(lot, &mut slices, statement));
         self.trades.iter().for_each(|trade| valuation.trade_fees(trade.id.as_str(), trade, statement));

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::dues::Lot;
 use super::terms::{DailyFeeRate, DailyFeeTerms, Swap};
 use crate::domain::blocked::Blocked;
 use crate::domain::dividends::declared::Declared;
@@ -20,12 +21,17 @@ use crate::domain::financing::coupon::{Coupon, UnitInterest};
 use crate::domain::financing::interest::OnOne;
 use crate::domain::financing::notional::{Mark as NightMark, Marks as ClosesOf, Price as Notional};
 use crate::domain::financing::terms::{FinancingTerms, NotionalBasis};
-use crate::domain::lots::slice::{Edge, Reset};
+use crate::domain::lots::slice::{Edge, Reset, Slice};
+use crate::domain::lots::units::Units;
 use crate::domain::market::Market;
 use crate::domain::market::carry::{Accepted, Quote};
 use crate::domain::market::fx::{FxMode, FxRate, Pair};
+use crate::domain::number::ratio::Ratio;
 use crate::domain::rates::schedule::Period;
 use crate::domain::schedule::Disrupted;
+
+/// New units for old ones, by ex date.
+pub type Splits = Vec<(NaiveDate, Ratio)>;
 
 /// Everything a swap's amounts on a day are calculated from.
 pub struct Valuation<'a> {
@@ -33,6 +39,8 @@ pub struct Valuation<'a> {
     pub market: &'a Market,
     /// Results stand at the end of this day; interest has run up to it and not through its night.
     pub day: NaiveDate,
+    /// A price of before it says nothing about the units after it.
+    splits: Splits,
     /// Valuation dates until the day as the equity leg sees them: performance starts anew on each. Those that cannot be told are in `blocked`.
     pub resets: Vec<Reset>,
     /// The same as each side's financing sees them: its notional changes on the switch dates of its terms.
@@ -79,11 +87,12 @@ pub struct Side<'a> {
 }
 
 impl<'a> Valuation<'a> {
-    pub fn new(swap: &'a Swap, market: &'a Market, day: NaiveDate) -> Valuation<'a> {
+    pub fn new(swap: &'a Swap, market: &'a Market, day: NaiveDate, splits: Splits) -> Valuation<'a> {
         let mut valuation = Valuation {
             swap,
             market,
             day,
+            splits,
             resets: Vec::new(),
             long: swap.financing.as_ref().map(|financing| Side::new(&financing.long, swap, market)),
             short: swap.financing.as_ref().map(|financing| Side::new(&financing.short, swap, market)),
@@ -153,6 +162,14 @@ impl<'a> Valuation<'a> {
         }
     }
 
+    /// The quantity of a slice over time. What is closed is still held until it settles, and a split that is known for later is seen ahead.
+    pub fn units<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Units {
+        let last = slice.end.as_ref().map_or(self.day, |end| end.edge.date);
+        let later = self.splits.iter().filter(|(ex_date, _)| *ex_date > last);
+        let later = later.map(|(ex_date, ratio)| (*ex_date, ratio.denominator(), ratio.numerator()));
+        lot.life.units(slice, self.day).then(later)
+    }
+
     /// The financing of a signed quantity.
     pub fn side(&self, quantity: Decimal) -> Option<&Side<'a>> {
         if quantity.is_sign_negative() { self.short.as_ref() } else { self.long.as_ref() }
@@ -176,7 +193,11 @@ impl<'a> Valuation<'a> {
             }
         }
         let last = self.market.prices.get(&self.swap.underlier).and_then(|quotes| quotes.last(date));
-        self.swap.prices.accept(&self.swap.underlier, last, date)
+        let accepted = self.swap.prices.accept(&self.swap.underlier, last, date)?;
+        if self.splits.iter().any(|(ex_date, _)| accepted.quote.date < *ex_date && *ex_date <= date) {
+            return Err(Blocked::MissingPrice { of: self.swap.underlier.clone(), date });
+        }
+        Ok(accepted)
     }
 
     fn fallback_price(&self, date: NaiveDate) -> Result<Accepted, Blocked> {
@@ -207,7 +228,12 @@ impl<'a> Valuation<'a> {
 
     /// A price that was traded, at the rate of its day where the FX mode compares rates.
     pub fn traded(&self, what: &'static str, edge: &Edge) -> Result<Mark<'a>, Blocked> {
-        Ok(Mark { date: edge.date, price: Price::Traded { what, price: edge.price }, fx: self.mode_fx(edge.date)? })
+        self.priced(what, edge.date, edge.price)
+    }
+
+    /// A price of a day, at the rate of that day where the FX mode compares rates.
+    pub fn priced(&self, what: &'static str, date: NaiveDate, price: Decimal) -> Result<Mark<'a>, Blocked> {
+        Ok(Mark { date, price: Price::Traded { what, price }, fx: self.mode_fx(date)? })
     }
 
     /// The market at the close of a day: price, and the rate where the FX mode compares rates.

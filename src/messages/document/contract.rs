@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use super::calendars::{Calendars, Found};
+use super::holdings::Holdings;
+use super::market::Actions;
 use super::object::{Item, Object};
 use super::standing::Standing;
-use super::{dates, dividends, equity, fees, financing, fx, holdings};
+use super::{actions, dates, dividends, equity, fees, financing, fx, holdings};
 use crate::domain::equity::terms::CommissionIn;
 use crate::domain::financing::terms::NotionalBasis;
 use crate::domain::key::ContractId;
+use crate::domain::lots::happening::Happening;
 use crate::domain::market::carry::{CarryForward, NegativePrices, PricePolicy};
 use crate::domain::market::fx::Pair;
 use crate::domain::money::{Currency, RoundingPolicy};
@@ -36,15 +39,18 @@ pub(super) fn agreement(
     valuation_date: NaiveDate,
     calendars: &mut Calendars,
     disrupted: &DisruptedDays,
+    actions: &Actions,
 ) -> Result<Agreement, InvalidValue> {
     let underlier = object.member("underlier")?.named(Symbol::new)?;
     let swap = swap(&object, id, underlier, valuation_date, calendars, disrupted)?;
     let relief = holdings::relief(&object)?;
-    let held = holdings::held(&object, &swap)?;
     let path = object.path.clone();
+    let key = holdings::key(&object, &swap)?;
+    let happenings = happenings(&object, &swap, actions)?;
+    let Holdings { held, instructions, happenings, references } = holdings::holdings(&object, &swap, &key, happenings)?;
     object.end()?;
     checked(&swap, &path)?;
-    Ok(Agreement { swap, relief, held })
+    Ok(Agreement { swap, key, relief, instructions, held, happenings, references })
 }
 
 /// The terms alone, for a position of an underlier that they may leave open.
@@ -82,6 +88,14 @@ fn checked(swap: &Swap, path: &Path) -> Result<(), InvalidValue> {
     swap.product.check(swap).map_err(|Broken { field, allowed }| {
         path.field(field).invalid(format!("is not what the product has; allowed: {allowed}"))
     })
+}
+
+/// What the issuer does to the underlier, as the contract takes it. Without all of it amounts would be wrong.
+fn happenings(object: &Object<'_>, swap: &Swap, actions: &Actions) -> Result<Vec<Happening>, InvalidValue> {
+    let agreed = actions::agreed(object)?;
+    let known = actions.get(&swap.underlier).cloned().unwrap_or(Ok(Vec::new()))?;
+    let invalid = |problem: String| object.path.field("fractions").invalid(problem);
+    known.into_iter().map(|happening| actions::under(happening, agreed).map_err(invalid)).collect()
 }
 
 fn swap(

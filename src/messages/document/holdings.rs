@@ -6,18 +6,28 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::object::{Item, Object};
-use crate::domain::key::{PositionKey, Timestamp, TradeId};
+use super::transfers::{Transfers, transfers};
+use crate::domain::key::{InvalidName, PositionKey, Timestamp, TradeId};
 use crate::domain::lots::given::{Deal, GivenClose, GivenLot};
-use crate::domain::lots::method::{ReliefMethod, ReliefPolicy};
-use crate::domain::names::LotId;
-use crate::domain::swap::agreement::Held;
+use crate::domain::lots::happening::{Happening, What};
+use crate::domain::lots::method::{Instruction, ReliefMethod, ReliefPolicy};
+use crate::domain::names::{LotId, Symbol};
+use crate::domain::swap::agreement::{Held, ReferencePrice};
 use crate::domain::swap::terms::Swap;
 use crate::domain::trade::{Side, Terms, Trade, TradeEvent};
 use crate::messages::request::InvalidValue;
 use crate::messages::request::scalar::Number;
 
 /// Account, book and source of trades that come from a document.
-const DOCUMENT: &str = "document";
+pub(super) const DOCUMENT: &str = "document";
+
+/// What stands under a contract.
+pub(super) struct Holdings {
+    pub held: Held,
+    pub instructions: BTreeMap<TradeId, Instruction>,
+    pub happenings: Vec<Happening>,
+    pub references: BTreeMap<TradeId, ReferencePrice>,
+}
 
 /// `relief`: a method for all closing trades, or a list of methods with the day since when each is agreed. Absent, oldest first.
 pub(super) fn relief(contract: &Object<'_>) -> Result<ReliefPolicy, InvalidValue> {
@@ -45,23 +55,81 @@ const METHODS: [(&str, ReliefMethod); 8] = [
     ("MAX_GAIN", ReliefMethod::MaxGain),
 ];
 
-/// Exactly one of the members `trades` and `lots`.
-pub(super) fn held(contract: &Object<'_>, swap: &Swap) -> Result<Held, InvalidValue> {
+/// The position of a contract.
+pub(super) fn key(contract: &Object<'_>, swap: &Swap) -> Result<PositionKey, InvalidValue> {
+    position(&swap.underlier).map_err(|problem| contract.path.field("underlier").invalid(problem.to_string()))
+}
+
+/// The position in a security, as documents name it.
+pub(super) fn position(security: &Symbol) -> Result<PositionKey, InvalidName> {
+    PositionKey::new(DOCUMENT, DOCUMENT, security.as_str())
+}
+
+/// Exactly one of the members `trades` and `lots`, the transfers, and what the issuer does.
+pub(super) fn holdings(
+    contract: &Object<'_>,
+    swap: &Swap,
+    key: &PositionKey,
+    mut happenings: Vec<Happening>,
+) -> Result<Holdings, InvalidValue> {
+    let moved = contract.optional("transfers");
     match (contract.optional("trades"), contract.optional("lots")) {
-        (Some(trades_item), None) => trades(trades_item, swap).map(Held::Trades),
-        (None, Some(lots_item)) => lots(lots_item).map(Held::Lots),
+        (Some(item), None) => {
+            let (trades, instructions) = trades(item, swap, key)?;
+            let Transfers { happenings: moved, references } =
+                moved.map_or(Ok(Transfers::default()), |item| transfers(item, swap, key))?;
+            happenings.extend(moved);
+            let taken = |happening: &&Happening| trades.iter().any(|trade| trade.id == happening.id);
+            if let Some(twice) = happenings.iter().find(taken) {
+                let problem = format!("{} is the id of a trade and of what happens to its lots", twice.id.trade_id());
+                return Err(contract.path.field("trades").invalid(problem));
+            }
+            Ok(Holdings { held: Held::Trades(trades), instructions, happenings, references })
+        }
+        (None, Some(item)) => {
+            if let Some(item) = moved {
+                return Err(item.path.invalid("move lots that trades have made; allowed: of a contract with trades"));
+            }
+            let lots_path = item.path.clone();
+            let foreign = |happening: &&Happening| match &happening.what {
+                What::Action(action) => !GivenLot::follows(action),
+                _ => false,
+            };
+            if let Some(foreign) = happenings.iter().find(foreign) {
+                let id = foreign.id.trade_id();
+                let problem = format!("are given, and the corporate action {id} needs the position; allowed: trades");
+                return Err(lots_path.invalid(problem));
+            }
+            let held = Held::Lots(lots(item, &happenings)?);
+            Ok(Holdings { held, instructions: BTreeMap::new(), happenings, references: BTreeMap::new() })
+        }
         _ => Err(contract.invalid("has nothing under it, or both kinds; allowed: one of trades, lots")),
     }
 }
 
-/// Trades of one day count in the order of the document; a later version of a trade keeps the place of its first.
-fn trades(item: Item<'_>, swap: &Swap) -> Result<Vec<Trade>, InvalidValue> {
-    let path = item.path.clone();
-    let key = PositionKey::new(DOCUMENT, DOCUMENT, swap.underlier.as_str())
-        .map_err(|problem| path.invalid(problem.to_string()))?;
+/// What is ordered for one close or transfer: a method, or lots with their units.
+pub(super) fn instruction(item: Item<'_>) -> Result<Instruction, InvalidValue> {
+    if item.is_text() {
+        return Ok(Instruction::Method(item.word(&METHODS)?));
+    }
+    let mut lots = Vec::new();
+    for item in item.list()? {
+        let object = item.object()?;
+        let id = object.member("lotId")?.named(|id| TradeId::new(DOCUMENT, id))?;
+        lots.push((id, object.member("quantity")?.above_zero(Number::Quantity)?));
+        object.end()?;
+    }
+    Ok(Instruction::Lots(lots))
+}
+
+type Traded = (Vec<Trade>, BTreeMap<TradeId, Instruction>);
+
+/// Trades of one day count in the order of the document; a later version of a trade keeps the place of its first, and what the last one orders
+/// counts.
+fn trades(item: Item<'_>, swap: &Swap, key: &PositionKey) -> Result<Traded, InvalidValue> {
     let mut places = BTreeMap::new();
     let mut seen = BTreeSet::new();
-    let mut trades = Vec::new();
+    let (mut trades, mut ordered) = (Vec::new(), BTreeMap::<TradeId, (u32, Option<Instruction>)>::new());
     for (index, item) in item.list()?.into_iter().enumerate() {
         let object = item.object()?;
         let id = object.member("tradeId")?.named(|id| TradeId::new(DOCUMENT, id))?;
@@ -73,10 +141,15 @@ fn trades(item: Item<'_>, swap: &Swap) -> Result<Vec<Trade>, InvalidValue> {
         }
         let place = *places.entry(id.clone()).or_insert(index as u64);
         let event = event(&object, swap, place)?;
+        let instruction = object.optional("relief").map(instruction).transpose()?;
         object.end()?;
+        if ordered.get(&id).is_none_or(|(known, _)| *known < version) {
+            ordered.insert(id.clone(), (version, instruction));
+        }
         trades.push(Trade { key: key.clone(), id, version, event });
     }
-    Ok(trades)
+    let instructions = ordered.into_iter().filter_map(|(id, (_, instruction))| Some((id, instruction?)));
+    Ok((trades, instructions.collect()))
 }
 
 #[derive(Clone, Copy)]
@@ -120,12 +193,12 @@ fn deal(object: &Object<'_>) -> Result<Deal, InvalidValue> {
 
 const SIDES: [(&str, Side); 2] = [("BUY", Side::Buy), ("SELL", Side::Sell)];
 
-fn lots(item: Item<'_>) -> Result<Vec<GivenLot>, InvalidValue> {
+fn lots(item: Item<'_>, happenings: &[Happening]) -> Result<Vec<GivenLot>, InvalidValue> {
     let mut seen = BTreeSet::new();
-    item.list()?.into_iter().map(|item| lot(item, &mut seen)).collect()
+    item.list()?.into_iter().map(|item| lot(item, happenings, &mut seen)).collect()
 }
 
-fn lot(item: Item<'_>, seen: &mut BTreeSet<LotId>) -> Result<GivenLot, InvalidValue> {
+fn lot(item: Item<'_>, happenings: &[Happening], seen: &mut BTreeSet<LotId>) -> Result<GivenLot, InvalidValue> {
     let object = item.object()?;
     let quantity_item = object.member("quantity")?;
     let quantity_path = quantity_item.path.clone();
@@ -139,14 +212,15 @@ fn lot(item: Item<'_>, seen: &mut BTreeSet<LotId>) -> Result<GivenLot, InvalidVa
     for item in object.optional("closes").map_or(Ok(Vec::new()), Item::list)? {
         closes.push(close(item, opened.trade_date, &mut seen_closes)?);
     }
-    let closed: Decimal = closes.iter().map(|close| close.quantity).sum();
-    if closed > quantity.abs() {
+    closes.sort_by(|left, right| (left.deal.trade_date, &left.id).cmp(&(right.deal.trade_date, &right.id)));
+    let lot = GivenLot { id, quantity, opened, closes };
+    if lot.life_under(happenings, None).is_err() {
+        let closed: Decimal = lot.closes.iter().map(|close| close.quantity).sum();
         let problem = format!("close {closed} of a lot of {}; allowed: what is open", quantity.abs());
         return Err(object.path.field("closes").invalid(problem));
     }
     object.end()?;
-    closes.sort_by(|left, right| (left.deal.trade_date, &left.id).cmp(&(right.deal.trade_date, &right.id)));
-    Ok(GivenLot { id, quantity, opened, closes })
+    Ok(lot)
 }
 
 fn close(item: Item<'_>, opened: NaiveDate, seen: &mut BTreeSet<LotId>) -> Result<GivenClose, InvalidValue> {

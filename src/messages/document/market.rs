@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::actions::actions;
 use super::calendars::Calendars;
 use super::dates;
 use super::object::{Item, Object};
 use crate::domain::dividends::declared::{Declaration, Declared, DividendId, DividendKind, Jurisdiction, SourceTax};
 use crate::domain::financing::coupon::Rates;
 use crate::domain::key::InvalidName;
+use crate::domain::lots::happening::Happening;
 use crate::domain::market::carry::Quote;
 use crate::domain::market::fx::{FixName, Pair};
 use crate::domain::market::{Market, Quotes};
@@ -22,12 +24,15 @@ use crate::domain::rates::index::Index;
 use crate::messages::request::InvalidValue;
 use crate::messages::request::scalar::{Number, parse_date, shortened};
 
-/// The market, and a row for every series that is left out of it.
+/// What issuers do, by security. Contracts on a security whose actions cannot be read cannot be read either.
+pub(super) type Actions = BTreeMap<Symbol, Result<Vec<Happening>, InvalidValue>>;
+
+/// The market, the corporate actions, and a row for every series that is left out.
 pub(super) fn market(
     item: Option<Item<'_>>,
     calendars: &mut Calendars,
-) -> Result<(Market, Vec<InvalidValue>), InvalidValue> {
-    let Some(item) = item else { return Ok((Market::default(), Vec::new())) };
+) -> Result<(Market, Actions, Vec<InvalidValue>), InvalidValue> {
+    let Some(item) = item else { return Ok((Market::default(), Actions::new(), Vec::new())) };
     let object = item.object()?;
     let rows = &mut Vec::new();
     let market = Market {
@@ -45,8 +50,10 @@ pub(super) fn market(
         dividends: by_name(object.optional("dividends"), Symbol::new, rows, dividends)?,
         fee_rates: by_name(object.optional("feeRates"), Symbol::new, rows, |_, item| quotes(item, Number::Rate))?,
     };
+    let listed = |_: &Symbol, item| Ok(actions(item));
+    let actions = by_name(object.optional("corporateActions"), Symbol::new, rows, listed)?;
     object.end()?;
-    Ok((market, std::mem::take(rows)))
+    Ok((market, actions, std::mem::take(rows)))
 }
 
 /// Series by their names.

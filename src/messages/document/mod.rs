@@ -8,6 +8,8 @@ mod financing; // its interest leg
 mod dividends; // its dividends
 mod fees; // its fees
 mod holdings; // the trades or lots under it
+mod transfers; // lots that come and go
+mod actions; // corporate actions
 mod dates; // lists of dates, and periods
 mod rule; // dates at regular distances
 mod market; // prices, fixings, exchange rates, dividends
@@ -55,11 +57,11 @@ pub fn read_document(json: &[u8]) -> Result<Document, InvalidValue> {
     let object = Item::new(Path::default(), raw).object()?;
     let valuation_date = object.member("valuationDate")?.date()?;
     let mut calendars = Calendars::new(object.optional("calendars"))?;
-    let (mut market, unreadable_series) = market::market(object.optional("marketData"), &mut calendars)?;
+    let (mut market, actions, unreadable_series) = market::market(object.optional("marketData"), &mut calendars)?;
     let mut names = BTreeSet::new();
     let mut contracts = Vec::new();
     for item in object.member("contracts")?.list()? {
-        contracts.push(agreement(item, valuation_date, &mut calendars, &market, &mut names));
+        contracts.push(agreement(item, valuation_date, &mut calendars, (&market, &actions), &mut names));
     }
     object.end()?;
     for financing in contracts.iter().flatten().filter_map(|agreement| agreement.swap.financing.as_ref()) {
@@ -73,7 +75,7 @@ fn agreement(
     item: Item<'_>,
     valuation_date: NaiveDate,
     calendars: &mut Calendars,
-    market: &Market,
+    (market, actions): (&Market, &market::Actions),
     names: &mut BTreeSet<ContractId>,
 ) -> Result<Agreement, Unreadable> {
     let nameless = |invalid| Unreadable { contract: None, invalid };
@@ -84,7 +86,7 @@ fn agreement(
         let problem = format!("{id} is listed before; give each contract its own id");
         return Err(unreadable(object.path.field("contractId").invalid(problem)));
     }
-    contract::agreement(object, &id, valuation_date, calendars, &market.disrupted_days).map_err(unreadable)
+    contract::agreement(object, &id, valuation_date, calendars, &market.disrupted_days, actions).map_err(unreadable)
 }
 
 fn name(object: &Object<'_>) -> Result<ContractId, InvalidValue> {

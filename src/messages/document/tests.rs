@@ -57,7 +57,7 @@ fn with(name: &str, value: Value) -> Value {
 
 #[test]
 fn what_is_not_said_is_as_usual() {
-    let Agreement { swap, relief, held } = read(least());
+    let Agreement { swap, relief, held, .. } = read(least());
     assert_eq!(swap.currencies.settlement, Currency::new("USD").expect("in use"));
     let equity = &swap.equity;
     assert_eq!((equity.return_type, equity.notional), (ReturnType::Price, EquityNotional::Reset));

@@ -41,7 +41,7 @@ pub fn performance(
     };
     let (quantity, cost_price) = (slice.quantity, slice.start.price);
     let start = Mark::traded("cost price", slice.start.date, cost_price);
-    let span = Span { first: start, start, end };
+    let span = Span { first: start, start, end, units: None };
     let currencies = Pair { price: currency, settlement: currency };
     let amount = performance_of(&mut Silent, quantity, &span, EquityNotional::Reset, FxMode::None, currencies)
         .map_err(|_: Blocked| Fault::out_of_range("quantity"))?;
