@@ -45,6 +45,8 @@ fn outcome(count: usize, positions: &str, disturb: impl FnOnce(&Installation, &m
     installation.set("worker.static_membership", "true");
     let request = request(&installation);
     let mut workers: Vec<_> = (0..count).map(|number| start(&installation, number)).collect();
+    // Whoever comes first would else have done the job before the others have joined.
+    workers.iter_mut().for_each(joined);
     installation.ok(&["submit", "job", argument(&request)]);
     disturb(&installation, &mut workers);
     let outcome = installation.ok(&["submit", "job", argument(&request), "--wait", "--json"]);
@@ -63,11 +65,22 @@ fn start(installation: &Installation, number: usize) -> Running {
     installation.worker(&format!("worker-{number}"), &["--first-start"])
 }
 
+/// Waits until a worker has partitions of the stage.
+fn joined(worker: &mut Running) {
+    wait(worker, "partitions", |worker| {
+        worker.lines("rebalance").iter().any(|line| line["stage"] == STAGE && line["partitions"] != "[]")
+    });
+}
+
 /// Waits until a worker has worked on the job.
 fn busy(worker: &mut Running) {
+    wait(worker, "chunk", |worker| worker.processed(STAGE) > 0);
+}
+
+fn wait(worker: &mut Running, what: &str, mut ask: impl FnMut(&mut Running) -> bool) {
     let deadline = Instant::now() + PATIENCE;
-    while worker.processed(STAGE) == 0 {
-        assert!(Instant::now() < deadline, "no chunk in {PATIENCE:?}: {}", worker.said());
+    while !ask(worker) {
+        assert!(Instant::now() < deadline, "no {what} in {PATIENCE:?}: {}", worker.said());
         std::thread::sleep(Duration::from_millis(2));
     }
 }
