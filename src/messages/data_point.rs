@@ -22,7 +22,7 @@ pub struct DataPoint {
     pub value: Value,
 }
 
-/// A number, or JSON as documents have it; `Withdrawn` for what was sent by mistake.
+/// A number, or JSON as documents have it; `Withdrawn` for a day that was not disrupted after all.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Value {
     Number(Decimal),

@@ -127,14 +127,14 @@ impl Book {
     fn put_trade(&mut self, position: Number, trade: CapturedTrade, cause: Cause) {
         let after = order(&trade);
         let contract = contract(&trade).cloned();
-        let key = TradeKey { position: trade.key.clone(), trade: trade.id.clone() };
-        let security = || security(&key.position);
-        let (entry, before) = self.trades.put(key.clone(), trade, cause);
+        let of = trade.key.clone();
+        let key = TradeKey { position: of.clone(), trade: trade.id.clone() };
+        let (entry, before) = self.trades.put(key, trade, cause);
         let named = before.and_then(|before| self::contract(before)).cloned();
         reorder(&mut self.live, position, before.and_then(order), after, entry);
         if named != contract {
             named.iter().for_each(|named| self.leave(position, named));
-            contract.iter().for_each(|contract| self.join(position, contract, security));
+            contract.iter().for_each(|contract| self.join(position, contract, || security(&of)));
         }
     }
 

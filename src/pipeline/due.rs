@@ -1,7 +1,9 @@
 //! Positions whose flows are to be calculated: at once because of a trade, or in turn because of something that many depend on.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::hash::Hash;
+
+use hashbrown::{HashMap, HashSet};
 
 use super::knowledge::{Knowledge, Subject};
 use crate::domain::key::ContractId;

@@ -5,7 +5,7 @@ use bookflow::domain::trade::{Side, TradeEvent};
 use bookflow::messages::data_point::{DataKind, Value};
 use bookflow::pipeline::topics;
 
-use crate::desk::{Desk, TERMS, march, terms};
+use crate::desk::{Desk, TERMS, march, number, terms};
 
 /// A desk with contract, market and the business date of Monday, 10 March: bought 100 at 50 on the 3rd, worth 53.
 fn settled() -> Desk {
@@ -105,6 +105,34 @@ fn a_business_date_moves_every_position_and_new_terms_move_theirs() {
     desk.contract(2, &TERMS.replace("0.05", "0.06"));
     desk.settle();
     assert_eq!(desk.amounts(), ["EQUITY_PERFORMANCE OMS|T1 = 200.00", "INTEREST OMS|T1 = -5.83"]);
+}
+
+#[test]
+fn an_index_may_come_before_its_calendar_and_holds_no_other_up() {
+    let floating = TERMS.replace(r#"{"kind": "FIXED", "rate": "0.05"}"#, r#"{"kind": "RFR_AVERAGE", "index": "OWN"}"#);
+    let days = r#"{"from": "2025-01-01", "to": "2025-12-31", "holidays": []}"#;
+    let mut desk = settled();
+    let send = |desk: &Desk, kind, name, json: &str| desk.point(kind, name, None, 1, Value::Terms(json.into()));
+    send(&desk, DataKind::Index, "NEVER", r#"{"calendar": "NOBODYS"}"#);
+    send(&desk, DataKind::Index, "OWN", r#"{"calendar": "OURS"}"#);
+    for day in [4, 5, 6, 7] {
+        desk.point(DataKind::Fixing, "OWN", Some(march(day)), 1, Value::Number(number("0.05")));
+    }
+    desk.contract(2, &floating);
+    desk.settle();
+    assert_eq!(desk.amounts(), [FIRST[0], "INTEREST OMS|T1 = MISSING_FIXING"]);
+    send(&desk, DataKind::Calendar, "OURS", days);
+    desk.settle();
+    assert_eq!(desk.amounts(), FIRST, "five per cent as before, from fixings that had come earlier");
+}
+
+#[test]
+fn an_older_version_of_a_security_changes_nothing() {
+    let mut desk = settled();
+    let told = desk.told().len();
+    desk.point(DataKind::Security, "ACME", None, 0, Value::Terms(r#"{"market": "XHKG"}"#.into()));
+    desk.settle();
+    assert_eq!(desk.told().len(), told, "Hong Kong would settle a day later");
 }
 
 #[test]

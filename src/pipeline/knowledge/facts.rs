@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use compact_str::CompactString;
 
 use super::{Subject, named};
 use crate::domain::calendar::Calendar;
@@ -29,6 +30,8 @@ use crate::messages::request::InvalidValue;
 pub struct Facts {
     market: RefCell<Market>,
     calendars: RefCell<Calendars>,
+    /// The versions that count of what is not a series.
+    versions: HashMap<(DataKind, CompactString, Option<NaiveDate>), u32>,
     /// The terms of indices, and their fixings whether the terms are known yet or not.
     indices: HashMap<IndexName, Box<str>>,
     fixings: HashMap<IndexName, BTreeMap<NaiveDate, Fixing>>,
@@ -50,14 +53,16 @@ struct AsOf {
 }
 
 impl Facts {
-    /// Takes a value in, and tells what has changed with it.
-    pub fn take(&mut self, point: &DataPoint) -> Result<Subject, String> {
-        self.keep(point)?;
-        Subject::of(point.kind, &point.name, &point.detail).map_err(|problem| problem.to_string())
-    }
-
-    fn keep(&mut self, point: &DataPoint) -> Result<(), String> {
+    /// Takes a value in. Something may have changed even where an error says that not all of it can be read.
+    pub fn take(&mut self, point: &DataPoint) -> Result<(), String> {
         let DataPoint { kind, name, detail, date, version, value } = point;
+        if matches!(kind, DataKind::Disruption | DataKind::Calendar | DataKind::Index | DataKind::Security) {
+            let counts = self.versions.entry((*kind, name.clone(), *date)).or_insert(*version);
+            if *counts > *version {
+                return Ok(());
+            }
+            *counts = *version;
+        }
         let number = || match value {
             Value::Number(number) => Ok(*number),
             _ => Err(format!("a {kind:?} is a number")),
@@ -118,14 +123,16 @@ impl Facts {
                 give_calendar(name, json()?, self.calendars.get_mut()).map_err(invalid)?;
                 self.resolved.get_mut().terms.clear();
                 let indices: Vec<_> = self.indices.keys().cloned().collect();
-                indices.iter().try_for_each(|index| self.index(index))?;
+                for index in indices {
+                    // One that cannot be read yet was named when it came, and waits for another calendar.
+                    let _ = self.index(&index);
+                }
                 Ok(())
             }
             DataKind::Index => {
                 let index = named(IndexName::new, name)?;
                 self.indices.insert(index.clone(), json()?.into());
-                self.index(&index)?;
-                Ok(())
+                self.index(&index)
             }
             DataKind::Security => {
                 let of = named(Symbol::new, name)?;
@@ -152,16 +159,18 @@ impl Facts {
         }
     }
 
-    /// Makes an index anew from its terms and all fixings of it; the tables are prepared again with the terms that need them.
+    /// Makes an index anew from its terms and all fixings of it, or forgets it where they cannot be read; the tables are prepared again with the
+    /// terms that need them.
     fn index(&mut self, name: &IndexName) -> Result<(), String> {
         let Some(json) = self.indices.get(name) else { return Ok(()) };
+        self.market.get_mut().rates.indices.remove(name);
+        self.resolved.get_mut().terms.clear();
         let mut index = read_index(name, json, self.calendars.get_mut()).map_err(|invalid| invalid.to_string())?;
         for (date, fixing) in self.fixings.get(name).into_iter().flatten() {
             // What is no business day of the calendar counts for nothing, as it would have if it had come later.
             let _ = index.publish(*date, *fixing);
         }
         self.market.get_mut().rates.indices.insert(name.clone(), index);
-        self.resolved.get_mut().terms.clear();
         Ok(())
     }
 

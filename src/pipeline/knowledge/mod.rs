@@ -14,6 +14,7 @@ pub use self::changes::Subject;
 use self::facts::Facts;
 pub use self::facts::subjects;
 use super::topics::{CONTRACTS, MARKET_DATA, REFERENCE_DATA};
+use crate::domain::blocked::Blocked;
 use crate::domain::flows::row::{Obstacle, Snapshot};
 use crate::domain::key::ContractId;
 use crate::domain::market::Market;
@@ -36,7 +37,7 @@ pub struct Knowledge {
     schemas: Arc<Schemas>,
     contracts: HashMap<ContractId, Terms>,
     facts: Facts,
-    /// The business date with the version that counts.
+    /// The business date that came last.
     day: Option<NaiveDate>,
     snapshot: Snapshot,
     changes: Changes,
@@ -90,7 +91,7 @@ impl Knowledge {
         let obstacle = |reason: &str, message: String| Obstacle { reason: reason.into(), message: message.into() };
         let terms = self.contracts.get(contract).and_then(|terms| terms.json.clone());
         let Some(json) = terms else {
-            return Err(obstacle("MISSING_CONTRACT", format!("contract {contract} is not known; send its terms")));
+            return Err(Blocked::MissingContract { contract: contract.clone() }.into());
         };
         let Some(day) = self.day else {
             return Err(obstacle("MISSING_BUSINESS_DATE", "no business date is known; send it".to_owned()));
@@ -122,8 +123,9 @@ impl Knowledge {
 
     fn point(&mut self, point: &DataPoint, cause: Cause) -> Result<(), String> {
         if point.kind != DataKind::BusinessDate {
-            self.changes.note(self.facts.take(point)?, cause);
-            return Ok(());
+            let subject = Subject::of(point.kind, &point.name, &point.detail).map_err(|problem| problem.to_string())?;
+            self.changes.note(subject, cause);
+            return self.facts.take(point);
         }
         let date = point.date.ok_or("a business date has a date")?;
         if self.day != Some(date) && point.value != Value::Withdrawn {
