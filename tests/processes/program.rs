@@ -20,7 +20,7 @@ use crate::cluster;
 const LIMIT: Duration = Duration::from_secs(300);
 
 pub struct Installation {
-    namespace: &'static str,
+    pub namespace: &'static str,
     settings: Vec<(String, String)>,
     /// Where workers write their logs; tests keep what they need there too.
     pub folder: TempDir,
