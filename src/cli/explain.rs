@@ -53,7 +53,7 @@ pub fn explain(broker: &dyn Broker, schemas: &Arc<Schemas>, id: FlowId) -> Resul
     let security = Symbol::new(&told.key.security()).map_err(damaged)?;
     let contracts: BTreeSet<ContractId> =
         shelf.trades_from_latest().filter_map(|trade| trade.terms()?.contract.clone()).collect();
-    let again = flows(&shelf, contracts.iter(), &security, &knowledge)
+    let again = flows(&shelf, contracts.iter(), &security, &knowledge, Ok(()))
         .map(|again| again.records(&told.key, told.revision, &knowledge, &[]))
         .transpose()
         .map_err(damaged)?

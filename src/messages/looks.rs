@@ -1,7 +1,9 @@
 //! How each message looks to people: that every value stands in the field of its name, which types alone do not prove.
 
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
-use crate::domain::lots::lot::{Lot, Relief};
+use crate::domain::lots::cost::UnitCost;
+use crate::domain::lots::lot::{Before, Image, Lot, Relief};
+use crate::domain::lots::method::{ReliefMethod, ReliefPolicy};
 use crate::domain::lots::position::{Costing, Position};
 use crate::domain::money::{Currency, Money};
 use crate::domain::trade::answer::{Answer, Verdict};
@@ -52,29 +54,33 @@ fn place(offset: i64) -> Place {
     Place { topic: 9, partition: 8, offset }
 }
 
-#[test]
-fn a_lot() {
-    let lot = Lot {
-        id: trade_id("T"),
+fn a_lot_of(trade: &str) -> Lot {
+    Lot {
+        id: trade_id(trade),
         key: key(),
         contract: None,
         opened: number("-7"),
         remaining: number("-6.5"),
         price: number("1.25"),
-        shared: None,
+        shared: Some(Box::new(UnitCost::Shared { amount: number("8.125"), units: number("6.5") })),
         currency: usd(0).currency,
         trade_date: day(5),
         settle_date: Some(day(7)),
         exec_time: Timestamp(1),
         source_seq: 2,
         revision: 3,
-    };
+    }
+}
+
+#[test]
+fn a_lot() {
     let wanted = json!({
         "account_book_security": "A_B_S", "lot": "OMS|T", "contract_id": null, "opened": "-7", "remaining": "-6.5",
         "price": "1.25", "currency": "USD", "trade_date": "2026-01-05", "settle_date": "2026-01-07",
-        "exec_time": "1970-01-01T00:00:00.000001Z", "source_seq": 2, "revision": 3
+        "exec_time": "1970-01-01T00:00:00.000001Z", "source_seq": 2, "revision": 3,
+        "shared": {"amount": "8.125", "units": "6.5"}
     });
-    looks(lot, CAUSE, wanted);
+    looks(a_lot_of("T"), CAUSE, wanted);
 }
 
 #[test]
@@ -86,12 +92,14 @@ fn a_position() {
         currency: usd(0).currency,
         realised: usd(6),
         cost: usd(7),
-        costing: Costing::ByLot,
+        costing: Costing::Pooled,
         open_lots: 8,
+        relief: ReliefPolicy::new(ReliefMethod::Average, vec![(day(9), ReliefMethod::MaxLoss)]),
     };
     let wanted = json!({
         "account_book_security": "A_B_S", "revision": 4, "quantity": "5", "currency": "USD", "realised_minor": 6,
-        "cost_minor": 7, "open_lots": 8
+        "cost_minor": 7, "open_lots": 8, "pooled": true,
+        "relief": {"first": "AVERAGE", "changes": [{"since": "2026-01-09", "method": "MAX_LOSS"}]}
     });
     looks(position, CAUSE, wanted);
 }
@@ -148,8 +156,16 @@ fn a_captured_trade() {
         revision: 3,
         held: vec![HeldVersion { version: 4, event: TradeEvent::Cancel, place: place(2) }],
         opened: number("5"),
-        reliefs: vec![Relief { lot: trade_id("L"), quantity: number("6"), open_price: number("7"), realised: usd(8) }],
-        before: None,
+        reliefs: vec![Relief {
+            lot: trade_id("L"),
+            quantity: number("6"),
+            open_price: number("7.00000000001"),
+            realised: usd(8),
+        }],
+        before: Some(Box::new(Before {
+            pool: Some(9),
+            lots: vec![Image { lot: Lot { revision: 0, ..a_lot_of("L") }, after: number("-5.5") }],
+        })),
     };
     let wanted = json!({
         "account_book_security": "A_B_S", "trade": "OMS|T", "version": 2, "status": "REBOOKED", "terms": null,
@@ -158,7 +174,13 @@ fn a_captured_trade() {
         "held": [{"version": 4, "event": "CANCEL", "terms": null, "rebook": null,
             "place": {"topic": 9, "partition": 8, "offset": 2}}],
         "opened": "5",
-        "reliefs": [{"lot": "OMS|L", "quantity": "6", "open_price": "7", "realised": {"minor": 8, "currency": "USD"}}]
+        "reliefs": [{"lot": "OMS|L", "quantity": "6", "open_price": "7", "realised": {"minor": 8, "currency": "USD"},
+            "exact_open_price": "7.00000000001"}],
+        "before": {"pool_minor": 9, "lots": [{
+            "lot": "OMS|L", "contract_id": null, "opened": "-7", "remaining": "-6.5", "price": "1.25",
+            "shared": {"amount": "8.125", "units": "6.5"}, "currency": "USD", "trade_date": "2026-01-05",
+            "settle_date": "2026-01-07", "exec_time": "1970-01-01T00:00:00.000001Z", "source_seq": 2, "after": "-5.5"
+        }]}
     });
     looks(trade, CAUSE, wanted);
 }

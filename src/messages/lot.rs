@@ -23,10 +23,11 @@ impl Message for Lot {
         out.instant(self.exec_time);
         out.count(self.source_seq);
         out.count(self.revision);
+        out.shared_cost(self.shared.as_deref());
     }
 
     fn read(input: &mut Decoder) -> Result<Self, Unreadable> {
-        Ok(Lot {
+        let mut lot = Lot {
             key: input.key("account_book_security")?,
             id: input.trade_id("lot")?,
             contract: input.contract()?,
@@ -40,6 +41,8 @@ impl Message for Lot {
             exec_time: input.instant()?,
             source_seq: input.count()?,
             revision: input.count()?,
-        })
+        };
+        lot.shared = input.shared_cost()?;
+        Ok(lot)
     }
 }

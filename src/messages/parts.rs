@@ -1,6 +1,9 @@
 //! Parts that several messages share: keys, money, terms of a trade.
 
+use rust_decimal::Decimal;
+
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
+use crate::domain::lots::cost::UnitCost;
 use crate::domain::money::{Currency, Money};
 use crate::domain::trade::captured::Place;
 use crate::domain::trade::{Side, Terms, TradeEvent};
@@ -52,6 +55,18 @@ impl Encoder<'_> {
 
     pub fn contract(&mut self, contract: Option<&ContractId>) {
         self.optional(contract, |out, contract| out.text(contract.as_str()));
+    }
+
+    /// What a lot costs where its price does not say it.
+    pub fn shared_cost(&mut self, shared: Option<&UnitCost>) {
+        let shared = shared.and_then(|cost| match cost {
+            UnitCost::Price(_) => None,
+            UnitCost::Shared { amount, units } => Some((*amount, *units)),
+        });
+        self.optional(shared, |out, (amount, units)| {
+            out.exact(amount);
+            out.quantity(units);
+        });
     }
 
     pub fn terms(&mut self, terms: &Terms) {
@@ -109,6 +124,16 @@ impl Decoder<'_> {
 
     pub fn contract(&mut self) -> Result<Option<ContractId>, Unreadable> {
         self.optional(|input| ContractId::new(input.text()?).map_err(invalid("contract_id")))
+    }
+
+    pub fn shared_cost(&mut self) -> Result<Option<Box<UnitCost>>, Unreadable> {
+        self.optional(|input| {
+            let (amount, units) = (input.exact("amount")?, input.quantity()?);
+            match amount.is_sign_negative() || units <= Decimal::ZERO {
+                true => Err(invalid("shared")("amount or units have a sign, or there are no units")),
+                false => Ok(Box::new(UnitCost::Shared { amount, units })),
+            }
+        })
     }
 
     pub fn terms(&mut self) -> Result<Terms, Unreadable> {

@@ -11,7 +11,7 @@ use crate::domain::trade::{Side, Terms, Trade, TradeEvent};
 use crate::messages::framing::HEADER_BYTES;
 use crate::messages::schemas::{SchemaName, Schemas};
 use crate::messages::{
-    blotter, captured_trade, chunk, data_point, job_control, job_parts, outcome, parts, position_flows, view,
+    blotter, captured_trade, chunk, data_point, job_control, job_parts, outcome, parts, position, position_flows, view,
 };
 
 /// The one thing that the Avro library cannot see: whether our tables name the symbols in the schema's order.
@@ -25,6 +25,7 @@ fn symbols_stand_in_the_order_of_their_schemas() {
     table("Side", named(&parts::SIDES));
     table("TradeEvent", named(&parts::EVENTS));
     table("TradeStatus", named(&captured_trade::STATUSES));
+    table("ReliefMethod", named(&position::METHODS));
     table("Verdict", named(&blotter::VERDICTS));
     table("RefusalCode", blotter::REFUSALS.map(str::to_uppercase).to_vec());
     table("Averaging", named(&chunk::AVERAGINGS));

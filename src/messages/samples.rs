@@ -4,16 +4,20 @@ use chrono::{Days, NaiveDate};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 use rust_decimal::Decimal;
 
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
-use crate::domain::lots::lot::{Lot, Relief};
+use crate::domain::lots::cost::UnitCost;
+use crate::domain::lots::lot::{Before, Image, Lot, Relief};
+use crate::domain::lots::method::ReliefPolicy;
 use crate::domain::lots::position::{Costing, Position};
 use crate::domain::money::{Currency, Money};
 use crate::domain::trade::answer::{Answer, Refusal, Verdict};
 use crate::domain::trade::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use crate::domain::trade::{ContentHash, Side, Terms, Trade, TradeEvent};
 use crate::messages::blotter::BlotterRow;
+use crate::messages::position::METHODS;
 
 pub fn place() -> impl Strategy<Value = Place> {
     (any::<u16>(), any::<i32>(), any::<i64>()).prop_map(|(topic, partition, offset)| Place { topic, partition, offset })
@@ -104,52 +108,72 @@ pub fn captured_trade() -> impl Strategy<Value = CapturedTrade> {
         key().prop_map(TradeStatus::RebookedTo),
     ];
     let held = (version(), event(), place()).prop_map(|(version, event, place)| HeldVersion { version, event, place });
-    let relief = (trade_id(), quantity(), quantity(), money())
+    let open_price = prop_oneof![
+        quantity(),
+        (1i128..10i128.pow(28), 11u32..=28).prop_map(|(digits, scale)| Decimal::from_i128_with_scale(digits, scale))
+    ];
+    let relief = (trade_id(), quantity(), open_price, money())
         .prop_map(|(lot, quantity, open_price, realised)| Relief { lot, quantity, open_price, realised });
     let names = (key(), trade_id(), version(), status, any::<[u8; 16]>(), place(), count());
-    (names, vec(held, 0..3), quantity(), vec(relief, 0..4)).prop_map(
-        |((key, id, version, status, content, place, revision), held, opened, reliefs)| CapturedTrade {
-            key,
-            id,
-            version,
-            status,
-            content: ContentHash(content),
-            place,
-            revision,
-            held,
-            opened,
-            reliefs,
-            before: None,
+    let image = (lot(), quantity()).prop_map(|(lot, after)| Image { lot, after });
+    let before = (option::of(any::<i64>()), vec(image, 0..3)).prop_map(|(pool, lots)| Before { pool, lots });
+    (names, vec(held, 0..3), quantity(), vec(relief, 0..4), option::of(before)).prop_map(
+        |((key, id, version, status, content, place, revision), held, opened, reliefs, mut before)| {
+            for Image { lot, .. } in before.iter_mut().flat_map(|before| &mut before.lots) {
+                (lot.key, lot.revision) = (key.clone(), 0);
+            }
+            CapturedTrade {
+                key,
+                id,
+                version,
+                status,
+                content: ContentHash(content),
+                place,
+                revision,
+                held,
+                opened,
+                reliefs,
+                before: before.map(Box::new),
+            }
         },
     )
 }
 
 pub fn position() -> impl Strategy<Value = Position> {
-    (key(), count(), quantity(), money(), any::<i64>(), version()).prop_map(
-        |(key, revision, quantity, realised, cost, open_lots)| Position {
+    let method = || select(METHODS.to_vec());
+    let relief =
+        (method(), vec((date(), method()), 0..3)).prop_map(|(first, changes)| ReliefPolicy::new(first, changes));
+    let costing = prop_oneof![Just(Costing::ByLot), Just(Costing::Pooled)];
+    (key(), count(), quantity(), money(), any::<i64>(), version(), costing, relief).prop_map(
+        |(key, revision, quantity, realised, cost, open_lots, costing, relief)| Position {
             key,
             revision,
             quantity,
             currency: realised.currency,
             realised,
             cost: Money { minor: cost, ..realised },
-            costing: Costing::ByLot,
+            costing,
             open_lots,
+            relief,
         },
     )
 }
 
 pub fn lot() -> impl Strategy<Value = Lot> {
     let names = (key(), trade_id(), option::of("[A-Z0-9]{1,40}"));
-    (names, quantity(), quantity(), terms(), count()).prop_map(
-        |((key, id, contract), opened, remaining, terms, revision)| Lot {
+    let amount =
+        (0i128..10i128.pow(28), 0u32..=28).prop_map(|(digits, scale)| Decimal::from_i128_with_scale(digits, scale));
+    let units = (1i128..10i128.pow(28)).prop_map(|digits| Decimal::from_i128_with_scale(digits, 10));
+    let shared = (amount, units).prop_map(|(amount, units)| Box::new(UnitCost::Shared { amount, units }));
+    (names, quantity(), quantity(), terms(), count(), option::of(shared)).prop_map(
+        |((key, id, contract), opened, remaining, terms, revision, shared)| Lot {
             id,
             key,
             contract: contract.map(|id| ContractId::new(&id).expect("a name")),
             opened,
             remaining,
             price: terms.price,
-            shared: None,
+            shared,
             currency: terms.currency,
             trade_date: terms.trade_date,
             settle_date: terms.settle_date,

@@ -51,9 +51,9 @@ macro_rules! schema_names {
 
 schema_names! {
     Trade "trade": 1;
-    CapturedTrade "captured_trade": 1;
-    Position "position": 1;
-    Lot "lot": 1;
+    CapturedTrade "captured_trade": 1 2;
+    Position "position": 1 2;
+    Lot "lot": 1 2;
     Blotter "blotter": 1;
     Chunk "chunk": 1 2 3;
     JobCashFlows "job_cash_flows": 1 2 3;
@@ -335,6 +335,7 @@ mod tests {
             cost: money,
             costing: Costing::ByLot,
             open_lots: 1,
+            relief: Default::default(),
         }
     }
 

@@ -15,10 +15,14 @@ use super::knowledge::{KNOWLEDGE, Knowledge};
 use super::refusals::{in_place, refused, undecodable};
 use super::topics::{self, BLOTTER, CAPTURED_TRADES, CASH_FLOWS, LOTS, POSITIONS, TRADES};
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
+use crate::domain::lots::agreed::agree;
+use crate::domain::lots::happen::Happen;
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::lot::{Lot, LotChange};
+use crate::domain::lots::method::{FIFO, ReliefPolicy};
 use crate::domain::lots::position::Position;
 use crate::domain::names::Symbol;
+use crate::domain::trade::answer::Refusal;
 use crate::domain::trade::capture::{Capture, capture};
 use crate::domain::trade::captured::CapturedTrade;
 use crate::domain::trade::{BusinessOrder, Trade, TradeEvent};
@@ -99,19 +103,10 @@ impl Book {
         context: &mut Context<'_>,
     ) -> Result<(), ProcessError> {
         let number = self.numbers.of(key);
-        for trade in capture.trades {
-            self.put_trade(number, trade, cause);
-        }
-        for change in capture.lots {
-            match change {
-                LotChange::Put(lot) => self.put_lot(number, lot, cause),
-                LotChange::Close(lot) => self.close_lot(number, key, &lot, cause),
-            }
-        }
-        if let Some(position) = capture.position {
-            self.positions.put(key.clone(), position, cause);
+        if capture.position.is_some() {
             self.due.touch(number, cause);
         }
+        self.put(key, number, capture.trades, capture.lots, capture.position, cause);
         let place = topics::place(cause);
         for answer in capture.answers {
             let row = BlotterRow { turn: context.turn, generation: context.generation, answer };
@@ -122,6 +117,29 @@ impl Book {
             context.send(TRADES, key, |out| self.schemas.encode(&trade, Some(place), out))?;
         }
         Ok(())
+    }
+
+    fn put(
+        &mut self,
+        key: &PositionKey,
+        number: Number,
+        trades: Vec<CapturedTrade>,
+        lots: Vec<LotChange>,
+        position: Option<Position>,
+        cause: Cause,
+    ) {
+        for trade in trades {
+            self.put_trade(number, trade, cause);
+        }
+        for change in lots {
+            match change {
+                LotChange::Put(lot) => self.put_lot(number, lot, cause),
+                LotChange::Close(lot) => self.close_lot(number, key, &lot, cause),
+            }
+        }
+        if let Some(position) = position {
+            self.positions.put(key.clone(), position, cause);
+        }
     }
 
     fn put_trade(&mut self, position: Number, trade: CapturedTrade, cause: Cause) {
@@ -154,12 +172,24 @@ impl Book {
         }
     }
 
+    /// Works a position out again if it was by another relief policy than its contract has now; of several contracts that its live trades name,
+    /// the one with the least id counts.
+    fn agree(&mut self, number: Number, cause: Cause, knowledge: &Knowledge) -> Result<(), Refusal> {
+        let key = self.numbers.keys[number as usize].clone();
+        let position = OnePosition::of(self, &key);
+        let policy = self.contracts.scan(&number).next().map_or(&FIFO, |(contract, _)| knowledge.relief(contract));
+        let Happen { trades, lots, position, .. } = agree(&position, policy)?;
+        self.put(&key, number, trades, lots, position, cause);
+        Ok(())
+    }
+
     /// Tells the flows of a position if they differ from what was told last.
     fn tell(&mut self, number: Number, cause: Cause, knowledge: &Knowledge) -> Result<(), ProcessError> {
+        let agreed = self.agree(number, cause, knowledge);
         let key = self.numbers.keys[number as usize].clone();
         let position = OnePosition::of(self, &key);
         let contracts = self.contracts.scan(&number).map(|(contract, _)| contract);
-        let told = flows(&position, contracts, &security(&key), knowledge);
+        let told = flows(&position, contracts, &security(&key), knowledge, agreed);
         let last: Vec<&PositionFlows> =
             (0..).map_while(|part| self.flows.get(&FlowsKey { position: key.clone(), part })).collect();
         let Some(told) = told.or_else(|| (!last.is_empty()).then(Told::default)) else { return Ok(()) };
@@ -319,6 +349,10 @@ impl Ledger for OnePosition<'_> {
 
     fn position(&self) -> Option<&Position> {
         self.position
+    }
+
+    fn policy(&self) -> &ReliefPolicy {
+        self.position.map_or(&FIFO, |position| &position.relief)
     }
 
     fn lot(&self, id: &TradeId) -> Option<&Lot> {

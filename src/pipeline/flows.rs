@@ -15,6 +15,7 @@ use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::life;
 use crate::domain::names::Symbol;
 use crate::domain::swap::position::shares;
+use crate::domain::trade::answer::Refusal;
 use crate::messages::position_flows::{PositionFlows, Rows};
 use crate::messages::wire::Unwritable;
 
@@ -26,17 +27,19 @@ pub struct Told {
 }
 
 /// The flows of a position under the contracts that its live trades name, as they stand at the end of the business date; `None` when they name
-/// none.
+/// none. They are blocked unless the lots are what the contracts have agreed.
 pub fn flows<'c, L: Ledger>(
     ledger: &L,
     contracts: impl Iterator<Item = &'c ContractId>,
     security: &Symbol,
     knowledge: &Knowledge,
+    agreed: Result<(), Refusal>,
 ) -> Option<Told> {
     let mut told = Told::default();
     let mut standings = BTreeMap::new();
     for contract in contracts {
-        match knowledge.standing(contract, security) {
+        let agreed = agreed.as_ref().map_err(disagreement);
+        match agreed.and_then(|()| knowledge.standing(contract, security)) {
             Ok(standing) => drop(standings.insert(contract, standing)),
             Err(obstacle) => told.block(contract, obstacle),
         }
@@ -55,7 +58,7 @@ pub fn flows<'c, L: Ledger>(
         let day = knowledge.day().expect("terms are resolved as of the business date");
         let ended = knowledge.with_market(|market| {
             let each = |flow| told.flows.push(FlowRow::from(flow));
-            share.flows(&standing.swap, market, day, each)
+            share.flows(standing, market, day, each)
         });
         if let Err(reason) = ended {
             told.block(contract, Obstacle::from(reason));
@@ -78,9 +81,16 @@ pub fn explained<L: Ledger>(
     knowledge.with_market(|market| {
         let mut shares = shares(ledger, &settles);
         let share = shares.iter_mut().find(|share| share.contract == contract)?;
-        let flows = share.explained(&standing.swap, market, day, |other| other == id).ok()?;
+        let flows = share.explained(&standing, market, day, |other| other == id).ok()?;
         flows.into_iter().find_map(|flow| flow.explanation)
     })
+}
+
+fn disagreement(refusal: &Refusal) -> Obstacle {
+    let message = format!(
+        "the relief method of the contract cannot be applied: {refusal}; amend the trade that is out of proportion"
+    );
+    Obstacle { reason: "RELIEF_REFUSED".into(), message: message.into() }
 }
 
 impl Told {

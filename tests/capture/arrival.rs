@@ -193,7 +193,13 @@ fn assert_as_the_oracle(books: &Books, records: &[Trade]) {
 
 fn lot(lot: &Lot) -> oracle::Lot {
     let Lot { opened, remaining, price, .. } = lot;
-    oracle::Lot { id: lot.id.to_string(), opened: fixed(*opened), remaining: fixed(*remaining), price: fixed(*price) }
+    oracle::Lot {
+        id: lot.id.to_string(),
+        opened: fixed(*opened),
+        remaining: fixed(*remaining),
+        price: fixed(*price),
+        shared: None,
+    }
 }
 
 fn reliefs(trade: &CapturedTrade) -> Vec<oracle::Relief> {

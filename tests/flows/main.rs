@@ -19,3 +19,4 @@ mod turns; // what a worker is let do
 mod desk; // a contract, its market, and what is told of them
 mod stream; // what leaves when
 mod explained; // what was told, calculated again from the log
+mod relief; // which lots are closed, whatever is known first

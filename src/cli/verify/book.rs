@@ -1,17 +1,18 @@
 //! Trades against their answers: each record below the committed offset has exactly one, in order, and it is the right one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::answers::{Answers, shown};
 use super::cursor::{Cursor, decode};
-use super::expected::Expected;
+use super::expected::{Expected, terms_of};
 use super::letters::{Letter, Letters, at};
+use super::promises::Promises;
 use super::rebooks::Rebooks;
 use super::report::{Damage, Report, Window};
 use super::snapshot::Snapshot;
 use super::state::State;
 use crate::cli::failure::Failure;
-use crate::domain::key::PositionKey;
+use crate::domain::key::{ContractId, PositionKey};
 use crate::domain::trade::answer::{Answer, Refusal, Verdict};
 use crate::domain::trade::captured::Place;
 use crate::domain::trade::{Trade, TradeEvent};
@@ -26,12 +27,21 @@ use crate::pipeline::topics::{self, BLOTTER, CAPTURED_TRADES, LOTS, POSITIONS, T
 /// believed: the record had no effect.
 const BELIEVED: [&str; 6] = ["panic", "kills_process", "too_large", "state_bound", "unencodable", "out_of_range"];
 
+/// What is known beside the partition.
+pub struct Others<'a> {
+    pub letters: &'a mut Letters,
+    pub rebooks: &'a mut Rebooks,
+    pub promises: &'a Promises,
+}
+
 /// One position under audit.
 #[derive(Default)]
 struct Audited {
     expected: Expected,
     /// Sum of what the answers said, in minor units.
     realised: i128,
+    /// All contracts that any version of its trades named.
+    contracts: BTreeSet<ContractId>,
 }
 
 impl Audited {
@@ -58,10 +68,10 @@ pub fn audit(
     schemas: &Schemas,
     snapshot: &Snapshot,
     input: TopicPartition,
-    letters: &mut Letters,
-    rebooks: &mut Rebooks,
+    others: &mut Others<'_>,
     report: &mut Report,
 ) -> Result<bool, Failure> {
+    let Others { letters, rebooks, promises } = others;
     let stand = snapshot.stand(input);
     let of = |topic| TopicPartition { topic, ..input };
     let log = snapshot.bounds(input);
@@ -106,8 +116,9 @@ pub fn audit(
     }
     if whole {
         let mut state = State::read(broker, schemas, snapshot, stand, input.partition, report)?;
-        for (key, Audited { expected, realised }) in &positions {
-            state.compare(key, expected, *realised, report);
+        for (key, Audited { expected, realised, contracts }) in &positions {
+            let realised = promises.answers_add_up(contracts).then_some(*realised);
+            state.compare(key, expected, realised, promises, report);
         }
         state.finish(report);
     }
@@ -162,6 +173,7 @@ impl Partition<'_> {
         }
         let audited = self.positions.entry(trade.key.clone()).or_default();
         let beyond: Vec<_> = rows.iter().filter(|row| out_of_range(row)).map(|row| row.answer.place).collect();
+        audited.contracts.extend(terms_of(&trade.event).and_then(|terms| terms.contract.clone()));
         let taken = audited.expected.take(&trade, place, &beyond);
         rows.iter().for_each(|row| audited.told(&row.answer));
         match taken {

@@ -259,7 +259,8 @@ fn judge(known: &mut Known, trade: &Trade, place: Place) -> Result<Judged, Refus
     Ok(Judged::Unchanged(Verdict::Held { awaited: known.version + 1 }))
 }
 
-fn terms_of(event: &TradeEvent) -> Option<&Terms> {
+/// The terms that an event gives the trade in its own position.
+pub fn terms_of(event: &TradeEvent) -> Option<&Terms> {
     match event {
         TradeEvent::New(terms) | TradeEvent::Amend(terms) | TradeEvent::RebookIn { terms, .. } => Some(terms),
         TradeEvent::Cancel | TradeEvent::Rebook { .. } | TradeEvent::Force => None,

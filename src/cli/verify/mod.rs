@@ -10,12 +10,15 @@ mod book; // trades against their answers
 mod answers; // the blotter beside them
 mod expected; // what a position's records must have been answered
 mod rebooks; // second halves, exactly once
+mod promises; // what contracts say of relief
 mod state; // last positions and lots against the fold
 pub mod oracle; // the fold
 mod jobs; // chunks, results, outcomes
 mod outcome; // one job alone
 
+use self::book::Others;
 use self::letters::Letters;
+use self::promises::Promises;
 use self::rebooks::Rebooks;
 use self::report::Report;
 use self::snapshot::Snapshot;
@@ -30,9 +33,11 @@ pub fn audit(broker: &dyn Broker, schemas: &Schemas, kept: usize) -> Result<Repo
     let snapshot = Snapshot::take(broker)?;
     let mut letters = Letters::read(broker, schemas, &snapshot, &mut report)?;
     let mut rebooks = Rebooks::default();
+    let promises = Promises::read(broker, schemas, &snapshot)?;
     let mut proved = Vec::new();
     for input in snapshot.partitions(TRADES) {
-        proved.push(book::audit(broker, schemas, &snapshot, input, &mut letters, &mut rebooks, &mut report)?);
+        let mut others = Others { letters: &mut letters, rebooks: &mut rebooks, promises: &promises };
+        proved.push(book::audit(broker, schemas, &snapshot, input, &mut others, &mut report)?);
     }
     let all_proved = |partition: i32| proved.get(partition as usize).copied().unwrap_or(false);
     rebooks.settle(&snapshot, all_proved, &mut report);

@@ -42,9 +42,11 @@ pub struct Position {
     /// In minor units.
     pub realised: i128,
     pub currency: String,
+    /// What its lots cost together in minor units, signed, while it closes at average cost.
+    pub pool: Option<i128>,
     /// Oldest first.
     pub lots: Vec<Lot>,
-    /// Of each live trade that closes something: what it closed, oldest lot first.
+    /// Of each live trade that closes something: what it closed, in that order.
     pub reliefs: BTreeMap<String, Vec<Relief>>,
     pub live: BTreeSet<String>,
 }
@@ -56,6 +58,29 @@ pub struct Lot {
     pub opened: i128,
     pub remaining: i128,
     pub price: i128,
+    /// Instead of the price: an amount in minor units, and the units that share it. Neither is signed.
+    pub shared: Option<(i128, i128)>,
+}
+
+/// Which lots closes take: a method, and others since a day, ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    pub first: Method,
+    pub changes: Vec<(i32, Method)>,
+}
+
+/// What a trade takes next. `Dearest` and `Cheapest` go by the cost of one unit, the older of equals first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    #[default]
+    Oldest,
+    Newest,
+    Dearest,
+    Cheapest,
+    /// Least result of one unit first.
+    LeastGain,
+    GreatestGain,
+    Average,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +96,8 @@ pub fn positions(records: &[Record]) -> BTreeMap<String, Position> {
     for ((key, id), deal) in surviving(records) {
         trades.entry(key).or_default().push((id, deal));
     }
-    let replayed = |trades| replay(trades).expect("records of a test are of a size that 128 bits hold");
+    let replayed =
+        |trades| replay(trades, &Policy::default()).expect("records of a test are of a size that 128 bits hold");
     trades.into_iter().map(|(key, trades)| (key, replayed(trades))).collect()
 }
 
@@ -114,7 +140,7 @@ fn surviving(records: &[Record]) -> BTreeMap<(String, String), Deal> {
 }
 
 /// What live trades add up to; `None` when an amount is beyond 128 bits.
-pub fn replay(mut trades: Vec<(String, Deal)>) -> Option<Position> {
+pub fn replay(mut trades: Vec<(String, Deal)>, policy: &Policy) -> Option<Position> {
     trades.sort_by(|(id, deal), (other_id, other)| {
         let order = |deal: &Deal| (deal.trade_date, deal.exec_time, deal.source_seq);
         order(deal).cmp(&order(other)).then_with(|| id.cmp(other_id))
@@ -123,36 +149,154 @@ pub fn replay(mut trades: Vec<(String, Deal)>) -> Option<Position> {
     let mut lots = VecDeque::<Lot>::new();
     for (id, deal) in trades {
         position.currency.clone_from(&deal.currency);
-        position.quantity += deal.quantity;
         position.live.insert(id.clone());
         let mut left = deal.quantity;
-        while left != 0
-            && let Some(lot) = lots.front_mut().filter(|lot| lot.remaining.signum() != left.signum())
-        {
-            let direction = lot.remaining.signum();
-            let quantity = lot.remaining.abs().min(left.abs());
-            let realised = to_minor(direction * quantity, deal.price - lot.price, deal.decimals)?;
-            let relief = Relief { lot: lot.id.clone(), quantity, realised };
-            position.reliefs.entry(id.clone()).or_default().push(relief);
-            position.realised += realised;
-            lot.remaining -= direction * quantity;
-            left += direction * quantity;
-            if lot.remaining == 0 {
-                lots.pop_front();
+        if position.quantity.signum() == -left.signum() {
+            let method = policy.on(deal.trade_date);
+            position.cost_for(method, &mut lots, deal.decimals)?;
+            while left != 0 && !lots.is_empty() {
+                let index = method.choose(&lots, deal.decimals)?;
+                let lot = &mut lots[index];
+                let direction = lot.remaining.signum();
+                let quantity = lot.remaining.abs().min(left.abs());
+                let realised = match &mut position.pool {
+                    None => lot.gain(direction * quantity, &deal)?,
+                    Some(pool) => {
+                        let cost = share(*pool, direction * quantity, position.quantity)?;
+                        *pool -= cost;
+                        let proceeds = (direction * quantity).checked_mul(deal.price)?;
+                        rounded(proceeds.checked_sub(cost.checked_mul(unit(deal.decimals))?)?, unit(deal.decimals))?
+                    }
+                };
+                let relief = Relief { lot: lot.id.clone(), quantity, realised };
+                position.reliefs.entry(id.clone()).or_default().push(relief);
+                position.realised += realised;
+                position.quantity -= direction * quantity;
+                lot.remaining -= direction * quantity;
+                left += direction * quantity;
+                if lot.remaining == 0 {
+                    lots.remove(index);
+                }
             }
+            position.pool = position.pool.filter(|_| !lots.is_empty());
         }
         if left != 0 {
-            lots.push_back(Lot { id, opened: left, remaining: left, price: deal.price });
+            position.quantity += left;
+            if let Some(pool) = &mut position.pool {
+                *pool += to_minor(left, deal.price, deal.decimals)?;
+            }
+            lots.push_back(Lot { id, opened: left, remaining: left, price: deal.price, shared: None });
         }
     }
     position.lots = lots.into();
     Some(position)
 }
 
+impl Position {
+    /// Pools the lots for a close at average cost, or gives each its share of the pool for any other.
+    fn cost_for(&mut self, method: Method, lots: &mut VecDeque<Lot>, decimals: u32) -> Option<()> {
+        match (method, self.pool) {
+            (Method::Average, None) => {
+                self.pool = lots.iter().try_fold(0_i128, |sum, lot| sum.checked_add(lot.cost(decimals)?));
+                self.pool.map(drop)
+            }
+            (Method::Average, _) | (_, None) => Some(()),
+            (_, Some(mut left)) => {
+                let mut units = self.quantity;
+                for lot in lots {
+                    let share = share(left, lot.remaining, units)?;
+                    (left, units) = (left - share, units - lot.remaining);
+                    lot.shared = Some((share.abs(), lot.remaining.abs()));
+                }
+                self.pool = None;
+                Some(())
+            }
+        }
+    }
+}
+
+impl Policy {
+    fn on(&self, day: i32) -> Method {
+        self.changes.iter().rev().find(|(since, _)| *since <= day).map_or(self.first, |(_, method)| *method)
+    }
+}
+
+impl Method {
+    fn choose(self, lots: &VecDeque<Lot>, decimals: u32) -> Option<usize> {
+        let long = lots[0].remaining > 0;
+        let dearest = match self {
+            Method::Oldest | Method::Average => return Some(0),
+            Method::Newest => return Some(lots.len() - 1),
+            Method::Dearest => true,
+            Method::Cheapest => false,
+            Method::LeastGain => long,
+            Method::GreatestGain => !long,
+        };
+        let mut best = (0, lots[0].unit_cost(decimals)?);
+        for (index, lot) in lots.iter().enumerate().skip(1) {
+            let cost = lot.unit_cost(decimals)?;
+            let (this, other) = (cost.0.checked_mul(best.1.1)?, best.1.0.checked_mul(cost.1)?);
+            if if dearest { this > other } else { this < other } {
+                best = (index, cost);
+            }
+        }
+        Some(best.0)
+    }
+}
+
+impl Lot {
+    /// Cost of what remains in minor units, signed.
+    pub fn cost(&self, decimals: u32) -> Option<i128> {
+        let Some((amount, units)) = self.shared else { return to_minor(self.remaining, self.price, decimals) };
+        share(amount * self.remaining.signum(), self.remaining.abs(), units)
+    }
+
+    /// Quantity, signed like the lot, times what the price of the deal is above the cost of a unit.
+    fn gain(&self, quantity: i128, deal: &Deal) -> Option<i128> {
+        let Some((amount, units)) = self.shared else {
+            return to_minor(quantity, deal.price.checked_sub(self.price)?, deal.decimals);
+        };
+        let (taken, units) = reduced(quantity, units);
+        let cost = amount.checked_mul(unit(deal.decimals))?.checked_mul(taken)?;
+        let gain = quantity.checked_mul(deal.price)?.checked_mul(units)?.checked_sub(cost)?;
+        rounded(gain, unit(deal.decimals).checked_mul(units)?)
+    }
+
+    /// As a fraction, in 10^-10.
+    fn unit_cost(&self, decimals: u32) -> Option<(i128, i128)> {
+        let Some((amount, units)) = self.shared else { return Some((self.price, 1)) };
+        Some(reduced(amount.checked_mul(unit(decimals))?, units))
+    }
+}
+
+/// The part of a cost that falls on `units` of `all`, a half away from zero.
+fn share(cost: i128, units: i128, all: i128) -> Option<i128> {
+    let (units, all) = reduced(units, all);
+    rounded(cost.checked_mul(units)?, all)
+}
+
+/// The same fraction in its lowest terms, with a denominator above zero.
+fn reduced(numerator: i128, denominator: i128) -> (i128, i128) {
+    let (mut divisor, mut rest) = (numerator.abs(), denominator.abs());
+    while rest != 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    let divisor = divisor * denominator.signum();
+    (numerator / divisor, denominator / divisor)
+}
+
+/// Minor units in quantities times prices.
+fn unit(decimals: u32) -> i128 {
+    10_i128.pow(20 - decimals)
+}
+
 /// Quantity times price in minor units, a half away from zero.
 pub fn to_minor(quantity: i128, price: i128, decimals: u32) -> Option<i128> {
-    let amount = quantity.checked_mul(price)?;
-    let unit = 10_i128.pow(20 - decimals);
-    let twice = amount.checked_abs()?.checked_mul(2)?.checked_add(unit)?;
-    Some(twice / (2 * unit) * amount.signum())
+    rounded(quantity.checked_mul(price)?, unit(decimals))
+}
+
+/// A quotient to whole numbers, a half away from zero; the divisor is above zero.
+fn rounded(amount: i128, divisor: i128) -> Option<i128> {
+    let twice = amount.checked_abs()?.checked_mul(2)?.checked_add(divisor)?;
+    Some(twice / divisor.checked_mul(2)? * amount.signum())
 }

@@ -8,11 +8,14 @@ use super::cursor::Cursor;
 use super::expected::{Expected, Known};
 use super::letters::at;
 use super::oracle::{self, Deal};
+use super::promises::Promises;
 use super::report::{Damage, Report};
 use super::snapshot::{Snapshot, Stand};
 use crate::cli::failure::Failure;
 use crate::domain::key::{PositionKey, TradeId};
+use crate::domain::lots::cost::UnitCost;
 use crate::domain::lots::lot::{Lot, Relief};
+use crate::domain::lots::method::{FIFO, ReliefMethod, ReliefPolicy};
 use crate::domain::lots::position::{Costing, Position};
 use crate::domain::money::Money;
 use crate::domain::trade::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
@@ -49,17 +52,30 @@ impl<'a> State<'a> {
         Ok(State { schemas, partition, trades, positions, lots })
     }
 
-    /// Compares one position with its fold. `realised` is the sum of what its answers said.
-    pub fn compare(&mut self, key: &PositionKey, expected: &Expected, realised: i128, report: &mut Report) {
+    /// Compares one position with its fold by the relief policy that it says. `realised` is the sum of what its answers said, as long as nothing
+    /// but trades changed it.
+    pub fn compare(
+        &mut self,
+        key: &PositionKey,
+        expected: &Expected,
+        realised: Option<i128>,
+        promises: &Promises,
+        report: &mut Report,
+    ) {
         let live: Vec<_> =
             expected.trades.iter().filter_map(|(id, known)| Some((id.to_string(), deal(known.terms()?)))).collect();
-        let Some(fold) = oracle::replay(live) else {
+        let position = take::<Position>(self.schemas, &mut self.positions, key.as_str().as_bytes());
+        let relief = position.as_ref().ok().and_then(|found| Some(&found.as_ref()?.relief)).unwrap_or(&FIFO).clone();
+        if let Some(behind) = promises.behind(expected, &relief) {
+            report.unproved.push(format!("{key}: {behind}"));
+        }
+        let Some(fold) = oracle::replay(live, &policy(&relief)) else {
             report.unproved.push(format!("{key}: its amounts are beyond the auditor's 128 bits"));
             self.forget(key, expected);
             return;
         };
         let lots: HashMap<_, _> = fold.lots.iter().map(|lot| (lot.id.as_str(), lot)).collect();
-        self.position(key, expected, &fold, realised, report);
+        self.position(key, expected, (position, relief), &fold, realised, report);
         for (id, known) in &expected.trades {
             let name = format!("{key} {id}");
             let trade = captured(key, id, known, &fold);
@@ -67,7 +83,7 @@ impl<'a> State<'a> {
             self.differ(CAPTURED_TRADES, &name, Ok(Some(trade)), found.map(|found| found.map(settled)), report);
             let lot = known.terms().and_then(|terms| {
                 let lot = lots.get(id.as_str())?;
-                Some(Lot::of_trade(key, id, terms, unfixed(lot.opened), unfixed(lot.remaining), 0))
+                Some(lot_of(lot, terms, Lot::of_trade(key, id, terms, unfixed(lot.opened), unfixed(lot.remaining), 0)))
             });
             let found = take::<Lot>(self.schemas, &mut self.lots, &trade_key_of(key, id));
             // Which revision touched a lot last depends on how often it was restated; it is not part of the fold.
@@ -92,19 +108,17 @@ impl<'a> State<'a> {
         &mut self,
         key: &PositionKey,
         expected: &Expected,
+        (found, relief): (Result<Option<Position>, String>, ReliefPolicy),
         fold: &oracle::Position,
-        realised: i128,
+        realised: Option<i128>,
         report: &mut Report,
     ) {
-        let found = take::<Position>(self.schemas, &mut self.positions, key.as_str().as_bytes());
         let Some(currency) = expected.currency else {
             self.differ(POSITIONS, key.as_str(), Ok(None), found, report);
             return;
         };
-        let cost = fold
-            .lots
-            .iter()
-            .try_fold(0_i128, |sum, lot| Some(sum + oracle::to_minor(lot.remaining, lot.price, currency.decimals())?));
+        let by_lot = || fold.lots.iter().try_fold(0_i128, |sum, lot| Some(sum + lot.cost(currency.decimals())?));
+        let cost = fold.pool.or_else(by_lot);
         let money = |minor: i128| i64::try_from(minor).ok().map(|minor| Money { minor, currency });
         let (Some(cost), Some(fold_realised)) = (cost.and_then(money), money(fold.realised)) else {
             report.unproved.push(format!("{key}: its amounts are beyond 64 bits of minor units"));
@@ -117,11 +131,12 @@ impl<'a> State<'a> {
             currency,
             realised: fold_realised,
             cost,
-            costing: Costing::ByLot,
+            costing: if fold.pool.is_some() { Costing::Pooled } else { Costing::ByLot },
             open_lots: fold.lots.len() as u32,
+            relief,
         };
         self.differ(POSITIONS, key.as_str(), Ok(Some(position)), found, report);
-        if realised != fold.realised {
+        if let Some(realised) = realised.filter(|realised| *realised != fold.realised) {
             let place = format!("blotter-{}", self.partition);
             report.differs(Damage::Torn, place, key, format!("realised {}", fold.realised), format!("sum {realised}"));
         }
@@ -219,10 +234,35 @@ fn captured(key: &PositionKey, id: &TradeId, known: &Known, fold: &oracle::Posit
     })
 }
 
-/// Without what the fold does not know by itself: the content's hash, and the opening prices that lots repeat.
+/// Without what the fold does not know by itself: the content's hash, the opening prices that lots repeat, and what undoing needs.
 fn settled(trade: CapturedTrade) -> CapturedTrade {
     let reliefs = trade.reliefs.into_iter().map(|relief| Relief { open_price: Decimal::ZERO, ..relief });
-    CapturedTrade { content: Default::default(), reliefs: reliefs.collect(), ..trade }
+    CapturedTrade { content: Default::default(), reliefs: reliefs.collect(), before: None, ..trade }
+}
+
+/// A lot whose cost is not its trade's price says both.
+fn lot_of(fold: &oracle::Lot, terms: &Terms, lot: Lot) -> Lot {
+    let Some((amount, units)) = fold.shared else { return lot };
+    let amount = Decimal::from_i128_with_scale(amount, terms.currency.decimals());
+    let shared = UnitCost::Shared { amount, units: unfixed(units) };
+    Lot { price: shared.price(), shared: Some(Box::new(shared)), ..lot }
+}
+
+fn policy(relief: &ReliefPolicy) -> oracle::Policy {
+    let changes = relief.changes().iter().map(|(since, by)| (since.to_epoch_days(), method(*by)));
+    oracle::Policy { first: method(relief.first()), changes: changes.collect() }
+}
+
+fn method(method: ReliefMethod) -> oracle::Method {
+    match method {
+        ReliefMethod::Fifo => oracle::Method::Oldest,
+        ReliefMethod::Lifo => oracle::Method::Newest,
+        ReliefMethod::Hifo => oracle::Method::Dearest,
+        ReliefMethod::Lofo => oracle::Method::Cheapest,
+        ReliefMethod::Average => oracle::Method::Average,
+        ReliefMethod::MaxLoss | ReliefMethod::MinGain => oracle::Method::LeastGain,
+        ReliefMethod::MaxGain => oracle::Method::GreatestGain,
+    }
 }
 
 fn relief_of(relief: &oracle::Relief, terms: &Terms) -> Relief {

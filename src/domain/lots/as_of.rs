@@ -42,6 +42,6 @@ pub fn standing<L: Ledger>(ledger: &L, key: &PositionKey, day: NaiveDate) -> Opt
         }
     }
     lots.sort_by(|left, right| left.order().cmp(&right.order()));
-    let position = happen::position(key, now.revision, now.currency, totals);
+    let position = happen::position(key, now.revision, now.currency, totals, ledger.policy());
     Some(Standing { position, lots })
 }

@@ -2,7 +2,7 @@
 
 use super::happening::{Happened, Happening, Sent, What, resend};
 use super::lot::LotChange;
-use super::method::InvalidInstruction;
+use super::method::{InvalidInstruction, ReliefPolicy};
 use super::position::Position;
 use super::relief::{OutOfRange, Totals};
 use super::restate::{Change, New, Restated, restate};
@@ -48,7 +48,7 @@ pub fn happen<L: Ledger>(ledger: &L, key: &PositionKey, happening: &Happening) -
     sends.extend(news);
     effect.sent = sent;
     let own = Happened { happening: happening.clone(), effect };
-    let position = currency.map(|currency| position(key, revision, currency, totals));
+    let position = currency.map(|currency| position(key, revision, currency, totals, ledger.policy()));
     Ok(Happen { happened: std::iter::once(own).chain(happened).collect(), trades, lots, position, sends, refused })
 }
 
@@ -65,7 +65,13 @@ fn currency(before: Option<&Position>, happening: &Happening) -> Result<Option<C
     }
 }
 
-pub(in crate::domain) fn position(key: &PositionKey, revision: u64, currency: Currency, totals: Totals) -> Position {
+pub(in crate::domain) fn position(
+    key: &PositionKey,
+    revision: u64,
+    currency: Currency,
+    totals: Totals,
+    relief: &ReliefPolicy,
+) -> Position {
     Position {
         key: key.clone(),
         revision,
@@ -75,5 +81,6 @@ pub(in crate::domain) fn position(key: &PositionKey, revision: u64, currency: Cu
         cost: Money { minor: totals.cost, currency },
         costing: totals.costing,
         open_lots: totals.open_lots,
+        relief: relief.clone(),
     }
 }

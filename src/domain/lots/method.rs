@@ -101,6 +101,16 @@ impl ReliefPolicy {
         ReliefPolicy { first, changes }
     }
 
+    /// The method before all changes.
+    pub fn first(&self) -> ReliefMethod {
+        self.first
+    }
+
+    /// Later methods, ascending by the day since when they are agreed.
+    pub fn changes(&self) -> &[(NaiveDate, ReliefMethod)] {
+        &self.changes
+    }
+
     /// The method for closes of that trade date.
     pub fn method_on(&self, trade_date: NaiveDate) -> ReliefMethod {
         let valid = self.changes.partition_point(|&(since, _)| since <= trade_date);

@@ -14,6 +14,7 @@ mod adjust; // corporate actions on the open lots
 mod transfer; // lots that leave for another position
 pub(in crate::domain) mod restate; // what a change at some point in business order comes to
 pub mod happen; // happening -> what it changes in its position
+pub mod agreed; // another relief policy -> what the position comes to under it
 pub mod shelf; // a position in memory
 pub mod units; // a quantity that splits change
 pub mod slice; // a lot cut wherever its notional or its fate changes

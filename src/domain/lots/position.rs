@@ -2,6 +2,7 @@
 
 use rust_decimal::Decimal;
 
+use super::method::ReliefPolicy;
 use crate::domain::key::PositionKey;
 use crate::domain::money::{Currency, Money};
 
@@ -9,7 +10,7 @@ use crate::domain::money::{Currency, Money};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     pub key: PositionKey,
-    /// Accepted versions so far, in order of arrival. It never turns back; a newer record of the position has a greater one.
+    /// Accepted versions so far, in order of arrival. It never turns back; only another relief policy changes the position without a new one.
     pub revision: u64,
     /// Bought less sold; a short position is negative.
     pub quantity: Decimal,
@@ -21,6 +22,8 @@ pub struct Position {
     pub cost: Money,
     pub costing: Costing,
     pub open_lots: u32,
+    /// Which lots closes take; all the rest was worked out by it.
+    pub relief: ReliefPolicy,
 }
 
 /// Whose cost the cost of a position is.

@@ -150,6 +150,24 @@ fn replay<'a, L: Ledger>(
     Ok(restated)
 }
 
+/// Everything is undone and applied again, now by the ledger's policy. `revision` is the position's.
+pub(in crate::domain) fn replay_all<L: Ledger>(
+    ledger: &L,
+    key: &PositionKey,
+    totals: Totals,
+    revision: u64,
+) -> Result<Restated, OutOfRange> {
+    let mut open_lots = OpenLots::new(key, ledger, ledger.lots_fifo(), totals);
+    let undone: Vec<Fact<'_>> = facts_from_latest(ledger).inspect(|fact| open_lots.undo(fact.done())).collect();
+    let mut restated = Restated::default();
+    for fact in undone.into_iter().rev() {
+        let effect = open_lots.apply(fact.moment().4, fact.says())?;
+        restated.other(fact, effect);
+    }
+    (restated.lots, restated.totals) = open_lots.close(revision)?;
+    Ok(restated)
+}
+
 impl Restated {
     fn own(&mut self, id: &TradeId, effect: Effect) {
         self.refused.extend(effect.refused.clone().map(|refused| (id.clone(), refused)));

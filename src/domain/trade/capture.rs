@@ -76,7 +76,8 @@ fn settle<L: Ledger>(ledger: &L, trade: &Trade, mut due: Due) -> Result<Capture,
     if let Some(delta) = &mut last.realised_delta {
         delta.minor = totals.realised - before.map_or(0, |position| position.realised.minor);
     }
-    let position = currency(before, &due).map(|currency| position(&trade.key, last.revision_after, currency, totals));
+    let position = currency(before, &due)
+        .map(|currency| position(&trade.key, last.revision_after, currency, totals, ledger.policy()));
     let (captured, sends) = survive(trade, due, last.revision_after, effect);
     let trades = std::iter::once(captured).chain(others).collect();
     Ok(Capture { answers, trades, lots, position, sends, happened, moves, refused })

@@ -8,7 +8,6 @@ use super::calendars::{Calendars, Found};
 use super::holdings::Holdings;
 use super::market::Actions;
 use super::object::{Item, Object};
-use super::standing::Standing;
 use super::{actions, dates, dividends, equity, fees, financing, fx, holdings};
 use crate::domain::equity::terms::CommissionIn;
 use crate::domain::financing::terms::NotionalBasis;
@@ -61,7 +60,7 @@ pub(super) fn standing(
     valuation_date: NaiveDate,
     calendars: &mut Calendars,
     disrupted: &DisruptedDays,
-) -> Result<Standing, InvalidValue> {
+) -> Result<Swap, InvalidValue> {
     if let Some(item) = object.optional("underlier") {
         let path = item.path.clone();
         let stated = item.named(Symbol::new)?;
@@ -72,11 +71,11 @@ pub(super) fn standing(
         }
     }
     let swap = swap(&object, id, underlier.clone(), valuation_date, calendars, disrupted)?;
-    let relief = holdings::relief(&object)?;
+    holdings::relief(&object)?;
     let path = object.path.clone();
     object.end()?;
     checked(&swap, &path)?;
-    Ok(Standing { swap, relief })
+    Ok(swap)
 }
 
 /// What the product says of the terms as a whole.

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::calendars::Calendars;
 use super::contract::{self, DisruptedDays};
+use super::holdings;
 use super::market;
 use super::object::Item;
 use crate::domain::dividends::declared::Declared;
@@ -15,13 +16,6 @@ use crate::domain::rates::index::Index;
 use crate::domain::swap::terms::Swap;
 use crate::messages::request::{InvalidValue, Path};
 
-/// A contract's terms, apart from what is held under it.
-pub struct Standing {
-    pub swap: Swap,
-    /// Which lots a closing trade takes.
-    pub relief: ReliefPolicy,
-}
-
 /// Reads a contract for a position of `underlier`, with every schedule resolved to dates as they stand on a day, those that `disrupted` days
 /// postpone included.
 pub fn read_terms(
@@ -31,7 +25,7 @@ pub fn read_terms(
     day: NaiveDate,
     calendars: &mut Calendars,
     disrupted: &DisruptedDays,
-) -> Result<Standing, InvalidValue> {
+) -> Result<Swap, InvalidValue> {
     let object = item(json)?.object()?;
     let named = object.member("contractId")?.named(ContractId::new)?;
     if named != *id {
@@ -56,7 +50,12 @@ pub(super) fn any_underlier(
     // Terms that leave their underlier open are the same for all.
     let underlier = underlier.unwrap_or_else(|| Symbol::new("ANY").expect("it is a name"));
     let day = day.map_or_else(|| object.member("effectiveDate")?.date(), Ok)?;
-    Ok(contract::standing(object, &id, &underlier, day, calendars, &DisruptedDays::default())?.swap)
+    contract::standing(object, &id, &underlier, day, calendars, &DisruptedDays::default())
+}
+
+/// Reads of a contract which lots its closes take. This depends on no calendar and no day.
+pub fn read_relief(json: &str) -> Result<ReliefPolicy, InvalidValue> {
+    holdings::relief(&item(json)?.object()?)
 }
 
 /// Reads one dividend of an instrument.

@@ -21,9 +21,7 @@ use crate::domain::rates::terms::RateTerms;
 use crate::domain::swap::terms::{DailyFeeRate, Swap};
 use crate::messages::data_point::{DataKind, DataPoint, Value};
 use crate::messages::document::calendars::Calendars;
-use crate::messages::document::standing::{
-    Standing, give_calendar, read_dividend, read_index, read_market, read_terms,
-};
+use crate::messages::document::standing::{give_calendar, read_dividend, read_index, read_market, read_terms};
 use crate::messages::request::InvalidValue;
 
 #[derive(Default)]
@@ -49,7 +47,7 @@ struct Resolved {
 /// Terms resolved as of a day.
 struct AsOf {
     day: NaiveDate,
-    standing: Result<Arc<Standing>, InvalidValue>,
+    standing: Result<Arc<Swap>, InvalidValue>,
 }
 
 impl Facts {
@@ -185,7 +183,7 @@ impl Facts {
         contract: &ContractId,
         underlier: &Symbol,
         day: NaiveDate,
-    ) -> Result<Arc<Standing>, InvalidValue> {
+    ) -> Result<Arc<Swap>, InvalidValue> {
         let mut resolved = self.resolved.borrow_mut();
         let key = (contract.clone(), underlier.clone());
         if let Some(known) = resolved.terms.get(&key).filter(|known| known.day == day) {
@@ -196,8 +194,8 @@ impl Facts {
             read_terms(json, contract, underlier, day, calendars, &market.disrupted_days).map(Arc::new)
         };
         if let Ok(standing) = &standing {
-            self.prepare(&standing.swap);
-            for subject in subjects(&standing.swap) {
+            self.prepare(standing);
+            for subject in subjects(standing) {
                 resolved.users.entry(subject).or_default().insert(contract.clone());
             }
         }

@@ -17,14 +17,16 @@ use super::topics::{CONTRACTS, MARKET_DATA, REFERENCE_DATA};
 use crate::domain::blocked::Blocked;
 use crate::domain::flows::row::{Obstacle, Snapshot};
 use crate::domain::key::ContractId;
+use crate::domain::lots::method::{FIFO, ReliefPolicy};
 use crate::domain::market::Market;
 use crate::domain::names::Symbol;
+use crate::domain::swap::terms::Swap;
 use crate::engine::batch::Record;
 use crate::engine::stage::Cause;
 use crate::engine::view::ViewTable;
 use crate::messages::contract::ContractVersion;
 use crate::messages::data_point::{DataKind, DataPoint, Value};
-use crate::messages::document::standing::Standing;
+use crate::messages::document::standing::read_relief;
 use crate::messages::schemas::Schemas;
 
 /// The name of the view.
@@ -47,6 +49,8 @@ pub struct Knowledge {
 struct Terms {
     version: u32,
     json: Option<Arc<str>>,
+    /// Oldest first as long as it cannot be read.
+    relief: ReliefPolicy,
 }
 
 impl Knowledge {
@@ -87,7 +91,7 @@ impl Knowledge {
     }
 
     /// A contract's terms for a position of an underlier, resolved as of the business date.
-    pub fn standing(&self, contract: &ContractId, underlier: &Symbol) -> Result<Arc<Standing>, Obstacle> {
+    pub fn standing(&self, contract: &ContractId, underlier: &Symbol) -> Result<Arc<Swap>, Obstacle> {
         let obstacle = |reason: &str, message: String| Obstacle { reason: reason.into(), message: message.into() };
         let terms = self.contracts.get(contract).and_then(|terms| terms.json.clone());
         let Some(json) = terms else {
@@ -98,6 +102,11 @@ impl Knowledge {
         };
         let standing = self.facts.standing(&json, contract, underlier, day);
         standing.map_err(|invalid| obstacle("UNREADABLE_TERMS", invalid.to_string()))
+    }
+
+    /// Which lots closes take under a contract: oldest first while it is not known, withdrawn or unreadable.
+    pub fn relief(&self, contract: &ContractId) -> &ReliefPolicy {
+        self.contracts.get(contract).map_or(&FIFO, |terms| &terms.relief)
     }
 
     /// Calculates with the market as it is.
@@ -116,7 +125,8 @@ impl Knowledge {
             return;
         }
         self.facts.forget(&contract.id);
-        let terms = Terms { version: contract.version, json: contract.terms.map(Arc::from) };
+        let relief = contract.terms.as_deref().and_then(|json| read_relief(json).ok()).unwrap_or_default();
+        let terms = Terms { version: contract.version, json: contract.terms.map(Arc::from), relief };
         self.contracts.insert(contract.id.clone(), terms);
         self.changes.note(Subject::Contract(contract.id), cause);
     }

@@ -1,0 +1,182 @@
+//! Whatever comes first, trades or the terms that say how they close lots: position, lots and flows end up the same.
+
+use bookflow::cli::verify::audit;
+use bookflow::domain::lots::method::{ReliefMethod, ReliefPolicy};
+use bookflow::domain::lots::position::{Costing, Position};
+use bookflow::domain::lots::shelf::Shelf;
+use bookflow::domain::trade::capture::capture;
+use bookflow::domain::trade::captured::Place;
+use bookflow::domain::trade::{Side, Trade, TradeEvent};
+use bookflow::pipeline::topics::POSITIONS;
+use proptest::prelude::*;
+
+use crate::desk::{Desk, TERMS, key, march, terms};
+
+/// The words of the methods in a contract.
+const METHODS: [(&str, ReliefMethod); 8] = [
+    ("FIFO", ReliefMethod::Fifo),
+    ("LIFO", ReliefMethod::Lifo),
+    ("HIFO", ReliefMethod::Hifo),
+    ("LOFO", ReliefMethod::Lofo),
+    ("AVERAGE", ReliefMethod::Average),
+    ("MAX_LOSS", ReliefMethod::MaxLoss),
+    ("MIN_GAIN", ReliefMethod::MinGain),
+    ("MAX_GAIN", ReliefMethod::MaxGain),
+];
+
+/// A method until the 10th, another from then on.
+type Word = (usize, usize);
+
+fn said((first, then): Word) -> String {
+    let change = |since, method: usize| format!(r#"{{"since": "{since}", "method": "{}"}}"#, METHODS[method].0);
+    let relief = format!(r#""relief": [{}, {}],"#, change("2000-01-01", first), change("2025-03-10", then));
+    TERMS.replacen('{', &format!("{{{relief}"), 1)
+}
+
+fn policy((first, then): Word) -> ReliefPolicy {
+    let always = "2000-01-01".parse().expect("a date");
+    ReliefPolicy::new(ReliefMethod::Fifo, vec![(always, METHODS[first].1), (march(10), METHODS[then].1)])
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Trade { buy: bool, quantity: u32, cents: u32, day: u32 },
+    Cancel(usize),
+    Contract(Word),
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let word = (0..METHODS.len(), 0..METHODS.len());
+    prop_oneof![
+        8 => (any::<bool>(), 1u32..200, 1_000u32..9_999, 3u32..15)
+            .prop_map(|(buy, quantity, cents, day)| Step::Trade { buy, quantity, cents, day }),
+        1 => (0usize..10).prop_map(Step::Cancel),
+        3 => word.prop_map(Step::Contract),
+        1 => Just(Step::Crash),
+    ]
+}
+
+fn traded(buy: bool, quantity: u32, cents: u32, day: u32) -> TradeEvent {
+    let price = format!("{}.{:02}", cents / 100, cents % 100);
+    TradeEvent::New(terms(if buy { Side::Buy } else { Side::Sell }, &quantity.to_string(), &price, day))
+}
+
+/// The trades of the steps in their order, and the terms that count in the end.
+fn facts(steps: &[Step]) -> (Vec<Trade>, Option<Word>) {
+    let (mut trades, mut words) = (Vec::<Trade>::new(), None);
+    let mut cancelled = Vec::new();
+    let named = |number: usize| bookflow::domain::key::TradeId::new("OMS", &format!("T{number}")).expect("two names");
+    let mut count = 0;
+    for step in steps {
+        match step {
+            Step::Trade { buy, quantity, cents, day } => {
+                let event = traded(*buy, *quantity, *cents, *day);
+                trades.push(Trade { key: key(), id: named(count), version: 1, event });
+                count += 1;
+            }
+            Step::Cancel(number) if *number < count && !cancelled.contains(number) => {
+                cancelled.push(*number);
+                trades.push(Trade { key: key(), id: named(*number), version: 2, event: TradeEvent::Cancel });
+            }
+            Step::Contract(word) => words = Some(*word),
+            Step::Cancel(_) | Step::Crash => {}
+        }
+    }
+    (trades, words)
+}
+
+fn market(desk: &Desk) {
+    desk.security();
+    desk.price(14, 1, "53");
+    desk.business_date(14);
+}
+
+fn last(desk: &Desk) -> Option<Position> {
+    desk.house.read::<Position>(POSITIONS).pop().map(|(_, position)| position)
+}
+
+/// The steps as they come, each followed by all that it causes.
+fn streamed(steps: &[Step]) -> Desk {
+    let mut desk = Desk::new();
+    market(&desk);
+    let (trades, _) = facts(steps);
+    let mut trades = trades.iter();
+    let (mut count, mut cancelled, mut version) = (0, Vec::new(), 0);
+    for step in steps {
+        match step {
+            Step::Trade { .. } => {
+                count += 1;
+                desk.house.put_trade(trades.next().expect("as many"));
+            }
+            Step::Cancel(number) if *number < count && !cancelled.contains(number) => {
+                cancelled.push(*number);
+                desk.house.put_trade(trades.next().expect("as many"));
+            }
+            Step::Contract(word) => {
+                version += 1;
+                desk.contract(version, &said(*word));
+            }
+            Step::Crash => desk.crash(),
+            Step::Cancel(_) => continue,
+        }
+        desk.settle();
+    }
+    desk.settle();
+    desk
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn trades_and_terms_in_any_order_come_to_the_same(steps in prop::collection::vec(step(), 1..14)) {
+        let (trades, word) = facts(&steps);
+        let desk = streamed(&steps);
+        let mut shelf = Shelf { policy: word.map(policy).unwrap_or_default(), ..Shelf::default() };
+        for trade in &trades {
+            let place = Place { topic: 1, partition: 0, offset: 0 };
+            let captured = capture(&shelf, trade, place).expect("it follows");
+            shelf.keep(captured);
+        }
+        let mut expected = shelf.position.clone();
+        if shelf.live.is_empty() {
+            expected = expected.map(|position| Position { relief: ReliefPolicy::default(), ..position });
+        }
+        prop_assert_eq!(last(&desk), expected);
+        let report = audit(&desk.house.stand.broker, &desk.house.schemas, 10).expect("it can be read");
+        prop_assert!(report.clean() && report.unproved.is_empty(), "{report}");
+
+        let terms_first: Vec<Step> = word.into_iter().map(Step::Contract)
+            .chain(steps.iter().filter(|step| !matches!(step, Step::Contract(_) | Step::Crash)).cloned())
+            .collect();
+        let other = streamed(&terms_first);
+        prop_assert_eq!(last(&desk), last(&other));
+        prop_assert_eq!(desk.told().pop().map(|told| told.1.rows), other.told().pop().map(|told| told.1.rows));
+    }
+}
+
+#[test]
+fn an_average_is_kept_through_a_crash_and_given_up_for_oldest_first() {
+    let mut desk = Desk::new();
+    market(&desk);
+    desk.contract(1, &TERMS.replacen('{', r#"{"relief": "AVERAGE","#, 1));
+    desk.trade("T1", Side::Buy, "1", "10", 3);
+    desk.trade("T2", Side::Buy, "2", "11.5", 4);
+    desk.trade("T3", Side::Sell, "1", "12", 5);
+    desk.settle();
+    let position = last(&desk).expect("a position");
+    assert_eq!((position.costing, position.realised.minor, position.cost.minor), (Costing::Pooled, 100, 2_200));
+    desk.crash();
+    desk.trade("T4", Side::Sell, "1", "12", 6);
+    desk.settle();
+    let position = last(&desk).expect("a position");
+    assert_eq!((position.realised.minor, position.cost.minor), (200, 1_100));
+    desk.contract(2, TERMS);
+    desk.settle();
+    let position = last(&desk).expect("a position");
+    assert_eq!((position.costing, position.realised.minor, position.cost.minor), (Costing::ByLot, 250, 1_150));
+    assert_eq!(position.revision, 4, "a revision counts trades");
+    let report = audit(&desk.house.stand.broker, &desk.house.schemas, 10).expect("it can be read");
+    assert!(report.clean() && report.unproved.is_empty(), "{report}");
+}
