@@ -155,7 +155,8 @@ fn lot(position: usize, number: usize) -> Lot<u32> {
     let price = Decimal::new(10_000 + (position % 97) as i64 * 37 + number as i64 * 113, 2);
     let opened = Edge { date, settle_date: date + Days::new(2), price, fx: Decimal::ONE };
     let quantity = Decimal::from(100 + 50 * number as i64);
-    Lot { id: (position * LOTS + number) as u32, life: Life { quantity, opened, priced: date, steps: Vec::new() } }
+    let life = Life { quantity, opened, priced: date, steps: Vec::new() };
+    Lot::new((position * LOTS + number) as u32, life)
 }
 
 fn swap(underlying: usize, legs: Legs) -> Swap {

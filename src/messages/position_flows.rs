@@ -78,7 +78,7 @@ impl Rows {
 }
 
 /// In the order of the schema's symbols, after UNKNOWN.
-pub(super) const SWAP_FLOW_KINDS: [Kind; 8] = [
+pub(super) const SWAP_FLOW_KINDS: [Kind; 9] = [
     Kind::EquityPerformance,
     Kind::CashInLieu,
     Kind::Interest,
@@ -87,6 +87,7 @@ pub(super) const SWAP_FLOW_KINDS: [Kind; 8] = [
     Kind::Commission,
     Kind::Fee,
     Kind::BorrowFee,
+    Kind::Reinvestment,
 ];
 
 /// In the order of the schema's symbols, after UNKNOWN.

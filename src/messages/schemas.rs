@@ -64,7 +64,7 @@ schema_names! {
     DeadLetter "dead_letter": 1;
     Contract "contract": 1;
     DataPoint "data_point": 1;
-    PositionFlows "position_flows": 1;
+    PositionFlows "position_flows": 1 2;
 }
 
 impl SchemaName {

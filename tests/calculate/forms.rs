@@ -179,3 +179,18 @@ fn the_readme_shows_what_is_calculated() {
     let expected = fs::read_to_string(root.join("docs/calculate/total-return-swap.expected.txt")).expect("can be read");
     assert!(readme.contains(expected.trim_end()), "the README's example is not what is calculated");
 }
+
+/// 3400.00 is paid on 2 May at 52.75: 64.4549763033 units, worth at once what the dividend was.
+#[test]
+fn a_reinvested_dividend_shows_in_the_performance_and_not_in_cash() {
+    let mut document = example("total-return-swap");
+    document["contracts"][0]["dividends"]["reinvested"] = true.into();
+    let answer = calculated(&document);
+    assert_eq!(flow(&answer, "DIVIDEND")["amount"], "3400.00");
+    assert_eq!(flow(&answer, "REINVESTMENT")["amount"], "-3400.00");
+    let total = |status: &str| {
+        let totals = answer["totals"].as_array().expect("a list");
+        totals.iter().find(|total| total["status"] == status).expect("a total")["amount"].clone()
+    };
+    assert_eq!((total("REALISED"), total("ACCRUED")), ("22846.16".into(), "5900.00".into()));
+}

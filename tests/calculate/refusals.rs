@@ -51,6 +51,12 @@ fn a_bad_value_is_named_with_its_path_and_what_is_allowed() {
             "`2025-02-30` is not a date; write it as 2024-01-31",
         ),
         (
+            "/contracts/0/dividends",
+            json!({ "reinvested": true, "currency": "EUR" }),
+            "contracts[0].dividends.currency",
+            "is not what the product has; allowed: the price currency, in which a reinvested dividend buys units",
+        ),
+        (
             "/contracts/0/valuationDates",
             json!({ "every": "0M" }),
             "contracts[0].valuationDates.every",

@@ -59,12 +59,3 @@ fn a_price_that_has_not_moved_is_a_result_of_zero() {
         assert_eq!(minor(book, Kind::EquityPerformance), [0]);
     });
 }
-
-#[test]
-fn reinvested_dividends_are_refused_and_not_paid_in_cash() {
-    let mut terms = swap();
-    assert_eq!(terms.product.check(&terms), Ok(()));
-    terms.dividends.as_mut().expect("passed on").reinvested = true;
-    let broken = terms.product.check(&terms).expect_err("nothing calculates it");
-    assert_eq!(broken.field, "dividends.reinvested");
-}

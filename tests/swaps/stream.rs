@@ -79,13 +79,16 @@ fn survivors(trades: &[Vec<Trade>]) -> Vec<Trade> {
     surviving.collect()
 }
 
-fn any_relief() -> impl Strategy<Value = ReliefPolicy> {
+/// Which lots are taken, and whether dividends buy units.
+fn any_policy() -> impl Strategy<Value = (ReliefPolicy, bool)> {
     let method = [ReliefMethod::Fifo, ReliefMethod::Lifo, ReliefMethod::Hifo, ReliefMethod::MaxLoss];
-    prop::sample::select(method.to_vec()).prop_map(|method| ReliefPolicy::new(method, Vec::new()))
+    (prop::sample::select(method.to_vec()).prop_map(|method| ReliefPolicy::new(method, Vec::new())), any::<bool>())
 }
 
-fn of(held: Held, relief: &ReliefPolicy) -> Agreement {
-    Agreement { held, relief: relief.clone(), ..agreement(terms(), &[]) }
+fn of(held: Held, (relief, reinvested): &(ReliefPolicy, bool)) -> Agreement {
+    let mut terms = terms();
+    terms.dividends.as_mut().expect("they are passed on").reinvested = *reinvested;
+    Agreement { held, relief: relief.clone(), ..agreement(terms, &[]) }
 }
 
 /// All flows on a day of April, as they print.
@@ -136,39 +139,39 @@ proptest! {
             let arrivals = trades.concat();
             (Just(trades), Just(arrivals).prop_shuffle())
         }),
-        relief in any_relief(),
+        policy in any_policy(),
         number in 0..30_u64,
     ) {
-        let streamed = of(Held::Trades(shuffled), &relief);
-        let document = of(Held::Trades(survivors(&trades)), &relief);
+        let streamed = of(Held::Trades(shuffled), &policy);
+        let document = of(Held::Trades(survivors(&trades)), &policy);
         prop_assert_eq!(flows(&streamed, number), flows(&document, number));
     }
 
     #[test]
     fn a_day_is_calculated_without_what_was_traded_after_it(
-        trades in any_trades(), relief in any_relief(), number in 0..30_u64
+        trades in any_trades(), policy in any_policy(), number in 0..30_u64
     ) {
         let all = survivors(&trades);
         let traded = |trade: &&Trade| matches!(&trade.event, TradeEvent::New(terms) if terms.trade_date <= april(number));
-        let then = of(Held::Trades(all.iter().filter(traded).cloned().collect()), &relief);
-        prop_assert_eq!(flows(&of(Held::Trades(all), &relief), number), flows(&then, number));
+        let then = of(Held::Trades(all.iter().filter(traded).cloned().collect()), &policy);
+        prop_assert_eq!(flows(&of(Held::Trades(all), &policy), number), flows(&then, number));
     }
 
     #[test]
     fn lots_that_somebody_kept_come_to_what_their_trades_come_to(
-        trades in any_trades(), relief in any_relief(), number in 0..30_u64
+        trades in any_trades(), policy in any_policy(), number in 0..30_u64
     ) {
-        let traded = of(Held::Trades(survivors(&trades)), &relief);
-        let kept = of(Held::Lots(lots(&traded)), &relief);
+        let traded = of(Held::Trades(survivors(&trades)), &policy);
+        let kept = of(Held::Lots(lots(&traded)), &policy);
         prop_assert_eq!(flows(&kept, number), flows(&traded, number));
     }
 
     /// What is shown may have been calculated for another lot before; what is explained is calculated by itself.
     #[test]
     fn a_flow_that_is_shown_is_the_one_that_is_explained(
-        trades in any_trades(), relief in any_relief(), from_period_start in any::<bool>(), number in 0..30_u64
+        trades in any_trades(), policy in any_policy(), from_period_start in any::<bool>(), number in 0..30_u64
     ) {
-        let mut agreement = of(Held::Trades(survivors(&trades)), &relief);
+        let mut agreement = of(Held::Trades(survivors(&trades)), &policy);
         if from_period_start {
             let Financing { long, short } = agreement.swap.financing.as_mut().expect("financed");
             (long.compounding, short.compounding) = (CompoundingBase::PeriodStart, CompoundingBase::PeriodStart);

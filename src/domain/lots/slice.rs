@@ -9,6 +9,7 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::cost::signed_like;
 use super::units::{Units, part_of};
 
 /// A quantity of a lot with one notional and one fate. `Id` names what closed it.
@@ -192,7 +193,7 @@ struct Cut<'s, Id> {
 impl<Id: Copy> Cut<'_, Id> {
     /// Ends so many units of what is open.
     fn end(&mut self, units: Decimal, end: End<Id>) {
-        let quantity = if self.open.is_sign_negative() { -units } else { units };
+        let quantity = signed_like(self.open, units);
         let referred = part_of(self.reference.quantity, quantity, self.open);
         self.part(quantity, referred, Some(end));
         (self.open, self.reference.quantity) = (self.open - quantity, self.reference.quantity - referred);
@@ -236,7 +237,18 @@ impl<Id: Copy> Cut<'_, Id> {
 }
 
 impl<Id> Step<Id> {
-    fn date(&self) -> NaiveDate {
+    /// What it leaves of an open quantity, signed.
+    pub fn left(&self, open: Decimal) -> Decimal {
+        match self {
+            Step::Close { units, .. } | Step::CashInLieu { units, .. } | Step::Move { units, .. } => {
+                open - signed_like(open, *units)
+            }
+            Step::Split { after, .. } => *after,
+            Step::SpinOff { .. } => open,
+        }
+    }
+
+    pub fn date(&self) -> NaiveDate {
         match self {
             Step::Close { edge, .. } | Step::CashInLieu { edge, .. } => edge.date,
             Step::Split { date, .. } | Step::SpinOff { date, .. } | Step::Move { date, .. } => *date,

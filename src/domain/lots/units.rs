@@ -48,7 +48,7 @@ impl Units {
 }
 
 /// `whole x part / of`, exact where a decimal can say it; all of it for all of it.
-pub(super) fn part_of(whole: Decimal, part: Decimal, of: Decimal) -> Decimal {
+pub fn part_of(whole: Decimal, part: Decimal, of: Decimal) -> Decimal {
     if part == of {
         return whole;
     }

@@ -43,6 +43,12 @@ impl Amount {
         let money = pad.amount_per(name, left, right, divisor, currency).ok_or_else(out_of_range(name))?;
         Ok(Amount { unrounded: without_sign(pad.value(unrounded)), money })
     }
+
+    /// Received where it was paid and paid where it was received; on a pad right after it was calculated there.
+    pub fn turned<P: Pad>(self, pad: &mut P, name: &'static str) -> Result<Amount, Blocked> {
+        let money = pad.turn(name, self.money).ok_or_else(out_of_range(name))?;
+        Ok(Amount { unrounded: without_sign(-self.unrounded), money })
+    }
 }
 
 /// No negative zero.

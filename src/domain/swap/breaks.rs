@@ -70,9 +70,8 @@ impl<'a> Valuation<'a> {
     }
 
     fn part<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<Ended, Blocked> {
-        if let Some(reason) = self.unreferenced(lot.life.opened.date, slice.start.date) {
-            return Err(reason.clone());
-        }
+        self.known(lot, slice)?;
+        self.referenced(lot, slice)?;
         let price = Price { price: slice.start.price, fx: self.notional_fx(slice.reference.date)? };
         Ok(Ended { units: slice.reference.quantity.abs(), price })
     }

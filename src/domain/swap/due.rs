@@ -66,9 +66,14 @@ pub(super) struct Interest<'v, 'a, Id> {
 
 pub(super) struct Dividend<'v, 'a> {
     pub valuation: &'v Valuation<'a>,
-    pub quantity: Decimal,
+    pub quantity: Result<Decimal, Blocked>,
     pub passed: &'v Passed<'a>,
     pub dates: Result<Dates, &'v Blocked>,
+}
+
+/// What of a dividend buys units instead of being paid.
+pub(super) struct Reinvestment<'v, 'a> {
+    pub dividend: Dividend<'v, 'a>,
 }
 
 pub(super) struct FeeOfTrade<'a> {
@@ -79,7 +84,7 @@ pub(super) struct FeeOfTrade<'a> {
 pub(super) struct FeeOfNights<'v, 'a> {
     pub valuation: &'v Valuation<'a>,
     pub fee: &'v DailyFeeTerms,
-    pub units: Units,
+    pub units: Result<Units, Blocked>,
     pub nights: Period,
 }
 
@@ -108,10 +113,9 @@ impl<Id: Copy> Matter for Performance<'_, '_, Id> {
 impl<Id: Copy> Matter for Interest<'_, '_, Id> {
     fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked> {
         let Interest { valuation, lot, slice, side, interest_period, period } = self;
-        if side.terms.notional == NotionalBasis::LotRefPrice
-            && let Some(reason) = valuation.unreferenced(lot.life.opened.date, slice.start.date)
-        {
-            return Err(reason.clone());
+        valuation.known(lot, slice)?;
+        if side.terms.notional == NotionalBasis::LotRefPrice {
+            valuation.referenced(lot, slice)?;
         }
         let coupon = side.coupon.as_ref().map_err(Blocked::clone)?;
         let price = Price { price: slice.start.price, fx: valuation.notional_fx(slice.reference.date)? };
@@ -138,8 +142,17 @@ impl Matter for Dividend<'_, '_> {
         let fx_date = || terms.fx_date(declared, payment).map_or(valuation.day, |date| date.min(valuation.day));
         let fx = if pair.price == pair.settlement { None } else { Some(valuation.fx(pair, fx_date())?) };
         let provisional = fx.is_some_and(|fx| fx.provisional());
-        let amount = dividend_amount(pad, self.quantity, declared, terms.payout, fx, terms.currency)?.paid;
+        let amount = dividend_amount(pad, self.quantity.clone()?, declared, terms.payout, fx, terms.currency)?.paid;
         Ok(Calculated { amount, provisional })
+    }
+}
+
+impl Matter for Reinvestment<'_, '_> {
+    fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked> {
+        let bought = self.dividend.buys(pad)?;
+        let Calculated { amount, provisional } = self.dividend.amount(pad)?;
+        let amount = amount.turned(pad, "spent on units")?;
+        Ok(Calculated { amount, provisional: provisional || bought.is_some_and(|bought| bought.provisional) })
     }
 }
 
@@ -157,7 +170,7 @@ impl Matter for FeeOfNights<'_, '_> {
             kind: fee.kind,
             year_days: fee.year_days,
             of: &valuation.swap.underlier,
-            units,
+            units: units.as_ref().map_err(Blocked::clone)?,
             from: nights.start,
             to: nights.end,
             currency: valuation.swap.currencies.price,
@@ -169,8 +182,8 @@ impl Matter for FeeOfNights<'_, '_> {
 
 /// A charge as a flow: the client pays it.
 pub(super) fn paid<P: Pad>(pad: &mut P, charge: Amount) -> Result<Calculated, Blocked> {
-    let money = pad.turn("paid by the client", charge.money).ok_or_else(out_of_range("the fee"))?;
-    Ok(Calculated { amount: Amount { unrounded: -charge.unrounded, money }, provisional: false })
+    let amount = charge.turned(pad, "paid by the client")?;
+    Ok(Calculated { amount, provisional: false })
 }
 
 impl TradeFee {

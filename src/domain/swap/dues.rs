@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::due::{Dividend, Due, FeeOfNights, FeeOfTrade, Interest, Performance, Statement};
+use super::due::{Dividend, Due, FeeOfNights, FeeOfTrade, Interest, Performance, Reinvestment, Statement};
 use super::flow::{FlowName, Kind};
 use super::terms::InterestPeriod;
 use super::valuation::{Passed, Side, Valuation};
@@ -24,6 +24,22 @@ use crate::domain::trade::captured::CapturedTrade;
 pub struct Lot<Id> {
     pub id: Id,
     pub life: Life<Id>,
+    /// From a day on its units are not known: what they would follow from is missing.
+    pub unknown: Option<(NaiveDate, Blocked)>,
+}
+
+impl<Id> Lot<Id> {
+    pub fn new(id: Id, life: Life<Id>) -> Lot<Id> {
+        Lot { id, life, unknown: None }
+    }
+
+    /// Whether the units of a day are known.
+    pub fn known_on(&self, day: NaiveDate) -> Result<(), Blocked> {
+        match &self.unknown {
+            Some((from, reason)) if *from <= day => Err(reason.clone()),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A lot cut into slices; kept from lot to lot, so that none of them needs memory of its own.
@@ -126,9 +142,8 @@ impl<'a> Valuation<'a> {
     }
 
     pub(super) fn start_mark<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<Mark<'a>, Blocked> {
-        if let Some(reason) = self.unreferenced(lot.life.opened.date, slice.start.date) {
-            return Err(reason.clone());
-        }
+        self.known(lot, slice)?;
+        self.referenced(lot, slice)?;
         let (date, price) = (slice.reference.date, slice.start.price);
         match slice.opened_by {
             OpenedBy::Open => self.priced("opening price", date, price),
@@ -206,7 +221,7 @@ impl<'a> Valuation<'a> {
                     payment_date: interest.payment,
                     currency: self.swap.currencies.price,
                 };
-                let units = self.units(lot, slice);
+                let units = self.known(lot, slice).map(|()| self.units(lot, slice));
                 statement.enter(due, &FeeOfNights { valuation: self, fee, units, nights: charged });
             }
         }
@@ -232,7 +247,14 @@ impl<'a> Valuation<'a> {
         };
         let (stage, payment_date) = (known.stage(declared, self.day), known.payment);
         let due = Due { name, stage, payment_date, currency: terms.currency };
-        statement.enter(due, &Dividend { valuation: self, quantity, passed, dates });
+        let counted = lot.known_on(cut_off.day());
+        let dividend = Dividend { valuation: self, quantity: counted.map(|()| quantity), passed, dates };
+        statement.enter(due, &dividend);
+        if let Some(quantity) = self.staying(lot, slice, passed, quantity) {
+            let due = Due { name: FlowName { kind: Kind::Reinvestment, ..name }, ..due };
+            let dividend = Dividend { quantity: dividend.quantity.map(|_| quantity), ..dividend };
+            statement.enter(due, &Reinvestment { dividend });
+        }
     }
 }
 

@@ -63,6 +63,8 @@ pub enum Kind {
     /// Of a short's proceeds.
     ShortRebate,
     Dividend,
+    /// What of a dividend is spent on units: it takes what the dividend brings.
+    Reinvestment,
     Commission,
     /// Of a trade other than its commission, or of the nights of a holding other than its borrow fee.
     Fee,
@@ -78,6 +80,7 @@ impl Kind {
             Kind::Interest => "INTEREST",
             Kind::ShortRebate => "SHORT_REBATE",
             Kind::Dividend => "DIVIDEND",
+            Kind::Reinvestment => "REINVESTMENT",
             Kind::Commission => "COMMISSION",
             Kind::Fee => "FEE",
             Kind::BorrowFee => "BORROW_FEE",

@@ -55,7 +55,10 @@ impl<'a> Book<'a> {
         market: &'a Market,
         day: NaiveDate,
     ) -> Result<Book<'a>, Blocked> {
-        Ok(Book { valuation: Valuation::new(swap, market, day, holding.splits()), holding, lots: holding.lots(swap)? })
+        let valuation = Valuation::new(swap, market, day, holding.splits());
+        let mut lots = holding.lots(swap)?;
+        valuation.reinvest(&mut lots);
+        Ok(Book { valuation, holding, lots })
     }
 
     /// All flows: of each lot, then of each trade, then what unwinding early costs.

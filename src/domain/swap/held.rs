@@ -92,8 +92,7 @@ impl<'a> Holding<'a> {
             Holding::Captured { shelf, references } => captured(shelf, references, swap)?,
             Holding::Given { lots, happenings } => {
                 let rate = swap.commission_in_price();
-                let given =
-                    |lot: &'a GivenLot| Ok(Lot { id: lot.id.as_str(), life: lot.life_under(happenings, rate)? });
+                let given = |lot: &'a GivenLot| Ok(Lot::new(lot.id.as_str(), lot.life_under(happenings, rate)?));
                 lots.iter().map(given).collect::<Result<_, Blocked>>()?
             }
         };
@@ -164,7 +163,7 @@ fn captured<'s>(
                 shelf.trades.contains_key(id),
             )?;
         }
-        lots.push(Lot { id: id.trade_id(), life: life.renamed(|by| by.trade_id()) });
+        lots.push(Lot::new(id.trade_id(), life.renamed(|by| by.trade_id())));
     }
     Ok(lots)
 }

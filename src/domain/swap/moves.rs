@@ -55,9 +55,8 @@ impl<'a> Valuation<'a> {
                 Some(ClosedBy::Action(id)) if id == by.trade_id() => Decimal::ONE - kept(lot, id),
                 _ => continue,
             };
-            if let Some(reason) = self.unreferenced(lot.life.opened.date, slice.start.date) {
-                return Err(reason.clone());
-            }
+            self.known(lot, slice)?;
+            self.referenced(lot, slice)?;
             let moved =
                 slice.reference.quantity.checked_mul(slice.start.price).and_then(|moved| moved.checked_mul(part));
             worth = moved.and_then(|moved| worth.checked_add(moved)).ok_or_else(out_of_range("the reference"))?;

@@ -57,7 +57,7 @@ pub fn shares<'a, L: Ledger>(ledger: &'a L, settlement: &impl Settlement) -> Vec
     for (id, life) in lives(ledger, settlement) {
         if let Some(of) = ledger.captured(id).and_then(contract) {
             let life = life.renamed(|by| by.as_str());
-            share(&mut shares, of).lots.push(Lot { id: id.as_str(), life });
+            share(&mut shares, of).lots.push(Lot::new(id.as_str(), life));
         }
     }
     let mut shares: Vec<Share> = shares.into_values().collect();
@@ -116,6 +116,7 @@ impl<'a> Share<'a> {
             self.lots.iter_mut().try_for_each(|lot| put_commission_into_prices(&mut lot.life, rate, traded, true))?;
         }
         let valuation = Valuation::new(swap, market, day, self.happenings.splits.clone());
+        valuation.reinvest(&mut self.lots);
         let mut slices = Slices::default();
         self.lots.iter().for_each(|lot| valuation.dues(lot, &mut slices, statement));
         self.trades.iter().for_each(|trade| valuation.trade_fees(trade.id.as_str(), trade, statement));

@@ -175,11 +175,17 @@ impl<'a> Valuation<'a> {
         if quantity.is_sign_negative() { self.short.as_ref() } else { self.long.as_ref() }
     }
 
-    /// Why the reference of a slice is not known, if it is not: the last valuation date it was held over had no price or rate.
-    pub fn unreferenced(&self, opened: NaiveDate, slice_start: NaiveDate) -> Option<&Blocked> {
-        let (date, reason) = self.blocked.range(opened..=slice_start).next_back()?;
-        let later = self.resets.iter().any(|reset| reset.date > *date && reset.date <= slice_start);
-        (!later).then_some(reason)
+    /// Whether the reference of a slice is known: not so when the last valuation date it was held over had no price or rate.
+    pub fn referenced<Id>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<(), Blocked> {
+        let start = slice.start.date;
+        let Some((date, reason)) = self.blocked.range(lot.life.opened.date..=start).next_back() else { return Ok(()) };
+        let later = self.resets.iter().any(|reset| reset.date > *date && reset.date <= start);
+        if later { Ok(()) } else { Err(reason.clone()) }
+    }
+
+    /// Whether the units of a slice are known until its end.
+    pub fn known<Id>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<(), Blocked> {
+        lot.known_on(slice.end.as_ref().map_or(self.day, |end| end.edge.date))
     }
 
     pub fn close_price(&self, date: NaiveDate) -> Result<Accepted, Blocked> {

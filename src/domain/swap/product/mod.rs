@@ -1,6 +1,7 @@
 //! What each product is, as rules on the terms of a swap. The arithmetic is the same for all of them.
 
 use super::terms::Swap;
+use crate::domain::equity::terms::EquityNotional;
 
 mod cfd; // contract for difference
 mod equity_swap; // price return against interest, dividends passed on beside it
@@ -29,9 +30,16 @@ impl Product {
 
     /// The first rule that the terms break.
     pub fn check(self, swap: &Swap) -> Result<(), Broken> {
-        // Nothing here makes a lot of a paid dividend yet, and cash instead would be a wrong amount.
-        let reinvested = swap.dividends.as_ref().is_some_and(|terms| terms.reinvested);
-        rule(!reinvested, "dividends.reinvested", "false: reinvested dividends are not calculated yet")?;
+        if let Some(terms) = swap.dividends.as_ref().filter(|terms| terms.reinvested) {
+            let resets = swap.equity.notional == EquityNotional::Reset;
+            rule(
+                resets,
+                "dividends.reinvested",
+                "false, or the equity notional RESET: units that are bought change no constant one",
+            )?;
+            let priced = terms.currency == swap.currencies.price;
+            rule(priced, "dividends.currency", "the price currency, in which a reinvested dividend buys units")?;
+        }
         let ends = swap.break_fee.is_none() || swap.termination.is_some();
         rule(ends, "breakFee", "none: what is open-ended has no date before which it could end")?;
         match self {
