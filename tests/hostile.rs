@@ -157,7 +157,7 @@ fn many_held() -> Vec<u8> {
     out.array(0..RECORD_BYTES / 7, |out, _| [1, 3, 0, 0, 0, 0, 0].into_iter().for_each(|part: i32| out.long(part)));
     out.quantity(0.into());
     out.array([0; 0].iter(), |_, _| ());
-    out.optional(None::<()>, |_, ()| ());
+    (0..2).for_each(|_| out.optional(None::<()>, |_, ()| ()));
     body
 }
 

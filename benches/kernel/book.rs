@@ -56,6 +56,7 @@ fn trade(number: u32, side: Side, quantity: u32, moment: u32) -> Trade {
         exec_time: Timestamp(i64::from(moment)),
         source_seq: 0,
         settle_date: None,
+        relief: None,
     };
     Trade {
         key: PositionKey::new("A", "B", "S").expect("a key"),

@@ -1,10 +1,9 @@
 //! `captured-trades`: what is known of one trade for ever; the state that restatement replays.
 
-use crate::domain::key::PositionKey;
-use crate::domain::lots::lot::{Before, Image, Lot, Relief};
+use crate::domain::trade::ContentHash;
 use crate::domain::trade::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
-use crate::domain::trade::{ContentHash, SCALE_MAX};
 use crate::messages::message::Message;
+use crate::messages::relief::{read_before, read_refused, read_relief, write_before, write_refused, write_relief};
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
 
@@ -36,6 +35,7 @@ impl Message for CapturedTrade {
         out.quantity(self.opened);
         out.array(self.reliefs.iter(), write_relief);
         out.optional(self.before.as_deref(), write_before);
+        out.optional(self.refused.as_deref(), write_refused);
     }
 
     fn read(input: &mut Decoder) -> Result<Self, Unreadable> {
@@ -51,8 +51,10 @@ impl Message for CapturedTrade {
             opened: input.quantity()?,
             reliefs: input.array(read_relief)?,
             before: None,
+            refused: None,
         };
         trade.before = input.optional(|input| read_before(input, &trade.key))?.map(Box::new);
+        trade.refused = input.optional(read_refused)?.map(Box::new);
         Ok(trade)
     }
 }
@@ -94,70 +96,4 @@ fn read_held(input: &mut Decoder) -> Result<HeldVersion, Unreadable> {
         event: input.event(|input| input.key("rebook"))?,
         place: input.place()?,
     })
-}
-
-fn write_relief(out: &mut Encoder, relief: &Relief) {
-    out.trade_id(&relief.lot);
-    out.quantity(relief.quantity);
-    let open_price = relief.open_price.round_dp(SCALE_MAX);
-    out.quantity(open_price);
-    out.money(&relief.realised);
-    out.optional((open_price != relief.open_price).then_some(relief.open_price), Encoder::exact);
-}
-
-fn read_relief(input: &mut Decoder) -> Result<Relief, Unreadable> {
-    let mut relief = Relief {
-        lot: input.trade_id("lot")?,
-        quantity: input.quantity()?,
-        open_price: input.quantity()?,
-        realised: input.money()?,
-    };
-    if let Some(exact) = input.optional(|input| input.exact("exact_open_price"))? {
-        relief.open_price = exact;
-    }
-    Ok(relief)
-}
-
-fn write_before(out: &mut Encoder, before: &Before) {
-    out.optional(before.pool, Encoder::long);
-    out.array(before.lots.iter(), write_image);
-}
-
-fn read_before(input: &mut Decoder, key: &PositionKey) -> Result<Before, Unreadable> {
-    Ok(Before { pool: input.optional(Decoder::long)?, lots: input.array(|input| read_image(input, key))? })
-}
-
-/// Of the trade's own position, with revision 0.
-fn write_image(out: &mut Encoder, Image { lot, after }: &Image) {
-    out.trade_id(&lot.id);
-    out.contract(lot.contract.as_ref());
-    out.quantity(lot.opened);
-    out.quantity(lot.remaining);
-    out.quantity(lot.price);
-    out.shared_cost(lot.shared.as_deref());
-    out.currency(lot.currency);
-    out.date(lot.trade_date);
-    out.optional(lot.settle_date, Encoder::date);
-    out.instant(lot.exec_time);
-    out.count(lot.source_seq);
-    out.quantity(*after);
-}
-
-fn read_image(input: &mut Decoder, key: &PositionKey) -> Result<Image, Unreadable> {
-    let lot = Lot {
-        key: key.clone(),
-        id: input.trade_id("lot")?,
-        contract: input.contract()?,
-        opened: input.quantity()?,
-        remaining: input.quantity()?,
-        price: input.quantity()?,
-        shared: input.shared_cost()?,
-        currency: input.currency()?,
-        trade_date: input.date()?,
-        settle_date: input.optional(Decoder::date)?,
-        exec_time: input.instant()?,
-        source_seq: input.count()?,
-        revision: 0,
-    };
-    Ok(Image { lot, after: input.quantity()? })
 }

@@ -2,8 +2,8 @@
 
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
 use crate::domain::lots::cost::UnitCost;
-use crate::domain::lots::lot::{Before, Image, Lot, Relief};
-use crate::domain::lots::method::{ReliefMethod, ReliefPolicy};
+use crate::domain::lots::lot::{Age, Before, Chosen, Image, Lot, Relief};
+use crate::domain::lots::method::{InvalidInstruction, ReliefMethod, ReliefPolicy};
 use crate::domain::lots::position::{Costing, Position};
 use crate::domain::money::{Currency, Money};
 use crate::domain::trade::answer::{Answer, Verdict};
@@ -161,11 +161,14 @@ fn a_captured_trade() {
             quantity: number("6"),
             open_price: number("7.00000000001"),
             realised: usd(8),
+            chosen: Chosen::Listed,
+            age: Age { trade_date: day(6), exec_time: Timestamp(10), source_seq: 11 },
         }],
         before: Some(Box::new(Before {
             pool: Some(9),
             lots: vec![Image { lot: Lot { revision: 0, ..a_lot_of("L") }, after: number("-5.5") }],
         })),
+        refused: Some(Box::new(InvalidInstruction::Sum { listed: number("12"), closed: number("13") })),
     };
     let wanted = json!({
         "account_book_security": "A_B_S", "trade": "OMS|T", "version": 2, "status": "REBOOKED", "terms": null,
@@ -175,12 +178,14 @@ fn a_captured_trade() {
             "place": {"topic": 9, "partition": 8, "offset": 2}}],
         "opened": "5",
         "reliefs": [{"lot": "OMS|L", "quantity": "6", "open_price": "7", "realised": {"minor": 8, "currency": "USD"},
-            "exact_open_price": "7.00000000001"}],
+            "exact_open_price": "7.00000000001", "chosen": "SPECIFIC", "trade_date": "2026-01-06",
+            "exec_time": "1970-01-01T00:00:00.000010Z", "source_seq": 11}],
         "before": {"pool_minor": 9, "lots": [{
             "lot": "OMS|L", "contract_id": null, "opened": "-7", "remaining": "-6.5", "price": "1.25",
             "shared": {"amount": "8.125", "units": "6.5"}, "currency": "USD", "trade_date": "2026-01-05",
             "settle_date": "2026-01-07", "exec_time": "1970-01-01T00:00:00.000001Z", "source_seq": 2, "after": "-5.5"
-        }]}
+        }]},
+        "refused": {"problem": "SUM", "lot": null, "listed": "12", "closed": "13"}
     });
     looks(trade, CAUSE, wanted);
 }

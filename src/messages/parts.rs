@@ -8,6 +8,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::trade::captured::Place;
 use crate::domain::trade::{Side, Terms, TradeEvent};
 use crate::messages::message::Cause;
+use crate::messages::relief::{read_instruction, write_instruction};
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
 
 /// In the order of the schema's symbols, after UNKNOWN.
@@ -79,6 +80,7 @@ impl Encoder<'_> {
         self.instant(terms.exec_time);
         self.count(terms.source_seq);
         self.optional(terms.settle_date, Encoder::date);
+        self.optional(terms.relief.as_deref(), write_instruction);
     }
 
     /// Event and terms; the position a rebook names follows, in the form `name` writes.
@@ -147,6 +149,7 @@ impl Decoder<'_> {
             exec_time: self.instant()?,
             source_seq: self.count()?,
             settle_date: self.optional(Decoder::date)?,
+            relief: self.optional(read_instruction)?.map(Box::new),
         };
         terms.checked().map_err(invalid("terms"))
     }

@@ -6,12 +6,14 @@ use chrono::NaiveDate;
 
 use crate::domain::jobs::notice::NoticeCode;
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
+use crate::domain::lots::lot::Chosen;
+use crate::domain::lots::method::Instruction;
 use crate::domain::money::Currency;
 use crate::domain::trade::{Side, Terms, Trade, TradeEvent};
 use crate::messages::framing::HEADER_BYTES;
 use crate::messages::schemas::{SchemaName, Schemas};
 use crate::messages::{
-    blotter, captured_trade, chunk, data_point, job_control, job_parts, outcome, parts, position, position_flows, view,
+    blotter, captured_trade, chunk, data_point, job_control, job_parts, outcome, parts, position_flows, relief, view,
 };
 
 /// The one thing that the Avro library cannot see: whether our tables name the symbols in the schema's order.
@@ -25,7 +27,11 @@ fn symbols_stand_in_the_order_of_their_schemas() {
     table("Side", named(&parts::SIDES));
     table("TradeEvent", named(&parts::EVENTS));
     table("TradeStatus", named(&captured_trade::STATUSES));
-    table("ReliefMethod", named(&position::METHODS));
+    table("ReliefMethod", named(&relief::METHODS));
+    let listed = std::iter::once("SPECIFIC".to_owned());
+    table("Chosen", named(&relief::METHODS).into_iter().chain(listed).collect());
+    assert!(relief::CHOSEN.into_iter().eq(relief::METHODS.map(Chosen::By).into_iter().chain([Chosen::Listed])));
+    table("InstructionProblem", named(&relief::PROBLEMS));
     table("Verdict", named(&blotter::VERDICTS));
     table("RefusalCode", blotter::REFUSALS.map(str::to_uppercase).to_vec());
     table("Averaging", named(&chunk::AVERAGINGS));
@@ -79,6 +85,7 @@ fn enum_symbols(json: &serde_json::Value, name: &str) -> Option<Vec<String>> {
 /// A golden record: what people see, and what every program in any language must write for this trade.
 #[test]
 fn a_trade_looks_like_this() {
+    let lot = TradeId::new("OMS", "T-0").expect("two names");
     let terms = Terms {
         contract: Some(ContractId::new("EQ-001").expect("a name")),
         side: Side::Sell,
@@ -89,6 +96,7 @@ fn a_trade_looks_like_this() {
         exec_time: Timestamp(1_767_621_600_000_001),
         source_seq: 7,
         settle_date: None,
+        relief: Some(Box::new(Instruction::Lots(vec![(lot, "1000.5".parse().expect("a number"))]))),
     };
     let trade = Trade {
         key: PositionKey::new("ACC_1", "BOOK", "AAPL").expect("three names"),
@@ -108,7 +116,8 @@ fn a_trade_looks_like_this() {
             "terms": {
                 "contract_id": "EQ-001", "side": "SELL", "quantity": "1000.5", "price": "155.25", "currency": "USD",
                 "trade_date": "2026-01-05", "exec_time": "2026-01-05T14:00:00.000001Z", "source_seq": 7,
-                "settle_date": null
+                "settle_date": null,
+                "relief": {"method": null, "lots": [{"lot": "OMS|T-0", "quantity": "1000.5"}]}
             },
             "rebook": null
         })
@@ -117,6 +126,6 @@ fn a_trade_looks_like_this() {
     assert_eq!(
         body,
         "000a4143435f3108424f4f4b084141504c064f4d5306542d31020202\
-         020c45512d303031040c0919787892000c01697836050006555344d4bf0282e085998fe9a3060e0000"
+         020c45512d303031040c0919787892000c01697836050006555344d4bf0282e085998fe9a3060e000200020e4f4d537c542d300c0919787892000000"
     );
 }

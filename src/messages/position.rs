@@ -1,24 +1,13 @@
 //! `positions`: what the surviving trades of one account, book and security add up to.
 
-use crate::domain::lots::method::{FIFO, ReliefMethod, ReliefPolicy};
+use crate::domain::lots::method::FIFO;
 use crate::domain::lots::position::{Costing, Position};
 use crate::domain::money::Money;
 use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
+use crate::messages::relief::{read_policy, write_policy};
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable};
-
-/// In the order of the schema's symbols, after UNKNOWN.
-pub const METHODS: [ReliefMethod; 8] = [
-    ReliefMethod::Fifo,
-    ReliefMethod::Lifo,
-    ReliefMethod::Hifo,
-    ReliefMethod::Lofo,
-    ReliefMethod::Average,
-    ReliefMethod::MaxLoss,
-    ReliefMethod::MinGain,
-    ReliefMethod::MaxGain,
-];
 
 impl Message for Position {
     type Cause = Place;
@@ -51,18 +40,4 @@ impl Message for Position {
             relief: input.optional(read_policy)?.unwrap_or_default(),
         })
     }
-}
-
-fn write_policy(out: &mut Encoder, policy: &ReliefPolicy) {
-    out.symbol(&METHODS, &policy.first());
-    out.array(policy.changes().iter(), |out, (since, method)| {
-        out.date(*since);
-        out.symbol(&METHODS, method);
-    });
-}
-
-fn read_policy(input: &mut Decoder) -> Result<ReliefPolicy, Unreadable> {
-    let first = input.symbol(&METHODS, "first")?;
-    let changes = input.array(|input| Ok((input.date()?, input.symbol(&METHODS, "method")?)))?;
-    Ok(ReliefPolicy::new(first, changes))
 }

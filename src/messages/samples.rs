@@ -9,15 +9,15 @@ use rust_decimal::Decimal;
 
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::lots::cost::UnitCost;
-use crate::domain::lots::lot::{Before, Image, Lot, Relief};
-use crate::domain::lots::method::ReliefPolicy;
+use crate::domain::lots::lot::{Age, Before, Image, Lot, Relief};
+use crate::domain::lots::method::{Instruction, InvalidInstruction, ReliefPolicy};
 use crate::domain::lots::position::{Costing, Position};
 use crate::domain::money::{Currency, Money};
 use crate::domain::trade::answer::{Answer, Refusal, Verdict};
 use crate::domain::trade::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use crate::domain::trade::{ContentHash, Side, Terms, Trade, TradeEvent};
 use crate::messages::blotter::BlotterRow;
-use crate::messages::position::METHODS;
+use crate::messages::relief::{CHOSEN, METHODS};
 
 pub fn place() -> impl Strategy<Value = Place> {
     (any::<u16>(), any::<i32>(), any::<i64>()).prop_map(|(topic, partition, offset)| Place { topic, partition, offset })
@@ -59,8 +59,9 @@ pub fn terms() -> impl Strategy<Value = Terms> {
     let number = || (1i64..10_000_000, 0u32..=10).prop_map(|(digits, scale)| Decimal::new(digits, scale));
     let contract = option::of("[A-Z0-9]{1,40}".prop_map(|id| ContractId::new(&id).expect("a name")));
     let times = (any::<i64>(), 0..u64::try_from(i64::MAX).expect("positive"), option::of(0u64..10));
-    (contract, any::<bool>(), number(), number(), currency(), date(), times).prop_map(
-        |(contract, buy, quantity, price, currency, trade_date, (exec_time, source_seq, settle_days))| {
+    let relief = option::of(instruction());
+    (contract, any::<bool>(), number(), number(), currency(), date(), (times, relief)).prop_map(
+        |(contract, buy, quantity, price, currency, trade_date, ((exec_time, source_seq, settle_days), relief))| {
             let terms = Terms {
                 contract,
                 side: if buy { Side::Buy } else { Side::Sell },
@@ -71,10 +72,18 @@ pub fn terms() -> impl Strategy<Value = Terms> {
                 exec_time: Timestamp(exec_time),
                 source_seq,
                 settle_date: settle_days.map(|days| trade_date + Days::new(days)),
+                relief: relief.map(Box::new),
             };
             terms.checked().expect("within the bounds of terms")
         },
     )
+}
+
+fn instruction() -> impl Strategy<Value = Instruction> {
+    prop_oneof![
+        select(METHODS.to_vec()).prop_map(Instruction::Method),
+        vec((trade_id(), quantity()), 0..4).prop_map(Instruction::Lots)
+    ]
 }
 
 pub fn event() -> impl Strategy<Value = TradeEvent> {
@@ -112,13 +121,31 @@ pub fn captured_trade() -> impl Strategy<Value = CapturedTrade> {
         quantity(),
         (1i128..10i128.pow(28), 11u32..=28).prop_map(|(digits, scale)| Decimal::from_i128_with_scale(digits, scale))
     ];
-    let relief = (trade_id(), quantity(), open_price, money())
-        .prop_map(|(lot, quantity, open_price, realised)| Relief { lot, quantity, open_price, realised });
+    let age = (date(), any::<i64>(), count()).prop_map(|(trade_date, exec_time, source_seq)| Age {
+        trade_date,
+        exec_time: Timestamp(exec_time),
+        source_seq,
+    });
+    let relief = (trade_id(), quantity(), open_price, money(), select(CHOSEN.to_vec()), age).prop_map(
+        |(lot, quantity, open_price, realised, chosen, age)| Relief {
+            lot,
+            quantity,
+            open_price,
+            realised,
+            chosen,
+            age,
+        },
+    );
+    let refused = prop_oneof![
+        trade_id().prop_map(InvalidInstruction::Quantity),
+        trade_id().prop_map(InvalidInstruction::NotOpen),
+        (quantity(), quantity()).prop_map(|(listed, closed)| InvalidInstruction::Sum { listed, closed }),
+    ];
     let names = (key(), trade_id(), version(), status, any::<[u8; 16]>(), place(), count());
     let image = (lot(), quantity()).prop_map(|(lot, after)| Image { lot, after });
     let before = (option::of(any::<i64>()), vec(image, 0..3)).prop_map(|(pool, lots)| Before { pool, lots });
-    (names, vec(held, 0..3), quantity(), vec(relief, 0..4), option::of(before)).prop_map(
-        |((key, id, version, status, content, place, revision), held, opened, reliefs, mut before)| {
+    (names, vec(held, 0..3), quantity(), vec(relief, 0..4), option::of(before), option::of(refused)).prop_map(
+        |((key, id, version, status, content, place, revision), held, opened, reliefs, mut before, refused)| {
             for Image { lot, .. } in before.iter_mut().flat_map(|before| &mut before.lots) {
                 (lot.key, lot.revision) = (key.clone(), 0);
             }
@@ -134,6 +161,7 @@ pub fn captured_trade() -> impl Strategy<Value = CapturedTrade> {
                 opened,
                 reliefs,
                 before: before.map(Box::new),
+                refused: refused.map(Box::new),
             }
         },
     )

@@ -50,8 +50,8 @@ macro_rules! schema_names {
 }
 
 schema_names! {
-    Trade "trade": 1;
-    CapturedTrade "captured_trade": 1 2;
+    Trade "trade": 1 2;
+    CapturedTrade "captured_trade": 1 2 3;
     Position "position": 1 2;
     Lot "lot": 1 2;
     Blotter "blotter": 1;

@@ -24,6 +24,7 @@ pub fn terms(quantity: i64, currency: &str) -> Terms {
         exec_time: Timestamp(0),
         source_seq: 0,
         settle_date: None,
+        relief: None,
     }
 }
 

@@ -41,6 +41,7 @@ fn any_terms() -> impl Strategy<Value = Terms> {
                 exec_time: Timestamp(exec_time),
                 source_seq,
                 settle_date: settle.map(|days| trade_date + Days::new(days)),
+                relief: None,
             };
             terms.checked().expect("they are valid")
         },
@@ -161,6 +162,7 @@ fn deal(terms: &Terms) -> oracle::Deal {
         trade_date: (terms.trade_date - NaiveDate::MIN).num_days().try_into().expect("a day number"),
         exec_time: terms.exec_time.0,
         source_seq: terms.source_seq,
+        order: oracle::Order::None,
     }
 }
 

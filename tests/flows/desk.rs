@@ -149,5 +149,6 @@ pub fn terms(side: Side, quantity: &str, price: &str, day: u32) -> Terms {
         exec_time: Timestamp(0),
         source_seq: 0,
         settle_date: None,
+        relief: None,
     }
 }

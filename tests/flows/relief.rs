@@ -1,13 +1,15 @@
 //! Whatever comes first, trades or the terms that say how they close lots: position, lots and flows end up the same.
 
 use bookflow::cli::verify::audit;
-use bookflow::domain::lots::method::{ReliefMethod, ReliefPolicy};
+use bookflow::domain::key::TradeId;
+use bookflow::domain::lots::lot::Chosen;
+use bookflow::domain::lots::method::{Instruction, InvalidInstruction, ReliefMethod, ReliefPolicy};
 use bookflow::domain::lots::position::{Costing, Position};
 use bookflow::domain::lots::shelf::Shelf;
 use bookflow::domain::trade::capture::capture;
-use bookflow::domain::trade::captured::Place;
-use bookflow::domain::trade::{Side, Trade, TradeEvent};
-use bookflow::pipeline::topics::POSITIONS;
+use bookflow::domain::trade::captured::{CapturedTrade, Place};
+use bookflow::domain::trade::{Side, Terms, Trade, TradeEvent};
+use bookflow::pipeline::topics::{CAPTURED_TRADES, POSITIONS};
 use proptest::prelude::*;
 
 use crate::desk::{Desk, TERMS, key, march, terms};
@@ -40,38 +42,51 @@ fn policy((first, then): Word) -> ReliefPolicy {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Trade { buy: bool, quantity: u32, cents: u32, day: u32 },
+    Trade { buy: bool, quantity: u32, cents: u32, day: u32, order: Option<Order> },
     Cancel(usize),
     Contract(Word),
     Crash,
 }
 
+/// A method, or a lot with its units.
+type Order = Result<usize, (usize, u32)>;
+
 fn step() -> impl Strategy<Value = Step> {
     let word = (0..METHODS.len(), 0..METHODS.len());
+    let order = prop_oneof![(0..METHODS.len()).prop_map(Ok), (0usize..10, 1u32..20).prop_map(Err)];
+    let order = prop::option::weighted(0.3, order);
     prop_oneof![
-        8 => (any::<bool>(), 1u32..200, 1_000u32..9_999, 3u32..15)
-            .prop_map(|(buy, quantity, cents, day)| Step::Trade { buy, quantity, cents, day }),
+        8 => (any::<bool>(), 1u32..200, 1_000u32..9_999, 3u32..15, order)
+            .prop_map(|(buy, quantity, cents, day, order)| Step::Trade { buy, quantity, cents, day, order }),
         1 => (0usize..10).prop_map(Step::Cancel),
         3 => word.prop_map(Step::Contract),
         1 => Just(Step::Crash),
     ]
 }
 
-fn traded(buy: bool, quantity: u32, cents: u32, day: u32) -> TradeEvent {
+fn named(number: usize) -> TradeId {
+    TradeId::new("OMS", &format!("T{number}")).expect("two names")
+}
+
+fn traded(buy: bool, quantity: u32, cents: u32, day: u32, order: Option<Order>) -> TradeEvent {
     let price = format!("{}.{:02}", cents / 100, cents % 100);
-    TradeEvent::New(terms(if buy { Side::Buy } else { Side::Sell }, &quantity.to_string(), &price, day))
+    let terms = terms(if buy { Side::Buy } else { Side::Sell }, &quantity.to_string(), &price, day);
+    let relief = order.map(|order| match order {
+        Ok(method) => Instruction::Method(METHODS[method].1),
+        Err((number, units)) => Instruction::Lots(vec![(named(number), units.into())]),
+    });
+    TradeEvent::New(Terms { relief: relief.map(Box::new), ..terms })
 }
 
 /// The trades of the steps in their order, and the terms that count in the end.
 fn facts(steps: &[Step]) -> (Vec<Trade>, Option<Word>) {
     let (mut trades, mut words) = (Vec::<Trade>::new(), None);
     let mut cancelled = Vec::new();
-    let named = |number: usize| bookflow::domain::key::TradeId::new("OMS", &format!("T{number}")).expect("two names");
     let mut count = 0;
     for step in steps {
         match step {
-            Step::Trade { buy, quantity, cents, day } => {
-                let event = traded(*buy, *quantity, *cents, *day);
+            Step::Trade { buy, quantity, cents, day, order } => {
+                let event = traded(*buy, *quantity, *cents, *day, *order);
                 trades.push(Trade { key: key(), id: named(count), version: 1, event });
                 count += 1;
             }
@@ -154,6 +169,37 @@ proptest! {
         prop_assert_eq!(last(&desk), last(&other));
         prop_assert_eq!(desk.told().pop().map(|told| told.1.rows), other.told().pop().map(|told| told.1.rows));
     }
+}
+
+#[test]
+fn an_order_for_one_close_is_followed_when_it_can_be_and_says_why_when_it_cannot() {
+    let mut desk = Desk::new();
+    market(&desk);
+    let lot = |id: &str| TradeId::new("OMS", id).expect("two names");
+    let ordered = |instruction| {
+        let terms = Terms { relief: Some(Box::new(instruction)), ..terms(Side::Sell, "10", "12", 5) };
+        TradeEvent::New(terms.checked().expect("sound"))
+    };
+    desk.contract(1, &TERMS.replacen('{', r#"{"relief": "LIFO","#, 1));
+    desk.trade("T1", Side::Buy, "10", "10", 3);
+    desk.trade("T2", Side::Buy, "10", "11", 4);
+    desk.version("S1", 1, ordered(Instruction::Lots(vec![(lot("T1"), 6.into()), (lot("T3"), 4.into())])));
+    desk.settle();
+    let closed = |desk: &Desk| {
+        let trades = desk.house.read::<CapturedTrade>(CAPTURED_TRADES);
+        let (_, trade) = trades.into_iter().rfind(|(_, trade)| trade.id == lot("S1")).expect("it is captured");
+        let taken: Vec<_> = trade.reliefs.iter().map(|relief| (relief.lot.clone(), relief.chosen)).collect();
+        (taken, trade.refused)
+    };
+    let refused = Some(Box::new(InvalidInstruction::NotOpen(lot("T3"))));
+    assert_eq!(closed(&desk), (vec![(lot("T2"), Chosen::By(ReliefMethod::Lifo))], refused));
+    desk.crash();
+    desk.trade("T3", Side::Buy, "4", "9", 4);
+    desk.settle();
+    assert_eq!(closed(&desk), (vec![(lot("T1"), Chosen::Listed), (lot("T3"), Chosen::Listed)], None));
+    assert_eq!(last(&desk).expect("a position").realised.minor, 6 * 200 + 4 * 300);
+    let report = audit(&desk.house.stand.broker, &desk.house.schemas, 10).expect("it can be read");
+    assert!(report.clean() && report.unproved.is_empty(), "{report}");
 }
 
 #[test]

@@ -114,13 +114,17 @@ fn golden_32_every_method_relieves_its_lots_of_a_long_and_of_a_short() {
     ] {
         for (method, expected) in case.expected().at(side).entries() {
             let (mut books, inputs) = (Books::default(), case.inputs());
-            agree(books.shelves.entry(here()).or_default(), method, &inputs);
+            let order = agree(books.shelves.entry(here()).or_default(), method, &inputs);
             for open in inputs.at("opens").items() {
                 let (day, price) = (open.at("trade_date"), open.at("price"));
                 books.take(&new(open.at("lot").text(), opening, &open.at("qty"), &day, price.text()));
             }
             let price = inputs.at(price).text();
-            books.take(&new("C", closing, &inputs.at("close_qty"), &inputs.at("close_date"), price));
+            let mut close = new("C", closing, &inputs.at("close_qty"), &inputs.at("close_date"), price);
+            if let TradeEvent::New(terms) = &mut close.event {
+                terms.relief = order.map(Box::new);
+            }
+            books.take(&close);
 
             expected.at("realised").is(realised(&books));
             let shelf = books.shelf(&here());
@@ -141,8 +145,8 @@ fn golden_32_every_method_relieves_its_lots_of_a_long_and_of_a_short() {
     }
 }
 
-/// What golden 32 calls a method.
-fn agree(shelf: &mut Shelf, method: &str, inputs: &Node<'_>) {
+/// What golden 32 calls a method: what is agreed, or what is ordered for the close.
+fn agree(shelf: &mut Shelf, method: &str, inputs: &Node<'_>) -> Option<Instruction> {
     let method = match method {
         "FIFO" => ReliefMethod::Fifo,
         "LIFO" => ReliefMethod::Lifo,
@@ -155,12 +159,12 @@ fn agree(shelf: &mut Shelf, method: &str, inputs: &Node<'_>) {
                 (trade_id(lot), units.parse().expect("a quantity"))
             };
             let lots = inputs.at("specific").items().iter().map(|item| listed(item.text())).collect();
-            shelf.instructions.insert(trade_id("C"), Instruction::Lots(lots));
-            return;
+            return Some(Instruction::Lots(lots));
         }
         other => panic!("{other} is no method"),
     };
     shelf.policy = ReliefPolicy::new(method, Vec::new());
+    None
 }
 
 #[test]

@@ -132,6 +132,7 @@ fn captured(number: usize, trade: &Trade) -> CapturedTrade {
         exec_time: Timestamp(0),
         source_seq: number as u64,
         settle_date: Some(trade.dates.settle),
+        relief: None,
     };
     CapturedTrade {
         key: PositionKey::new("A", "B", "ACME").expect("a key"),

@@ -6,7 +6,7 @@ use bookflow::domain::key::TradeId;
 use bookflow::domain::lots::happening::Happened;
 use bookflow::domain::lots::ledger::Ledger;
 use bookflow::domain::lots::lot::Lot;
-use bookflow::domain::lots::method::{Instruction, ReliefPolicy};
+use bookflow::domain::lots::method::ReliefPolicy;
 use bookflow::domain::lots::position::Position;
 use bookflow::domain::trade::Trade;
 use bookflow::domain::trade::capture::{Capture, capture};
@@ -56,10 +56,6 @@ impl Ledger for Counted<'_> {
 
     fn policy(&self) -> &ReliefPolicy {
         self.shelf.policy()
-    }
-
-    fn instruction(&self, trade: &TradeId) -> Option<&Instruction> {
-        self.shelf.instruction(trade)
     }
 
     fn happened(&self, id: &TradeId) -> Option<&Happened> {

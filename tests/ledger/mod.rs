@@ -111,6 +111,7 @@ pub fn terms(text: &str) -> Terms {
         exec_time: Timestamp(0),
         source_seq: 0,
         settle_date: None,
+        relief: None,
     };
     terms.checked().expect("the test writes valid terms")
 }

@@ -83,6 +83,8 @@ fn compare(shelf: &Shelf, expected: &oracle::Position) {
     assert_eq!(lots, expected.lots.iter().map(worked_out).collect::<Vec<_>>());
     for (id, trade) in &shelf.trades {
         assert_eq!(reliefs(&trade.reliefs), expected_reliefs(expected, id), "{id}");
+        let refused = expected.refused.iter().any(|refused| refused == id.as_str());
+        assert_eq!(trade.refused.is_some(), refused, "{id}");
     }
     for (id, happened) in &shelf.happened {
         assert_eq!(reliefs(&happened.effect.reliefs), expected_reliefs(expected, id), "{id}");
@@ -151,17 +153,19 @@ fn lot(lot: &Lot) -> oracle::Lot {
 
 fn rules(history: &History) -> oracle::Rules {
     let changes = history.policy.changes.iter().map(|(since, changed)| (day(*since), method(*changed))).collect();
-    let orders = history.instructions.iter().map(|(id, instruction)| (id.to_string(), order(instruction)));
-    let departures = history.survivors().into_iter().filter_map(|record| match record {
+    let orders = history.survivors().into_iter().filter_map(|record| match &record {
         Record::Happening(_, happening) => match &happening.what {
             What::Departure(departure) => {
                 departure.instruction.as_ref().map(|ordered| (happening.id.to_string(), order(ordered)))
             }
             _ => None,
         },
-        Record::Trade(_) => None,
+        Record::Trade(trade) => {
+            let ordered = record.in_force()?.1.relief.as_deref()?;
+            Some((trade.id.to_string(), order(ordered)))
+        }
     });
-    oracle::Rules { first: method(history.policy.first), changes, orders: orders.chain(departures).collect() }
+    oracle::Rules { first: method(history.policy.first), changes, orders: orders.collect() }
 }
 
 fn order(instruction: &Instruction) -> oracle::Order {

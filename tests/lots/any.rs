@@ -32,7 +32,6 @@ pub fn all() -> [PositionKey; 3] {
 pub struct History {
     pub records: Vec<Record>,
     pub policy: Agreed,
-    pub instructions: BTreeMap<TradeId, Instruction>,
 }
 
 /// The relief methods of all positions, in the words of a contract: the later listed of two changes on one day counts.
@@ -74,7 +73,6 @@ impl History {
         for key in all() {
             let shelf = books.shelves.entry(key).or_default();
             shelf.policy = ReliefPolicy::new(self.policy.first, self.policy.changes.clone());
-            shelf.instructions = self.instructions.clone();
         }
         books
     }
@@ -155,22 +153,19 @@ pub fn any_history() -> impl Strategy<Value = History> {
     let trades = prop::collection::vec((any_terms(), prop::collection::vec(any_next(), 0..3), any_home()), 1..10);
     let happenings = any_home().prop_flat_map(|home| (prop::collection::vec(any_what(home.clone()), 1..3), Just(home)));
     let happenings = prop::collection::vec(happenings, 0..5);
-    (trades, happenings, any_policy(), prop::collection::btree_map(0..10_usize, any_instruction(), 0..4)).prop_map(
-        |(trades, happenings, policy, instructions)| {
-            let mut records = Vec::new();
-            for (number, (first, nexts, home)) in trades.into_iter().enumerate() {
-                records.extend(versions(number, home, first, nexts));
+    (trades, happenings, any_policy()).prop_map(|(trades, happenings, policy)| {
+        let mut records = Vec::new();
+        for (number, (first, nexts, home)) in trades.into_iter().enumerate() {
+            records.extend(versions(number, home, first, nexts));
+        }
+        for (number, (whats, home)) in happenings.into_iter().enumerate() {
+            let id = trade_id(&format!("H{number}"));
+            for (version, what) in (1..).zip(whats) {
+                records.push(Record::Happening(home.clone(), Happening { id: id.clone(), version, what }));
             }
-            for (number, (whats, home)) in happenings.into_iter().enumerate() {
-                let id = trade_id(&format!("H{number}"));
-                for (version, what) in (1..).zip(whats) {
-                    records.push(Record::Happening(home.clone(), Happening { id: id.clone(), version, what }));
-                }
-            }
-            let named = |(number, instruction)| (trade_id(&format!("T{number}")), instruction);
-            History { records, policy, instructions: instructions.into_iter().map(named).collect() }
-        },
-    )
+        }
+        History { records, policy }
+    })
 }
 
 /// Most facts are of the first position, so that some of its histories are long.
@@ -224,8 +219,9 @@ fn any_date() -> impl Strategy<Value = NaiveDate> {
 /// Small numbers, so that ties, equal quantities and crossings of zero are frequent.
 pub fn any_terms() -> impl Strategy<Value = Terms> {
     let numbers = (any::<bool>(), 1..40_i64, 0..3_u32, 100..20_000_i64, 0..4_u32);
-    (numbers, any_date(), 0..3_i64, 0..3_u64).prop_map(
-        |((buy, quantity, quantity_scale, price, price_scale), trade_date, exec_time, source_seq)| {
+    let relief = prop::option::weighted(0.3, any_instruction());
+    (numbers, any_date(), 0..3_i64, 0..3_u64, relief).prop_map(
+        |((buy, quantity, quantity_scale, price, price_scale), trade_date, exec_time, source_seq, relief)| {
             let terms = Terms {
                 contract: None,
                 side: if buy { Side::Buy } else { Side::Sell },
@@ -236,6 +232,7 @@ pub fn any_terms() -> impl Strategy<Value = Terms> {
                 exec_time: Timestamp(exec_time),
                 source_seq,
                 settle_date: None,
+                relief: relief.map(Box::new),
             };
             terms.checked().expect("they are valid")
         },

@@ -3,7 +3,7 @@
 use bookflow::domain::lots::lot::Relief;
 use bookflow::domain::lots::method::{Instruction, InvalidInstruction, ReliefMethod, ReliefPolicy};
 use bookflow::domain::lots::position::Costing;
-use bookflow::domain::trade::TradeEvent;
+use bookflow::domain::trade::{Terms, TradeEvent};
 use rust_decimal::Decimal;
 
 use crate::any::one;
@@ -21,6 +21,11 @@ fn always(method: ReliefMethod) -> Books {
 
 fn deal(books: &mut Books, id: &str, text: &str) {
     books.take(&trade(&one(), id, 1, TradeEvent::New(terms(text))));
+}
+
+fn order(books: &mut Books, id: &str, text: &str, instruction: Instruction) {
+    let terms = Terms { relief: Some(Box::new(instruction)), ..terms(text) };
+    books.take(&trade(&one(), id, 1, TradeEvent::New(terms)));
 }
 
 fn taken(books: &Books, id: &str) -> Vec<(String, Decimal, String)> {
@@ -108,10 +113,9 @@ fn a_pool_that_is_given_up_leaves_each_lot_its_share() {
 #[test]
 fn specific_lots_are_relieved_as_listed() {
     let mut books = always(ReliefMethod::Fifo);
-    shelf_mut(&mut books).instructions.insert(trade_id("close"), lots(&[("B", "4"), ("A", "2")]));
     deal(&mut books, "A", "BUY 10 @ 8.00 on 2025-03-03");
     deal(&mut books, "B", "BUY 10 @ 9.00 on 2025-03-04");
-    deal(&mut books, "close", "SELL 6 @ 10.00 on 2025-03-05");
+    order(&mut books, "close", "SELL 6 @ 10.00 on 2025-03-05", lots(&[("B", "4"), ("A", "2")]));
     let expected =
         [("B".to_owned(), decimal("4"), "4.00".to_owned()), ("A".to_owned(), decimal("2"), "4.00".to_owned())];
     assert_eq!(taken(&books, "close"), expected);
@@ -129,12 +133,10 @@ fn an_instruction_that_cannot_be_followed_is_refused_and_the_trade_is_not() {
         (lots(&[("A", "0"), ("B", "6")]), InvalidInstruction::Quantity(trade_id("A"))),
     ] {
         let mut books = always(ReliefMethod::Lifo);
-        shelf_mut(&mut books).instructions.insert(trade_id("close"), list);
         deal(&mut books, "A", "BUY 10 @ 8.00 on 2025-03-03");
         deal(&mut books, "B", "BUY 10 @ 9.00 on 2025-03-04");
-        let close = trade(&one(), "close", 1, TradeEvent::New(terms("SELL 6 @ 10.00 on 2025-03-05")));
-        let capture = books.take(&close);
-        assert_eq!(capture.refused, [(trade_id("close"), refused)]);
+        order(&mut books, "close", "SELL 6 @ 10.00 on 2025-03-05", list);
+        assert_eq!(shelf(&books).trades[&trade_id("close")].refused, Some(Box::new(refused)));
         assert_eq!(taken(&books, "close")[0].0, "B", "by the policy's method");
     }
 }
@@ -142,16 +144,11 @@ fn an_instruction_that_cannot_be_followed_is_refused_and_the_trade_is_not() {
 #[test]
 fn an_instruction_counts_again_once_a_late_trade_makes_it_possible() {
     let mut books = always(ReliefMethod::Fifo);
-    shelf_mut(&mut books).instructions.insert(trade_id("close"), lots(&[("late", "6")]));
     deal(&mut books, "A", "BUY 10 @ 8.00 on 2025-03-03");
-    deal(&mut books, "close", "SELL 6 @ 10.00 on 2025-03-05");
+    order(&mut books, "close", "SELL 6 @ 10.00 on 2025-03-05", lots(&[("late", "6")]));
     assert_eq!(taken(&books, "close")[0].0, "A");
     deal(&mut books, "late", "BUY 10 @ 9.00 on 2025-03-04");
     assert_eq!(taken(&books, "close")[0].0, "late");
-}
-
-fn shelf_mut(books: &mut Books) -> &mut Shelf {
-    books.shelves.entry(one()).or_default()
 }
 
 #[test]

@@ -7,7 +7,7 @@ use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Frac
 use bookflow::domain::lots::difference::{Difference, DifferenceId, differences};
 use bookflow::domain::lots::happening::{Happened, Happening, What};
 use bookflow::domain::lots::lot::Relief;
-use bookflow::domain::lots::method::{Instruction, ReliefMethod, ReliefPolicy};
+use bookflow::domain::lots::method::{ReliefMethod, ReliefPolicy};
 use bookflow::domain::number::ratio::Ratio;
 use bookflow::domain::trade::captured::{CapturedTrade, Place};
 use bookflow::domain::trade::{Terms, TradeEvent};
@@ -148,7 +148,7 @@ proptest! {
             let mut books = Books::default();
             books.shelves.entry(one()).or_default().policy = ReliefPolicy::new(method, Vec::new());
             for (number, terms) in trades.iter().enumerate() {
-                let terms = Terms { price: price(terms.price), ..terms.clone() };
+                let terms = Terms { price: price(terms.price), relief: None, ..terms.clone() };
                 books.take(&trade(&one(), &format!("T{number}"), 1, TradeEvent::New(terms)));
             }
             let taken = |relief: &Relief| (relief.lot.clone(), relief.quantity);
@@ -331,12 +331,6 @@ fn records_that_come_twice_change_nothing() {
     let split =
         Record::Happening(one(), split(1, date("2025-03-04"), Ratio::new(3, 2).expect("a ratio"), Fractions::Keep));
     let mut books = Books::default();
-    books
-        .shelves
-        .entry(one())
-        .or_default()
-        .instructions
-        .insert(trade_id("T9"), Instruction::Method(ReliefMethod::Lifo));
     [&first, &split].into_iter().for_each(|record| take(&mut books, record));
     let before = books.shelf(&one()).clone();
     [&first, &split].into_iter().for_each(|record| take(&mut books, record));

@@ -11,11 +11,12 @@ use bookflow::domain::lots::method::{Instruction, InvalidInstruction, ReliefMeth
 use bookflow::domain::market::carry::{CarryForward, Quote};
 use bookflow::domain::market::{Market, Quotes};
 use bookflow::domain::number::ratio::Ratio;
-use bookflow::domain::swap::agreement::{Agreement, ReferencePrice};
+use bookflow::domain::swap::agreement::{Agreement, Held, ReferencePrice};
 use bookflow::domain::swap::flow::{Flow, Kind};
 use bookflow::domain::swap::flows::Book;
 use bookflow::domain::swap::held::{Holding, Problem, Why};
 use bookflow::domain::swap::terms::{DailyFeeRate, DailyFeeTerms, Swap};
+use bookflow::domain::trade::TradeEvent;
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -315,7 +316,9 @@ fn lots_are_taken_as_ordered_and_an_order_that_cannot_be_followed_is_told() {
     let id = |id: &str| TradeId::new("TEST", id).expect("an id");
     let realised = |instruction| {
         let mut agreement = agreement(terms.clone(), &trades);
-        agreement.instructions.insert(id("C"), instruction);
+        let Held::Trades(trades) = &mut agreement.held else { panic!("it has trades") };
+        let TradeEvent::New(terms) = &mut trades[2].event else { panic!("a new trade") };
+        terms.relief = Some(Box::new(instruction));
         let (holding, problems) = Holding::of(&agreement);
         let market = market(&[]);
         let book = Book::new(&agreement.swap, &holding, &market, day("2025-04-03")).expect("prices fit");

@@ -151,6 +151,7 @@ pub fn trade(words: &str) -> Trade {
         exec_time: Timestamp(0),
         source_seq: 0,
         settle_date: Some(day(settle)),
+        relief: None,
     };
     Trade {
         key: key(),

@@ -73,6 +73,7 @@ impl Business {
             exec_time: Timestamp(midnight + time + since_opening as i64),
             source_seq: index,
             settle_date: random.random_ratio(9, 10).then(|| business_day(day + 2)),
+            relief: None,
         }
     }
 

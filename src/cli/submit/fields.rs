@@ -9,8 +9,10 @@ use serde_json::value::RawValue;
 
 use crate::messages::request::scalar::shortened;
 
-/// Nested records of the schema; their fields stand in a row by themselves, those of the second with its name before them.
-const LIFTED: [(&str, &str); 2] = [("terms", ""), ("rebook", "rebook_")];
+/// Nested records of the schema; their fields stand in a row by themselves, those of all but the first with its name before them.
+const LIFTED: [(&str, &str); 3] = [("terms", ""), ("rebook", "rebook_"), ("relief", "relief_")];
+/// A list that stands in a row as it is.
+const LIST: (&str, &str) = ("relief_", "lots");
 
 /// Why a row cannot be taken; says which field and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +80,9 @@ impl Fields {
                     self.add(format!("{prefix}{name}"), text)?;
                 }
                 (Some(b'0'..=b'9' | b'-'), None) => self.add(format!("{prefix}{name}"), json.into())?,
+                (Some(b'['), None) if (prefix, name.as_str()) == LIST => {
+                    self.add(format!("{prefix}{name}"), json.into())?
+                }
                 _ => return Err(RowError(format!("{name}: {} is neither text nor number", shortened(json)))),
             }
         }

@@ -7,6 +7,7 @@ mod market_data; // `submit market-data`
 mod reference_data; // `submit reference-data`
 pub(super) mod job; // `submit job`
 mod rows; // a file -> rows, one after another
+mod relief; // what a row orders for its own close
 mod row; // a row -> a trade
 pub(super) mod fields; // a row as named texts
 mod old_trade; // the replaced service's trade -> trades

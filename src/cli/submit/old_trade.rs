@@ -108,6 +108,7 @@ pub fn trades(line: &str) -> Result<Vec<Trade>, RowError> {
             exec_time,
             source_seq: old.sequence_number.unwrap_or(0),
             settle_date: None,
+            relief: None,
         };
         let terms = terms.checked().map_err(|error| RowError(format!("{path}: {error}")))?;
         trades.push(Trade { key: key.clone(), id, version: 1, event: TradeEvent::New(terms) });

@@ -4,13 +4,25 @@ use chrono::DateTime;
 use rust_decimal::Decimal;
 
 use super::fields::{Fields, RowError};
+use super::relief;
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::money::Currency;
 use crate::domain::trade::{Side, Terms, Trade, TradeEvent};
 use crate::messages::request::scalar::{parse_date, parse_decimal, shortened};
 
-const TERMS: [&str; 9] =
-    ["contract_id", "side", "quantity", "price", "currency", "trade_date", "exec_time", "source_seq", "settle_date"];
+const TERMS: [&str; 11] = [
+    "contract_id",
+    "side",
+    "quantity",
+    "price",
+    "currency",
+    "trade_date",
+    "exec_time",
+    "source_seq",
+    "settle_date",
+    "relief_method",
+    "relief_lots",
+];
 
 /// The trade that a row says; every field is either understood or refused by name.
 pub fn trade(mut fields: Fields) -> Result<Trade, RowError> {
@@ -67,6 +79,7 @@ fn terms(fields: &mut Fields) -> Result<Terms, RowError> {
         exec_time: instant("exec_time", &fields.required("exec_time")?)?,
         source_seq: source_seq.parse().map_err(|_| wrong("source_seq", &source_seq, "0 and up"))?,
         settle_date: fields.optional("settle_date").map(|text| date("settle_date", &text)).transpose()?,
+        relief: relief::ordered(fields)?.map(Box::new),
     };
     terms.checked().map_err(|error| RowError(error.to_string()))
 }

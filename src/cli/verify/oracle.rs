@@ -34,6 +34,24 @@ pub struct Deal {
     pub trade_date: i32,
     pub exec_time: i64,
     pub source_seq: u64,
+    pub order: Order,
+}
+
+/// What is ordered for a trade's own close.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    #[default]
+    None,
+    Method(Method),
+    Lots(Vec<(String, i128)>),
+}
+
+/// Why an order is not followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    Quantity(String),
+    NotOpen(String),
+    Sum { listed: i128, closed: i128 },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +66,7 @@ pub struct Position {
     pub lots: Vec<Lot>,
     /// Of each live trade that closes something: what it closed, in that order.
     pub reliefs: BTreeMap<String, Vec<Relief>>,
+    pub refused: BTreeMap<String, Refused>,
     pub live: BTreeSet<String>,
 }
 
@@ -152,13 +171,27 @@ pub fn replay(mut trades: Vec<(String, Deal)>, policy: &Policy) -> Option<Positi
         position.live.insert(id.clone());
         let mut left = deal.quantity;
         if position.quantity.signum() == -left.signum() {
-            let method = policy.on(deal.trade_date);
+            let mut method = policy.on(deal.trade_date);
+            let mut list = VecDeque::new();
+            match &deal.order {
+                Order::None => {}
+                Order::Method(ordered) => method = *ordered,
+                Order::Lots(listed) => match check(listed, &lots, left.abs().min(position.quantity.abs())) {
+                    Some(refused) => drop(position.refused.insert(id.clone(), refused)),
+                    None => (method, list) = (Method::Oldest, listed.iter().cloned().collect()),
+                },
+            }
             position.cost_for(method, &mut lots, deal.decimals)?;
             while left != 0 && !lots.is_empty() {
-                let index = method.choose(&lots, deal.decimals)?;
+                let next = list.pop_front();
+                let index = match &next {
+                    Some((listed, _)) => lots.iter().position(|lot| lot.id == *listed)?,
+                    None => method.choose(&lots, deal.decimals)?,
+                };
                 let lot = &mut lots[index];
                 let direction = lot.remaining.signum();
-                let quantity = lot.remaining.abs().min(left.abs());
+                let most = next.map_or(lot.remaining.abs(), |(_, most)| most);
+                let quantity = most.min(left.abs());
                 let realised = match &mut position.pool {
                     None => lot.gain(direction * quantity, &deal)?,
                     Some(pool) => {
@@ -213,6 +246,21 @@ impl Position {
             }
         }
     }
+}
+
+/// Why so many units cannot be closed as listed.
+fn check(listed: &[(String, i128)], lots: &VecDeque<Lot>, units: i128) -> Option<Refused> {
+    let open = |id: &str| lots.iter().find(|lot| lot.id == id).map_or(0, |lot| lot.remaining.abs());
+    for (index, (id, quantity)) in listed.iter().enumerate() {
+        if *quantity <= 0 || listed[..index].iter().any(|(other, _)| other == id) {
+            return Some(Refused::Quantity(id.clone()));
+        }
+        if *quantity > open(id) {
+            return Some(Refused::NotOpen(id.clone()));
+        }
+    }
+    let sum = listed.iter().map(|(_, quantity)| quantity).sum();
+    (sum != units).then_some(Refused::Sum { listed: sum, closed: units })
 }
 
 impl Policy {

@@ -7,15 +7,15 @@ use rust_decimal::Decimal;
 use super::cursor::Cursor;
 use super::expected::{Expected, Known};
 use super::letters::at;
-use super::oracle::{self, Deal};
+use super::oracle::{self, Deal, Order};
 use super::promises::Promises;
 use super::report::{Damage, Report};
 use super::snapshot::{Snapshot, Stand};
 use crate::cli::failure::Failure;
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::lots::cost::UnitCost;
-use crate::domain::lots::lot::{Lot, Relief};
-use crate::domain::lots::method::{FIFO, ReliefMethod, ReliefPolicy};
+use crate::domain::lots::lot::{Age, Chosen, Lot, Relief};
+use crate::domain::lots::method::{FIFO, Instruction, InvalidInstruction, ReliefMethod, ReliefPolicy};
 use crate::domain::lots::position::{Costing, Position};
 use crate::domain::money::Money;
 use crate::domain::trade::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
@@ -69,7 +69,8 @@ impl<'a> State<'a> {
         if let Some(behind) = promises.behind(expected, &relief) {
             report.unproved.push(format!("{key}: {behind}"));
         }
-        let Some(fold) = oracle::replay(live, &policy(&relief)) else {
+        let policy = relief.clone();
+        let Some(fold) = oracle::replay(live, &rules(&relief)) else {
             report.unproved.push(format!("{key}: its amounts are beyond the auditor's 128 bits"));
             self.forget(key, expected);
             return;
@@ -78,7 +79,7 @@ impl<'a> State<'a> {
         self.position(key, expected, (position, relief), &fold, realised, report);
         for (id, known) in &expected.trades {
             let name = format!("{key} {id}");
-            let trade = captured(key, id, known, &fold);
+            let trade = captured(key, id, known, expected, &fold, &policy);
             let found = take::<CapturedTrade>(self.schemas, &mut self.trades, &trade_key_of(key, id));
             self.differ(CAPTURED_TRADES, &name, Ok(Some(trade)), found.map(|found| found.map(settled)), report);
             let lot = known.terms().and_then(|terms| {
@@ -205,7 +206,14 @@ fn trade_key_of(key: &PositionKey, id: &TradeId) -> Vec<u8> {
     bytes
 }
 
-fn captured(key: &PositionKey, id: &TradeId, known: &Known, fold: &oracle::Position) -> CapturedTrade {
+fn captured(
+    key: &PositionKey,
+    id: &TradeId,
+    known: &Known,
+    expected: &Expected,
+    fold: &oracle::Position,
+    policy: &ReliefPolicy,
+) -> CapturedTrade {
     let status = match &known.event {
         None => TradeStatus::Awaited,
         Some(TradeEvent::Rebook { to, .. }) => TradeStatus::RebookedTo(to.clone()),
@@ -213,7 +221,13 @@ fn captured(key: &PositionKey, id: &TradeId, known: &Known, fold: &oracle::Posit
     };
     let (mut opened, mut reliefs) = (Decimal::ZERO, Vec::new());
     if let Some(terms) = known.terms() {
-        reliefs = fold.reliefs.get(id.as_str()).into_iter().flatten().map(|relief| relief_of(relief, terms)).collect();
+        let chosen = match terms.relief.as_deref() {
+            Some(Instruction::Method(method)) => Chosen::By(*method),
+            Some(Instruction::Lots(_)) if !fold.refused.contains_key(id.as_str()) => Chosen::Listed,
+            _ => Chosen::By(policy.method_on(terms.trade_date)),
+        };
+        let taken = fold.reliefs.get(id.as_str()).into_iter().flatten();
+        reliefs = taken.map(|relief| relief_of(relief, terms, chosen, expected)).collect();
         let closed: Decimal = reliefs.iter().map(|relief: &Relief| relief.quantity).sum();
         opened = terms.side.signed(terms.quantity - closed);
     }
@@ -231,6 +245,7 @@ fn captured(key: &PositionKey, id: &TradeId, known: &Known, fold: &oracle::Posit
         opened,
         reliefs,
         before: None,
+        refused: fold.refused.get(id.as_str()).map(|refused| Box::new(self::refused(refused))),
     })
 }
 
@@ -248,7 +263,7 @@ fn lot_of(fold: &oracle::Lot, terms: &Terms, lot: Lot) -> Lot {
     Lot { price: shared.price(), shared: Some(Box::new(shared)), ..lot }
 }
 
-fn policy(relief: &ReliefPolicy) -> oracle::Policy {
+fn rules(relief: &ReliefPolicy) -> oracle::Policy {
     let changes = relief.changes().iter().map(|(since, by)| (since.to_epoch_days(), method(*by)));
     oracle::Policy { first: method(relief.first()), changes: changes.collect() }
 }
@@ -265,13 +280,36 @@ fn method(method: ReliefMethod) -> oracle::Method {
     }
 }
 
-fn relief_of(relief: &oracle::Relief, terms: &Terms) -> Relief {
-    Relief {
-        lot: TradeId::parse(&relief.lot).expect("the oracle hands ids on as they are"),
-        quantity: unfixed(relief.quantity),
-        open_price: Decimal::ZERO,
-        realised: Money { minor: relief.realised as i64, currency: terms.currency },
+fn relief_of(relief: &oracle::Relief, terms: &Terms, chosen: Chosen, expected: &Expected) -> Relief {
+    let lot = named(&relief.lot);
+    let opened = expected.trades[&lot].terms().expect("a live trade opened the lot");
+    let age = Age { trade_date: opened.trade_date, exec_time: opened.exec_time, source_seq: opened.source_seq };
+    let realised = Money { minor: relief.realised as i64, currency: terms.currency };
+    Relief { lot, quantity: unfixed(relief.quantity), open_price: Decimal::ZERO, realised, chosen, age }
+}
+
+fn refused(refused: &oracle::Refused) -> InvalidInstruction {
+    match refused {
+        oracle::Refused::Quantity(lot) => InvalidInstruction::Quantity(named(lot)),
+        oracle::Refused::NotOpen(lot) => InvalidInstruction::NotOpen(named(lot)),
+        oracle::Refused::Sum { listed, closed } => {
+            InvalidInstruction::Sum { listed: unfixed(*listed), closed: unfixed(*closed) }
+        }
     }
+}
+
+fn order(instruction: Option<&Instruction>) -> Order {
+    match instruction {
+        None => Order::None,
+        Some(Instruction::Method(by)) => Order::Method(method(*by)),
+        Some(Instruction::Lots(lots)) => {
+            Order::Lots(lots.iter().map(|(lot, quantity)| (lot.to_string(), fixed(*quantity))).collect())
+        }
+    }
+}
+
+fn named(id: &str) -> TradeId {
+    TradeId::parse(id).expect("the oracle hands ids on as they are")
 }
 
 fn deal(terms: &Terms) -> Deal {
@@ -283,6 +321,7 @@ fn deal(terms: &Terms) -> Deal {
         trade_date: terms.trade_date.to_epoch_days(),
         exec_time: terms.exec_time.0,
         source_seq: terms.source_seq,
+        order: order(terms.relief.as_deref()),
     }
 }
 

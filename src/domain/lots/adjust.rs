@@ -5,8 +5,9 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use super::corporate_action::{ActionKind, CorporateAction, Fractions};
 use super::cost::{UnitCost, gain_over, signed_like};
 use super::happening::{Effect, Phase};
-use super::lot::{Lot, Relief};
-use super::open_lots::{OpenLot, OpenLots};
+use super::lot::{Chosen, Lot, Relief};
+use super::method::ReliefMethod;
+use super::open_lots::{OpenLot, OpenLots, Turn};
 use super::relief::{Closing, OutOfRange};
 use super::transfer::{Moved, When};
 use crate::domain::key::{Timestamp, TradeId};
@@ -20,6 +21,33 @@ struct Held<'a> {
     lot: OpenLot<'a>,
     /// Unrounded, not signed.
     cost: Decimal,
+    /// That the position closes by on the ex date.
+    method: ReliefMethod,
+}
+
+impl<'a> Held<'a> {
+    fn turn(&self) -> Turn<'a> {
+        Turn { lot: self.id, most: None, chosen: Chosen::By(self.method) }
+    }
+
+    /// A signed quantity of it is closed at the price, with a result against its unsigned cost.
+    fn relief(
+        &self,
+        quantity: Decimal,
+        price: Decimal,
+        cost: Decimal,
+        currency: Currency,
+    ) -> Result<Relief, OutOfRange> {
+        let realised = gain_over(quantity, price, signed_like(quantity, cost), currency).ok_or(OutOfRange)?;
+        Ok(Relief {
+            lot: self.id.clone(),
+            quantity: quantity.abs(),
+            open_price: shared(cost, quantity).per_unit(),
+            realised,
+            chosen: Chosen::By(self.method),
+            age: self.lot.facts.age(),
+        })
+    }
 }
 
 impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
@@ -58,7 +86,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
                 let parts = self.part(&held, paid, stock, currency)?;
                 let mut reliefs = Vec::with_capacity(held.len());
                 for (held, part) in held.iter().zip(&parts) {
-                    reliefs.push(relief(held.id, held.lot.remaining, *cash, *part, currency)?);
+                    reliefs.push(held.relief(held.lot.remaining, *cash, *part, currency)?);
                     self.take(held.id, held.lot.remaining);
                 }
                 let carried: Vec<Decimal> = held.iter().zip(&parts).map(|(held, part)| held.cost - part).collect();
@@ -93,7 +121,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         for id in self.all_open() {
             self.picture(id);
             let lot = self.lot(id);
-            held.push(Held { id, lot, cost: lot.cost.amount_of(lot.remaining.abs()).ok_or(OutOfRange)? });
+            held.push(Held { id, lot, cost: lot.cost.amount_of(lot.remaining.abs()).ok_or(OutOfRange)?, method });
         }
         Ok(Some(held))
     }
@@ -109,7 +137,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         let mut vanished = Closing::new(Decimal::ZERO, Decimal::ZERO, currency);
         for (held, _) in held.iter().zip(&scaled).filter(|(_, remaining)| remaining.is_zero()) {
             vanished.left = -held.lot.remaining;
-            self.relieve(&mut vanished, held.id, None)?;
+            self.relieve(&mut vanished, held.turn())?;
         }
         for (held, remaining) in held.iter().zip(scaled).filter(|(_, remaining)| !remaining.is_zero()) {
             self.resize(held.id, remaining, shared(held.cost, remaining));
@@ -124,7 +152,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
                 break;
             }
             if !self.lot(held.id).remaining.is_zero() {
-                self.relieve(&mut closing, held.id, None)?;
+                self.relieve(&mut closing, held.turn())?;
             }
         }
         let cash_in_lieu = cash(fraction, price, currency)?;
@@ -135,7 +163,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
     fn buy_out(&mut self, held: &[Held<'a>], price: Decimal, currency: Currency) -> Result<Effect, OutOfRange> {
         let mut closing = Closing::new(-self.quantity(), price, currency);
         for held in held {
-            self.relieve(&mut closing, held.id, None)?;
+            self.relieve(&mut closing, held.turn())?;
         }
         Ok(Effect { reliefs: closing.reliefs, ..Effect::default() })
     }
@@ -178,7 +206,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         for ((held, quantity), cost) in held.iter().zip(quantities).zip(costs).rev() {
             if quantity.is_zero() {
                 if !cost.is_zero() {
-                    reliefs.push(relief(held.id, held.lot.remaining, Decimal::ZERO, *cost, currency)?);
+                    reliefs.push(held.relief(held.lot.remaining, Decimal::ZERO, *cost, currency)?);
                 }
                 continue;
             }
@@ -186,7 +214,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
             let paid = signed_like(quantity, left.min(quantity.abs()));
             if !paid.is_zero() {
                 let of_paid = cost.amount_of(paid.abs()).ok_or(OutOfRange)?;
-                reliefs.push(relief(held.id, paid, price, of_paid, currency)?);
+                reliefs.push(held.relief(paid, price, of_paid, currency)?);
                 left -= paid.abs();
             }
             if quantity != paid {
@@ -220,19 +248,6 @@ fn shared(amount: Decimal, quantity: Decimal) -> UnitCost {
 /// The lots' quantities times the ratio. What ten decimals cannot hold of a lot is zero: such a lot is closed for nothing.
 fn scale(held: &[Held<'_>], ratio: Ratio) -> Result<Vec<Decimal>, OutOfRange> {
     ratio.scale(held.iter().map(|held| held.lot.remaining)).ok_or(OutOfRange)
-}
-
-/// A signed quantity that is closed at the price, with a result against its unsigned cost.
-fn relief(
-    lot: &TradeId,
-    quantity: Decimal,
-    price: Decimal,
-    cost: Decimal,
-    currency: Currency,
-) -> Result<Relief, OutOfRange> {
-    let realised = gain_over(quantity, price, signed_like(quantity, cost), currency).ok_or(OutOfRange)?;
-    let open_price = shared(cost, quantity).per_unit();
-    Ok(Relief { lot: lot.clone(), quantity: quantity.abs(), open_price, realised })
 }
 
 fn cash(fraction: Decimal, price: Decimal, currency: Currency) -> Result<Option<Money>, OutOfRange> {

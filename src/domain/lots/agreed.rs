@@ -3,7 +3,7 @@
 use super::happen::{Happen, position};
 use super::happening::Happened;
 use super::lot::Lot;
-use super::method::{Instruction, ReliefPolicy};
+use super::method::ReliefPolicy;
 use super::position::Position;
 use super::relief::OutOfRange;
 use super::restate::{Restated, replay_all, totals_of};
@@ -21,9 +21,9 @@ pub fn agree<L: Ledger>(ledger: &L, policy: &ReliefPolicy) -> Result<Happen, Ref
     let Position { key, revision, currency, .. } = before;
     let under = Under { ledger, policy };
     let restated = replay_all(&under, key, totals_of(before), *revision).map_err(|OutOfRange| Refusal::OutOfRange)?;
-    let Restated { trades, happened, lots, sends, refused, totals, .. } = restated;
+    let Restated { trades, happened, lots, sends, totals, .. } = restated;
     let position = Some(position(key, *revision, *currency, totals, policy));
-    Ok(Happen { happened, trades, lots, position, sends, refused })
+    Ok(Happen { happened, trades, lots, position, sends })
 }
 
 /// A ledger's facts, to be applied by another policy.
@@ -55,10 +55,6 @@ impl<L: Ledger> Ledger for Under<'_, L> {
 
     fn policy(&self) -> &ReliefPolicy {
         self.policy
-    }
-
-    fn instruction(&self, trade: &TradeId) -> Option<&Instruction> {
-        self.ledger.instruction(trade)
     }
 
     fn happened(&self, id: &TradeId) -> Option<&Happened> {

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::lot::Lot;
+use super::lot::{Chosen, Lot};
 use super::method::{Instruction, InvalidInstruction, ReliefMethod};
-use super::open_lots::{Deal, OpenLots};
+use super::open_lots::{Deal, OpenLots, Turn};
 use super::relief::{Closing, OutOfRange};
 use crate::domain::key::TradeId;
 use crate::domain::lots::ledger::Ledger;
@@ -16,7 +16,7 @@ use crate::domain::lots::ledger::Ledger;
 pub(super) struct Choice<'a> {
     method: ReliefMethod,
     listed: std::slice::Iter<'a, (TradeId, Decimal)>,
-    pub refused: Option<InvalidInstruction>,
+    pub refused: Option<Box<InvalidInstruction>>,
 }
 
 impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
@@ -25,18 +25,18 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         &mut self,
         deal: Deal<'a>,
         closing: &mut Closing,
-    ) -> Result<Option<InvalidInstruction>, OutOfRange> {
+    ) -> Result<Option<Box<InvalidInstruction>>, OutOfRange> {
         let units = closing.left.abs().min(self.quantity().abs());
-        let mut choice = self.choose(self.ledger.instruction(deal.id), deal.date, units);
+        let mut choice = self.choose(deal.facts.instruction(), deal.date, units);
         match choice.method {
             ReliefMethod::Average => self.pool()?,
             _ => self.dissolve()?,
         }
         self.rank_for(&choice);
         while closing.closes(self.quantity())
-            && let Some((id, most)) = self.choose_next(&mut choice)
+            && let Some(turn) = self.choose_next(&mut choice)
         {
-            self.relieve(closing, id, most)?;
+            self.relieve(closing, turn)?;
         }
         Ok(choice.refused)
     }
@@ -52,7 +52,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
                     choice.listed = lots.iter();
                     choice.method = ReliefMethod::Fifo; // only its costing counts: the list is all there is to take
                 }
-                Err(refused) => choice.refused = Some(refused),
+                Err(refused) => choice.refused = Some(Box::new(refused)),
             },
         }
         choice
@@ -63,11 +63,11 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         self.rank_by(choice.method.ranking(self.quantity().is_sign_positive()));
     }
 
-    /// The next lot, and how much of it at most.
-    pub(super) fn choose_next(&mut self, choice: &mut Choice<'a>) -> Option<(&'a TradeId, Option<Decimal>)> {
+    /// The next lot.
+    pub(super) fn choose_next(&mut self, choice: &mut Choice<'a>) -> Option<Turn<'a>> {
         match choice.listed.next() {
-            Some((id, quantity)) => Some((id, Some(*quantity))),
-            None => self.next().map(|id| (id, None)),
+            Some((lot, quantity)) => Some(Turn { lot, most: Some(*quantity), chosen: Chosen::Listed }),
+            None => self.next().map(|lot| Turn { lot, most: None, chosen: Chosen::By(choice.method) }),
         }
     }
 

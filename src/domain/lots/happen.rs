@@ -2,11 +2,11 @@
 
 use super::happening::{Happened, Happening, Sent, What, resend};
 use super::lot::LotChange;
-use super::method::{InvalidInstruction, ReliefPolicy};
+use super::method::ReliefPolicy;
 use super::position::Position;
 use super::relief::{OutOfRange, Totals};
 use super::restate::{Change, New, Restated, restate};
-use crate::domain::key::{PositionKey, TradeId};
+use crate::domain::key::PositionKey;
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::money::{Currency, Money};
 use crate::domain::trade::answer::Refusal;
@@ -22,8 +22,6 @@ pub struct Happen {
     pub position: Option<Position>,
     /// What other positions must know.
     pub sends: Vec<Sent>,
-    /// Instructions that are not followed: their closes and transfers go by the policy's method.
-    pub refused: Vec<(TradeId, InvalidInstruction)>,
 }
 
 /// Decides what a happening does; a version that is known, or lower than one that is, changes nothing.
@@ -43,13 +41,13 @@ pub fn happen<L: Ledger>(ledger: &L, key: &PositionKey, happening: &Happening) -
         revision,
     };
     let restated = restate(ledger, &change).map_err(|OutOfRange| Refusal::OutOfRange)?;
-    let Restated { mut effect, trades, happened, lots, mut sends, refused, totals } = restated;
+    let Restated { mut effect, trades, happened, lots, mut sends, totals } = restated;
     let (sent, news) = resend(known.map_or(&[], |known| &known.effect.sent), std::mem::take(&mut effect.sent));
     sends.extend(news);
     effect.sent = sent;
     let own = Happened { happening: happening.clone(), effect };
     let position = currency.map(|currency| position(key, revision, currency, totals, ledger.policy()));
-    Ok(Happen { happened: std::iter::once(own).chain(happened).collect(), trades, lots, position, sends, refused })
+    Ok(Happen { happened: std::iter::once(own).chain(happened).collect(), trades, lots, position, sends })
 }
 
 /// The position's currency; `None` while nothing was ever in it. What arrives must be in the same.

@@ -91,8 +91,8 @@ pub struct Effect {
     pub sent: Vec<Sent>,
     /// Of a departure: units that were not there to leave.
     pub missing: Decimal,
-    /// An instruction that was not followed.
-    pub refused: Option<InvalidInstruction>,
+    /// Why its instruction was not followed; the policy's method took its place.
+    pub refused: Option<Box<InvalidInstruction>>,
 }
 
 /// A happening for another position.

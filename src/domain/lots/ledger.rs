@@ -2,7 +2,7 @@
 
 use super::happening::Happened;
 use super::lot::Lot;
-use super::method::{FIFO, Instruction, ReliefPolicy};
+use super::method::{FIFO, ReliefPolicy};
 use super::position::Position;
 use crate::domain::key::TradeId;
 use crate::domain::trade::captured::CapturedTrade;
@@ -25,11 +25,6 @@ pub trait Ledger {
     /// Since when which relief method is agreed.
     fn policy(&self) -> &ReliefPolicy {
         &FIFO
-    }
-
-    /// What is ordered for this trade alone.
-    fn instruction(&self, _trade: &TradeId) -> Option<&Instruction> {
-        None
     }
 
     /// What is known of a happening, a withdrawn one included.

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::cost::UnitCost;
+use super::method::ReliefMethod;
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::trade::{BusinessOrder, Terms};
@@ -48,6 +49,26 @@ pub struct Relief {
     pub open_price: Decimal,
     /// direction x quantity x (closing price - opening price), rounded once.
     pub realised: Money,
+    pub chosen: Chosen,
+    /// Its place in the order of relief: methods that go by cost look at `open_price` first; the lot's id decides between equals.
+    pub age: Age,
+}
+
+/// Why a lot was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chosen {
+    /// It was its turn.
+    By(ReliefMethod),
+    /// The trade's own instruction lists it.
+    Listed,
+}
+
+/// How old a lot is: the place of its opening trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age {
+    pub trade_date: NaiveDate,
+    pub exec_time: Timestamp,
+    pub source_seq: u64,
 }
 
 /// What undoing a fact needs that its reliefs do not say. Most trades have none.
@@ -95,6 +116,10 @@ impl Lot {
 
     pub fn unit_cost(&self) -> UnitCost {
         self.shared.as_deref().copied().unwrap_or(UnitCost::Price(self.price))
+    }
+
+    pub fn age(&self) -> Age {
+        Age { trade_date: self.trade_date, exec_time: self.exec_time, source_seq: self.source_seq }
     }
 
     /// The place of its opening trade: FIFO relieves the least first.

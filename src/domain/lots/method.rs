@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use crate::domain::key::TradeId;
+use crate::domain::trade::{InvalidTerms, SCALE_MAX, WHOLE_LIMIT};
 
 /// How lots are chosen. Among equals the older lot goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,6 +116,23 @@ impl ReliefPolicy {
     pub fn method_on(&self, trade_date: NaiveDate) -> ReliefMethod {
         let valid = self.changes.partition_point(|&(since, _)| since <= trade_date);
         self.changes[..valid].last().map_or(self.first, |&(_, method)| method)
+    }
+}
+
+impl Instruction {
+    /// The same with quantities in their shortest spelling, when they can travel. Whether it can be followed shows when it is its turn.
+    pub fn checked(self) -> Result<Instruction, InvalidTerms> {
+        let Instruction::Lots(mut lots) = self else { return Ok(self) };
+        for (_, quantity) in &mut lots {
+            *quantity = quantity.normalize();
+            if quantity.scale() > SCALE_MAX {
+                return Err(InvalidTerms::TooManyDecimals);
+            }
+            if quantity.abs() >= WHOLE_LIMIT {
+                return Err(InvalidTerms::TooManyDigits);
+            }
+        }
+        Ok(Instruction::Lots(lots))
     }
 }
 

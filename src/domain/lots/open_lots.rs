@@ -12,10 +12,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::cost::{UnitCost, share, signed_like};
 use super::happening::Effect;
-use super::lot::{Before, Image, Lot, LotChange, Relief};
-use super::method::{Rank, Ranking};
+use super::lot::{Age, Before, Chosen, Image, Lot, LotChange, Relief};
+use super::method::{Instruction, Rank, Ranking};
 use super::position::Costing;
-use super::relief::{Closing, OutOfRange, Totals};
+use super::relief::{Closing, OutOfRange, Picked, Totals};
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::money::{Currency, Money};
@@ -72,6 +72,14 @@ pub(super) struct Deal<'a> {
     pub quantity: Decimal,
     pub cost: UnitCost,
     pub date: NaiveDate,
+}
+
+/// The lot to take next, and how much of it at most.
+#[derive(Clone, Copy)]
+pub(super) struct Turn<'a> {
+    pub lot: &'a TradeId,
+    pub most: Option<Decimal>,
+    pub chosen: Chosen,
 }
 
 /// What a fact that is to be undone did.
@@ -156,13 +164,15 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         Ok(needed.then(|| Box::new(Before { pool, lots })))
     }
 
-    /// Takes from one open lot what the closing needs, `most` at most.
-    pub fn relieve(&mut self, closing: &mut Closing, id: &'a TradeId, most: Option<Decimal>) -> Result<(), OutOfRange> {
+    /// Takes from one open lot what the closing needs.
+    pub fn relieve(&mut self, closing: &mut Closing, turn: Turn<'a>) -> Result<(), OutOfRange> {
+        let Turn { lot: id, most, chosen } = turn;
         let lot = self.lot(id);
+        let picked = Picked { lot: id, chosen, age: lot.facts.age() };
         let offered = most.map_or(lot.remaining, |most| signed_like(lot.remaining, most));
         let left = match &mut self.pool {
-            Some(pool) => closing.relieve_pooled(id, offered, pool, self.totals.quantity)?,
-            None => closing.relieve(id, offered, lot.cost)?,
+            Some(pool) => closing.relieve_pooled(picked, offered, pool, self.totals.quantity)?,
+            None => closing.relieve(picked, offered, lot.cost)?,
         };
         if matches!(lot.cost, UnitCost::Shared { .. }) {
             self.picture(id);
@@ -398,7 +408,24 @@ impl<'a> OpenLot<'a> {
     }
 }
 
-impl Facts<'_> {
+impl<'a> Facts<'a> {
+    pub fn age(self) -> Age {
+        match self {
+            Facts::Trade(Terms { trade_date, exec_time, source_seq, .. }) => {
+                Age { trade_date: *trade_date, exec_time: *exec_time, source_seq: *source_seq }
+            }
+            Facts::Lot(lot) => lot.age(),
+        }
+    }
+
+    /// What a trade orders for its own close.
+    pub fn instruction(self) -> Option<&'a Instruction> {
+        match self {
+            Facts::Trade(terms) => terms.relief.as_deref(),
+            Facts::Lot(_) => None,
+        }
+    }
+
     pub fn currency(self) -> Currency {
         match self {
             Facts::Trade(terms) => terms.currency,

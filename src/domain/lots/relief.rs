@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::cost::{UnitCost, gain_over, share, signed_like};
-use super::lot::{Lot, Relief};
+use super::lot::{Age, Chosen, Lot, Relief};
 use super::position::Costing;
 use crate::domain::key::TradeId;
 use crate::domain::money::{Currency, Money};
@@ -30,6 +30,14 @@ pub(in crate::domain) struct Closing {
     pub realised: i64,
 }
 
+/// A lot that it is the turn of.
+#[derive(Clone, Copy)]
+pub(in crate::domain) struct Picked<'a> {
+    pub lot: &'a TradeId,
+    pub chosen: Chosen,
+    pub age: Age,
+}
+
 /// A number would not fit.
 #[derive(Debug)]
 pub(in crate::domain) struct OutOfRange;
@@ -49,17 +57,17 @@ impl Closing {
     }
 
     /// Takes what it needs of a lot that it closes, at most all that remains; returns what remains of the lot, signed.
-    pub fn relieve(&mut self, lot: &TradeId, remaining: Decimal, cost: UnitCost) -> Result<Decimal, OutOfRange> {
+    pub fn relieve(&mut self, picked: Picked<'_>, remaining: Decimal, cost: UnitCost) -> Result<Decimal, OutOfRange> {
         let taken = self.taken(remaining);
         let realised = cost.gain(taken, self.price, self.currency).ok_or(OutOfRange)?;
-        self.take(lot, taken, cost.per_unit(), realised)?;
+        self.take(picked, taken, cost.per_unit(), realised)?;
         Ok(remaining - taken)
     }
 
     /// The same at the average cost of the pool that the lot stands in with all others; what it takes leaves the pool.
     pub fn relieve_pooled(
         &mut self,
-        lot: &TradeId,
+        picked: Picked<'_>,
         remaining: Decimal,
         pool: &mut i64,
         pooled: Decimal,
@@ -68,7 +76,7 @@ impl Closing {
         let cost = Money { minor: share(*pool, taken, pooled).ok_or(OutOfRange)?, currency: self.currency };
         let realised = gain_over(taken, self.price, cost.to_decimal(), self.currency).ok_or(OutOfRange)?;
         let average = Money { minor: *pool, currency: self.currency }.to_decimal() / pooled;
-        self.take(lot, taken, average.normalize(), realised)?;
+        self.take(picked, taken, average.normalize(), realised)?;
         *pool -= cost.minor;
         Ok(remaining - taken)
     }
@@ -78,10 +86,16 @@ impl Closing {
         signed_like(remaining, remaining.abs().min(self.left.abs()))
     }
 
-    fn take(&mut self, lot: &TradeId, taken: Decimal, open_price: Decimal, realised: Money) -> Result<(), OutOfRange> {
+    fn take(
+        &mut self,
+        Picked { lot, chosen, age }: Picked<'_>,
+        taken: Decimal,
+        open_price: Decimal,
+        realised: Money,
+    ) -> Result<(), OutOfRange> {
         self.realised = self.realised.checked_add(realised.minor).ok_or(OutOfRange)?;
         self.left += taken;
-        self.reliefs.push(Relief { lot: lot.clone(), quantity: taken.abs(), open_price, realised });
+        self.reliefs.push(Relief { lot: lot.clone(), quantity: taken.abs(), open_price, realised, chosen, age });
         Ok(())
     }
 }

@@ -5,11 +5,11 @@
 
 use super::cost::UnitCost;
 use super::happening::{Effect, Happened, Happening, Moment, Sent, What, of_trade, resend};
-use super::lot::{Before, Image, Lot, LotChange};
-use super::method::{InvalidInstruction, ReliefMethod};
+use super::lot::{Before, Chosen, Image, Lot, LotChange};
+use super::method::ReliefMethod;
 use super::open_lots::{Deal, Done, Facts, OpenLots};
 use super::position::{Costing, Position};
-use super::relief::{Closing, OutOfRange, Totals};
+use super::relief::{Closing, OutOfRange, Picked, Totals};
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::trade::captured::CapturedTrade;
@@ -45,8 +45,6 @@ pub(in crate::domain) struct Restated {
     pub lots: Vec<LotChange>,
     /// What other positions must know of `happened`.
     pub sends: Vec<Sent>,
-    /// Instructions for closes at or after the point of change that are not followed.
-    pub refused: Vec<(TradeId, InvalidInstruction)>,
     pub totals: Totals,
 }
 
@@ -78,7 +76,7 @@ fn appends<L: Ledger>(ledger: &L, id: &TradeId, terms: &Terms) -> bool {
     latest.is_none_or(|latest| latest < order)
         && happened.is_none_or(|happened| happened < of_trade(order))
         && ledger.position().is_none_or(|position| position.costing == Costing::ByLot)
-        && ledger.instruction(id).is_none()
+        && terms.relief.is_none()
         && ledger.policy().method_on(terms.trade_date) == ReliefMethod::Fifo
 }
 
@@ -95,7 +93,8 @@ fn append<L: Ledger>(
         while !closing.left.is_zero()
             && let Some(lot) = oldest_first.next()
         {
-            let remaining = closing.relieve(&lot.id, lot.remaining, lot.unit_cost())?;
+            let picked = Picked { lot: &lot.id, chosen: Chosen::By(ReliefMethod::Fifo), age: lot.age() };
+            let remaining = closing.relieve(picked, lot.remaining, lot.unit_cost())?;
             totals.remove_lot(lot)?;
             if lot.shared.is_some() {
                 images.push(Image { lot: Lot { revision: 0, ..lot.clone() }, after: remaining });
@@ -138,13 +137,13 @@ fn replay<'a, L: Ledger>(
     let mut pending = change.after.and_then(|new| Some((new, new.moment(change.id)?)));
     for fact in undone.into_iter().rev().filter(|fact| fact.moment().4 != change.id) {
         if let Some((new, _)) = pending.take_if(|(_, moment)| *moment < fact.moment()) {
-            restated.own(change.id, open_lots.apply(change.id, new)?);
+            restated.effect = open_lots.apply(change.id, new)?;
         }
         let effect = open_lots.apply(fact.moment().4, fact.says())?;
         restated.other(fact, effect);
     }
     if let Some((new, _)) = pending {
-        restated.own(change.id, open_lots.apply(change.id, new)?);
+        restated.effect = open_lots.apply(change.id, new)?;
     }
     (restated.lots, restated.totals) = open_lots.close(change.revision)?;
     Ok(restated)
@@ -169,19 +168,14 @@ pub(in crate::domain) fn replay_all<L: Ledger>(
 }
 
 impl Restated {
-    fn own(&mut self, id: &TradeId, effect: Effect) {
-        self.refused.extend(effect.refused.clone().map(|refused| (id.clone(), refused)));
-        self.effect = effect;
-    }
-
     /// Keeps what another fact does now, if it did something else before.
     fn other(&mut self, fact: Fact<'_>, effect: Effect) {
-        self.refused.extend(effect.refused.clone().map(|refused| (fact.moment().4.clone(), refused)));
         match fact {
             Fact::Trade(trade) => {
-                let Effect { opened, reliefs, before, .. } = effect;
-                if opened != trade.opened || reliefs != trade.reliefs || before != trade.before {
-                    self.trades.push(CapturedTrade { opened, reliefs, before, ..trade.clone() });
+                let Effect { opened, reliefs, before, refused, .. } = effect;
+                let known = (trade.opened, &trade.reliefs, &trade.before, &trade.refused);
+                if (opened, &reliefs, &before, &refused) != known {
+                    self.trades.push(CapturedTrade { opened, reliefs, before, refused, ..trade.clone() });
                 }
             }
             Fact::Happened(happened) => {

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::happen::Happen;
 use super::happening::{Happened, Phase};
 use super::lot::{Lot, LotChange};
-use super::method::{Instruction, ReliefPolicy};
+use super::method::ReliefPolicy;
 use super::position::Position;
 use crate::domain::key::{Timestamp, TradeId};
 use crate::domain::lots::ledger::Ledger;
@@ -27,7 +27,6 @@ pub struct Shelf {
     pub fifo: BTreeMap<Order, TradeId>,
     pub position: Option<Position>,
     pub policy: ReliefPolicy,
-    pub instructions: BTreeMap<TradeId, Instruction>,
     pub happened: BTreeMap<TradeId, Happened>,
     pub moments: BTreeMap<OwnedMoment, TradeId>,
 }
@@ -107,10 +106,6 @@ impl Ledger for Shelf {
 
     fn policy(&self) -> &ReliefPolicy {
         &self.policy
-    }
-
-    fn instruction(&self, trade: &TradeId) -> Option<&Instruction> {
-        self.instructions.get(trade)
     }
 
     fn happened(&self, id: &TradeId) -> Option<&Happened> {

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::cost::signed_like;
 use super::happening::{Arrival, Departure, Effect, Happening, Phase, Sent, What};
 use super::lot::Lot;
-use super::open_lots::{OpenLot, OpenLots};
+use super::open_lots::{OpenLot, OpenLots, Turn};
 use super::relief::OutOfRange;
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
 use crate::domain::lots::ledger::Ledger;
@@ -41,7 +41,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         let when = When { date, phase: Phase::Trade, exec_time, source_seq };
         let mut sent = Vec::new();
         while !left.is_zero()
-            && let Some((of, most)) = self.choose_next(&mut choice)
+            && let Some(Turn { lot: of, most, .. }) = self.choose_next(&mut choice)
         {
             let lot = self.lot(of);
             let taken = most.unwrap_or(lot.remaining.abs()).min(left);

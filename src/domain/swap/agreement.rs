@@ -9,7 +9,7 @@ use super::terms::Swap;
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::lots::given::GivenLot;
 use crate::domain::lots::happening::Happening;
-use crate::domain::lots::method::{Instruction, ReliefPolicy};
+use crate::domain::lots::method::ReliefPolicy;
 use crate::domain::trade::Trade;
 
 /// One contract of a document.
@@ -20,8 +20,6 @@ pub struct Agreement {
     pub key: PositionKey,
     /// Which lots a closing trade takes.
     pub relief: ReliefPolicy,
-    /// What is ordered for closing trades alone, whatever the policy.
-    pub instructions: BTreeMap<TradeId, Instruction>,
     pub held: Held,
     /// Corporate actions, lots that come and lots that leave, in any order. To lots that are given only [`GivenLot::follows`] happens.
     pub happenings: Vec<Happening>,
@@ -47,7 +45,7 @@ pub enum Held {
 impl Agreement {
     /// An agreement to which nothing happens but its trades.
     pub fn new(swap: Swap, key: PositionKey, relief: ReliefPolicy, held: Held) -> Agreement {
-        let (instructions, happenings, references) = Default::default();
-        Agreement { swap, key, relief, instructions, held, happenings, references }
+        let (happenings, references) = Default::default();
+        Agreement { swap, key, relief, held, happenings, references }
     }
 }

@@ -20,8 +20,7 @@ use crate::domain::lots::given::{Deal, GivenClose, GivenLot};
 use crate::domain::lots::happen::happen;
 use crate::domain::lots::happening::{Happening, Sent, What};
 use crate::domain::lots::life::{Market, lives};
-use crate::domain::lots::lot::Relief;
-use crate::domain::lots::method::{Instruction, InvalidInstruction};
+use crate::domain::lots::method::InvalidInstruction;
 use crate::domain::lots::shelf::Shelf;
 use crate::domain::lots::slice::{Life, Step};
 use crate::domain::trade::Side;
@@ -59,29 +58,21 @@ impl<'a> Holding<'a> {
             Held::Lots(lots) => return (Holding::Given { lots, happenings: &agreement.happenings }, Vec::new()),
             Held::Trades(trades) => trades,
         };
-        let (policy, instructions) = (agreement.relief.clone(), agreement.instructions.clone());
-        let mut shelf = Shelf { policy, instructions, ..Shelf::default() };
+        let mut shelf = Shelf { policy: agreement.relief.clone(), ..Shelf::default() };
         let mut problems = Vec::new();
-        let mut invalid = BTreeMap::new();
         for (trade, offset) in trades.iter().zip(0..) {
             match capture(&shelf, trade, Place { topic: 0, partition: 0, offset }) {
-                Ok(capture) => {
-                    invalid.extend(capture.refused.iter().cloned());
-                    shelf.keep(capture);
-                }
+                Ok(capture) => shelf.keep(capture),
                 Err(refusal) => problems.push(Problem { of: trade.id.clone(), why: Why::Refused(refusal) }),
             }
         }
         for happening in &agreement.happenings {
             match happen(&shelf, &agreement.key, happening) {
-                Ok(change) => {
-                    invalid.extend(change.refused.iter().cloned());
-                    shelf.keep_happen(change);
-                }
+                Ok(change) => shelf.keep_happen(change),
                 Err(refusal) => problems.push(Problem { of: happening.id.clone(), why: Why::Refused(refusal) }),
             }
         }
-        problems.extend(invalid.into_iter().filter(|(id, _)| !followed(&shelf, id)).map(not_followed));
+        problems.extend(not_followed(&shelf));
         problems.extend(missing(&shelf));
         (Holding::Captured { shelf: Box::new(shelf), references: agreement.references.clone() }, problems)
     }
@@ -168,19 +159,13 @@ fn captured<'s>(
     Ok(lots)
 }
 
-/// Whether a close or a transfer takes what it was told to take, as everything is known in the end.
-fn followed(shelf: &Shelf, id: &TradeId) -> bool {
-    if let Some(happened) = shelf.happened.get(id) {
-        return happened.effect.refused.is_none();
-    }
-    let Some(Instruction::Lots(listed)) = shelf.instructions.get(id) else { return true };
-    let Some(trade) = shelf.trades.get(id) else { return true };
-    let same = |(relief, (lot, units)): (&Relief, &(TradeId, Decimal))| relief.lot == *lot && relief.quantity == *units;
-    trade.reliefs.len() == listed.len() && trade.reliefs.iter().zip(listed).all(same)
-}
-
-fn not_followed((of, invalid): (TradeId, InvalidInstruction)) -> Problem {
-    Problem { of, why: Why::NotFollowed(invalid) }
+/// Instructions for closes and transfers that cannot be followed, as everything is known in the end.
+fn not_followed(shelf: &Shelf) -> impl Iterator<Item = Problem> {
+    let trades = shelf.trades.values().map(|trade| (&trade.id, &trade.refused));
+    let happened = shelf.happened.values().map(|one| (&one.happening.id, &one.effect.refused));
+    let refused = trades.chain(happened).filter_map(|(id, refused)| Some((id, refused.as_deref()?)));
+    let sorted: BTreeMap<_, _> = refused.collect();
+    sorted.into_iter().map(|(of, invalid)| Problem { of: of.clone(), why: Why::NotFollowed(invalid.clone()) })
 }
 
 /// Transfers of more than there was.

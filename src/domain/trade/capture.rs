@@ -6,12 +6,10 @@ use super::answer::{Answer, Refusal, Verdict};
 use super::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use super::due::{self, Due, Line, Step};
 use super::version::{Admission, admit};
-use crate::domain::key::TradeId;
 use crate::domain::lots::happen::position;
 use crate::domain::lots::happening::{Effect, Happened, Sent, of_trade};
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::lot::LotChange;
-use crate::domain::lots::method::InvalidInstruction;
 use crate::domain::lots::position::Position;
 use crate::domain::lots::relief::OutOfRange;
 use crate::domain::lots::restate::{Change, New, Restated, restate};
@@ -31,8 +29,6 @@ pub struct Capture {
     /// Happenings that do something else now, and what other positions must know of that.
     pub happened: Vec<Happened>,
     pub moves: Vec<Sent>,
-    /// Instructions that are not followed, of this trade or of later ones that were restated: their closes go by the policy's method.
-    pub refused: Vec<(TradeId, InvalidInstruction)>,
 }
 
 /// Decides what a trade record does. Several versions that become due at once (a filled gap) take effect as one change:
@@ -71,7 +67,7 @@ fn settle<L: Ledger>(ledger: &L, trade: &Trade, mut due: Due) -> Result<Capture,
             Err(OutOfRange) => due.refuse_last_effective(Refusal::OutOfRange)?,
         }
     };
-    let Restated { effect, trades: others, happened, lots, sends: moves, refused, totals } = restated;
+    let Restated { effect, trades: others, happened, lots, sends: moves, totals } = restated;
     let last = &mut answers[due.last_effective()];
     if let Some(delta) = &mut last.realised_delta {
         delta.minor = totals.realised - before.map_or(0, |position| position.realised.minor);
@@ -80,7 +76,7 @@ fn settle<L: Ledger>(ledger: &L, trade: &Trade, mut due: Due) -> Result<Capture,
         .map(|currency| position(&trade.key, last.revision_after, currency, totals, ledger.policy()));
     let (captured, sends) = survive(trade, due, last.revision_after, effect);
     let trades = std::iter::once(captured).chain(others).collect();
-    Ok(Capture { answers, trades, lots, position, sends, happened, moves, refused })
+    Ok(Capture { answers, trades, lots, position, sends, happened, moves })
 }
 
 /// The answers of what is due, without what the replay will say about the result.
@@ -147,6 +143,7 @@ fn survive(trade: &Trade, due: Due, revision: u64, effect: Effect) -> (CapturedT
         opened: effect.opened,
         reliefs: effect.reliefs,
         before: effect.before,
+        refused: effect.refused,
     };
     (captured, sends)
 }
@@ -165,6 +162,7 @@ fn hold(known: Option<&CapturedTrade>, trade: &Trade, place: Place) -> CapturedT
         opened: Decimal::ZERO,
         reliefs: Vec::new(),
         before: None,
+        refused: None,
     });
     let index = captured.held.partition_point(|held| held.version < trade.version);
     captured.held.insert(index, HeldVersion { version: trade.version, event: trade.event.clone(), place });

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::lots::lot::{Before, Relief};
+use crate::domain::lots::method::InvalidInstruction;
 use crate::domain::trade::{BusinessOrder, ContentHash, Terms, TradeEvent};
 
 /// Versions of one trade that may wait at the same time; beyond it the record of the trade would outgrow a message.
@@ -40,6 +41,8 @@ pub struct CapturedTrade {
     pub reliefs: Vec<Relief>,
     /// What undoing it needs beside them.
     pub before: Option<Box<Before>>,
+    /// Why its instruction is not followed; its lots are chosen by the policy's method.
+    pub refused: Option<Box<InvalidInstruction>>,
 }
 
 /// Where the life of a trade stands.

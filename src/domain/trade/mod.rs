@@ -13,6 +13,7 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
+use crate::domain::lots::method::{Instruction, ReliefMethod};
 use crate::domain::money::{Currency, Money};
 
 /// Digits after the point that quantities and prices may have: those of decimal(28,10) on the wire.
@@ -63,6 +64,8 @@ pub struct Terms {
     pub source_seq: u64,
     /// `None` when the source leaves it to the market's settlement cycle.
     pub settle_date: Option<NaiveDate>,
+    /// What is ordered for its own close, whatever the contract's method; boxed because most trades order nothing.
+    pub relief: Option<Box<Instruction>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,7 +112,8 @@ impl Terms {
             return Err(InvalidTerms::SettleBeforeTrade);
         }
         Money::product(quantity, price, self.currency).ok_or(InvalidTerms::NotionalTooLarge)?;
-        Ok(Terms { quantity, price, ..self })
+        let relief = self.relief.map(|relief| relief.checked().map(Box::new)).transpose()?;
+        Ok(Terms { quantity, price, relief, ..self })
     }
 
     /// Plus when bought, minus when sold.
@@ -167,6 +171,15 @@ impl Canonical {
         match terms.settle_date {
             Some(settle_date) => self.tag(1).date(settle_date),
             None => self.tag(0),
+        };
+        // Nothing for no order: what was hashed before there were any keeps its hash.
+        match terms.relief.as_deref() {
+            None => self,
+            Some(Instruction::Method(method)) => self.tag(2).tag(number(*method)),
+            Some(Instruction::Lots(lots)) => {
+                self.tag(3);
+                lots.iter().fold(self, |hash, (lot, quantity)| hash.text(lot.as_str()).decimal(*quantity))
+            }
         }
     }
 
@@ -196,6 +209,20 @@ impl Canonical {
         let digest = self.0.finalize();
         let (head, _) = digest.split_first_chunk().expect("a digest of 32 bytes has 16");
         ContentHash(*head)
+    }
+}
+
+/// Hashes are compared for ever: a method keeps its number.
+fn number(method: ReliefMethod) -> u8 {
+    match method {
+        ReliefMethod::Fifo => 1,
+        ReliefMethod::Lifo => 2,
+        ReliefMethod::Hifo => 3,
+        ReliefMethod::Lofo => 4,
+        ReliefMethod::Average => 5,
+        ReliefMethod::MaxLoss => 6,
+        ReliefMethod::MinGain => 7,
+        ReliefMethod::MaxGain => 8,
     }
 }
 

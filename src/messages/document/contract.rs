@@ -46,10 +46,10 @@ pub(super) fn agreement(
     let path = object.path.clone();
     let key = holdings::key(&object, &swap)?;
     let happenings = happenings(&object, &swap, actions)?;
-    let Holdings { held, instructions, happenings, references } = holdings::holdings(&object, &swap, &key, happenings)?;
+    let Holdings { held, happenings, references } = holdings::holdings(&object, &swap, &key, happenings)?;
     object.end()?;
     checked(&swap, &path)?;
-    Ok(Agreement { swap, key, relief, instructions, held, happenings, references })
+    Ok(Agreement { swap, key, relief, held, happenings, references })
 }
 
 /// The terms alone, for a position of an underlier that they may leave open.

@@ -24,7 +24,6 @@ pub(super) const DOCUMENT: &str = "document";
 /// What stands under a contract.
 pub(super) struct Holdings {
     pub held: Held,
-    pub instructions: BTreeMap<TradeId, Instruction>,
     pub happenings: Vec<Happening>,
     pub references: BTreeMap<TradeId, ReferencePrice>,
 }
@@ -44,7 +43,8 @@ pub(super) fn relief(contract: &Object<'_>) -> Result<ReliefPolicy, InvalidValue
     Ok(ReliefPolicy::new(ReliefMethod::default(), changes))
 }
 
-const METHODS: [(&str, ReliefMethod); 8] = [
+/// The methods by the words of contracts.
+pub const METHODS: [(&str, ReliefMethod); 8] = [
     ("FIFO", ReliefMethod::Fifo),
     ("LIFO", ReliefMethod::Lifo),
     ("HIFO", ReliefMethod::Hifo),
@@ -75,7 +75,7 @@ pub(super) fn holdings(
     let moved = contract.optional("transfers");
     match (contract.optional("trades"), contract.optional("lots")) {
         (Some(item), None) => {
-            let (trades, instructions) = trades(item, swap, key)?;
+            let trades = trades(item, swap, key)?;
             let Transfers { happenings: moved, references } =
                 moved.map_or(Ok(Transfers::default()), |item| transfers(item, swap, key))?;
             happenings.extend(moved);
@@ -84,7 +84,7 @@ pub(super) fn holdings(
                 let problem = format!("{} is the id of a trade and of what happens to its lots", twice.id.trade_id());
                 return Err(contract.path.field("trades").invalid(problem));
             }
-            Ok(Holdings { held: Held::Trades(trades), instructions, happenings, references })
+            Ok(Holdings { held: Held::Trades(trades), happenings, references })
         }
         (None, Some(item)) => {
             if let Some(item) = moved {
@@ -101,7 +101,7 @@ pub(super) fn holdings(
                 return Err(lots_path.invalid(problem));
             }
             let held = Held::Lots(lots(item, &happenings)?);
-            Ok(Holdings { held, instructions: BTreeMap::new(), happenings, references: BTreeMap::new() })
+            Ok(Holdings { held, happenings, references: BTreeMap::new() })
         }
         _ => Err(contract.invalid("has nothing under it, or both kinds; allowed: one of trades, lots")),
     }
@@ -122,14 +122,11 @@ pub(super) fn instruction(item: Item<'_>) -> Result<Instruction, InvalidValue> {
     Ok(Instruction::Lots(lots))
 }
 
-type Traded = (Vec<Trade>, BTreeMap<TradeId, Instruction>);
-
-/// Trades of one day count in the order of the document; a later version of a trade keeps the place of its first, and what the last one orders
-/// counts.
-fn trades(item: Item<'_>, swap: &Swap, key: &PositionKey) -> Result<Traded, InvalidValue> {
+/// Trades of one day count in the order of the document; a later version of a trade keeps the place of its first.
+fn trades(item: Item<'_>, swap: &Swap, key: &PositionKey) -> Result<Vec<Trade>, InvalidValue> {
     let mut places = BTreeMap::new();
     let mut seen = BTreeSet::new();
-    let (mut trades, mut ordered) = (Vec::new(), BTreeMap::<TradeId, (u32, Option<Instruction>)>::new());
+    let mut trades = Vec::new();
     for (index, item) in item.list()?.into_iter().enumerate() {
         let object = item.object()?;
         let id = object.member("tradeId")?.named(|id| TradeId::new(DOCUMENT, id))?;
@@ -141,15 +138,10 @@ fn trades(item: Item<'_>, swap: &Swap, key: &PositionKey) -> Result<Traded, Inva
         }
         let place = *places.entry(id.clone()).or_insert(index as u64);
         let event = event(&object, swap, place)?;
-        let instruction = object.optional("relief").map(instruction).transpose()?;
         object.end()?;
-        if ordered.get(&id).is_none_or(|(known, _)| *known < version) {
-            ordered.insert(id.clone(), (version, instruction));
-        }
         trades.push(Trade { key: key.clone(), id, version, event });
     }
-    let instructions = ordered.into_iter().filter_map(|(id, (_, instruction))| Some((id, instruction?)));
-    Ok((trades, instructions.collect()))
+    Ok(trades)
 }
 
 #[derive(Clone, Copy)]
@@ -181,6 +173,7 @@ fn terms(object: &Object<'_>, swap: &Swap, place: u64) -> Result<Terms, InvalidV
         exec_time: Timestamp::default(),
         source_seq: place,
         settle_date: Some(deal.settle_date),
+        relief: object.optional("relief").map(instruction).transpose()?.map(Box::new),
     };
     terms.checked().map_err(|problem| object.invalid(problem.to_string()))
 }

@@ -24,6 +24,7 @@ use chrono::NaiveDate;
 use serde_json::value::RawValue;
 
 use self::calendars::Calendars;
+pub use self::holdings::METHODS;
 use self::object::{Item, Object};
 use crate::domain::key::ContractId;
 use crate::domain::market::Market;

@@ -18,10 +18,11 @@ final class Fold {
         Method FIFO = open -> open.get(0);
     }
 
-    record Relief(String lot, BigDecimal quantity, BigDecimal openPrice, long realised, String currency) {
+    record Relief(String lot, BigDecimal quantity, Terms opened, long realised) {
         Map<String, Object> told() {
-            return Map.of("lot", lot, "quantity", quantity, "open_price", openPrice,
-                    "realised", Map.of("minor", realised, "currency", currency));
+            return Map.of("lot", lot, "quantity", quantity, "open_price", opened.price(),
+                    "realised", Map.of("minor", realised, "currency", opened.currency()), "chosen", "FIFO",
+                    "trade_date", opened.tradeDate(), "exec_time", opened.execTime(), "source_seq", opened.sourceSeq());
         }
     }
 
@@ -69,7 +70,7 @@ final class Fold {
             BigDecimal closed = left.abs().min(lot.remaining.abs());
             BigDecimal taken = lot.remaining.signum() < 0 ? closed.negate() : closed;
             long gain = terms.minor(taken, terms.price().subtract(lot.terms.price()));
-            reliefs.add(new Relief(lot.id, closed, lot.terms.price(), gain, terms.currency()));
+            reliefs.add(new Relief(lot.id, closed, lot.terms, gain));
             realised = Math.addExact(realised, gain);
             lot.remaining = lot.remaining.subtract(taken);
             left = left.add(taken);
