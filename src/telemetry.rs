@@ -14,6 +14,10 @@ pub fn turn_committed(stage: &'static str, records: usize, took: Duration) {
     histogram!("bookflow_txn_records", "stage" => stage).record(records as f64);
 }
 
+pub fn priority_kept(error: &std::io::Error) {
+    warn!(%error, "the system does not let a thread give way, others may wait for it");
+}
+
 pub fn turn_aborted(stage: &'static str) {
     counter!("bookflow_txn_total", "stage" => stage, "result" => "aborted").increment(1);
 }

@@ -6,6 +6,7 @@ pub mod table; // its state: undoable entries and their changelog
 mod slots; // entries by number
 pub mod index; // what is derived from tables, in order
 pub mod run; // the threads of a process
+pub mod priority; // threads that give way
 pub mod worker; // one thread: consumer, producer, tasks
 mod turn; // polled records become effects
 mod commit; // effects, offsets and marks become one transaction

@@ -9,6 +9,7 @@ use super::clock::Clock;
 use super::copy::StateStore;
 use super::health::Health;
 use super::mark::Life;
+use super::priority::give_way;
 use super::settings::Settings;
 use super::stop::Stop;
 use super::topology::Topology;
@@ -70,6 +71,9 @@ impl Process {
         let beat = self.health.beat(format!("{}-{number}", spec.name));
         // Whatever ends one thread, a panic included, ends the process: half a worker must not look alive.
         let _others_follow = Following(self.stopping.clone());
+        if spec.gives_way {
+            give_way();
+        }
         let ended = self.turns(spec, number, life, beat.clone());
         if let Err(stop) = &ended {
             beat.stopped(&stop.to_string());

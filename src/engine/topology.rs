@@ -29,6 +29,8 @@ pub struct StageSpec {
     /// What else it may send to.
     pub outputs: Vec<&'static str>,
     pub tick: Tick,
+    /// Its threads take what others leave of the processors: nobody waits for a single one of its records.
+    pub gives_way: bool,
     /// Changes with the meaning of the stage's tables; a local copy of another version is not read.
     pub state_version: u32,
     pub create: Arc<dyn Fn(i32) -> Box<dyn Stage> + Send + Sync>,

@@ -102,6 +102,7 @@ fn calculate(
     let (schemas, results) = (schemas.clone(), results.clone());
     StageSpec {
         outputs: vec![JOB_CASH_FLOWS, CHUNK_RESULTS],
+        gives_way: name == CALCULATE_BATCH,
         ..stage(name, chunks, move || Box::new(Calculate::new(schemas.clone(), results.clone())))
     }
 }
@@ -120,6 +121,7 @@ fn stage(
         state: vec![],
         outputs: vec![],
         tick: None,
+        gives_way: false,
         state_version: 1,
         create: Arc::new(move |_| create()),
     }

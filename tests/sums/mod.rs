@@ -66,6 +66,7 @@ pub fn topology_with(name: &'static str, topics: Topics, switches: Switches, ext
             state: vec![topics.sums],
             outputs: vec![topics.answers],
             tick: extras.tick_bytes.map(|_| Duration::from_secs(1)),
+            gives_way: false,
             state_version: 1,
             create: Arc::new(create),
         }],

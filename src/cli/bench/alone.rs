@@ -1,4 +1,4 @@
-//! What a job's steps cost without Kafka: one thread, one step after another, each with the functions that `submit` and the stages call.
+//! What a job's steps cost without Kafka: one step after another, each with the functions that `submit` and the stages call.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::io::BufReader;
 use std::path::Path;
 use std::time::Duration;
 
-use super::usage::thread_cpu_time;
+use super::usage::{cpu_time, thread_cpu_time};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
@@ -42,7 +42,7 @@ pub fn measure(path: &Path, config: &Config) -> Result<Alone, Failure> {
     let began = thread_cpu_time();
     let request = read_request(BufReader::new(File::open(path)?)).map_err(unreadable)?;
     alone.first_reading = thread_cpu_time().saturating_sub(began);
-    let began = thread_cpu_time();
+    let began = cpu_time(); // of all threads: contracts are read on several
     let mut beyond_parsing = Duration::ZERO;
     let schemas = Schemas::embedded();
     let mut splitter = Splitter::new(request.job.clone(), &request.market, parts::split_limits(config));
@@ -66,7 +66,7 @@ pub fn measure(path: &Path, config: &Config) -> Result<Alone, Failure> {
         Stopped::Request(error) => unreadable(error),
     })?;
     take(splitter.finish().0)?;
-    alone.parse = thread_cpu_time().saturating_sub(began).saturating_sub(beyond_parsing);
+    alone.parse = cpu_time().saturating_sub(began).saturating_sub(beyond_parsing);
     Ok(alone)
 }
 

@@ -240,7 +240,7 @@ fn answer(
             "chunk_positions": config.jobs.chunk_positions, "chunk_lots": config.jobs.chunk_lots,
             "partitions": arguments.partitions, "workers": arguments.workers, "threads": arguments.threads,
             "turn_ms": config.worker.turn_time.as_millis() as u64,
-            "seconds_by_stage": "CPU time of each step alone, on one thread and without Kafka, after the rounds",
+            "seconds_by_stage": "CPU time of each step alone and without Kafka, after the rounds",
             "seconds": if scenario.realtime() { "of one request over an open connection" } else { "from the start of the process that submits" },
         },
     })

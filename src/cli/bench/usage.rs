@@ -41,7 +41,7 @@ pub fn median(mut runs: Vec<Measured>) -> Option<Measured> {
 }
 
 /// User and system time; zero where the system does not tell.
-fn cpu_time() -> Duration {
+pub fn cpu_time() -> Duration {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name in parentheses may hold anything; utime and stime are the 12th and 13th field after it.
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);

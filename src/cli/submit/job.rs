@@ -25,6 +25,7 @@ use crate::domain::jobs::totals::Counts;
 use crate::domain::key::Timestamp;
 use crate::engine::broker::Broker;
 use crate::engine::clock::{Clock, SystemClock};
+use crate::engine::priority::give_way;
 use crate::messages::job_control::{ControlWord, JobControl};
 use crate::messages::key::chunk_key;
 use crate::messages::request::{MarketSource, Request, Stopped, read_contracts, read_request};
@@ -52,6 +53,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     }
     let job = request.job.clone();
     let config = session.config()?;
+    if request.contracts > config.jobs.realtime_positions as u64 {
+        give_way(); // to workers and brokers on this machine, that a large job must not slow down
+    }
     let broker = parts::broker(&config)?;
     let schemas = parts::schemas(&config)?;
     let known = known_job::known(broker.as_ref(), &schemas, &job.id)?;

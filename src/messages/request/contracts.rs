@@ -1,11 +1,12 @@
-//! The contracts of a request, handed out one after another; no more than one is in memory.
+//! The contracts of a request, handed out one after another; they are read on several threads, a bounded way ahead.
 
 use std::io::Read;
+use std::thread;
 
 use serde::Deserialize;
-use serde_json::Deserializer;
 use serde_json::value::RawValue;
 
+use super::ahead::Ahead;
 use super::contract::contract;
 use super::scalar::{Raw, text};
 use super::scan::Scanner;
@@ -36,35 +37,58 @@ pub fn read_contracts<E>(
     reader: impl Read,
     mut take: impl FnMut(ReadContract) -> Result<(), E>,
 ) -> Result<(), Stopped<E>> {
-    let list = Path::root("contractPositions");
-    let mut json = Vec::new();
-    let mut index = 0;
-    Scanner::new(reader).document(|scanner, member| {
-        if member != list.0 {
-            return Ok(scanner.skip()?);
-        }
-        scanner.list(|scanner| {
-            let path = list.item(index);
-            index += 1;
-            if let Some(read) = scanner.attempt(|block| whole(block, &path))? {
-                return take(Ok(read)).map_err(Stopped::Taker);
+    thread::scope(|scope| {
+        let mut ahead = Ahead::new(scope, Batch::read);
+        let mut take_all = |read: Vec<ReadContract>| read.into_iter().try_for_each(&mut take).map_err(Stopped::Taker);
+        let mut batch = Batch::default();
+        Scanner::new(reader).document(|scanner, member| {
+            if member != LIST {
+                return Ok(scanner.skip()?);
             }
-            json.clear();
-            scanner.value(&mut json)?;
-            take(read_contract(&json, &path)).map_err(Stopped::Taker)
-        })
+            scanner.list(|scanner| {
+                scanner.value(&mut batch.json)?;
+                batch.ends.push(batch.json.len());
+                if batch.json.len() < BATCH_BYTES {
+                    return Ok(());
+                }
+                let next = Batch { first: batch.first + batch.ends.len(), ..Batch::default() };
+                ahead.give(std::mem::replace(&mut batch, next)).map_or(Ok(()), &mut take_all)
+            })
+        })?;
+        ahead.try_for_each(&mut take_all)?;
+        take_all(batch.read())
     })
 }
 
-/// The contract that these bytes begin with, when all of it is there and nothing is wrong with it: most are, and are looked at once.
-fn whole(bytes: &[u8], path: &Path) -> Option<((Contract, Vec<Notice>), usize)> {
-    let mut values = Deserializer::from_slice(bytes).into_iter();
-    let read = contract(values.next()?.ok()?, path).ok()?;
-    Some((read, values.byte_offset()))
+const LIST: &str = "contractPositions";
+
+/// 256 KB: some fifty contracts of twenty lots, worth handing to a thread. A small request is one batch and needs no other thread.
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// Contracts as they stand in the request, one behind the other.
+#[derive(Default)]
+struct Batch {
+    /// Place of the first in the list.
+    first: usize,
+    json: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Batch {
+    fn read(self) -> Vec<ReadContract> {
+        let list = Path::root(LIST);
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let contract = |(index, (start, end)): (usize, (usize, &usize))| {
+            read_contract(&self.json[start..*end], &list.item(self.first + index))
+        };
+        starts.zip(&self.ends).enumerate().map(contract).collect()
+    }
 }
 
 fn read_contract(json: &[u8], path: &Path) -> ReadContract {
-    let read = match serde_json::from_slice(json) {
+    // A text is looked at as such once, and not again with each of its values.
+    let wire = std::str::from_utf8(json).map_or_else(|_| serde_json::from_slice(json), serde_json::from_str);
+    let read = match wire {
         Ok(wire) => contract(wire, path),
         Err(error) => Err(locate(json, path).unwrap_or_else(|| path.clone().invalid(error.to_string()))),
     };

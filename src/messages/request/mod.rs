@@ -3,6 +3,7 @@
 
 mod head; // job and market data
 mod contracts; // the contracts, one after another
+mod ahead; // on several threads, in order
 mod market; // prices, rates and dividends
 mod single; // the same of one name, as a service says it
 mod contract; // one contract
