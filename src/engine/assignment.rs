@@ -7,6 +7,7 @@ use super::broker::{CommittedOffset, Consumer, Rebalance, TopicPartition};
 use super::copy::{CopyIdentity, CopyStamp};
 use super::mark::TurnMark;
 use super::restore::Restore;
+use super::settings::Planted;
 use super::stop::Stop;
 use super::task::{Status, Task};
 use super::worker::Worker;
@@ -42,8 +43,11 @@ impl Worker {
     }
 
     fn give_up(&mut self, partitions: &[i32]) -> Result<(), Stop> {
-        let tasks: Vec<_> = partitions.iter().filter_map(|partition| self.tasks.remove(partition)).collect();
-        let inputs: Vec<_> = tasks.iter().flat_map(|task| task.inputs.clone()).collect();
+        let gone: Vec<_> = partitions.iter().filter_map(|partition| self.tasks.get(partition)).collect();
+        let inputs: Vec<_> = gone.iter().flat_map(|task| task.inputs.clone()).collect();
+        if !self.planted(Planted::RevokedTaskKept) {
+            self.tasks.retain(|partition, _| !partitions.contains(partition));
+        }
         self.consumer.unassign(&inputs).map_err(Stop::Broker)
     }
 
@@ -92,7 +96,12 @@ impl Worker {
         }
         let committed = match self.consumer.committed(&inputs, self.settings.committed_wait) {
             Ok(committed) => committed,
-            Err(error) => return self.tolerate(error).map(|()| None),
+            Err(error) => {
+                self.tolerate(error)?;
+                let none = |count| (TurnMark::default(), vec![0; count]);
+                let found = self.planted(Planted::PendingTakenForNone);
+                return Ok(found.then(|| counts.into_iter().map(none).collect()));
+            }
         };
         let mut answers = inputs.into_iter().zip(committed);
         counts.into_iter().map(|count| read_marks(answers.by_ref().take(count))).collect::<Result<_, _>>().map(Some)
@@ -120,14 +129,16 @@ impl Worker {
         Ok(())
     }
 
-    fn begin_restore(&mut self, partition: i32, mark: TurnMark, offsets: Vec<i64>) -> Result<(), Stop> {
+    fn begin_restore(&mut self, partition: i32, mark: TurnMark, mut offsets: Vec<i64>) -> Result<(), Stop> {
         let identity = self.copy_identity(partition);
+        let latest = self.planted(Planted::ResumesAtLogEnd);
         let Some(task) = self.tasks.get_mut(&partition) else { return Ok(()) };
-        for (&input, &wanted) in task.inputs.iter().zip(&offsets) {
+        for (&input, wanted) in task.inputs.iter().zip(&mut offsets) {
             match self.consumer.bounds(input) {
-                Ok(bounds) if wanted < bounds.start => {
-                    return Err(Stop::InputLost { partition: input, wanted, start: bounds.start });
+                Ok(bounds) if *wanted < bounds.start => {
+                    return Err(Stop::InputLost { partition: input, wanted: *wanted, start: bounds.start });
                 }
+                Ok(bounds) if latest => *wanted = bounds.end,
                 Ok(_) => {}
                 // It is asked again: the task is still finding.
                 Err(error) => return self.tolerate(error),
@@ -157,7 +168,7 @@ impl Worker {
             Err(torn @ Stop::Torn { .. }) => return self.torn_or_overtaken(partition, torn),
             other => other?,
         };
-        if !restored {
+        if !restored && self.settings.planted != Some(Planted::RunsBeforeRestored) {
             self.beat.restoring(partition, restore.progress(now));
             return check_for_loss(self.consumer.as_mut(), restore.stuck(now, patience));
         }
@@ -214,7 +225,9 @@ impl Worker {
         let identity = self.copy_identity(partition);
         let saved_at_us = self.clock.now_us();
         let now = self.clock.elapsed();
-        let Some(task) = self.tasks.get_mut(&partition).filter(|task| task.running() && !task.touched) else { return };
+        let early = self.planted(Planted::CopyBeforeCommit);
+        let whole = |task: &&mut Task| task.running() && (early || !task.touched);
+        let Some(task) = self.tasks.get_mut(&partition).filter(whole) else { return };
         task.copied_at = now;
         let stamp = CopyStamp { turn: task.mark.turn, ends: task.mark.ends.clone(), saved_at_us };
         let stage = &mut task.stage;

@@ -83,7 +83,12 @@ impl Worker {
         if self.planted(Planted::StateKeptBeforeCommit) {
             self.keep_effects();
         }
-        if self.membership().as_ref() != Some(&open.membership) {
+        if self.planted(Planted::CopyBeforeCommit) {
+            self.tasks.keys().copied().collect::<Vec<_>>().into_iter().for_each(|partition| self.copy_task(partition));
+        }
+        if self.planted(Planted::MembershipTakenLate) {
+            open.membership = self.consumer.membership();
+        } else if self.membership().as_ref() != Some(&open.membership) {
             return Err(Failure::Undo("the group has moved on"));
         }
         let offsets = self.marks(open)?;

@@ -23,6 +23,9 @@ impl Worker {
         if self.planted(Planted::ErrorCodeTrusted) {
             self.undo_touched();
         }
+        if self.planted(Planted::DoubtTakenForDone) {
+            self.keep_touched();
+        }
         self.producing = Producing::Doubtful { cause, next_try: Duration::ZERO, tries: 0 };
         Ok(())
     }

@@ -118,6 +118,7 @@ impl Worker {
     }
 
     fn process(&mut self, record: &Record<'_>, open: &mut Open, now_us: i64) -> Result<Option<(i32, String)>, Failure> {
+        let planted = self.settings.planted;
         let Worker { checked, views, outbox, tasks, .. } = self;
         let Some((task, input)) = owner(tasks.values_mut(), record) else { return Ok(None) };
         // A record that was fetched before a seek may be handed out once more.
@@ -127,11 +128,19 @@ impl Worker {
         let known = task.condemned.as_ref().filter(|known| known.input == input && known.offset == record.offset);
         let verdict = match known {
             Some(known) => Err(ProcessError::rejected(known.reason, &known.message)),
+            None if planted == Some(Planted::RejectedKeepsEffects) => {
+                let mut context = context(task.partition, &task.mark, open, now_us, views, checked, outbox);
+                guarded(|| task.stage.on_record(record, &mut context))
+            }
             None => task.handle(record, &mut context(task.partition, &task.mark, open, now_us, views, checked, outbox)),
         };
         match verdict {
             Ok(()) => {}
+            Err(ProcessError::Unavailable { .. }) if planted == Some(Planted::WaitingRecordOvertaken) => {
+                return Ok(None);
+            }
             Err(ProcessError::Unavailable { what }) => return Ok(Some((task.partition, what))),
+            Err(ProcessError::Rejected { .. }) if planted == Some(Planted::RejectedForgotten) => {}
             Err(ProcessError::Rejected { reason, mut message }) => {
                 let mut context = context(task.partition, &task.mark, open, now_us, views, checked, outbox);
                 match task.answer_for(record, reason, &message, &mut context) {
@@ -242,7 +251,8 @@ impl Worker {
     /// A turn that fails as a whole is repeated in halves; what fails alone, a record or a tick, is at fault itself.
     fn isolate(&mut self, reason: &'static str, message: String, open: &Open) -> Result<(), Stop> {
         let stage = self.checked.spec.name;
-        if open.records > 1 || (open.records == 1 && open.ticked) {
+        let whole = self.planted(Planted::WholeTurnCondemned);
+        if !whole && (open.records > 1 || (open.records == 1 && open.ticked)) {
             self.search = Some(Search::after(self.search, open.records));
             return Ok(());
         }

@@ -41,6 +41,10 @@ fn calm(swarm: &mut Swarm) {
         compactions: 0,
         copies: false,
         copies_lost: 0,
+        outages: 0,
+        rejects: 0,
+        spoils: 0,
+        flows: false,
         ..swarm.clone()
     };
 }
@@ -106,7 +110,8 @@ fn a_restore_to_the_last_stable_offset_misses_what_is_committed() {
 fn a_tick_without_offsets_is_a_zombies_chance() {
     caught(Planted::UnfencedTick, |swarm| {
         calm(swarm);
-        (swarm.jobs, swarm.pauses, swarm.kills) = (true, 20, 5);
+        (swarm.jobs, swarm.muted, swarm.pauses) = (true, 150, 10);
+        (swarm.pace, swarm.steps) = (Duration::from_millis(30), 3_000);
     });
 }
 
@@ -125,5 +130,91 @@ fn companions_assigned_on_their_own_are_caught() {
     caught(Planted::AssignWithoutLead, |swarm| {
         calm(swarm);
         (swarm.jobs, swarm.partitions) = (true, 3);
+    });
+}
+
+#[test]
+fn a_membership_that_is_asked_for_at_the_end_commits_for_a_task_that_is_gone() {
+    caught(Planted::MembershipTakenLate, |swarm| {
+        calm(swarm);
+        (swarm.workers, swarm.muted, swarm.records) = (3, 150, 250);
+        (swarm.pace, swarm.steps) = (Duration::from_millis(20), 2_000);
+    });
+}
+
+#[test]
+fn a_doubtful_end_that_is_taken_for_done_loses_the_turn() {
+    caught(Planted::DoubtTakenForDone, |swarm| {
+        calm(swarm);
+        (swarm.not_done, swarm.delivery_failed) = (60, 60);
+    });
+}
+
+#[test]
+fn a_record_that_waits_is_not_overtaken_by_the_next() {
+    caught(Planted::WaitingRecordOvertaken, |swarm| {
+        calm(swarm);
+        swarm.outages = 60;
+    });
+}
+
+#[test]
+fn a_rejected_record_without_a_dead_letter_is_lost() {
+    caught(Planted::RejectedForgotten, calm);
+}
+
+#[test]
+fn a_rejected_record_leaves_nothing_behind() {
+    caught(Planted::RejectedKeepsEffects, |swarm| {
+        calm(swarm);
+        swarm.rejects = 60;
+    });
+}
+
+#[test]
+fn a_task_that_is_kept_after_it_was_revoked_answers_for_another_ones() {
+    caught(Planted::RevokedTaskKept, |swarm| {
+        calm(swarm);
+        (swarm.jobs, swarm.workers, swarm.kills) = (true, 3, 10);
+    });
+}
+
+#[test]
+fn offsets_that_are_pending_are_not_none() {
+    caught(Planted::PendingTakenForNone, |swarm| {
+        calm(swarm);
+        (swarm.jobs, swarm.kills, swarm.not_done) = (true, 15, 60);
+    });
+}
+
+#[test]
+fn a_task_that_runs_before_it_is_restored_forgets() {
+    caught(Planted::RunsBeforeRestored, |swarm| {
+        calm(swarm);
+        swarm.kills = 15;
+    });
+}
+
+#[test]
+fn a_task_that_goes_on_at_the_end_of_the_log_skips_records() {
+    caught(Planted::ResumesAtLogEnd, |swarm| {
+        calm(swarm);
+        swarm.kills = 15;
+    });
+}
+
+#[test]
+fn a_turn_that_fails_as_a_whole_is_not_the_fault_of_its_last_record() {
+    caught(Planted::WholeTurnCondemned, |swarm| {
+        calm(swarm);
+        swarm.spoils = 60;
+    });
+}
+
+#[test]
+fn a_copy_that_is_written_before_the_commit_knows_too_much() {
+    caught(Planted::CopyBeforeCommit, |swarm| {
+        calm(swarm);
+        (swarm.copies, swarm.kills, swarm.not_done, swarm.delivery_failed) = (true, 15, 60, 60);
     });
 }

@@ -16,7 +16,7 @@ use bookflow::engine::worker::{Parts, Turn, Worker};
 use bookflow::memory::MemoryBroker;
 use bookflow::memory::settings::Settings as BrokerSettings;
 use bookflow::messages::schemas::Schemas;
-use bookflow::pipeline::topic_files::{self, TopicSpec};
+use bookflow::pipeline::topic_files::{self, Role, TopicSpec};
 use bookflow::pipeline::topology::{BOOK, CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT, topology};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -26,6 +26,7 @@ use super::clock::SimulatedClock;
 use super::copies::Copies;
 use super::facts::{Ear, Facts};
 use super::input::{self, Item};
+use super::mischief::Mischief;
 use super::nemesis::Nemesis;
 use super::swarm::{Swarm, happens};
 use super::telling::Told;
@@ -67,6 +68,9 @@ struct Running {
     runner: Runner<Result<(), Stop>>,
     stopping: Arc<AtomicBool>,
 }
+
+/// Two of those that can take over from each other, with state and without.
+const JOB_STAGES: [&str; 5] = [CALCULATE_BATCH, CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT, COLLECT];
 
 /// Virtual time limits: short, and in the same proportions as the real ones.
 const SESSION: Duration = Duration::from_secs(4);
@@ -114,7 +118,7 @@ impl History {
         };
         let broker = MemoryBroker::simulated(limits, clock.clone(), nemesis.clone());
         let mut topology = topology(SCHEMAS.clone());
-        let witness = Arc::new(Witness::new(told.is_some()));
+        let witness = Arc::new(Witness::new(Mischief::new(seed, swarm.clone()), told.is_some()));
         topology.stages.iter_mut().for_each(|stage| witness.watch(stage));
         History {
             seed,
@@ -168,7 +172,9 @@ impl History {
             let mut config: Vec<_> = topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             config.retain(|(name, _)| !matches!(*name, "delete.retention.ms" | "min.compaction.lag.ms"));
             config.push(("delete.retention.ms", TOMBSTONES));
-            self.broker.create_topic(&topic.name, self.swarm.partitions, &config).expect("a topic of the file");
+            // A view's offsets order all of it.
+            let partitions = if topic.role == Role::View { 1 } else { self.swarm.partitions };
+            self.broker.create_topic(&topic.name, partitions, &config).expect("a topic of the file");
         }
         for stage in &self.topology.stages {
             let checked = self.topology.check(stage, &self.broker).expect("the topology fits its own topics");
@@ -178,17 +184,21 @@ impl History {
 
     fn input(&mut self) -> std::vec::IntoIter<Item> {
         let (partitions, now) = (self.swarm.partitions, self.clock.now_us());
-        let items = if self.swarm.jobs {
+        let mut items = if self.swarm.jobs {
             input::jobs(&mut self.dice, now, partitions, &SCHEMAS)
         } else {
             input::trades(self.seed, self.swarm.records, partitions, &SCHEMAS)
         };
+        if self.swarm.flows {
+            for item in input::knowledge(&SCHEMAS) {
+                items.insert(self.dice.random_range(0..=items.len()), item);
+            }
+        }
         items.into_iter()
     }
 
     fn take_seats(&mut self) {
-        let stages: &[&'static str] =
-            if self.swarm.jobs { &[CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT, COLLECT] } else { &[BOOK; 3] };
+        let stages: &[&'static str] = if self.swarm.jobs { &JOB_STAGES } else { &[BOOK; 3] };
         let wanted = if self.swarm.jobs { stages.len() } else { self.swarm.workers };
         for (number, &stage) in stages.iter().take(wanted).enumerate() {
             let instance = format!("w{number}");
@@ -345,6 +355,7 @@ impl History {
     fn heal(&mut self, input: std::vec::IntoIter<Item>) -> Result<(), String> {
         self.tell(|| "healing".into());
         self.nemesis.disarm();
+        self.witness.mischief.disarm();
         for item in input {
             self.broker.append(item.outgoing()).expect("the topic takes it");
         }

@@ -1,4 +1,5 @@
-//! What comes in: generated trades with everything that happens to them, or calculation jobs cut into small chunks.
+//! What comes in: generated trades with everything that happens to them, what their cash flows depend on, or calculation jobs cut into
+//! small chunks.
 
 use std::convert::Infallible;
 use std::io::Cursor;
@@ -8,15 +9,23 @@ use bookflow::cli::generate::record::Wire;
 use bookflow::cli::generate::request::RequestShape;
 use bookflow::domain::jobs::job::{Lane, Started};
 use bookflow::domain::jobs::split::{SplitLimits, Splitter};
-use bookflow::domain::key::Timestamp;
+use bookflow::domain::key::{ContractId, Timestamp};
+use bookflow::domain::trade::captured::Place;
 use bookflow::engine::broker::{Outgoing, TopicPartition};
+use bookflow::messages::contract::ContractVersion;
+use bookflow::messages::data_point::{DataKind, DataPoint, Value};
 use bookflow::messages::job_control::{ControlWord, JobControl};
 use bookflow::messages::key::{chunk_key, partition};
+use bookflow::messages::message::Message;
 use bookflow::messages::request::{read_contracts, read_request};
 use bookflow::messages::schemas::Schemas;
-use bookflow::pipeline::topics::{CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, JOB_CONTROL, TRADES};
+use bookflow::pipeline::topics::{
+    CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CONTRACTS, JOB_CONTROL, MARKET_DATA, REFERENCE_DATA, TRADES,
+};
+use chrono::NaiveDate;
 use rand::RngExt;
 use rand::rngs::SmallRng;
+use rust_decimal::Decimal;
 
 /// One record as it is appended.
 pub struct Item {
@@ -51,6 +60,45 @@ pub fn trades(seed: u64, records: u64, partitions: i32, schemas: &Schemas) -> Ve
         Item { to, key: wire.key().map(Vec::from), value: wire.value().map(Vec::from) }
     });
     items.collect()
+}
+
+/// Two versions of the contracts that generated trades name, and the market of two weeks; each may come at any time.
+pub fn knowledge(schemas: &Schemas) -> Vec<Item> {
+    let mut items = Vec::new();
+    for (contract, version) in [("C000001", 1), ("C000002", 1), ("C000001", 2)] {
+        let terms = format!(
+            r#"{{"contractId": "{contract}", "product": "EQUITY_SWAP", "priceCurrency": "USD", "effectiveDate": "2024-01-01",
+                "terminationDate": "2024-06-28", "calendars": {{"exchange": "XNYS", "payment": "USNY"}},
+                "financing": {{"long": {{"rate": {{"kind": "FIXED", "rate": "0.0{version}"}}, "dayCount": "ACT/360"}}}},
+                "dividends": {{"payoutRatioLong": "0.85"}}}}"#
+        );
+        let id = ContractId::new(contract).expect("a name");
+        let message = ContractVersion { id, version, terms: Some(terms.into()) };
+        items.push(known(CONTRACTS, &message, message.key(), schemas));
+    }
+    let mut point = |kind: DataKind, name: &str, date, version, value| {
+        let message = DataPoint { kind, name: name.into(), detail: "".into(), date, version, value };
+        let topic = if kind.is_market() { MARKET_DATA } else { REFERENCE_DATA };
+        items.push(known(topic, &message, message.key(), schemas));
+    };
+    let day = |day| NaiveDate::from_ymd_opt(2024, 1, day);
+    for security in ["SEC0001", "SEC0002"] {
+        point(DataKind::Security, security, None, 1, Value::Terms(r#"{"market": "XNYS"}"#.into()));
+        for (date, version) in [(3, 1), (5, 1), (9, 1), (12, 1), (9, 2)] {
+            let price = Decimal::new(10_000 + i64::from(100 * date + version), 2);
+            point(DataKind::Price, security, day(date), version, Value::Number(price));
+        }
+    }
+    for date in [3, 5, 9, 12] {
+        point(DataKind::BusinessDate, "", day(date), 0, Value::Terms("{}".into()));
+    }
+    items
+}
+
+fn known<T: Message<Cause = Option<Place>>>(topic: &'static str, message: &T, key: String, schemas: &Schemas) -> Item {
+    let mut value = Vec::new();
+    schemas.encode(message, None, &mut value).expect("it fits");
+    Item { to: TopicPartition { topic, partition: 0 }, key: Some(key.into()), value: Some(value) }
 }
 
 /// One to three jobs whose records come in any order; some deadlines are too short.

@@ -35,6 +35,13 @@ pub struct Swarm {
     pub copies: bool,
     pub copies_lost: u32,
     pub turn_records: usize,
+    /// What a record needs is not there.
+    pub outages: u32,
+    /// Trades that are rejected after their work, and trades over which their turn fails at its end.
+    pub rejects: u32,
+    pub spoils: u32,
+    /// Whether contracts and market come, so that positions have cash flows.
+    pub flows: bool,
 }
 
 impl Swarm {
@@ -45,6 +52,7 @@ impl Swarm {
         let (late_markers, muted) = (chance(2, 700), chance(4, 10));
         let (kills, pauses, jumps) = (chance(2, 15), chance(3, 15), chance(4, 3));
         let (compactions, copies_lost) = (chance(3, 20), chance(3, 5));
+        let (outages, rejects, spoils) = (chance(4, 60), chance(4, 60), chance(4, 60));
         Swarm {
             jobs: dice.random_ratio(1, 4),
             workers: dice.random_range(1..=3),
@@ -69,6 +77,10 @@ impl Swarm {
             copies: dice.random_ratio(1, 2),
             copies_lost,
             turn_records: dice.random_range(1..=20),
+            outages,
+            rejects,
+            spoils,
+            flows: dice.random_ratio(1, 2),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! When a healed history has worked everything off, and whether all is as it should be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bookflow::cli::verify::audit;
@@ -8,10 +8,12 @@ use bookflow::engine::broker::{Broker, Member, TopicPartition};
 use bookflow::engine::stage::Cause;
 use bookflow::memory::LogEntry;
 use bookflow::messages::dead_letter::DeadLetter;
-use bookflow::pipeline::topics::{self, CALCULATION_OUTCOMES, DEAD_LETTERS, JOB_PROGRESS};
+use bookflow::messages::position_flows::PositionFlows;
+use bookflow::pipeline::topics::{self, CALCULATION_OUTCOMES, CASH_FLOWS, DEAD_LETTERS, JOB_PROGRESS};
 
 use super::facts::{Facts, add};
 use super::history::{History, SCHEMAS};
+use super::mischief::{REJECTED_LATE, SPOILS_ITS_TURN};
 use super::witness::{Evidence, Place};
 
 impl History {
@@ -68,9 +70,9 @@ impl History {
         if !report.clean() {
             return Err(format!("{:#?}", report.differences));
         }
-        for _ in 0..self.condemned()? {
-            self.happened("condemned");
-        }
+        let condemned = self.condemned()?;
+        add(&mut self.facts, condemned);
+        self.knowledge_grows()?;
         let counts = report.counts;
         let (copies_read, copies_refused) = self.copies.counts();
         let counted = [
@@ -92,22 +94,44 @@ impl History {
         Ok(())
     }
 
-    /// How many records were condemned, none of them in vain. The auditor believes such letters, and no generated record
+    /// Whoever tells a position's cash flows knows at least what was known the last time.
+    fn knowledge_grows(&mut self) -> Result<(), String> {
+        let mut known = BTreeMap::new();
+        let told: Vec<_> = self.records(CASH_FLOWS).filter_map(|(key, value)| Some((key?, value?))).collect();
+        for (key, value) in &told {
+            let (_, PositionFlows { snapshot, .. }) =
+                SCHEMAS.decode::<PositionFlows>(value).map_err(|error| error.to_string())?;
+            let now = [snapshot.contracts, snapshot.market_data, snapshot.reference_data];
+            if let Some(before) =
+                known.insert(key, now).filter(|before| now.iter().zip(before).any(|(now, before)| now < before))
+            {
+                let key = String::from_utf8_lossy(key);
+                return Err(format!("the flows of {key} were told with {now:?} of the views, after {before:?}"));
+            }
+        }
+        *self.facts.entry("cash_flows_told".into()).or_default() += told.len() as u64;
+        Ok(())
+    }
+
+    /// What records were condemned for, none of them in vain. The auditor believes such letters, and no generated record
     /// panics or kills; but now and then chance takes two processes in a row that had the same record alone in hand, and
     /// nobody can tell that from a record that kills.
-    fn condemned(&self) -> Result<u64, String> {
-        let mut condemned = 0;
+    fn condemned(&self) -> Result<Facts, String> {
+        let mut condemned = Facts::default();
         for value in self.records(DEAD_LETTERS).filter_map(|(_, value)| value) {
             let (place, letter) = SCHEMAS.decode::<DeadLetter>(&value).map_err(|error| error.to_string())?;
             let Cause { topic, partition, offset } = topics::cause(place);
             let record = (TopicPartition { topic, partition }, offset);
-            match letter.reason.as_str() {
-                "kills_process" if self.deserved(record) => condemned += 1,
-                "panic" | "kills_process" | "state_bound" => {
-                    return Err(format!("dead letter {} for {}@{offset}: {}", letter.reason, record.0, letter.message));
-                }
-                _ => {}
+            let deserved = match letter.reason.as_str() {
+                "kills_process" => self.deserved(record),
+                REJECTED_LATE => self.witness.mischief.rejects(record),
+                SPOILS_ITS_TURN => self.witness.mischief.spoils(record),
+                _ => continue,
+            };
+            if !deserved {
+                return Err(format!("dead letter {} for {}@{offset}: {}", letter.reason, record.0, letter.message));
             }
+            *condemned.entry(format!("condemned {}", letter.reason)).or_default() += 1;
         }
         Ok(condemned)
     }

@@ -1,4 +1,5 @@
-//! Sees which records are handed to which life of a task, so that the judge knows whom a record may be accused by.
+//! Sees which records are handed to which life of a task, so that the judge knows whom a record may be accused by; and lets
+//! mischief into the stages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,8 +8,10 @@ use std::sync::{Arc, Mutex};
 use bookflow::engine::batch::Record;
 use bookflow::engine::broker::TopicPartition;
 use bookflow::engine::stage::{Context, ProcessError, Stage};
-use bookflow::engine::table::Undoable;
+use bookflow::engine::table::{Emit, Undoable};
 use bookflow::engine::topology::StageSpec;
+
+use super::mischief::{Mischief, REJECTED_LATE, SPOILS_ITS_TURN};
 
 /// Where a record stands.
 pub type Place = (TopicPartition, i64);
@@ -25,14 +28,15 @@ pub enum Evidence {
 
 pub struct Witness {
     telling: bool,
+    pub mischief: Mischief,
     lives: AtomicU64,
     /// By life and turn: what was in hand.
     hands: Mutex<BTreeMap<(u64, u64), BTreeSet<Place>>>,
 }
 
 impl Witness {
-    pub fn new(telling: bool) -> Witness {
-        Witness { telling, lives: AtomicU64::new(0), hands: Mutex::default() }
+    pub fn new(mischief: Mischief, telling: bool) -> Witness {
+        Witness { telling, mischief, lives: AtomicU64::new(0), hands: Mutex::default() }
     }
 
     /// The same stage under watch: each task that is created is a life of its own.
@@ -40,7 +44,7 @@ impl Witness {
         let (create, witness) = (spec.create.clone(), self.clone());
         spec.create = Arc::new(move |partition| {
             let life = witness.lives.fetch_add(1, Ordering::Relaxed);
-            Box::new(Watched { stage: create(partition), life, witness: witness.clone() })
+            Box::new(Watched { stage: create(partition), life, spoilt: Hand::default(), witness: witness.clone() })
         });
     }
 
@@ -69,12 +73,15 @@ impl Witness {
 struct Watched {
     stage: Box<dyn Stage>,
     life: u64,
+    /// Records of this turn over which it will fail.
+    spoilt: Hand,
     witness: Arc<Witness>,
 }
 
 impl Stage for Watched {
     fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn Undoable)) {
         self.stage.tables(visit);
+        visit(&mut self.spoilt);
     }
 
     fn on_restored(&mut self) {
@@ -82,8 +89,18 @@ impl Stage for Watched {
     }
 
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
-        self.witness.handed(self.life, context.turn, (record.from, record.offset));
-        self.stage.on_record(record, context)
+        let place = (record.from, record.offset);
+        self.witness.handed(self.life, context.turn, place);
+        let mischief = &self.witness.mischief;
+        if mischief.outage() {
+            return Err(ProcessError::unavailable("what it needs"));
+        }
+        self.stage.on_record(record, context)?;
+        if mischief.rejects(place) {
+            return Err(ProcessError::rejected(REJECTED_LATE, "all its work was done"));
+        }
+        self.spoilt.now += usize::from(mischief.spoils(place));
+        Ok(())
     }
 
     fn on_rejected(
@@ -96,7 +113,68 @@ impl Stage for Watched {
         self.stage.on_rejected(record, reason, message, context)
     }
 
+    fn on_turn_end(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        self.stage.on_turn_end(context)?;
+        match self.spoilt.now {
+            0 => Ok(()),
+            _ => Err(ProcessError::rejected(SPOILS_ITS_TURN, "a record of this turn, and nobody says which")),
+        }
+    }
+
     fn on_tick(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
         self.stage.on_tick(context)
+    }
+}
+
+/// A number of records in hand, forgotten with their turn.
+#[derive(Default)]
+struct Hand {
+    now: usize,
+    before: usize,
+}
+
+impl Undoable for Hand {
+    fn topic(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn begin_record(&mut self) {
+        self.before = self.now;
+    }
+
+    fn undo_record(&mut self) {
+        self.now = self.before;
+    }
+
+    fn undo_turn(&mut self) {
+        self.now = 0;
+    }
+
+    fn keep_turn(&mut self) {
+        self.now = 0;
+    }
+
+    fn changed(&self) -> bool {
+        false
+    }
+
+    fn changes(&self, _: Emit<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn entries(&self, _: Emit<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn restore(&mut self, _: &[u8], _: Option<&[u8]>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.now = 0;
+    }
+
+    fn len(&self) -> usize {
+        self.now
     }
 }
