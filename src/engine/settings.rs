@@ -59,28 +59,40 @@ impl Default for Settings {
     }
 }
 
-/// The bugs that the proof must catch, one against each rule that is easily broken.
+/// The bugs that the proof must catch, by the rule of `docs/exactly-once.md` that each breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planted {
+    // Rule 2
     OffsetsBeforeOutputs,
-    StateKeptBeforeCommit,
-    AddInsteadOfReplace,
+    RejectedKeepsEffects,
+    // Rule 3
+    UnfencedTick,
+    // Rule 4
+    MembershipTakenLate,
+    // Rule 5
     DoubtfulProducerKept,
     SlowOkTrusted,
+    // Rule 6
     ErrorCodeTrusted,
-    RestoreToStableOffset,
-    UnfencedTick,
-    OldCopyTrusted,
-    AssignWithoutLead,
-    MembershipTakenLate,
     DoubtTakenForDone,
+    // Rule 7
     WaitingRecordOvertaken,
     RejectedForgotten,
-    RejectedKeepsEffects,
+    // Rule 9
+    AssignWithoutLead,
+    // Rule 10
     RevokedTaskKept,
-    PendingTakenForNone,
     RunsBeforeRestored,
+    // Rule 12
+    RestoreToStableOffset,
+    PendingTakenForNone,
+    // Rule 13
     ResumesAtLogEnd,
+    // Rule 16
+    StateKeptBeforeCommit,
+    AddInsteadOfReplace,
     WholeTurnCondemned,
+    // Rule 17
+    OldCopyTrusted,
     CopyBeforeCommit,
 }
