@@ -16,7 +16,7 @@ use crate::engine::topology::Topology;
 use crate::memory::MemoryBroker;
 use crate::memory::interference::Interference;
 use crate::memory::settings::Settings as BrokerSettings;
-use crate::pipeline::topic_files::{self, Role};
+use crate::pipeline::topic_files;
 
 /// How long one question for committed offsets may take.
 const QUESTION: Duration = Duration::from_secs(15);
@@ -30,7 +30,7 @@ pub fn broker(
     let broker = MemoryBroker::disturbed(settings, interference);
     for topic in topic_files::embedded() {
         let config: Vec<_> = topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let partitions = if topic.role == Role::View { topic.partitions } else { partitions };
+        let partitions = if topic.in_one_partition() { topic.partitions } else { partitions };
         broker.create_topic(&topic.name, partitions, &config)?;
     }
     Ok(broker)

@@ -20,6 +20,7 @@ pub mod explain; // `explain`
 pub mod dlq; // `dlq`
 pub mod cache; // `cache`
 pub mod known_job; // what is known of a job, and waiting for it
+pub mod snapshots; // named moments of contracts and the market
 mod job_flows; // the published flows of jobs, each once
 pub mod tail; // a topic read as a person would
 pub mod topics; // `topics`

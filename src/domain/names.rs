@@ -34,7 +34,7 @@ macro_rules! name {
     };
 }
 
-pub(super) use name;
+pub(in crate::domain) use name;
 
 name! {
     /// Id of a position of a contract; unique inside the contract.

@@ -185,6 +185,7 @@ messages! {
     contract: crate::messages::contract::ContractVersion, flow_samples::contract(), prop::option::of(samples::place());
     data_point: crate::messages::data_point::DataPoint, flow_samples::data_point(), prop::option::of(samples::place());
     position_flows: crate::messages::position_flows::PositionFlows, flow_samples::position_flows(), samples::place();
+    market_snapshot: crate::domain::market::snapshot::MarketSnapshot, flow_samples::market_snapshot(), prop::option::of(samples::place());
 }
 
 #[test]

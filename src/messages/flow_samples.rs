@@ -11,6 +11,7 @@ use super::samples::{currency, date, key, quantity};
 use crate::domain::flows::id::FlowId;
 use crate::domain::flows::row::{BlockedContract, FlowChange, FlowRow, Obstacle, RowAmount, Snapshot};
 use crate::domain::key::ContractId;
+use crate::domain::market::snapshot::{MarketSnapshot, Moment, SnapshotName};
 use crate::messages::contract::ContractVersion;
 
 fn contract_id() -> impl Strategy<Value = ContractId> {
@@ -109,4 +110,17 @@ prop_compose! {
             rows,
         }
     }
+}
+
+fn moment() -> impl Strategy<Value = Moment> {
+    (any::<[i64; 3]>(), date()).prop_map(|([contracts, market_data, reference_data], day)| Moment {
+        known: Snapshot { contracts, market_data, reference_data },
+        day,
+    })
+}
+
+pub fn market_snapshot() -> impl Strategy<Value = MarketSnapshot> {
+    ("[A-Z0-9 -]{1,40}", moment()).prop_filter_map("a name", |(name, moment)| {
+        Some(MarketSnapshot { name: SnapshotName::new(&name).ok()?, moment })
+    })
 }

@@ -1,10 +1,12 @@
 //! How each message looks to people: that every value stands in the field of its name, which types alone do not prove.
 
+use crate::domain::flows::row::Snapshot;
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
 use crate::domain::lots::cost::UnitCost;
 use crate::domain::lots::lot::{Age, Before, Chosen, Image, Lot, Relief};
 use crate::domain::lots::method::{InvalidInstruction, ReliefMethod, ReliefPolicy};
 use crate::domain::lots::position::{Costing, Position};
+use crate::domain::market::snapshot::{MarketSnapshot, Moment, SnapshotName};
 use crate::domain::money::{Currency, Money};
 use crate::domain::trade::answer::{Answer, Verdict};
 use crate::domain::trade::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
@@ -102,6 +104,17 @@ fn a_position() {
         "relief": {"first": "AVERAGE", "changes": [{"since": "2026-01-09", "method": "MAX_LOSS"}]}
     });
     looks(position, CAUSE, wanted);
+}
+
+#[test]
+fn a_market_snapshot() {
+    let known = Snapshot { contracts: 1, market_data: 2, reference_data: 3 };
+    let name = SnapshotName::new("EOD").expect("a name");
+    let snapshot = MarketSnapshot { name, moment: Moment { known, day: day(5) } };
+    let wanted = json!({
+        "snapshot": "EOD", "contracts": 1, "market_data": 2, "reference_data": 3, "day": "2026-01-05"
+    });
+    looks(snapshot, Some(CAUSE), wanted);
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub mod blotter; // topic blotter
 pub mod contract; // topic contracts
 pub mod data_point; // topics market-data, reference-data
 pub mod position_flows; // topic cash-flows
+pub mod market_snapshot; // topic market-snapshots
 pub mod chunk; // topics calculation-chunks.*
 pub mod content; // a chunk without the names of its job
 pub mod cash_flows; // topic job-cash-flows

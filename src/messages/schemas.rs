@@ -65,6 +65,7 @@ schema_names! {
     Contract "contract": 1;
     DataPoint "data_point": 1;
     PositionFlows "position_flows": 1 2;
+    MarketSnapshot "market_snapshot": 1;
 }
 
 impl SchemaName {

@@ -49,6 +49,8 @@ pub enum Role {
     DeadLetters,
     /// Read whole by a stage, and never compacted away: every version has a key of its own.
     View,
+    /// Names that commands give and look up, for ever.
+    Register,
 }
 
 /// Which schemas may follow each other under a topic's subject, in the registry's words.
@@ -92,6 +94,7 @@ const FILES: &[(&str, &str)] = files![
     "market-data",
     "reference-data",
     "cash-flows",
+    "market-snapshots",
 ];
 
 /// The files that are compiled in.
@@ -127,6 +130,11 @@ impl TopicSpec {
             Some(problem) => Err(wrong(problem)),
             None => Ok(spec),
         }
+    }
+
+    /// Whether one partition orders all of it, whatever the size of the cluster.
+    pub fn in_one_partition(&self) -> bool {
+        matches!(self.role, Role::View | Role::Register)
     }
 
     /// The subject of the topic's schema in the registry.
@@ -166,6 +174,9 @@ impl TopicSpec {
             (Role::View, Some("compact")) if self.partitions == 1 => None,
             (Role::View, _) => {
                 Some("a view has one partition, so that an offset orders it, and cleanup.policy compact".into())
+            }
+            (Role::Register, _) if self.partitions != 1 => {
+                Some("a register has one partition, so that an offset is a number".into())
             }
             (_, Some("delete")) => self.number("retention.ms").is_none().then(|| "retention.ms is missing".into()),
             (_, _) => Some("cleanup.policy is delete, except for state topics and views".into()),

@@ -19,10 +19,11 @@ pub const CONTRACTS: &str = "contracts";
 pub const MARKET_DATA: &str = "market-data";
 pub const REFERENCE_DATA: &str = "reference-data";
 pub const CASH_FLOWS: &str = "cash-flows";
+pub const MARKET_SNAPSHOTS: &str = "market-snapshots";
 pub const DEAD_LETTERS: &str = "dead-letters";
 
 /// A topic's number on the wire. Numbers stand in every record for ever: append, never reorder.
-const CODES: [(u16, &str); 17] = [
+const CODES: [(u16, &str); 18] = [
     (1, TRADES),
     (2, CAPTURED_TRADES),
     (3, POSITIONS),
@@ -40,6 +41,7 @@ const CODES: [(u16, &str); 17] = [
     (15, MARKET_DATA),
     (16, REFERENCE_DATA),
     (17, CASH_FLOWS),
+    (18, MARKET_SNAPSHOTS),
 ];
 
 /// Every topic, in the order of its number.

@@ -25,7 +25,7 @@ use bookflow::messages::dead_letter::{DeadLetter, Original};
 use bookflow::messages::key::partition;
 use bookflow::messages::message::Message;
 use bookflow::messages::schemas::Schemas;
-use bookflow::pipeline::topic_files::{self, Role};
+use bookflow::pipeline::topic_files;
 use bookflow::pipeline::topics::{self, BLOTTER, DEAD_LETTERS, POSITIONS, TRADES};
 use bookflow::pipeline::topology::topology;
 
@@ -51,7 +51,7 @@ impl House {
         let (stand, schemas) = (Stand::new(), Arc::new(schemas));
         for topic in topic_files::embedded() {
             let config: Vec<_> = topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            let partitions = if topic.role == Role::View { 1 } else { PARTITIONS };
+            let partitions = if topic.in_one_partition() { 1 } else { PARTITIONS };
             stand.broker.create_topic(&topic.name, partitions, &config).expect("topic is created");
         }
         let topology = change(topology(schemas.clone()));

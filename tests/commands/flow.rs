@@ -278,6 +278,11 @@ fn contracts_and_data_go_in_flows_come_out_and_a_correction_changes_what_depends
     assert_eq!(counts(&day("2025-03-10"))[0], 1, "going back is said again");
     wait_for("the day before", || amounts(&["--status", "blocked"]).is_empty().then_some(()));
 
+    let taken = ask(&["submit", "snapshot", "EOD"]).object();
+    assert_eq!((&taken["day"], &taken["new"]), (&"2025-03-10".into(), &true.into()));
+    let again = ask(&["submit", "snapshot", "EOD"]).object();
+    assert_eq!((&again["market_data"], &again["new"]), (&taken["market_data"], &false.into()));
+
     worker.signal("-TERM");
     assert_eq!(worker.end().code, 0);
     let verified = ask(&["verify"]);

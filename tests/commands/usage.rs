@@ -27,6 +27,7 @@ fn every_command_has_help_and_takes_json() {
         &["submit", "contracts"],
         &["submit", "market-data"],
         &["submit", "reference-data"],
+        &["submit", "snapshot"],
         &["submit", "job"],
         &["flows"],
         &["watch"],

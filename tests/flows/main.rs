@@ -18,5 +18,6 @@ mod house; // the topology with its broker
 mod turns; // what a worker is let do
 mod desk; // a contract, its market, and what is told of them
 mod stream; // what leaves when
+mod snapshots; // names for what is known
 mod explained; // what was told, calculated again from the log
 mod relief; // which lots are closed, whatever is known first

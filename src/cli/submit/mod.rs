@@ -1,10 +1,11 @@
-//! `submit`: trades, contracts, market and reference data, and calculation jobs from files.
+//! `submit`: trades, contracts, market and reference data, and calculation jobs from files; names for what is known.
 //! In reading order:
 
 mod trades; // `submit trades`
 mod contracts; // `submit contracts`
 mod market_data; // `submit market-data`
 mod reference_data; // `submit reference-data`
+pub mod snapshot; // `submit snapshot`
 pub(super) mod job; // `submit job`
 mod rows; // a file -> rows, one after another
 mod relief; // what a row orders for its own close
@@ -23,13 +24,14 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::session::Session;
 
-/// Sends trades, contracts, market or reference data, or a calculation job from a file
+/// Sends trades, contracts, market or reference data, or a calculation job from a file; or names what is known now
 #[derive(clap::Subcommand, Debug)]
 pub enum Command {
     Trades(trades::Arguments),
     Contracts(contracts::Arguments),
     MarketData(market_data::Arguments),
     ReferenceData(reference_data::Arguments),
+    Snapshot(snapshot::Arguments),
     Job(job::Arguments),
 }
 
@@ -39,6 +41,7 @@ pub fn run(command: &Command, session: &Session) -> Result<Exit, Failure> {
         Command::Contracts(arguments) => contracts::run(arguments, session),
         Command::MarketData(arguments) => market_data::run(arguments, session),
         Command::ReferenceData(arguments) => reference_data::run(arguments, session),
+        Command::Snapshot(arguments) => snapshot::run(arguments, session),
         Command::Job(arguments) => job::run(arguments, session),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::messages::schemas::Schemas;
-use crate::pipeline::topic_files::{self, Role, TopicSpec};
+use crate::pipeline::topic_files::{self, TopicSpec};
 use crate::pipeline::topics;
 use crate::pipeline::topology::topology;
 
@@ -33,8 +33,8 @@ impl Source {
         };
         for spec in &mut specs {
             spec.replication = self.replication.unwrap_or(spec.replication);
-            // A view's offsets order all of it, so that a snapshot is one number.
-            if spec.role != Role::View {
+            // Its offsets order all of it, so that a snapshot is one number.
+            if !spec.in_one_partition() {
                 spec.partitions = self.partitions.unwrap_or(spec.partitions);
             }
         }

@@ -2,6 +2,7 @@
 
 pub mod carry; // values and their age
 pub mod fx; // exchange rates: straight, inverted, crossed
+pub mod snapshot; // a named moment of all that is known
 
 use std::collections::{BTreeMap, BTreeSet};
 
