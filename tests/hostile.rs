@@ -9,6 +9,7 @@ use bookflow::domain::jobs::collect::Progress;
 use bookflow::domain::jobs::job::Outcome;
 use bookflow::domain::lots::lot::Lot;
 use bookflow::domain::lots::position::Position;
+use bookflow::domain::market::snapshot::MarketSnapshot;
 use bookflow::domain::trade::Trade;
 use bookflow::domain::trade::captured::CapturedTrade;
 use bookflow::messages::blotter::BlotterRow;
@@ -98,6 +99,7 @@ fn read(schemas: &Schemas, schema: SchemaName, record: &[u8]) {
         SchemaName::Contract => drop(schemas.decode::<ContractVersion>(record)),
         SchemaName::DataPoint => drop(schemas.decode::<DataPoint>(record)),
         SchemaName::PositionFlows => drop(schemas.decode::<PositionFlows>(record)),
+        SchemaName::MarketSnapshot => drop(schemas.decode::<MarketSnapshot>(record)),
     }
 }
 

@@ -7,7 +7,7 @@ use super::batch::Record;
 use super::broker::{Header, Outgoing, TopicPartition};
 use super::table::Undoable;
 use super::topology::Routes;
-use super::view::Views;
+use super::view::{Past, Views};
 
 /// One stage on one partition. Its state lives in its tables and nowhere else.
 pub trait Stage: Send {
@@ -16,6 +16,9 @@ pub trait Stage: Send {
 
     /// Called once the tables are as the turn mark says: the place to build indexes.
     fn on_restored(&mut self) {}
+
+    /// Views as they once were that its next turns need; asked between turns, and kept while they are asked for.
+    fn pasts(&self, _ask: &mut dyn FnMut(&Past)) {}
 
     /// All or nothing: what it wrote and sent counts only when it answers `Ok`.
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError>;
@@ -120,6 +123,11 @@ impl<'a> Context<'a> {
     /// A view that the stage declared, as this turn sees it.
     pub fn view<T: 'static>(&self, name: &'static str) -> Result<&'a T, ProcessError> {
         self.views.get(name).ok_or_else(|| ProcessError::unavailable(format!("{name} is not a view of this stage")))
+    }
+
+    /// A view as it once was; none before all of it is read, which is begun once [`Stage::pasts`] asks for it.
+    pub fn past<T: 'static>(&self, past: &Past) -> Option<&'a T> {
+        self.views.past(past)
     }
 }
 

@@ -298,7 +298,16 @@ impl Worker {
 
     fn advance_views(&mut self) -> Result<(), Stop> {
         let room = Room { records: self.settings.restore_records, bytes: self.settings.turn_bytes };
-        match self.views.advance(room) {
+        let mut asked = Vec::new();
+        for task in self.tasks.values().filter(|task| task.running()) {
+            task.stage.pasts(&mut |past| {
+                if !asked.contains(past) {
+                    asked.push(past.clone());
+                }
+            });
+        }
+        let kept = self.views.keep(asked, self.broker.as_ref());
+        match kept.and_then(|()| self.views.advance(room)) {
             Ok(()) => Ok(()),
             Err(error) => self.tolerate(error),
         }

@@ -1,11 +1,14 @@
-//! Rule 18: a view is complete before the first turn, stands still during one, and never goes backwards.
+//! Rule 18: a view is complete before the first turn, stands still during one, and never goes backwards; what it once was can be asked for.
+
+use std::sync::Arc;
 
 use bookflow::engine::settings::Settings;
+use bookflow::engine::view::{Past, Views};
 use bookflow::memory::interference::{CallKind, Fault};
 
 use crate::cluster::*;
 use crate::house::*;
-use crate::sums::Extras;
+use crate::sums::{Extras, Rates};
 
 fn house() -> House {
     let house = House::with(|stand| {
@@ -68,4 +71,56 @@ fn a_task_does_not_resume_before_its_view_is_where_it_was_last_used() {
     rates(&house, &["7"]);
     idle(&mut next);
     assert_eq!(house.sum(0), 9);
+}
+
+/// The rate in a past that ends at an offset, with records behind it that are there alone.
+fn past(house: &House, end: i64, then: &[&str]) -> Past {
+    let topic = house.extras.rates.expect("there is one");
+    let then: Vec<_> = then.iter().map(|value| (topic, value.as_bytes().to_vec())).collect();
+    Past { view: topic, ends: vec![(at(topic, 0), end)], then: Arc::from(then) }
+}
+
+fn rate(views: &Views, past: &Past, key: &str) -> Option<i64> {
+    views.past::<Rates>(past).and_then(|rates| rates.0.get(key).copied())
+}
+
+#[test]
+fn a_view_as_it_was_is_read_aside_and_kept_while_it_is_asked_for() {
+    let house = house();
+    rates(&house, &["1", "2", "3"]);
+    let broker = &house.stand.broker;
+    let mut views = Views::open(&house.topology.stages[0].views, broker).expect("opens");
+    let (second, changed) = (past(&house, 2, &[]), past(&house, 1, &["40"]));
+    let turn = |views: &mut Views, asked: &[&Past]| {
+        views.keep(asked.iter().map(|past| (*past).clone()).collect(), broker).expect("opens");
+        views.advance(ROOM).expect("reads");
+    };
+    assert_eq!(rate(&views, &second, "key"), None, "nobody has asked");
+    for _ in 0..3 {
+        turn(&mut views, &[&second, &changed]);
+    }
+    rates(&house, &["4"]);
+    turn(&mut views, &[&second, &changed]);
+    assert_eq!(rate(&views, &second, "key"), Some(2));
+    assert_eq!((rate(&views, &changed, "key"), rate(&views, &changed, "")), (Some(1), Some(40)));
+    assert_eq!(views.get::<Rates>(house.extras.rates.expect("one")).expect("a view").0["key"], 4);
+    turn(&mut views, &[&changed]);
+    assert_eq!((rate(&views, &second, "key"), rate(&views, &changed, "key")), (None, Some(1)));
+}
+
+#[test]
+fn a_past_that_is_the_present_is_not_read_twice_and_a_future_is_waited_for() {
+    let house = house();
+    rates(&house, &["1", "2"]);
+    let broker = &house.stand.broker;
+    let mut views = Views::open(&house.topology.stages[0].views, broker).expect("opens");
+    let (now, future) = (past(&house, 2, &[]), past(&house, 4, &[]));
+    views.advance(ROOM).expect("reads");
+    assert_eq!(rate(&views, &now, "key"), Some(2), "the view itself");
+    for (value, wanted) in [("3", None), ("4", Some(4)), ("5", Some(4))] {
+        rates(&house, &[value]);
+        views.keep(vec![future.clone()], broker).expect("opens");
+        views.advance(ROOM).expect("reads");
+        assert_eq!(rate(&views, &future, "key"), wanted);
+    }
 }

@@ -155,7 +155,7 @@ impl Stage for Sums {
 const KILLS: i64 = i64::MAX / 2;
 
 #[derive(Default)]
-struct Rates(BTreeMap<String, i64>);
+pub struct Rates(pub BTreeMap<String, i64>);
 
 impl ViewTable for Rates {
     fn apply(&mut self, record: &Record<'_>) -> Result<(), String> {
