@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use bookflow::domain::jobs::chunk::{Chunk, ChunkResult};
 use bookflow::domain::jobs::collect::Progress;
 use bookflow::domain::jobs::job::Outcome;
+use bookflow::domain::jobs::share::Share;
 use bookflow::domain::lots::lot::Lot;
 use bookflow::domain::lots::position::Position;
 use bookflow::domain::market::snapshot::MarketSnapshot;
 use bookflow::domain::trade::Trade;
 use bookflow::domain::trade::captured::CapturedTrade;
 use bookflow::messages::blotter::BlotterRow;
+use bookflow::messages::calculation_request::CalculationRequest;
 use bookflow::messages::cash_flows::JobCashFlows;
 use bookflow::messages::contract::ContractVersion;
 use bookflow::messages::data_point::DataPoint;
@@ -100,6 +102,8 @@ fn read(schemas: &Schemas, schema: SchemaName, record: &[u8]) {
         SchemaName::DataPoint => drop(schemas.decode::<DataPoint>(record)),
         SchemaName::PositionFlows => drop(schemas.decode::<PositionFlows>(record)),
         SchemaName::MarketSnapshot => drop(schemas.decode::<MarketSnapshot>(record)),
+        SchemaName::CalculationRequest => drop(schemas.decode::<CalculationRequest>(record)),
+        SchemaName::RecalculationShare => drop(schemas.decode::<Share>(record)),
     }
 }
 
@@ -141,6 +145,7 @@ fn many_notices() -> Vec<u8> {
     (0..6).for_each(|_| out.count(0));
     out.array([0; 0].iter(), |_, _| ());
     out.fixed(&[0; 16]);
+    (0..2).for_each(|_| out.count(0));
     out.array(0..RECORD_BYTES / 7, |out, _| [1, 0, 0, 0, 1, 0, 0].into_iter().for_each(|part: i32| out.long(part)));
     body
 }

@@ -12,16 +12,18 @@ use super::job_flows;
 use super::known_job::{self, major};
 use super::output::Ink;
 use super::parts;
+use super::recalculations;
 use super::session::Session;
 use super::tail::{From, Tail};
 use crate::domain::flows::row::{BlockedContract, FlowRow, Obstacle};
 use crate::domain::jobs::cashflow::CashFlow;
 use crate::domain::jobs::job::JobId;
+use crate::domain::jobs::recalculation::RecalculationKind;
 use crate::domain::money::Money;
 use crate::engine::broker::Broker;
 use crate::messages::position_flows::PositionFlows;
 use crate::messages::schemas::Schemas;
-use crate::pipeline::topics::CASH_FLOWS;
+use crate::pipeline::topics::{CASH_FLOWS, HISTORICAL_FLOWS, WHAT_IF_FLOWS};
 
 /// Shows the cash flows of positions as they count now, or those of a job; + is what the client receives
 #[derive(clap::Args, Debug)]
@@ -51,11 +53,22 @@ const BLOCKED: &str = "BLOCKED";
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
     let (broker, schemas) = (parts::broker(&config)?, parts::schemas(&config)?);
+    let mut by_reference = None;
     if let Some(job) = &arguments.job {
-        return of_job(&known_job::named(job)?, arguments, broker.as_ref(), &schemas, session);
+        let job = known_job::named(job)?;
+        match recalculations::asked(broker.as_ref(), &schemas, &job)?.map(|asked| asked.recalculation.kind) {
+            None => return of_job(&job, arguments, broker.as_ref(), &schemas, session),
+            Some(RecalculationKind::Historical { .. }) => by_reference = Some((job, HISTORICAL_FLOWS)),
+            Some(RecalculationKind::WhatIf) => by_reference = Some((job, WHAT_IF_FLOWS)),
+            // What it has told stands among all others.
+            Some(RecalculationKind::Full | RecalculationKind::Incremental { .. }) => {}
+        }
     }
     let (mut shown, mut blocked) = (0u64, 0u64);
-    each(broker.as_ref(), &schemas, arguments.position.as_deref(), |told| {
+    let mut show = |told: PositionFlows| {
+        if arguments.position.as_ref().is_some_and(|position| position != told.key.as_str()) {
+            return Ok(());
+        }
         let unreadable = |error| Failure::new(Exit::Mismatch, format!("flows of {}: {error}", told.key));
         let (contracts, rows) = told.rows.read().map_err(unreadable)?;
         for contract in contracts.iter().filter(|contract| arguments.wants_blocked(contract)) {
@@ -68,7 +81,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
             say(&told, row, session)?;
         }
         Ok(())
-    })?;
+    };
+    match by_reference {
+        Some((job, topic)) => recalculations::each_flows(broker.as_ref(), &schemas, topic, &job, show)?,
+        None => each(broker.as_ref(), &schemas, CASH_FLOWS, arguments.position.as_deref(), &mut show)?,
+    }
     session.output.note(format!("{shown} flows, {blocked} blocked"));
     Ok(Exit::Ok)
 }
@@ -97,15 +114,16 @@ fn of_job(
 
 /// Hands out every part of a position's flows that counts. A first pass finds the last record of each, because those that were replaced
 /// are there for a while: 24 bytes a part are held.
-fn each(
+pub(super) fn each(
     broker: &dyn Broker,
     schemas: &Schemas,
+    topic: &'static str,
     position: Option<&str>,
     mut take: impl FnMut(PositionFlows) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let open = || match position {
-        Some(position) => Tail::of_key(broker, CASH_FLOWS, position.as_bytes(), From::Start),
-        None => Tail::open(broker, CASH_FLOWS, From::Start),
+        Some(position) => Tail::of_key(broker, topic, position.as_bytes(), From::Start),
+        None => Tail::open(broker, topic, From::Start),
     };
     let mut last = HashMap::new();
     open()?.to_end(|record| {
@@ -120,7 +138,7 @@ fn each(
         let key = xxh3_128(record.key.unwrap_or_default());
         let Some(value) = record.value.filter(|_| last.get(&key) == Some(&record.offset)) else { return Ok(()) };
         let (_, told) = schemas.decode::<PositionFlows>(value).map_err(|error| {
-            Failure::new(Exit::Mismatch, format!("{CASH_FLOWS}-{}@{}: {error}", record.from.partition, record.offset))
+            Failure::new(Exit::Mismatch, format!("{topic}-{}@{}: {error}", record.from.partition, record.offset))
         })?;
         if position.is_none_or(|position| told.key.as_str() == position) { take(told) } else { Ok(()) }
     })

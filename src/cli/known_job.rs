@@ -53,7 +53,7 @@ pub fn named(name: &str) -> Result<JobId, Failure> {
 #[derive(Default)]
 pub struct Known {
     pub started: Option<Started>,
-    pub planned: Option<(u32, Counts)>,
+    pub planned: Option<(u32, Option<Counts>)>,
     /// None when it never ran, or so long ago that only its outcome is left.
     pub progress: Option<Progress>,
     pub outcome: Option<Outcome>,
@@ -235,7 +235,7 @@ pub fn progress_json(progress: &Progress) -> Value {
         "chunks_done": received,
         "chunks": planned.map(|(chunks, _)| chunks),
         "contracts_done": totals.counts.contracts,
-        "contracts": planned.map(|(_, counts)| counts.contracts),
+        "contracts": planned.and_then(|(_, counts)| counts).map(|counts| counts.contracts),
         "flows": totals.flows,
         "errors": totals.errors,
         "warnings": totals.warnings,
@@ -265,7 +265,7 @@ pub fn progress_text(progress: &Progress) -> String {
             format!("{received} of {} chunks, ", of(planned.map(|(chunks, _)| chunks.into())))
         }),
         totals.counts.contracts,
-        of(planned.map(|(_, counts)| counts.contracts)),
+        of(planned.and_then(|(_, counts)| counts).map(|counts| counts.contracts)),
         totals.flows,
         totals.errors
     )
@@ -275,7 +275,7 @@ pub fn progress_text(progress: &Progress) -> String {
 struct Shape<'a> {
     totals: &'a ControlTotals,
     received: Option<u32>,
-    planned: Option<(u32, Counts)>,
+    planned: Option<(u32, Option<Counts>)>,
     predecessor: Option<&'a JobId>,
     request: Option<u128>,
     deadline: Option<i64>,
@@ -372,6 +372,12 @@ pub fn kind_word(kind: FlowKind) -> &'static str {
         FlowKind::EquityPerformance => "equity performance",
         FlowKind::Interest => "interest",
         FlowKind::Dividend => "dividend",
+        FlowKind::CashInLieu => "cash in lieu",
+        FlowKind::ShortRebate => "short rebate",
+        FlowKind::Commission => "commission",
+        FlowKind::Fee => "fee",
+        FlowKind::BorrowFee => "borrow fee",
+        FlowKind::Reinvestment => "reinvestment",
     }
 }
 
@@ -379,6 +385,8 @@ pub fn status_word(status: FlowStatus) -> &'static str {
     match status {
         FlowStatus::Accrued => "accrued",
         FlowStatus::Realised => "realised",
+        FlowStatus::Projected => "projected",
+        FlowStatus::Deferred => "deferred",
     }
 }
 

@@ -21,6 +21,7 @@ pub mod dlq; // `dlq`
 pub mod cache; // `cache`
 pub mod known_job; // what is known of a job, and waiting for it
 pub mod snapshots; // named moments of contracts and the market
+pub mod recalculations; // jobs by reference as they were asked for
 mod job_flows; // the published flows of jobs, each once
 pub mod tail; // a topic read as a person would
 pub mod topics; // `topics`

@@ -186,6 +186,8 @@ messages! {
     data_point: crate::messages::data_point::DataPoint, flow_samples::data_point(), prop::option::of(samples::place());
     position_flows: crate::messages::position_flows::PositionFlows, flow_samples::position_flows(), samples::place();
     market_snapshot: crate::domain::market::snapshot::MarketSnapshot, flow_samples::market_snapshot(), prop::option::of(samples::place());
+    calculation_request: crate::messages::calculation_request::CalculationRequest, job_samples::calculation_request(), prop::option::of(samples::place());
+    recalculation_share: crate::domain::jobs::share::Share, job_samples::share(), samples::place();
 }
 
 #[test]

@@ -112,7 +112,7 @@ prop_compose! {
     }
 }
 
-fn moment() -> impl Strategy<Value = Moment> {
+pub fn moment() -> impl Strategy<Value = Moment> {
     (any::<[i64; 3]>(), date()).prop_map(|([contracts, market_data, reference_data], day)| Moment {
         known: Snapshot { contracts, market_data, reference_data },
         day,

@@ -20,9 +20,17 @@ pub struct JobControl {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ControlWord {
     Started(Started),
-    Planned { chunks: u32, counts: Counts },
-    Cancelled { reason: CompactString },
-    Rejected { reason: CompactString },
+    /// Nobody knows beforehand what a job by reference accounts for.
+    Planned {
+        chunks: u32,
+        counts: Option<Counts>,
+    },
+    Cancelled {
+        reason: CompactString,
+    },
+    Rejected {
+        reason: CompactString,
+    },
 }
 
 impl From<ControlWord> for JobEvent {
@@ -47,7 +55,7 @@ impl Message for JobControl {
         out.job(&self.job);
         let (name, started, planned, reason) = match &self.word {
             ControlWord::Started(started) => ("STARTED", Some(started), None, None),
-            ControlWord::Planned { chunks, counts } => ("PLANNED", None, Some((*chunks, counts)), None),
+            ControlWord::Planned { chunks, counts } => ("PLANNED", None, Some((*chunks, counts.as_ref())), None),
             ControlWord::Cancelled { reason } => ("CANCELLED", None, None, Some(reason)),
             ControlWord::Rejected { reason } => ("REJECTED", None, None, Some(reason)),
         };
@@ -56,7 +64,7 @@ impl Message for JobControl {
         out.optional(started.map(|started| started.deadline), Encoder::instant);
         out.optional(started.and_then(|started| started.predecessor.as_ref()), Encoder::job);
         out.optional(planned.map(|(chunks, _)| chunks), Encoder::number);
-        out.optional(planned.map(|(_, counts)| counts), Encoder::counts);
+        out.optional(planned.and_then(|(_, counts)| counts), Encoder::counts);
         out.reason(reason);
     }
 
@@ -65,13 +73,16 @@ impl Message for JobControl {
         let name = input.symbol(&WORDS, "word")?;
         let started = input.optional(Decoder::hash)?.zip(input.optional(Decoder::instant)?);
         let predecessor = input.optional(Decoder::job)?;
-        let planned = input.optional(Decoder::number)?.zip(input.optional(Decoder::counts)?);
-        let word = match (name, started, planned, input.reason()?) {
+        let (chunks, counts) = (input.optional(Decoder::number)?, input.optional(Decoder::counts)?);
+        let word = match (name, started, chunks, input.reason()?) {
             ("STARTED", Some((request, deadline)), None, None) => {
                 ControlWord::Started(Started { request, deadline, predecessor })
             }
+            (name, _, _, _) if counts.is_some() && name != "PLANNED" => {
+                return Err(invalid("word")("only PLANNED has counts"));
+            }
             _ if predecessor.is_some() => return Err(invalid("word")("only STARTED has a predecessor")),
-            ("PLANNED", None, Some((chunks, counts)), None) => ControlWord::Planned { chunks, counts },
+            ("PLANNED", None, Some(chunks), None) => ControlWord::Planned { chunks, counts },
             ("CANCELLED", None, None, Some(reason)) => ControlWord::Cancelled { reason },
             ("REJECTED", None, None, Some(reason)) => ControlWord::Rejected { reason },
             _ => return Err(invalid("word")("its details are missing, or there are too many of them")),

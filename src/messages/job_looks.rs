@@ -159,11 +159,13 @@ fn totals() -> (ControlTotals, Json) {
         warnings: 6,
         sums: [((usd(0).currency, FlowKind::Dividend, FlowStatus::Accrued), -7)].into(),
         hash: 8,
+        calculated: 9,
+        changed: 10,
     };
     let wanted = json!({
         "counts": {"contracts": 1, "positions": 2, "lots": 3}, "flows": 4, "errors": 5, "warnings": 6,
         "sums": [{"currency": "USD", "kind": "DIVIDEND", "status": "ACCRUED", "minor": "-7"}],
-        "hash": "0x00000000000000000000000000000008"
+        "hash": "0x00000000000000000000000000000008", "calculated": 9, "changed": 10
     });
     (totals, wanted)
 }
@@ -215,7 +217,7 @@ fn results_outcomes_and_progress() {
 
     let collecting = Collecting {
         started: Some(Started { request: 13, deadline: Timestamp(1_000_000), predecessor: None }),
-        planned: Some((14, Counts { contracts: 15, positions: 16, lots: 17 })),
+        planned: Some((14, Some(Counts { contracts: 15, positions: 16, lots: 17 }))),
         received: ChunkSet([(1, 2)].into()),
         totals,
         rows: vec![notice],

@@ -17,8 +17,19 @@ use crate::domain::names::{LotId, PositionId};
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
 
 // Each table is in the order of its schema's symbols, after UNKNOWN.
-pub const FLOW_KINDS: [FlowKind; 3] = [FlowKind::EquityPerformance, FlowKind::Interest, FlowKind::Dividend];
-pub const FLOW_STATUSES: [FlowStatus; 2] = [FlowStatus::Accrued, FlowStatus::Realised];
+pub const FLOW_KINDS: [FlowKind; 9] = [
+    FlowKind::EquityPerformance,
+    FlowKind::Interest,
+    FlowKind::Dividend,
+    FlowKind::CashInLieu,
+    FlowKind::ShortRebate,
+    FlowKind::Commission,
+    FlowKind::Fee,
+    FlowKind::BorrowFee,
+    FlowKind::Reinvestment,
+];
+pub const FLOW_STATUSES: [FlowStatus; 4] =
+    [FlowStatus::Accrued, FlowStatus::Realised, FlowStatus::Projected, FlowStatus::Deferred];
 /// Those that need no more than two dates.
 pub const DAY_COUNTS: [DayCount; 9] = [
     DayCount::Act360,
@@ -80,6 +91,8 @@ impl Encoder<'_> {
             out.integer(*sum);
         });
         self.hash(totals.hash);
+        self.count(totals.calculated);
+        self.count(totals.changed);
     }
 
     pub fn notices(&mut self, notices: &[Notice]) {
@@ -155,7 +168,8 @@ impl Decoder<'_> {
         if sums.len() != listed {
             return Err(invalid("sums")("one currency, kind and status twice"));
         }
-        Ok(ControlTotals { counts, flows, errors, warnings, sums, hash: self.hash()? })
+        let (hash, calculated, changed) = (self.hash()?, self.count()?, self.count()?);
+        Ok(ControlTotals { counts, flows, errors, warnings, sums, hash, calculated, changed })
     }
 
     pub fn notices(&mut self) -> Result<Vec<Notice>, Unreadable> {

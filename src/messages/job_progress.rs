@@ -43,7 +43,7 @@ fn write_collecting(out: &mut Encoder, collecting: &Collecting) {
     out.optional(started.map(|started| started.deadline), Encoder::instant);
     out.optional(started.and_then(|started| started.predecessor.as_ref()), Encoder::job);
     out.optional(collecting.planned.map(|(chunks, _)| chunks), Encoder::number);
-    out.optional(collecting.planned.as_ref().map(|(_, counts)| counts), Encoder::counts);
+    out.optional(collecting.planned.as_ref().and_then(|(_, counts)| counts.as_ref()), Encoder::counts);
     out.ranges(collecting.received.0.iter().map(|(first, last)| (*first, *last)));
     out.totals(&collecting.totals);
     out.notices(&collecting.rows);
@@ -53,7 +53,11 @@ fn read_collecting(input: &mut Decoder) -> Result<Collecting, Unreadable> {
     let started = both(input.optional(Decoder::hash)?, input.optional(Decoder::instant)?)?;
     let predecessor = input.optional(Decoder::job)?;
     let started = started.map(|(request, deadline)| Started { request, deadline, predecessor });
-    let planned = both(input.optional(Decoder::number)?, input.optional(Decoder::counts)?)?;
+    let (chunks, counts) = (input.optional(Decoder::number)?, input.optional(Decoder::counts)?);
+    if chunks.is_none() && counts.is_some() {
+        return Err(invalid("collecting")("half of what was planned is missing"));
+    }
+    let planned = chunks.map(|chunks| (chunks, counts));
     let ranges = input.ranges()?;
     if !ranges.is_sorted_by(|(_, last), (first, _)| last < first) {
         return Err(invalid("received")("ranges overlap or are out of order"));
@@ -71,6 +75,6 @@ fn both<A, B>(one: Option<A>, other: Option<B>) -> Result<Option<(A, B)>, Unread
     match (one, other) {
         (Some(one), Some(other)) => Ok(Some((one, other))),
         (None, None) => Ok(None),
-        _ => Err(invalid("collecting")("half of what was started or planned is missing")),
+        _ => Err(invalid("collecting")("half of what was started is missing")),
     }
 }

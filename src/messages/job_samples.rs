@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -17,15 +17,19 @@ use crate::domain::jobs::contract::{Averaging, Financing, Leg, Rate};
 use crate::domain::jobs::job::{Calculation, Ending, Job, JobId, Missing, Outcome, Started};
 use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series, Withholding};
 use crate::domain::jobs::notice::{Notice, NoticeCode, Severity};
+use crate::domain::jobs::recalculation::{Recalculation, RecalculationKind, Selection};
+use crate::domain::jobs::share::{Share, ShareEnd};
 use crate::domain::jobs::totals::{ControlTotals, Counts};
 use crate::domain::key::{ContractId, InvalidName, Timestamp};
 use crate::domain::lots::given::{Deal, GivenClose, GivenLot};
 use crate::domain::names::{IndexName, LotId, PositionId, Symbol};
+use crate::messages::calculation_request::{Asked, CalculationRequest, RequestWord};
 use crate::messages::cash_flows::JobCashFlows;
 use crate::messages::dead_letter::{DeadLetter, Original};
+use crate::messages::flow_samples;
 use crate::messages::job_control::{ControlWord, JobControl};
-use crate::messages::job_parts::{DAY_COUNTS, TREATMENTS};
-use crate::messages::samples::{count, currency, date, money, quantity, version};
+use crate::messages::job_parts::{DAY_COUNTS, FLOW_KINDS, FLOW_STATUSES, TREATMENTS};
+use crate::messages::samples::{count, currency, date, key, money, quantity, version};
 
 fn name<T: std::fmt::Debug>(make: fn(&str) -> Result<T, InvalidName>) -> impl Strategy<Value = T> {
     "[A-Za-z0-9 _é-]{1,20}".prop_map(move |text| make(&text).expect("a name"))
@@ -48,11 +52,11 @@ fn day_count() -> impl Strategy<Value = DayCount> {
 }
 
 fn flow_kind() -> impl Strategy<Value = FlowKind> {
-    prop_oneof![Just(FlowKind::EquityPerformance), Just(FlowKind::Interest), Just(FlowKind::Dividend)]
+    prop::sample::select(&FLOW_KINDS)
 }
 
 fn flow_status() -> impl Strategy<Value = FlowStatus> {
-    prop_oneof![Just(FlowStatus::Accrued), Just(FlowStatus::Realised)]
+    prop::sample::select(&FLOW_STATUSES)
 }
 
 fn counts() -> impl Strategy<Value = Counts> {
@@ -61,8 +65,17 @@ fn counts() -> impl Strategy<Value = Counts> {
 
 fn totals() -> impl Strategy<Value = ControlTotals> {
     let sums = btree_map((currency(), flow_kind(), flow_status()), any::<i128>(), 0..5);
-    (counts(), count(), count(), count(), sums, any::<u128>()).prop_map(
-        |(counts, flows, errors, warnings, sums, hash)| ControlTotals { counts, flows, errors, warnings, sums, hash },
+    (counts(), count(), count(), count(), sums, any::<u128>(), count(), count()).prop_map(
+        |(counts, flows, errors, warnings, sums, hash, calculated, changed)| ControlTotals {
+            counts,
+            flows,
+            errors,
+            warnings,
+            sums,
+            hash,
+            calculated,
+            changed,
+        },
     )
 }
 
@@ -233,7 +246,7 @@ fn started() -> impl Strategy<Value = Started> {
 pub fn job_control() -> impl Strategy<Value = JobControl> {
     let word = prop_oneof![
         started().prop_map(ControlWord::Started),
-        (version(), counts()).prop_map(|(chunks, counts)| ControlWord::Planned { chunks, counts }),
+        (version(), option::of(counts())).prop_map(|(chunks, counts)| ControlWord::Planned { chunks, counts }),
         ".{0,20}".prop_map(|reason| ControlWord::Cancelled { reason: reason.into() }),
         ".{0,20}".prop_map(|reason| ControlWord::Rejected { reason: reason.into() }),
     ];
@@ -265,9 +278,14 @@ pub fn progress() -> impl Strategy<Value = Progress> {
         set
     });
     let collecting =
-        (option::of(started()), option::of((version(), counts())), received, totals(), vec(notice(), 0..4)).prop_map(
-            |(started, planned, received, totals, rows)| Collecting { started, planned, received, totals, rows },
-        );
+        (option::of(started()), option::of((version(), option::of(counts()))), received, totals(), vec(notice(), 0..4))
+            .prop_map(|(started, planned, received, totals, rows)| Collecting {
+                started,
+                planned,
+                received,
+                totals,
+                rows,
+            });
     let stage = prop_oneof![collecting.prop_map(Stage::Collecting), outcome().prop_map(Stage::Ended)];
     let times = (any::<i64>().prop_map(Timestamp), any::<i64>().prop_map(Timestamp));
     (name(JobId::new), times, stage, version()).prop_map(|(job, (first, last), stage, late)| Progress {
@@ -277,6 +295,61 @@ pub fn progress() -> impl Strategy<Value = Progress> {
         stage,
         late,
     })
+}
+
+pub fn share() -> impl Strategy<Value = Share> {
+    let end = (any::<i64>().prop_map(Timestamp), any::<bool>()).prop_map(|(at, complete)| ShareEnd { at, complete });
+    let counted = (option::of(count()), count(), option::of(key()), version());
+    (name(JobId::new), counted, totals(), vec(notice(), 0..3), option::of(end)).prop_map(
+        |(job, (positions, done, after, results), totals, rows, end)| Share {
+            job,
+            positions,
+            done,
+            after,
+            results,
+            totals,
+            rows,
+            end,
+        },
+    )
+}
+
+fn selection() -> impl Strategy<Value = Selection> {
+    let names = || btree_set("[A-Z]{1,10}", 0..3).prop_map(|names| names.into_iter().map(Into::into).collect());
+    (names(), names(), names(), btree_set(name(ContractId::new), 0..3), names()).prop_map(
+        |(accounts, books, securities, contracts, products)| Selection {
+            accounts,
+            books,
+            securities,
+            contracts,
+            products,
+        },
+    )
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    let kind = prop_oneof![
+        Just(RecalculationKind::Full),
+        name(JobId::new).prop_map(|since| RecalculationKind::Incremental { since }),
+        (date(), date()).prop_map(|(from, to)| RecalculationKind::Historical { from, to }),
+        Just(RecalculationKind::WhatIf),
+    ];
+    let changes = (vec(flow_samples::contract(), 0..2), vec(flow_samples::data_point(), 0..2));
+    (any::<u128>(), any::<i64>(), kind, selection(), flow_samples::moment(), changes).prop_map(
+        |(request, deadline, kind, selection, moment, (contracts, points))| Asked {
+            recalculation: Recalculation { request, deadline: Timestamp(deadline), kind, selection, moment },
+            contracts,
+            points,
+        },
+    )
+}
+
+pub fn calculation_request() -> impl Strategy<Value = CalculationRequest> {
+    let word = prop_oneof![
+        3 => asked().prop_map(|asked| RequestWord::Calculate(Box::new(asked))),
+        1 => Just(RequestWord::Cancel),
+    ];
+    (name(JobId::new), word).prop_map(|(job, word)| CalculationRequest { job, word })
 }
 
 pub fn dead_letter() -> impl Strategy<Value = DeadLetter> {

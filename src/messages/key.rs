@@ -1,5 +1,7 @@
 //! Record keys, and the partition they belong to: murmur2 over the key's bytes, as Java clients do it, so that all producers agree.
 
+use chrono::NaiveDate;
+
 use crate::domain::jobs::chunk::Chunk;
 use crate::domain::jobs::job::JobId;
 use crate::domain::key::{ContractId, PositionKey, TradeId};
@@ -33,6 +35,11 @@ pub fn parse_part_key(bytes: &[u8]) -> Option<(PositionKey, u32)> {
 /// The record key of a job's flows of one contract part: `job/contract/part/piece`, with `%` and `/` percent-encoded.
 pub fn flows_key(job: &JobId, contract: &ContractId, part: u32, piece: u32) -> String {
     format!("{}{}/{part}/{piece}", of_job(job), encode(contract.as_str()))
+}
+
+/// The record key of a part of a position's flows on a day, as a job has them: `job/account_book_security/day/part`.
+pub fn day_key(job: &JobId, position: &PositionKey, day: NaiveDate, part: u32) -> String {
+    format!("{}{}/{day}/{part}", of_job(job), encode(position.as_str()))
 }
 
 /// What every key of a job's chunks and flows begins with.

@@ -20,6 +20,8 @@ pub mod came_to; // flows and result without the names of their job
 pub mod job_control; // topic job-control
 pub mod job_progress; // topic job-progress
 pub mod outcome; // topic calculation-outcomes
+pub mod calculation_request; // topics calculation-requests, recalculations
+pub mod share; // topic recalculation-shares
 pub mod dead_letter; // topic dead-letters
 pub mod request; // the calculation request in JSON
 pub mod document; // contracts with all their terms in JSON

@@ -13,7 +13,8 @@ use crate::domain::trade::{Side, Terms, Trade, TradeEvent};
 use crate::messages::framing::HEADER_BYTES;
 use crate::messages::schemas::{SchemaName, Schemas};
 use crate::messages::{
-    blotter, captured_trade, chunk, data_point, job_control, job_parts, outcome, parts, position_flows, relief, view,
+    blotter, calculation_request, captured_trade, chunk, data_point, job_control, job_parts, outcome, parts,
+    position_flows, relief, view,
 };
 
 /// The one thing that the Avro library cannot see: whether our tables name the symbols in the schema's order.
@@ -48,6 +49,8 @@ fn symbols_stand_in_the_order_of_their_schemas() {
     table("SwapFlowKind", named(&position_flows::SWAP_FLOW_KINDS));
     table("FlowStage", named(&position_flows::STAGES));
     table("ControlWord", job_control::WORDS.map(String::from).to_vec());
+    table("RequestWord", calculation_request::REQUEST_WORDS.map(String::from).to_vec());
+    table("RecalculationType", calculation_request::RECALCULATIONS.map(String::from).to_vec());
 }
 
 /// `Act365Fixed` -> `ACT_365_FIXED`

@@ -1,19 +1,24 @@
 //! Stage `book`: a trade -> its answer, its position and its lots, and once a turn the cash flows of the positions it changed.
 //!
-//! What many positions depend on, a price or a contract, is worked off a bounded number of positions a tick, trades first.
+//! What many positions depend on, a price or a contract, is worked off a bounded number of positions a tick, trades first; so are jobs by reference.
+
+mod recalculations; // the jobs by reference that a partition knows
+mod recalculate; // what it does for them
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use hashbrown::{Equivalent, HashMap};
 
+use self::recalculations::Recalculations;
 use super::codecs::{FlowParts, FlowsKey, Positions, Trades};
 use super::due::{Due, Number};
 use super::flows::{Told, flows};
 use super::knowledge::{KNOWLEDGE, Knowledge};
 use super::refusals::{in_place, refused, undecodable};
-use super::topics::{self, BLOTTER, CAPTURED_TRADES, CASH_FLOWS, LOTS, POSITIONS, TRADES};
+use super::topics::{self, BLOTTER, CALCULATION_REQUESTS, CAPTURED_TRADES, CASH_FLOWS, LOTS, POSITIONS, TRADES};
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::lots::agreed::agree;
 use crate::domain::lots::happen::Happen;
@@ -30,6 +35,7 @@ use crate::engine::batch::Record;
 use crate::engine::index::Index;
 use crate::engine::stage::{Cause, Context, ProcessError, Stage};
 use crate::engine::table::{Entry, Table, Undoable};
+use crate::engine::view::Past;
 use crate::messages::blotter::BlotterRow;
 use crate::messages::position_flows::PositionFlows;
 use crate::messages::schemas::Schemas;
@@ -47,6 +53,7 @@ pub struct Book {
     contracts: Index<Number, ContractId, u32>,
     flows: Table<FlowsKey, PositionFlows>,
     due: Due,
+    recalculations: Recalculations,
 }
 
 /// A trade, and the lot it opened, within its position.
@@ -66,7 +73,7 @@ type Ordered = Index<Number, Order, Entry>;
 type Order = (NaiveDate, Timestamp, u64, TradeId);
 
 impl Book {
-    pub fn new(schemas: Arc<Schemas>) -> Self {
+    pub fn new(schemas: Arc<Schemas>, jobs_kept: Duration) -> Self {
         Book {
             trades: Table::new(CAPTURED_TRADES, Trades::new(schemas.clone())),
             positions: Table::new(POSITIONS, Positions::new(schemas.clone())),
@@ -77,6 +84,7 @@ impl Book {
             contracts: Index::default(),
             flows: Table::new(CASH_FLOWS, FlowParts::new(schemas.clone())),
             due: Due::default(),
+            recalculations: Recalculations::new(&schemas, jobs_kept),
             schemas,
         }
     }
@@ -190,21 +198,31 @@ impl Book {
         let position = OnePosition::of(self, &key);
         let contracts = self.contracts.scan(&number).map(|(contract, _)| contract);
         let told = flows(&position, contracts, &security(&key), knowledge, agreed);
-        let last: Vec<&PositionFlows> =
-            (0..).map_while(|part| self.flows.get(&FlowsKey { position: key.clone(), part })).collect();
+        let last = self.told(&key);
         let Some(told) = told.or_else(|| (!last.is_empty()).then(Told::default)) else { return Ok(()) };
         let revision = position.position.map_or(0, |position| position.revision);
         let records = told
             .records(&key, revision, knowledge, &last)
             .map_err(|unwritable| ProcessError::rejected("unencodable", unwritable))?;
-        let parts = (records.len() as u32, last.len() as u32);
+        let before = last.len();
+        self.put_flows(&key, records, before, cause);
+        Ok(())
+    }
+
+    /// The parts of what was told last of a position.
+    fn told(&self, key: &PositionKey) -> Vec<&PositionFlows> {
+        (0..).map_while(|part| self.flows.get(&FlowsKey { position: key.clone(), part })).collect()
+    }
+
+    /// Puts records in the place of so many parts before; none leave them as they are.
+    fn put_flows(&mut self, key: &PositionKey, records: Vec<PositionFlows>, before: usize, cause: Cause) {
+        let (parts, before) = (records.len() as u32, before as u32);
         for record in records {
             self.flows.put(FlowsKey { position: key.clone(), part: record.part }, record, cause);
         }
-        for part in if parts.0 == 0 { 0..0 } else { parts.0..parts.1 } {
+        for part in if parts == 0 { 0..0 } else { parts..before } {
             self.flows.delete(&FlowsKey { position: key.clone(), part }, cause);
         }
-        Ok(())
     }
 
     fn put_lot(&mut self, position: Number, lot: Lot, cause: Cause) {
@@ -231,6 +249,7 @@ impl Stage for Book {
         visit(&mut self.contracts);
         visit(&mut self.flows);
         visit(&mut self.due);
+        self.recalculations.tables(visit);
     }
 
     fn on_restored(&mut self) {
@@ -238,6 +257,7 @@ impl Stage for Book {
         self.open.clear();
         self.contracts.clear();
         self.due.restart();
+        self.recalculations.on_restored();
         let mut live = Vec::new();
         for (entry, key, trade) in self.trades.iter() {
             let number = self.numbers.of(&key.position);
@@ -253,11 +273,31 @@ impl Stage for Book {
     }
 
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        if record.from.topic == CALCULATION_REQUESTS {
+            return self.on_request(record, context);
+        }
         let mut trade = self.read(record, context)?;
         self.numbers.share(&mut trade.key);
         let cause = record.cause();
         let capture = capture(&OnePosition::with(self, &trade), &trade, topics::place(cause)).map_err(refused)?;
         self.write(&trade.key, capture, cause, context)
+    }
+
+    fn on_rejected(
+        &mut self,
+        record: &Record<'_>,
+        reason: &'static str,
+        _: &str,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        if record.from.topic == CALCULATION_REQUESTS { self.answer_request(record, reason, context) } else { Ok(()) }
+    }
+
+    fn pasts(&self, ask: &mut dyn FnMut(&Past)) {
+        if let Some(front) = &self.recalculations.front {
+            ask(&front.as_it_was);
+            front.changed.iter().for_each(ask);
+        }
     }
 
     fn on_turn_end(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
@@ -268,7 +308,7 @@ impl Stage for Book {
     fn on_tick(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
         self.due.queue_changed(context.view::<Knowledge>(KNOWLEDGE)?);
         self.due.take(POSITIONS_A_TICK);
-        Ok(())
+        self.recalculate(context)
     }
 }
 

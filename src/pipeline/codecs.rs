@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use super::book::TradeKey;
 use super::topics::place;
+use crate::domain::jobs::job::JobId;
+use crate::domain::jobs::share::Share;
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::lots::lot::Lot;
 use crate::domain::lots::position::Position;
 use crate::domain::trade::captured::{CapturedTrade, Place};
 use crate::engine::stage::Cause;
 use crate::engine::table::Codec;
+use crate::messages::calculation_request::{Asked, CalculationRequest, RequestWord};
 use crate::messages::key::{parse_part_key, parse_trade_key, part_key, trade_key};
 use crate::messages::message::Message;
 use crate::messages::position_flows::PositionFlows;
@@ -130,5 +133,72 @@ impl Codec<FlowsKey, PositionFlows> for FlowParts {
     fn read(&self, _: &[u8], value: &[u8]) -> Result<(FlowsKey, PositionFlows), String> {
         let (_, flows): (Place, PositionFlows) = self.schemas.decode(value).map_err(|error| error.to_string())?;
         Ok((FlowsKey { position: flows.key.clone(), part: flows.part }, flows))
+    }
+}
+
+/// What is kept by job.
+pub struct Jobs {
+    schemas: Arc<Schemas>,
+}
+
+/// A job by reference, and the record that asked for it.
+pub struct Requested {
+    pub place: Place,
+    pub asked: Asked,
+}
+
+impl Jobs {
+    pub fn new(schemas: Arc<Schemas>) -> Self {
+        Jobs { schemas }
+    }
+
+    fn key(key: &[u8]) -> Result<JobId, String> {
+        let text = std::str::from_utf8(key).map_err(|error| error.to_string())?;
+        JobId::new(text).map_err(|error| error.to_string())
+    }
+}
+
+impl Codec<JobId, Arc<Requested>> for Jobs {
+    fn write_key(&self, key: &JobId, out: &mut Vec<u8>) {
+        out.extend_from_slice(key.as_str().as_bytes());
+    }
+
+    fn write_value(&self, job: &JobId, value: &Arc<Requested>, _: Cause, out: &mut Vec<u8>) -> Result<(), String> {
+        let word = RequestWord::Calculate(Box::new(value.asked.clone()));
+        let request = CalculationRequest { job: job.clone(), word };
+        self.schemas.encode(&request, Some(value.place), out).map_err(|error| error.to_string())
+    }
+
+    fn read_key(&self, key: &[u8]) -> Result<JobId, String> {
+        Jobs::key(key)
+    }
+
+    fn read(&self, _: &[u8], value: &[u8]) -> Result<(JobId, Arc<Requested>), String> {
+        let (cause, request) = self.schemas.decode::<CalculationRequest>(value).map_err(|error| error.to_string())?;
+        match (cause, request.word) {
+            (Some(place), RequestWord::Calculate(asked)) => {
+                Ok((request.job, Arc::new(Requested { place, asked: *asked })))
+            }
+            _ => Err("it does not say what was asked, and where".to_owned()),
+        }
+    }
+}
+
+impl Codec<JobId, Share> for Jobs {
+    fn write_key(&self, key: &JobId, out: &mut Vec<u8>) {
+        out.extend_from_slice(key.as_str().as_bytes());
+    }
+
+    fn write_value(&self, _: &JobId, value: &Share, cause: Cause, out: &mut Vec<u8>) -> Result<(), String> {
+        self.schemas.encode(value, place(cause), out).map_err(|error| error.to_string())
+    }
+
+    fn read_key(&self, key: &[u8]) -> Result<JobId, String> {
+        Jobs::key(key)
+    }
+
+    fn read(&self, _: &[u8], value: &[u8]) -> Result<(JobId, Share), String> {
+        let (_, share): (Place, Share) = self.schemas.decode(value).map_err(|error| error.to_string())?;
+        Ok((share.job.clone(), share))
     }
 }

@@ -1,7 +1,7 @@
 //! A position under its contracts -> the record of its current flows, when that differs from the last one.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use super::knowledge::Knowledge;
 use crate::domain::explain::Explanation;
 use crate::domain::flows::id::FlowId;
-use crate::domain::flows::row::{BlockedContract, FlowRow, Obstacle, changes};
+use crate::domain::flows::row::{BlockedContract, FlowChange, FlowRow, Obstacle, Snapshot, changes};
 use crate::domain::key::{ContractId, PositionKey};
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::life;
@@ -22,8 +22,8 @@ use crate::messages::wire::Unwritable;
 /// What a position's flows come to; nothing once none of its trades names a contract any more.
 #[derive(Default)]
 pub struct Told {
-    blocked: Vec<BlockedContract>,
-    flows: Vec<FlowRow>,
+    pub(super) blocked: Vec<BlockedContract>,
+    pub(super) flows: Vec<FlowRow>,
 }
 
 /// The flows of a position under the contracts that its live trades name, as they stand at the end of the business date; `None` when they name
@@ -65,6 +65,49 @@ pub fn flows<'c, L: Ledger>(
         }
     }
     Some(told)
+}
+
+/// The same on several days, with one look at what happened to the position: each day with what is dated up to it. A contract has no flows on days
+/// on which its exchange is closed.
+pub(super) fn series<L: Ledger>(
+    ledger: &L,
+    contracts: &[ContractId],
+    security: &Symbol,
+    knowledge: &Knowledge,
+    agreed: Result<(), Refusal>,
+    days: impl Iterator<Item = NaiveDate>,
+) -> Vec<(NaiveDate, Told)> {
+    let settles = Settles { security, knowledge, unknown: Cell::new(None) };
+    let mut shares = shares(ledger, &settles);
+    let mut series = Vec::new();
+    for day in days {
+        let mut told = Told::default();
+        for contract in contracts {
+            let agreed = agreed.as_ref().map_err(disagreement);
+            let swap = match agreed.and_then(|()| knowledge.standing_on(contract, security, day)) {
+                Ok(swap) if swap.trades_on(day) => swap,
+                Ok(_) => continue,
+                Err(obstacle) => {
+                    told.block(contract, obstacle);
+                    continue;
+                }
+            };
+            let Some(share) = shares.iter_mut().find(|share| share.contract == contract) else { continue };
+            let ended = settles.obstacle().map_or(Ok(()), Err).and_then(|()| {
+                knowledge.with_market(|market| {
+                    let each = |flow| told.flows.push(FlowRow::from(flow));
+                    share.flows(&swap, market, day, each).map_err(Obstacle::from)
+                })
+            });
+            if let Err(obstacle) = ended {
+                told.block(contract, obstacle);
+            }
+        }
+        if !told.is_empty() {
+            series.push((day, told));
+        }
+    }
+    series
 }
 
 /// How one flow of a position comes to be; `None` when there is no such flow, or it has no amount.
@@ -112,24 +155,62 @@ impl Told {
         }
         let before: Vec<FlowRow> =
             last.iter().flat_map(|last| last.rows.read().expect("it was read before it was kept").1).collect();
-        let mut changes = changes(&before, &self.flows);
-        let (count, share) = (parts.len(), changes.len().div_ceil(parts.len()));
-        let mut records = Vec::with_capacity(count);
-        for (rows, part) in parts.into_iter().zip(0..) {
-            let rest = changes.split_off(changes.len().min(share));
-            records.push(PositionFlows {
-                key: key.clone(),
-                part,
-                parts: count as u32,
-                revision,
-                day: knowledge.day(),
-                snapshot: knowledge.snapshot(),
-                changes: std::mem::replace(&mut changes, rest),
-                rows,
-            });
-        }
-        Ok(records)
+        let changes = changes(&before, &self.flows);
+        Ok(records(key, revision, knowledge.day(), knowledge.snapshot(), parts, changes))
     }
+
+    /// The records of a job, with what differs from flows before.
+    pub(super) fn of_job(
+        &self,
+        key: &PositionKey,
+        revision: u64,
+        day: NaiveDate,
+        snapshot: Snapshot,
+        changes: Vec<FlowChange>,
+    ) -> Result<Vec<PositionFlows>, Unwritable> {
+        let parts = Rows::parts(&self.blocked, &self.flows)?;
+        Ok(records(key, revision, Some(day), snapshot, parts, changes))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.flows.is_empty() && self.blocked.is_empty()
+    }
+
+    /// What of it is not the same in flows before.
+    pub(super) fn unlike(self, before: &Told) -> Told {
+        let known: HashMap<FlowId, &FlowRow> = before.flows.iter().map(|row| (row.id, row)).collect();
+        let blocked = self.blocked.into_iter().filter(|blocked| !before.blocked.contains(blocked)).collect();
+        let flows = self.flows.into_iter().filter(|row| known.get(&row.id) != Some(&row)).collect();
+        Told { blocked, flows }
+    }
+}
+
+/// Numbered parts, each with its share of the changes.
+fn records(
+    key: &PositionKey,
+    revision: u64,
+    day: Option<NaiveDate>,
+    snapshot: Snapshot,
+    parts: Vec<Rows>,
+    mut changes: Vec<FlowChange>,
+) -> Vec<PositionFlows> {
+    let (count, share) = (parts.len(), changes.len().div_ceil(parts.len()));
+    let mut records = Vec::with_capacity(count);
+    for (rows, part) in parts.into_iter().zip(0..) {
+        let rest = changes.split_off(changes.len().min(share));
+        let changes = std::mem::replace(&mut changes, rest);
+        records.push(PositionFlows {
+            key: key.clone(),
+            part,
+            parts: count as u32,
+            revision,
+            day,
+            snapshot,
+            changes,
+            rows,
+        });
+    }
+    records
 }
 
 /// A security's trades settle by the cycle of its market, unless they say it themselves.

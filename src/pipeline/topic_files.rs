@@ -95,6 +95,11 @@ const FILES: &[(&str, &str)] = files![
     "reference-data",
     "cash-flows",
     "market-snapshots",
+    "calculation-requests",
+    "recalculations",
+    "recalculation-shares",
+    "historical-flows",
+    "what-if-flows",
 ];
 
 /// The files that are compiled in.

@@ -20,10 +20,15 @@ pub const MARKET_DATA: &str = "market-data";
 pub const REFERENCE_DATA: &str = "reference-data";
 pub const CASH_FLOWS: &str = "cash-flows";
 pub const MARKET_SNAPSHOTS: &str = "market-snapshots";
+pub const CALCULATION_REQUESTS: &str = "calculation-requests";
+pub const RECALCULATIONS: &str = "recalculations";
+pub const RECALCULATION_SHARES: &str = "recalculation-shares";
+pub const HISTORICAL_FLOWS: &str = "historical-flows";
+pub const WHAT_IF_FLOWS: &str = "what-if-flows";
 pub const DEAD_LETTERS: &str = "dead-letters";
 
 /// A topic's number on the wire. Numbers stand in every record for ever: append, never reorder.
-const CODES: [(u16, &str); 18] = [
+const CODES: [(u16, &str); 23] = [
     (1, TRADES),
     (2, CAPTURED_TRADES),
     (3, POSITIONS),
@@ -42,6 +47,11 @@ const CODES: [(u16, &str); 18] = [
     (16, REFERENCE_DATA),
     (17, CASH_FLOWS),
     (18, MARKET_SNAPSHOTS),
+    (19, CALCULATION_REQUESTS),
+    (20, RECALCULATIONS),
+    (21, RECALCULATION_SHARES),
+    (22, HISTORICAL_FLOWS),
+    (23, WHAT_IF_FLOWS),
 ];
 
 /// Every topic, in the order of its number.

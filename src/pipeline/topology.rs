@@ -23,7 +23,8 @@ pub const COLLECT: &str = "collect";
 
 /// ```text
 /// contracts, market-data, reference-data ═ views ═╗
-/// trades ───────────────────────► book ═══════════╩═► blotter, captured-trades, positions, lots, cash-flows (and trades: rebooks)
+/// trades, calculation-requests ─► book ═══════════╩═► blotter, captured-trades, positions, lots, cash-flows (and trades: rebooks),
+///                                                     recalculations, recalculation-shares, historical-flows, what-if-flows, chunk-results
 /// calculation-chunks.realtime ──► calculate.realtime ─► job-cash-flows, chunk-results
 /// calculation-chunks.batch ─────► calculate.batch ────► job-cash-flows, chunk-results
 /// job-control, chunk-results ───► collect ───────────► calculation-outcomes, job-progress
@@ -36,7 +37,7 @@ pub fn topology(schemas: Arc<Schemas>) -> Topology {
 /// What an operator may set of the stages.
 #[derive(Clone)]
 pub struct Settings {
-    /// How long `job-progress` keeps a job that has ended; its outcome has a retention of its own.
+    /// How long `job-progress` and each partition keep a job that has ended; its outcome has a retention of its own.
     pub jobs_kept: Duration,
     /// What chunks came to before, if that is kept at all.
     pub results: Option<Arc<Results>>,
@@ -54,12 +55,12 @@ pub fn topology_with(schemas: Arc<Schemas>, settings: Settings) -> Topology {
     Topology {
         stages: vec![
             StageSpec {
-                companions: vec![],
+                companions: vec![CALCULATION_REQUESTS],
                 views: vec![knowledge(&schemas)],
-                state: vec![CAPTURED_TRADES, POSITIONS, LOTS, CASH_FLOWS],
-                outputs: vec![BLOTTER, TRADES],
+                state: vec![CAPTURED_TRADES, POSITIONS, LOTS, CASH_FLOWS, RECALCULATIONS, RECALCULATION_SHARES],
+                outputs: vec![BLOTTER, TRADES, HISTORICAL_FLOWS, WHAT_IF_FLOWS, CHUNK_RESULTS],
                 tick: Some(CHANGES_EVERY),
-                ..stage(BOOK, TRADES, move || Box::new(Book::new(book.clone())))
+                ..stage(BOOK, TRADES, move || Box::new(Book::new(book.clone(), jobs_kept)))
             },
             calculate(CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME, &schemas, &results),
             calculate(CALCULATE_BATCH, CALCULATION_CHUNKS_BATCH, &schemas, &results),

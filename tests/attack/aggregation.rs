@@ -32,7 +32,7 @@ fn house() -> House {
     let deadline = Timestamp(TIMEOUT.as_micros() as i64);
     say(&house, ControlWord::Started(Started { request: 7, deadline, predecessor: None }));
     let counts = Counts { contracts: CHUNKS.into(), ..Counts::default() };
-    say(&house, ControlWord::Planned { chunks: CHUNKS, counts });
+    say(&house, ControlWord::Planned { chunks: CHUNKS, counts: Some(counts) });
     house
 }
 

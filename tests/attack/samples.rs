@@ -76,5 +76,5 @@ pub fn started(name: &str) -> JobControl {
 }
 
 pub fn planned(name: &str, chunks: u32) -> JobControl {
-    JobControl { job: job(name), word: ControlWord::Planned { chunks, counts: Default::default() } }
+    JobControl { job: job(name), word: ControlWord::Planned { chunks, counts: Some(Default::default()) } }
 }

@@ -18,6 +18,9 @@ mod house; // the topology with its broker
 mod turns; // what a worker is let do
 mod desk; // a contract, its market, and what is told of them
 mod stream; // what leaves when
+mod office; // many positions, and jobs by reference that are asked of them
+mod batch; // a load of any size, and the batch over it
+mod recalculation; // what comes of such jobs
 mod snapshots; // names for what is known
 mod explained; // what was told, calculated again from the log
 mod relief; // which lots are closed, whatever is known first

@@ -99,7 +99,7 @@ proptest! {
         // Workers finish in any order, and one may do again what another has done.
         let arriving = picks.iter().map(|pick| pick.get(&results)).chain(&results).cloned().map(JobEvent::Chunk);
         let started = JobEvent::Started(Started { request: run.chunks[0].1.job.request, deadline: Timestamp(1), predecessor: None });
-        let planned = JobEvent::Planned { chunks: run.plan.chunks, counts: run.plan.counts };
+        let planned = JobEvent::Planned { chunks: run.plan.chunks, counts: Some(run.plan.counts) };
         let mut progress = Progress::new(run.outcome.job.clone(), Timestamp(0));
         let outcomes: Vec<Outcome> =
             arriving.chain([started, planned]).filter_map(|event| progress.record(event, Timestamp(0))).collect();

@@ -20,7 +20,7 @@ fn counts(chunks: u64) -> Counts {
 }
 
 fn planned(chunks: u32) -> JobEvent {
-    JobEvent::Planned { chunks, counts: counts(u64::from(chunks)) }
+    JobEvent::Planned { chunks, counts: Some(counts(u64::from(chunks))) }
 }
 
 fn result(number: u32) -> JobEvent {
@@ -133,8 +133,8 @@ fn a_job_can_be_cancelled_or_rejected_and_stays_so() {
 
 #[test]
 fn totals_that_are_not_what_was_planned_are_an_error() {
-    let outcome =
-        ended([STARTED, JobEvent::Planned { chunks: 1, counts: counts(2) }, result(1)]).expect("all chunks are in");
+    let outcome = ended([STARTED, JobEvent::Planned { chunks: 1, counts: Some(counts(2)) }, result(1)])
+        .expect("all chunks are in");
     assert_eq!(outcome.ending, Ending::CompletedWithErrors);
     assert_eq!(outcome.rows[0].code.name(), "TOTALS_DIFFER");
     assert_eq!(outcome.totals.errors, 1);

@@ -52,7 +52,7 @@ pub fn run_with(request: &Value, limits: SplitLimits) -> Run {
         flows.extend(calculated.flows.into_iter().flat_map(|contract| contract.flows));
         outcome = outcome.or(progress.record(JobEvent::Chunk(calculated.result), at));
     }
-    let planned = JobEvent::Planned { chunks: plan.chunks, counts: plan.counts };
+    let planned = JobEvent::Planned { chunks: plan.chunks, counts: Some(plan.counts) };
     let outcome = outcome.or(progress.record(planned, at)).expect("all planned chunks are in");
     Run { flows, outcome, chunks, plan }
 }

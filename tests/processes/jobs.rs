@@ -170,7 +170,7 @@ fn send(
     let mut spoilt = chunks.iter().map(record).collect();
     spoil(&mut spoilt);
     let started = word(ControlWord::Started(Started { request: job.request, deadline, predecessor: None }));
-    let planned = word(ControlWord::Planned { chunks: plan.chunks, counts: plan.counts });
+    let planned = word(ControlWord::Planned { chunks: plan.chunks, counts: Some(plan.counts) });
     put(installation, JOB_CONTROL, &[started]);
     put(installation, CALCULATION_CHUNKS_REALTIME, &spoilt);
     put(installation, JOB_CONTROL, &[planned]);

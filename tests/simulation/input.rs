@@ -140,7 +140,7 @@ pub fn jobs(dice: &mut SmallRng, now_us: i64, partitions: i32, schemas: &Schemas
         }
         for word in [
             ControlWord::Started(Started { request: request.job.request, deadline, predecessor: None }),
-            ControlWord::Planned { chunks: plan.chunks, counts: plan.counts },
+            ControlWord::Planned { chunks: plan.chunks, counts: Some(plan.counts) },
         ] {
             let control = JobControl { job: request.job.id.clone(), word };
             send(JOB_CONTROL, &name, &|out| schemas.encode(&control, None, out).expect("a word fits"));

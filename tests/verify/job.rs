@@ -45,7 +45,7 @@ pub fn send(broker: &dyn Broker, schemas: &Schemas, partitions: i32) {
     for (_, chunk) in chunks {
         put(CALCULATION_CHUNKS_REALTIME, chunk_key(&chunk).as_bytes(), &encoded(schemas, None, &chunk));
     }
-    let planned = ControlWord::Planned { chunks: plan.chunks, counts: plan.counts };
+    let planned = ControlWord::Planned { chunks: plan.chunks, counts: Some(plan.counts) };
     put(JOB_CONTROL, id.as_str().as_bytes(), &word(planned));
 }
 

@@ -29,8 +29,9 @@ use self::paper::{Log, Paper};
 const PARTITIONS: i32 = 3;
 const RECORDS: u64 = 6_000;
 
-const INPUTS: [(&str, &str); 5] = [
+const INPUTS: [(&str, &str); 6] = [
     (BOOK, TRADES),
+    (BOOK, CALCULATION_REQUESTS),
     (CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME),
     (CALCULATE_BATCH, CALCULATION_CHUNKS_BATCH),
     (COLLECT, JOB_CONTROL),

@@ -78,7 +78,7 @@ impl Client {
         })?;
         let (last, plan) = splitter.finish();
         self.chunks(last)?;
-        self.control(&job, ControlWord::Planned { chunks: plan.chunks, counts: plan.counts })?;
+        self.control(&job, ControlWord::Planned { chunks: plan.chunks, counts: Some(plan.counts) })?;
         self.sender.commit()?;
         self.outcome(&job)
     }

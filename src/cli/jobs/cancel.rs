@@ -40,7 +40,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         None => {
             // A submission that is still under way is fenced: it would go on writing chunks that nobody waits for.
             let mut submission = Submission::open(broker.as_ref(), schemas.clone(), &job)?;
-            submission.cancel(CompactString::from(arguments.reason.as_str()))?;
+            let by_reference = known.planned.is_some_and(|(_, counts)| counts.is_none());
+            submission.cancel(CompactString::from(arguments.reason.as_str()), by_reference)?;
             known_job::wait(broker.as_ref(), &schemas, &job, Some(arguments.timeout), &session.output)?
         }
     };

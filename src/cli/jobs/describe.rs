@@ -26,14 +26,16 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         "job": job.as_str(),
         "request": known.request().map(|request| format!("{request:032x}")),
         "planned_chunks": known.planned.map(|(chunks, _)| chunks),
-        "planned_contracts": known.planned.map(|(_, counts)| counts.contracts),
+        "planned_contracts": known.planned.and_then(|(_, counts)| counts).map(|counts| counts.contracts),
         "progress": progress.map_or(Value::Null, known_job::progress_json),
         "outcome": known.outcome.as_ref().map_or(Value::Null, known_job::outcome_json),
     });
     let mut lines = Vec::new();
     lines.extend(progress.map(known_job::progress_text));
     lines.extend(known.request().map(|request| format!("  request {request:032x}")));
-    lines.extend(known.planned.map(|(chunks, counts)| format!("  planned {chunks} chunks: {counts}")));
+    lines.extend(known.planned.map(|(chunks, counts)| {
+        format!("  planned {chunks} chunks{}", counts.map_or(String::new(), |counts| format!(": {counts}")))
+    }));
     lines.extend(progress.map(|progress| {
         let (first, last) = (instant(progress.first.0), instant(progress.last.0));
         format!("  from {first} to {last}, {:.3} s; {} late chunks", progress.elapsed().as_seconds_f64(), progress.late)

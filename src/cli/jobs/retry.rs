@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
             true => submission.chunk(lane, &Chunk { job: Job { id: next.clone(), ..chunk.job }, ..chunk }),
             false => Ok(()),
         })?;
-        submission.plan(chunks, counts)?;
+        submission.plan(chunks, Some(counts))?;
         session.output.note(format!("{next}: the {chunks} chunks of {job} again"));
     }
     known_job::answer(&arguments.waiting, known.outcome, &next, broker, &schemas, &session.output)
@@ -81,7 +81,8 @@ impl Failed {
             Ending::CompletedWithErrors | Ending::TimedOut { .. } | Ending::Cancelled { .. } => {}
         }
         match (outcome.request, known.planned) {
-            (Some(request), Some((chunks, counts))) => Ok(Failed { outcome, request, chunks, counts }),
+            (_, Some((_, None))) => Err(refused("calculates positions by reference, and has no chunks", again())),
+            (Some(request), Some((chunks, Some(counts)))) => Ok(Failed { outcome, request, chunks, counts }),
             _ => Err(refused("was never planned as a whole, or so long ago that its plan is gone", again())),
         }
     }

@@ -5,10 +5,12 @@ use std::io::{self, BufReader, Seek};
 use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
+use std::time::Duration;
 
 use compact_str::CompactString;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::recalculation::{self, Document};
 use super::sender::Sender;
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
@@ -17,22 +19,27 @@ use crate::cli::known_job::{self, Known, Waiting};
 use crate::cli::market_data;
 use crate::cli::parts;
 use crate::cli::session::Session;
-use crate::cli::tail::partitions;
+use crate::cli::tail::partitions as partitions_of;
 use crate::domain::jobs::chunk::Chunk;
-use crate::domain::jobs::job::{Job, JobId, Lane, Started};
+use crate::domain::jobs::job::{JobId, Lane, Started};
+use crate::domain::jobs::recalculation::Recalculation;
+use crate::domain::jobs::share::RESULTS;
 use crate::domain::jobs::split::{Plan, SplitLimits, Splitter};
 use crate::domain::jobs::totals::Counts;
 use crate::domain::key::Timestamp;
-use crate::engine::broker::Broker;
+use crate::engine::broker::{Broker, TopicPartition};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::priority::give_way;
+use crate::messages::calculation_request::{Asked, CalculationRequest, RequestWord};
 use crate::messages::job_control::{ControlWord, JobControl};
 use crate::messages::key::chunk_key;
 use crate::messages::request::{MarketSource, Request, Stopped, read_contracts, read_request};
 use crate::messages::schemas::Schemas;
-use crate::pipeline::topics::{CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, JOB_CONTROL};
+use crate::pipeline::topics::{
+    CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CALCULATION_REQUESTS, JOB_CONTROL,
+};
 
-/// Sends a calculation job; answers with the job's name, or with --wait with its outcome
+/// Sends a calculation job, with its contracts or by reference to positions; answers with the job's name, or with --wait with its outcome
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// File with the request, or - for standard input
@@ -46,6 +53,9 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let mut file = open(&arguments.file)?;
+    if let Some(document) = recalculation::document(&mut file, arguments.idempotency_key.as_deref())? {
+        return by_reference(&document, arguments, session);
+    }
     let mut request = read_request(BufReader::new(&file))
         .map_err(|error| Failure::new(Exit::Partial, format!("{}: {}", arguments.file, chain(&error))))?;
     if let Some(key) = &arguments.idempotency_key {
@@ -59,13 +69,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let broker = parts::broker(&config)?;
     let schemas = parts::schemas(&config)?;
     let known = known_job::known(broker.as_ref(), &schemas, &job.id)?;
-    same_request(&job, &known)?;
+    same_request(&job.id, job.request, &known)?;
     // A submission that was cut off before its plan was written is taken up again: its chunks are the same.
     if known.outcome.is_none() && known.planned.is_none() {
         let mut submission = Submission::open(broker.as_ref(), schemas.clone(), &job.id)?;
         // Whoever has begun in the meantime is fenced now: what they have said by now is all that they will say.
         let known = known_job::announced(broker.as_ref(), &schemas, &job.id)?;
-        same_request(&job, &known)?;
+        same_request(&job.id, job.request, &known)?;
         complete(&mut request, &mut file, &known, &config)?;
         file.rewind()?;
         let plan = submission.run(&file, &request, &config, session)?;
@@ -73,6 +83,37 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.output.note(format!("{}: {chunks} chunks in the {} lane", job.id, lane_name(lane)));
     }
     known_job::answer(&arguments.waiting, known.outcome, &job.id, broker.as_ref(), &schemas, &session.output)
+}
+
+fn by_reference(document: &Document, arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let config = session.config()?;
+    let (broker, schemas) = (parts::broker(&config)?, parts::schemas(&config)?);
+    submit(document, broker.as_ref(), &schemas, config.jobs.timeout)?;
+    let known = known_job::known(broker.as_ref(), &schemas, &document.job)?;
+    known_job::answer(&arguments.waiting, known.outcome, &document.job, broker.as_ref(), &schemas, &session.output)
+}
+
+/// Submits a job by reference, unless it is known already.
+pub fn submit(
+    document: &Document,
+    broker: &dyn Broker,
+    schemas: &Arc<Schemas>,
+    timeout: Duration,
+) -> Result<(), Failure> {
+    let (job, request) = (&document.job, document.request);
+    let known = known_job::known(broker, schemas, job)?;
+    same_request(job, request, &known)?;
+    if known.request().is_some() {
+        return Ok(());
+    }
+    let mut submission = Submission::open(broker, schemas.clone(), job)?;
+    // Whoever has begun in the meantime is fenced now: what they have said by now is all that they will say.
+    let known = known_job::announced(broker, schemas, job)?;
+    same_request(job, request, &known)?;
+    match known.request() {
+        Some(_) => Ok(()),
+        None => recalculation::submit(document, broker, schemas, &mut submission, timeout),
+    }
 }
 
 /// Market data may have changed since a submission that was cut off, and chunks of both would make one job.
@@ -86,11 +127,11 @@ fn complete(request: &mut Request, file: &mut File, known: &Known, config: &Conf
     market_data::complete(request, BufReader::new(file), config)
 }
 
-fn same_request(job: &Job, known: &Known) -> Result<(), Failure> {
-    match known.request().filter(|other| *other != job.request) {
+fn same_request(job: &JobId, request: u128, known: &Known) -> Result<(), Failure> {
+    match known.request().filter(|other| *other != request) {
         None => Ok(()),
         Some(other) => {
-            let message = format!("job {} is known with another request ({other:032x})", job.id);
+            let message = format!("job {job} is known with another request ({other:032x})");
             Err(Failure::new(Exit::Precondition, message)
                 .next("give this request a name of its own: --idempotency-key, or another requestId"))
         }
@@ -116,12 +157,14 @@ fn lane_name(lane: Lane) -> &'static str {
 }
 
 /// A request on its way into chunks.
-pub(in crate::cli) struct Submission {
+pub struct Submission {
     schemas: Arc<Schemas>,
     sender: Sender,
     job: JobId,
     /// Of the topics that are written to: control, real-time chunks, batch chunks.
     partitions: [i32; 3],
+    /// Of `calculation-requests`: each gets a job by reference.
+    shares: i32,
     value: Vec<u8>,
 }
 
@@ -129,13 +172,14 @@ impl Submission {
     /// One submission of a job at a time: whoever opens another one fences this one, so that their chunks never mix.
     pub fn open(broker: &dyn Broker, schemas: Arc<Schemas>, job: &JobId) -> Result<Submission, Failure> {
         let partitions = [
-            partitions(broker, JOB_CONTROL)?,
-            partitions(broker, CALCULATION_CHUNKS_REALTIME)?,
-            partitions(broker, CALCULATION_CHUNKS_BATCH)?,
+            partitions_of(broker, JOB_CONTROL)?,
+            partitions_of(broker, CALCULATION_CHUNKS_REALTIME)?,
+            partitions_of(broker, CALCULATION_CHUNKS_BATCH)?,
         ];
         let name = format!("bookflow.submit-job-{:032x}", xxh3_128(job.as_str().as_bytes()));
         let sender = Sender::open_as(broker, &name)?;
-        Ok(Submission { schemas, sender, job: job.clone(), partitions, value: Vec::new() })
+        let shares = partitions_of(broker, CALCULATION_REQUESTS)?;
+        Ok(Submission { schemas, sender, job: job.clone(), partitions, shares, value: Vec::new() })
     }
 
     /// First the announcement, so that a job that is cut off here still ends at its deadline; last the plan.
@@ -150,7 +194,7 @@ impl Submission {
             let read = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             sent.and(read)
         })?;
-        self.plan(plan.chunks, plan.counts)?;
+        self.plan(plan.chunks, Some(plan.counts))?;
         Ok(plan)
     }
 
@@ -173,14 +217,42 @@ impl Submission {
         self.send(topic, partitions, chunk_key(chunk).as_bytes())
     }
 
-    pub fn plan(&mut self, chunks: u32, counts: Counts) -> Result<(), Failure> {
+    pub fn plan(&mut self, chunks: u32, counts: Option<Counts>) -> Result<(), Failure> {
         self.control(ControlWord::Planned { chunks, counts })?;
         self.commit()
     }
 
-    pub fn cancel(&mut self, reason: CompactString) -> Result<(), Failure> {
-        self.control(ControlWord::Cancelled { reason })?;
+    /// Announces a job by reference, and hands it to every partition: all in one transaction, or nothing.
+    pub fn recalculate(&mut self, asked: Asked) -> Result<(), Failure> {
+        let Recalculation { request, deadline, .. } = asked.recalculation;
+        let chunks = self.shares.unsigned_abs() * RESULTS;
+        self.control(ControlWord::Started(Started { request, deadline, predecessor: None }))?;
+        self.control(ControlWord::Planned { chunks, counts: None })?;
+        self.ask_shares(RequestWord::Calculate(Box::new(asked)))?;
         self.commit()
+    }
+
+    /// Ends a job, and of one by reference the work on it.
+    pub fn cancel(&mut self, reason: CompactString, by_reference: bool) -> Result<(), Failure> {
+        self.control(ControlWord::Cancelled { reason })?;
+        if by_reference {
+            self.ask_shares(RequestWord::Cancel)?;
+        }
+        self.commit()
+    }
+
+    fn ask_shares(&mut self, word: RequestWord) -> Result<(), Failure> {
+        let request = CalculationRequest { job: self.job.clone(), word };
+        self.value.clear();
+        self.schemas
+            .encode(&request, None, &mut self.value)
+            .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        for partition in 0..self.shares {
+            let to = TopicPartition { topic: CALCULATION_REQUESTS, partition };
+            let sent = self.sender.send_along(to, self.job.as_str().as_bytes(), &self.value);
+            sent.map_err(|failure| overtaken(&self.job, failure))?;
+        }
+        Ok(())
     }
 
     fn control(&mut self, word: ControlWord) -> Result<(), Failure> {

@@ -6,7 +6,9 @@ mod contracts; // `submit contracts`
 mod market_data; // `submit market-data`
 mod reference_data; // `submit reference-data`
 pub mod snapshot; // `submit snapshot`
-pub(super) mod job; // `submit job`
+pub mod job; // `submit job`
+pub mod recalculation; // `submit job` by reference
+mod changes; // what a WHAT_IF changes
 mod rows; // a file -> rows, one after another
 mod relief; // what a row orders for its own close
 mod row; // a row -> a trade

@@ -29,18 +29,23 @@ impl Sender {
 
     /// Sends to the partition where the key belongs; answers true when this ended a transaction.
     pub fn send(&mut self, topic: &'static str, partitions: i32, key: &[u8], value: &[u8]) -> Result<bool, Failure> {
-        if self.open == 0 {
-            self.producer.begin()?;
-        }
-        let to = TopicPartition { topic, partition: key::partition(key, partitions) };
-        self.producer.send(Outgoing { to, key: Some(key), value: Some(value), headers: &[] })?;
-        self.open += 1;
-        self.bytes += key.len() + value.len();
+        self.send_along(TopicPartition { topic, partition: key::partition(key, partitions) }, key, value)?;
         let full = self.open >= RECORDS || self.bytes >= BYTES;
         if full {
             self.commit()?;
         }
         Ok(full)
+    }
+
+    /// Sends within the transaction that is open, whatever its size: what belongs together and is bounded by itself.
+    pub fn send_along(&mut self, to: TopicPartition, key: &[u8], value: &[u8]) -> Result<(), Failure> {
+        if self.open == 0 {
+            self.producer.begin()?;
+        }
+        self.producer.send(Outgoing { to, key: Some(key), value: Some(value), headers: &[] })?;
+        self.open += 1;
+        self.bytes += key.len() + value.len();
+        Ok(())
     }
 
     pub fn commit(&mut self) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! Jobs: each chunk has one result that adds up over its published flows, each job one outcome that adds up over its chunks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cursor::{Cursor, decode};
 use super::letters::{Letters, at};
@@ -9,18 +9,20 @@ use super::snapshot::Snapshot;
 use crate::cli::failure::Failure;
 use crate::domain::jobs::chunk::{Chunk, ChunkResult};
 use crate::domain::jobs::job::{Ending, JobId, Outcome};
+use crate::domain::jobs::share;
 use crate::domain::jobs::totals::{ControlTotals, Counts};
 use crate::domain::trade::captured::Place;
 use crate::engine::batch::Record;
 use crate::engine::broker::{Broker, TopicPartition};
+use crate::messages::calculation_request::CalculationRequest;
 use crate::messages::cash_flows::JobCashFlows;
 use crate::messages::job_control::{ControlWord, JobControl};
 use crate::messages::key::parse_chunk_key;
 use crate::messages::message::Message;
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::{
-    self, CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CALCULATION_OUTCOMES, CHUNK_RESULTS, JOB_CASH_FLOWS,
-    JOB_CONTROL,
+    self, CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CALCULATION_OUTCOMES, CALCULATION_REQUESTS,
+    CHUNK_RESULTS, JOB_CASH_FLOWS, JOB_CONTROL,
 };
 
 const LANES: [&str; 2] = [CALCULATION_CHUNKS_REALTIME, CALCULATION_CHUNKS_BATCH];
@@ -29,7 +31,7 @@ const LANES: [&str; 2] = [CALCULATION_CHUNKS_REALTIME, CALCULATION_CHUNKS_BATCH]
 #[derive(Default)]
 struct Seen {
     started: bool,
-    planned: Option<(u32, Counts)>,
+    planned: Option<(u32, Option<Counts>)>,
     /// Cancelled or rejected, which ends it whatever comes in.
     ended: bool,
     /// The first result of each chunk, as far as `collect` has read it.
@@ -58,7 +60,8 @@ pub fn audit(
     letters: &mut Letters,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let all = [LANES[0], LANES[1], JOB_CONTROL, CHUNK_RESULTS, JOB_CASH_FLOWS, CALCULATION_OUTCOMES];
+    let all =
+        [LANES[0], LANES[1], CALCULATION_REQUESTS, JOB_CONTROL, CHUNK_RESULTS, JOB_CASH_FLOWS, CALCULATION_OUTCOMES];
     let mut partitions = all.into_iter().flat_map(|topic| snapshot.partitions(topic));
     if let Some(cut) = partitions.find(|partition| snapshot.bounds(*partition).start > 0) {
         report
@@ -71,6 +74,7 @@ pub fn audit(
     audit.read_flows()?;
     audit.read_results()?;
     LANES.into_iter().try_for_each(|lane| audit.chunks(lane))?;
+    audit.requests()?;
     audit.causeless();
     audit.read_control()?;
     audit.read_outcomes()?;
@@ -147,6 +151,45 @@ impl Audit<'_> {
         let told = &result.totals;
         if (told.flows, &told.sums, told.hash) != (flows.flows, &flows.sums, flows.hash) {
             self.report.differs(Damage::Torn, at(record), &key, summary(told), summary(&flows));
+        }
+        Ok(())
+    }
+
+    /// Each job by reference has each result of a partition at most once; whether all are there is for the outcome to say. What they count stands on
+    /// `cash-flows`: `verify --job` adds it up.
+    fn requests(&mut self) -> Result<(), Failure> {
+        for input in self.snapshot.partitions(CALCULATION_REQUESTS) {
+            let to = self.snapshot.stand(input).offset.unwrap_or(0);
+            let mut cursor = Cursor::open(self.broker, input, 0, to)?;
+            while let Some(record) = cursor.peek()? {
+                self.request(&record)?;
+                cursor.step();
+            }
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, record: &Record<'_>) -> Result<(), Failure> {
+        let place = topics::place(record.cause());
+        let letters = self.letters.take(place).len();
+        let results = self.results.remove(&place).unwrap_or_default();
+        let job = decode::<CalculationRequest>(self.schemas, record)?.ok().map(|(_, request)| request.job);
+        self.report.counts.dead_letters += letters as u64;
+        if letters > 1 || (letters == 0 && job.is_none()) {
+            let damage = if letters > 1 { Damage::Doubled } else { Damage::Lost };
+            let found = format!("{letters} dead letters");
+            self.report.differs(damage, at(record), "", "a request, or one dead letter", found);
+        }
+        let own = share::numbers(record.from.partition);
+        let mut numbers = BTreeSet::new();
+        for ChunkResult { job: of, number, .. } in &results {
+            if !own.contains(number) || job.as_ref().is_some_and(|job| job != of) {
+                let found = format!("{of} result {number}");
+                self.report.differs(Damage::Wrong, at(record), "", "the partition's own results", found);
+            }
+            if !numbers.insert(number) {
+                self.report.differs(Damage::Doubled, at(record), "", "each result once", number);
+            }
         }
         Ok(())
     }
@@ -229,11 +272,17 @@ impl Audit<'_> {
         }
     }
 
-    fn totals(&mut self, job: &JobId, outcome: &Outcome, planned: Counts, results: &BTreeMap<u32, ControlTotals>) {
+    fn totals(
+        &mut self,
+        job: &JobId,
+        outcome: &Outcome,
+        planned: Option<Counts>,
+        results: &BTreeMap<u32, ControlTotals>,
+    ) {
         let mut sum = ControlTotals::default();
         results.values().for_each(|totals| sum.merge(totals));
         // The outcome says itself when the plan and the chunks differ.
-        sum.errors += u64::from(sum.counts != planned);
+        sum.errors += u64::from(planned.is_some_and(|planned| planned != sum.counts));
         if sum != outcome.totals {
             let (expected, found) = (summary(&sum), summary(&outcome.totals));
             self.report.differs(Damage::Torn, CALCULATION_OUTCOMES, job, expected, found);

@@ -15,6 +15,7 @@ mod state; // last positions and lots against the fold
 pub mod oracle; // the fold
 mod jobs; // chunks, results, outcomes
 mod outcome; // one job alone
+mod recalculation; // one by reference
 
 use self::book::Others;
 use self::letters::Letters;

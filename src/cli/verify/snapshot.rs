@@ -9,13 +9,15 @@ use crate::cli::failure::Failure;
 use crate::engine::broker::{Bounds, Broker, BrokerError, CommittedOffset, ErrorKind, Member, TopicPartition};
 use crate::engine::mark::TurnMark;
 use crate::pipeline::topics::{
-    self, CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CHUNK_RESULTS, JOB_CONTROL, TRADES,
+    self, CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CALCULATION_REQUESTS, CHUNK_RESULTS, JOB_CONTROL,
+    TRADES,
 };
 use crate::pipeline::topology::{BOOK, CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT};
 
 /// Every input of every stage.
-const INPUTS: [(&str, &str); 5] = [
+const INPUTS: [(&str, &str); 6] = [
     (BOOK, TRADES),
+    (BOOK, CALCULATION_REQUESTS),
     (CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME),
     (CALCULATE_BATCH, CALCULATION_CHUNKS_BATCH),
     (COLLECT, JOB_CONTROL),

@@ -8,9 +8,11 @@ use super::market::Withholding;
 use super::payment::Payment;
 use crate::domain::daycount::DayCount;
 use crate::domain::flows::id::{FlowId, first_128_bits};
+use crate::domain::flows::status::Stage;
 use crate::domain::key::ContractId;
 use crate::domain::money::Money;
 use crate::domain::names::{LotId, PositionId};
+use crate::domain::swap::flow::Kind;
 
 /// One amount of one lot slice on one valuation date; `+` = the client receives.
 #[derive(Clone, PartialEq, Debug)]
@@ -71,6 +73,12 @@ impl FlowKind {
             FlowKind::EquityPerformance => "EQUITY_PERFORMANCE",
             FlowKind::Interest => "INTEREST",
             FlowKind::Dividend => "DIVIDEND",
+            FlowKind::CashInLieu => "CASH_IN_LIEU",
+            FlowKind::ShortRebate => "SHORT_REBATE",
+            FlowKind::Commission => "COMMISSION",
+            FlowKind::Fee => "FEE",
+            FlowKind::BorrowFee => "BORROW_FEE",
+            FlowKind::Reinvestment => "REINVESTMENT",
         }
     }
 }
@@ -81,25 +89,64 @@ impl FlowStatus {
         match self {
             FlowStatus::Accrued => "ACCRUED",
             FlowStatus::Realised => "REALISED",
+            FlowStatus::Projected => "PROJECTED",
+            FlowStatus::Deferred => "DEFERRED",
         }
     }
 }
 
-/// What a flow pays for.
+/// What a flow pays for. A job that brings its own contracts has the first three.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum FlowKind {
     EquityPerformance,
     Interest,
     Dividend,
+    CashInLieu,
+    ShortRebate,
+    Commission,
+    Fee,
+    BorrowFee,
+    Reinvestment,
 }
 
-/// How far a flow has come.
+/// How far a flow has come. Of a job that brings its own contracts it is one of the first two.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum FlowStatus {
     /// Stands until the next valuation: unrealised performance, running interest, a dividend that went ex.
     Accrued,
     /// Fixed for good because the slice was closed.
     Realised,
+    /// Expected.
+    Projected,
+    /// Fixed, and paid later than it would be by the usual rule.
+    Deferred,
+}
+
+impl From<Kind> for FlowKind {
+    fn from(kind: Kind) -> FlowKind {
+        match kind {
+            Kind::EquityPerformance => FlowKind::EquityPerformance,
+            Kind::CashInLieu => FlowKind::CashInLieu,
+            Kind::Interest => FlowKind::Interest,
+            Kind::ShortRebate => FlowKind::ShortRebate,
+            Kind::Dividend => FlowKind::Dividend,
+            Kind::Commission => FlowKind::Commission,
+            Kind::Fee => FlowKind::Fee,
+            Kind::BorrowFee => FlowKind::BorrowFee,
+            Kind::Reinvestment => FlowKind::Reinvestment,
+        }
+    }
+}
+
+impl From<Stage> for FlowStatus {
+    fn from(stage: Stage) -> FlowStatus {
+        match stage {
+            Stage::Projected => FlowStatus::Projected,
+            Stage::Accrued => FlowStatus::Accrued,
+            Stage::Realised => FlowStatus::Realised,
+            Stage::Deferred => FlowStatus::Deferred,
+        }
+    }
 }
 
 /// What a flow was calculated from, enough to do it again by hand.

@@ -34,8 +34,8 @@ pub enum Stage {
 pub struct Collecting {
     /// None until the job was announced.
     pub started: Option<Started>,
-    /// Number of chunks and what they account for, once it is known.
-    pub planned: Option<(u32, Counts)>,
+    /// Number of chunks, once it is known, and what they account for; a job by reference finds that out.
+    pub planned: Option<(u32, Option<Counts>)>,
     pub received: ChunkSet,
     pub totals: ControlTotals,
     /// The first rows in their own order, at most `ROWS_KEPT`.
@@ -133,7 +133,7 @@ impl Progress {
         if !collecting.received.missing(chunks).is_empty() {
             return None;
         }
-        if collecting.totals.counts != counts {
+        if let Some(counts) = counts.filter(|counts| *counts != collecting.totals.counts) {
             collecting.add_row(differing(counts, collecting.totals.counts));
         }
         let ending = if collecting.totals.errors == 0 { Ending::Completed } else { Ending::CompletedWithErrors };

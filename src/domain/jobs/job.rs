@@ -78,10 +78,10 @@ pub struct Started {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum JobEvent {
     Started(Started),
-    /// All chunks are written: how many there are, and what of the request they account for.
+    /// All chunks are written: how many there are, and what of the request they account for, where that is known.
     Planned {
         chunks: u32,
-        counts: Counts,
+        counts: Option<Counts>,
     },
     Cancelled {
         reason: CompactString,

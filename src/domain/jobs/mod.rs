@@ -1,4 +1,4 @@
-//! Calculation jobs that bring their own contracts. In reading order:
+//! Calculation jobs: those that bring their own contracts, and those by reference to positions that are here. In reading order:
 
 pub mod job; // what is asked for, and the answer
 pub mod contract; // products, legs, and contracts with positions and lots as a request gives them
@@ -15,4 +15,6 @@ pub mod payment; // what a leg pays for a slice, or why it has no amount
 pub mod rates; // the rates of a request as indices
 mod legs; // what each kind of leg pays
 pub mod calculate; // a chunk -> its cash flows
+pub mod recalculation; // jobs by reference: what is asked of every partition
+pub mod share; // what one partition does of it
 pub mod collect; // chunk results -> one outcome

@@ -63,11 +63,13 @@ pub enum NoticeCode {
     MarketDataFetched,
     /// The valuation date lies outside the contract's life.
     OutsideContract,
+    /// A flow or a contract of a position without an amount: an input is missing.
+    Blocked,
 }
 
 impl NoticeCode {
     /// All of them, in the order of their declaration.
-    pub const ALL: [NoticeCode; 20] = [
+    pub const ALL: [NoticeCode; 21] = [
         NoticeCode::Unreadable,
         NoticeCode::Unsupported,
         NoticeCode::DuplicateId,
@@ -88,6 +90,7 @@ impl NoticeCode {
         NoticeCode::MarketDataAsSent,
         NoticeCode::MarketDataFetched,
         NoticeCode::OutsideContract,
+        NoticeCode::Blocked,
     ];
 
     /// The code as it is written in rows and outcomes.
@@ -113,6 +116,7 @@ impl NoticeCode {
             NoticeCode::MarketDataAsSent => "MARKET_DATA_AS_SENT",
             NoticeCode::MarketDataFetched => "MARKET_DATA_FETCHED",
             NoticeCode::OutsideContract => "OUTSIDE_CONTRACT",
+            NoticeCode::Blocked => "BLOCKED",
         }
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
 use super::cashflow::{CashFlow, FlowKind, FlowStatus};
 use crate::domain::flows::id::first_128_bits;
+use crate::domain::flows::row::{FlowRow, RowAmount};
 use crate::domain::money::Currency;
 
 /// Proof of completeness: equal totals mean the same flows.
@@ -20,6 +22,10 @@ pub struct ControlTotals {
     pub sums: BTreeMap<(Currency, FlowKind, FlowStatus), i128>,
     /// Sum, modulo 2^128, of 128 bits of SHA-256 over each flow: free of order.
     pub hash: u128,
+    /// Of a job by reference: positions that were calculated, and not taken as they stand.
+    pub calculated: u64,
+    /// Of a job by reference: flows that differ from what was told before.
+    pub changed: u64,
 }
 
 /// What of the request was accounted for.
@@ -39,6 +45,18 @@ impl ControlTotals {
         self.hash = self.hash.wrapping_add(content_hash(flow));
     }
 
+    /// Counts one flow of a position in, and the day of its series if it is one of several. One without an amount is an error.
+    pub fn add_row(&mut self, row: &FlowRow, day: Option<NaiveDate>) {
+        let Ok(amount) = &row.result else {
+            self.errors += 1;
+            return;
+        };
+        self.flows += 1;
+        let key = (row.currency, row.kind.into(), row.stage.into());
+        *self.sums.entry(key).or_default() += i128::from(amount.minor);
+        self.hash = self.hash.wrapping_add(row_hash(row, amount, day));
+    }
+
     /// Adds what another part of the job came to; the order of parts does not matter.
     pub fn merge(&mut self, other: &ControlTotals) {
         self.counts.add(other.counts);
@@ -49,6 +67,8 @@ impl ControlTotals {
             *self.sums.entry(key).or_default() += sum;
         }
         self.hash = self.hash.wrapping_add(other.hash);
+        self.calculated += other.calculated;
+        self.changed += other.changed;
     }
 }
 
@@ -74,5 +94,17 @@ fn content_hash(flow: &CashFlow) -> u128 {
     hash.update(flow.amount.currency.code());
     hash.update([flow.kind as u8, flow.status as u8]);
     hash.update(flow.unrounded.normalize().serialize());
+    first_128_bits(hash)
+}
+
+fn row_hash(row: &FlowRow, amount: &RowAmount, day: Option<NaiveDate>) -> u128 {
+    let mut hash = Sha256::new();
+    hash.update(row.id.0.to_be_bytes());
+    hash.update(amount.minor.to_be_bytes());
+    hash.update(row.currency.code());
+    hash.update(row.kind.name());
+    hash.update(row.stage.name());
+    hash.update(amount.unrounded.normalize().serialize());
+    hash.update(day.map(|day| day.to_string()).unwrap_or_default());
     first_128_bits(hash)
 }

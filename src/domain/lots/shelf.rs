@@ -32,6 +32,15 @@ pub struct Shelf {
 }
 
 impl Shelf {
+    /// A copy of what is live, to try something on.
+    pub fn of<L: Ledger>(ledger: &L) -> Shelf {
+        let mut shelf = Shelf { policy: ledger.policy().clone(), ..Shelf::default() };
+        let trades: Vec<CapturedTrade> = ledger.trades_from_latest().cloned().collect();
+        let lots = ledger.lots_fifo().cloned().map(LotChange::Put).collect();
+        shelf.keep_facts(trades, ledger.happened_from_latest().cloned().collect(), lots, ledger.position().cloned());
+        shelf
+    }
+
     pub fn keep(&mut self, capture: Capture) {
         self.keep_facts(capture.trades, capture.happened, capture.lots, capture.position);
     }

@@ -24,6 +24,8 @@ pub struct Share<'a> {
     pub contract: &'a ContractId,
     lots: Vec<Lot<&'a str>>,
     trades: Vec<&'a CapturedTrade>,
+    /// Commission is in the prices of the lots already, if it belongs there.
+    priced: bool,
     happenings: Happenings<'a>,
 }
 
@@ -42,6 +44,7 @@ pub fn shares<'a, L: Ledger>(ledger: &'a L, settlement: &impl Settlement) -> Vec
             contract: of,
             lots: Vec::new(),
             trades: Vec::new(),
+            priced: false,
             happenings: Happenings::default(),
         })
     }
@@ -111,7 +114,8 @@ impl<'a> Share<'a> {
     where
         'a: 's,
     {
-        if let Some(rate) = swap.commission_in_price() {
+        if let Some(rate) = swap.commission_in_price().filter(|_| !self.priced) {
+            self.priced = true;
             let traded = |by: &&str| !self.happenings.ids.contains(by);
             self.lots.iter_mut().try_for_each(|lot| put_commission_into_prices(&mut lot.life, rate, traded, true))?;
         }

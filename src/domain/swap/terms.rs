@@ -78,6 +78,11 @@ pub enum DailyFeeRate {
 }
 
 impl Swap {
+    /// Whether the exchange is open on a day; what lies beyond its calendar counts as open, and is blocked with the calendar's name.
+    pub fn trades_on(&self, day: NaiveDate) -> bool {
+        self.exchange_days.on_or_before(day).map_or(true, |number| self.exchange_days.date(number) == day)
+    }
+
     /// Whether a side is financed on what its lots are worth each night.
     pub fn marked_each_night(&self) -> bool {
         let marked = |side: &FinancingTerms| side.notional == NotionalBasis::DailyMtm;

@@ -92,12 +92,31 @@ impl Knowledge {
 
     /// A contract's terms for a position of an underlier, resolved as of the business date.
     pub fn standing(&self, contract: &ContractId, underlier: &Symbol) -> Result<Arc<Swap>, Obstacle> {
+        self.standing_as_of(contract, underlier, self.day)
+    }
+
+    /// The same, resolved as of another day.
+    pub fn standing_on(
+        &self,
+        contract: &ContractId,
+        underlier: &Symbol,
+        day: NaiveDate,
+    ) -> Result<Arc<Swap>, Obstacle> {
+        self.standing_as_of(contract, underlier, Some(day))
+    }
+
+    fn standing_as_of(
+        &self,
+        contract: &ContractId,
+        underlier: &Symbol,
+        day: Option<NaiveDate>,
+    ) -> Result<Arc<Swap>, Obstacle> {
         let obstacle = |reason: &str, message: String| Obstacle { reason: reason.into(), message: message.into() };
         let terms = self.contracts.get(contract).and_then(|terms| terms.json.clone());
         let Some(json) = terms else {
             return Err(Blocked::MissingContract { contract: contract.clone() }.into());
         };
-        let Some(day) = self.day else {
+        let Some(day) = day else {
             return Err(obstacle("MISSING_BUSINESS_DATE", "no business date is known; send it".to_owned()));
         };
         let standing = self.facts.standing(&json, contract, underlier, day);

@@ -1,0 +1,213 @@
+//! `submit job` with a document by reference: positions that are here, calculated again. Every partition of `book` gets the request, all in one
+//! transaction with the job's announcement.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use compact_str::CompactString;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::changes;
+use super::job::Submission;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::snapshots;
+use crate::domain::flows::id::first_128_bits;
+use crate::domain::jobs::job::{Ending, JobId};
+use crate::domain::jobs::recalculation::{Recalculation, RecalculationKind, Selection};
+use crate::domain::key::{ContractId, Timestamp};
+use crate::domain::market::snapshot::{Moment, SnapshotName};
+use crate::domain::swap::product::Product;
+use crate::engine::broker::Broker;
+use crate::engine::clock::{Clock, SystemClock};
+use crate::messages::calculation_request::Asked;
+use crate::messages::schemas::Schemas;
+
+/// What a file asks for.
+pub struct Document {
+    pub job: JobId,
+    pub request: u128,
+    stated: StatedJob,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct StatedJob {
+    request_id: String,
+    r#type: Kind,
+    selection: Select,
+    /// As things stand now without it.
+    snapshot: Option<String>,
+    since: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    changes: Option<Box<RawValue>>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Kind {
+    Full,
+    Incremental,
+    Historical,
+    WhatIf,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Select {
+    All(All),
+    Some(SelectSome),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum All {
+    All,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct SelectSome {
+    accounts: BTreeSet<String>,
+    books: BTreeSet<String>,
+    securities: BTreeSet<String>,
+    contracts: BTreeSet<String>,
+    products: BTreeSet<String>,
+}
+
+/// A request has to fit a record, and with it the changes of a WHAT_IF.
+const BYTES_MAX: u64 = 900_000;
+/// Ten years; a longer series is several jobs.
+const DAYS_MAX: i64 = 3_660;
+
+/// The document in a file, if it is one by reference: an object that selects something.
+pub fn document(file: &mut File, name: Option<&str>) -> Result<Option<Document>, Failure> {
+    if file.metadata()?.len() > BYTES_MAX {
+        return Ok(None);
+    }
+    let mut json = Vec::new();
+    file.read_to_end(&mut json)?;
+    file.rewind()?;
+    let object = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&json);
+    match object.is_ok_and(|object| object.contains_key("selection")) {
+        true => read(&json, name).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Reads a document by reference; a name goes before its own.
+pub fn read(json: &[u8], name: Option<&str>) -> Result<Document, Failure> {
+    let stated: StatedJob = serde_json::from_slice(json).map_err(|error| invalid(error.to_string()))?;
+    let job = JobId::new(name.unwrap_or(&stated.request_id)).map_err(|error| invalid(error.to_string()))?;
+    Ok(Document { job, request: first_128_bits(Sha256::new().chain_update(json)), stated })
+}
+
+pub(super) fn invalid(problem: String) -> Failure {
+    Failure::new(Exit::Partial, problem).next("docs/jobs.md has the form of jobs by reference")
+}
+
+/// Announces the job and hands it to every partition.
+pub fn submit(
+    document: &Document,
+    broker: &dyn Broker,
+    schemas: &Schemas,
+    submission: &mut Submission,
+    timeout: Duration,
+) -> Result<(), Failure> {
+    let StatedJob { r#type, selection, since, from, to, changes: stated, snapshot, .. } = &document.stated;
+    let only = |named: bool, member: &str, of: &str| match named {
+        true => Err(invalid(format!("{member} belongs to {of}"))),
+        false => Ok(()),
+    };
+    let needs = |member: &str| invalid(format!("{member} is missing"));
+    let moment = moment(snapshot.as_deref(), broker, schemas)?;
+    let kind = match r#type {
+        Kind::Full => RecalculationKind::Full,
+        Kind::Incremental => {
+            let since = JobId::new(since.as_ref().ok_or_else(|| needs("since"))?);
+            RecalculationKind::Incremental { since: since.map_err(|error| invalid(error.to_string()))? }
+        }
+        Kind::Historical => {
+            let (from, to) = from.as_ref().zip(to.as_ref()).ok_or_else(|| needs("from or to"))?;
+            let (from, to) = (day(from)?, day(to)?);
+            if to < from || (to - from).num_days() >= DAYS_MAX || to > moment.day {
+                let day = moment.day;
+                return Err(invalid(format!("{from} to {to} is no range of up to {DAYS_MAX} days that ends by {day}")));
+            }
+            RecalculationKind::Historical { from, to }
+        }
+        Kind::WhatIf => RecalculationKind::WhatIf,
+    };
+    only(since.is_some() && !matches!(r#type, Kind::Incremental), "since", "INCREMENTAL")?;
+    only((from.is_some() || to.is_some()) && !matches!(r#type, Kind::Historical), "from and to", "HISTORICAL")?;
+    only(stated.is_some() && !matches!(r#type, Kind::WhatIf), "changes", "WHAT_IF")?;
+    if let RecalculationKind::Incremental { since } = &kind {
+        earlier(since, &moment, broker, schemas)?;
+    }
+    let (contracts, points) = match (r#type, stated) {
+        (Kind::WhatIf, Some(stated)) => changes::read(stated.get().as_bytes(), broker, schemas)?,
+        (Kind::WhatIf, None) => return Err(needs("changes")),
+        _ => (Vec::new(), Vec::new()),
+    };
+    let timeout = i64::try_from(timeout.as_micros()).expect("bounded to days");
+    let deadline = Timestamp(SystemClock::start().now_us().saturating_add(timeout));
+    let selection = selected(selection)?;
+    let recalculation = Recalculation { request: document.request, deadline, kind, selection, moment };
+    submission.recalculate(Asked { recalculation, contracts, points })
+}
+
+fn moment(snapshot: Option<&str>, broker: &dyn Broker, schemas: &Schemas) -> Result<Moment, Failure> {
+    let Some(name) = snapshot else { return snapshots::now(broker, schemas) };
+    let name = SnapshotName::new(name).map_err(|error| invalid(error.to_string()))?;
+    let known = snapshots::named(broker, schemas, &name)?;
+    known.map(|known| known.snapshot.moment).ok_or_else(|| {
+        Failure::new(Exit::Precondition, format!("no snapshot {name} is known"))
+            .next(format!("take it: `bookflow submit snapshot {name}`"))
+    })
+}
+
+/// An earlier job must have come to its end, and before what this one knows.
+fn earlier(job: &JobId, moment: &Moment, broker: &dyn Broker, schemas: &Schemas) -> Result<(), Failure> {
+    let refused =
+        |problem: String| Err(Failure::new(Exit::Precondition, problem).next("name a FULL job that is complete"));
+    let Some(asked) = crate::cli::recalculations::asked(broker, schemas, job)? else {
+        return refused(format!("no job by reference {job} is known"));
+    };
+    let outcome = crate::cli::known_job::known(broker, schemas, job)?.outcome;
+    if !outcome.is_some_and(|outcome| matches!(outcome.ending, Ending::Completed | Ending::CompletedWithErrors)) {
+        return refused(format!("job {job} is not complete"));
+    }
+    let (before, now) = (asked.recalculation.moment.known, moment.known);
+    let later = before.contracts > now.contracts
+        || before.market_data > now.market_data
+        || before.reference_data > now.reference_data;
+    if later { refused(format!("job {job} knew more than the snapshot of this one")) } else { Ok(()) }
+}
+
+fn day(text: &str) -> Result<NaiveDate, Failure> {
+    text.parse().map_err(|_| invalid(format!("{text} is not a day; allowed: as in 2025-03-10")))
+}
+
+fn selected(selection: &Select) -> Result<Selection, Failure> {
+    let Select::Some(stated) = selection else { return Ok(Selection::default()) };
+    let known = |name: &String| Product::NAMES.iter().any(|(known, _)| known == name);
+    if let Some(unknown) = stated.products.iter().find(|name| !known(name)) {
+        let names = Product::NAMES.map(|(name, _)| name).join(", ");
+        return Err(invalid(format!("selection.products: {unknown} is none of {names}")));
+    }
+    let contracts = stated.contracts.iter().map(|name| ContractId::new(name)).collect::<Result<_, _>>();
+    let names = |names: &BTreeSet<String>| names.iter().map(CompactString::from).collect();
+    Ok(Selection {
+        accounts: names(&stated.accounts),
+        books: names(&stated.books),
+        securities: names(&stated.securities),
+        contracts: contracts.map_err(|error| invalid(error.to_string()))?,
+        products: names(&stated.products),
+    })
+}

@@ -1,0 +1,390 @@
+//! Jobs by reference: a partition works its share off in place, a bounded number of positions a tick, trades first.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use chrono::NaiveDate;
+
+use super::recalculations::{Front, Since};
+use super::{Book, OnePosition, security};
+use crate::domain::flows::row::{FlowRow, Obstacle, Snapshot, changes};
+use crate::domain::jobs::chunk::ChunkResult;
+use crate::domain::jobs::job::JobId;
+use crate::domain::jobs::notice::{NoticeCode, Place};
+use crate::domain::jobs::recalculation::{Recalculation, RecalculationKind, Selection};
+use crate::domain::jobs::share::{RESULTS, Share, ShareEnd, number};
+use crate::domain::jobs::totals::Counts;
+use crate::domain::key::{ContractId, PositionKey, Timestamp};
+use crate::domain::lots::agreed::agree;
+use crate::domain::lots::ledger::Ledger;
+use crate::domain::lots::method::FIFO;
+use crate::domain::lots::shelf::Shelf;
+use crate::domain::names::{LotId, PositionId, Symbol};
+use crate::engine::batch::Record;
+use crate::engine::stage::{Cause, Context, ProcessError};
+use crate::messages::calculation_request::{CalculationRequest, RequestWord};
+use crate::messages::key::day_key;
+use crate::messages::position_flows::PositionFlows;
+use crate::messages::wire::Unwritable;
+use crate::pipeline::due::Number;
+use crate::pipeline::flows::{Told, flows, series};
+use crate::pipeline::knowledge::{KNOWLEDGE, Knowledge, Subject, subjects};
+use crate::pipeline::refusals::{WRONG_KEY, undecodable};
+use crate::pipeline::topics::{self, CHUNK_RESULTS, HISTORICAL_FLOWS, WHAT_IF_FLOWS};
+
+/// What a tick does of a job at most, so that no trade waits longer than some milliseconds: positions of few lots on one day.
+const EFFORT_A_TICK: u64 = 200;
+/// So many open lots take about as long as a position without any.
+const LOTS_AN_EFFORT: u64 = 20;
+
+/// What is done for the job at the front.
+struct Work<'a> {
+    job: &'a JobId,
+    recalculation: &'a Recalculation,
+    cause: Cause,
+    /// What is known now: the lots of a position are what contracts have agreed by now, whatever the job calculates with.
+    now: &'a Knowledge,
+    as_it_was: &'a Knowledge,
+    /// Of WHAT_IF: with what it changes.
+    changed: Option<&'a Knowledge>,
+}
+
+/// A position that it is done for.
+struct Case<'a> {
+    number: Number,
+    key: &'a PositionKey,
+    security: Symbol,
+    contracts: Vec<ContractId>,
+    /// Those of them that are selected.
+    selected: Vec<ContractId>,
+    revision: u64,
+}
+
+impl Book {
+    pub(super) fn on_request(&mut self, record: &Record<'_>, context: &Context<'_>) -> Result<(), ProcessError> {
+        let value = record.value.ok_or_else(|| ProcessError::rejected("tombstone", "a request has a value"))?;
+        let (_, CalculationRequest { job, word }) = self.schemas.decode(value).map_err(undecodable)?;
+        if record.key != Some(job.as_str().as_bytes()) {
+            return Err(ProcessError::rejected(WRONG_KEY, format!("the key of a request of job {job} is its name")));
+        }
+        match word {
+            RequestWord::Calculate(asked) => self.recalculations.ask(job, *asked, record.cause()),
+            RequestWord::Cancel => self.recalculations.cancel(&job, Timestamp(context.now_us)),
+        }
+        Ok(())
+    }
+
+    /// A request that cannot be processed is answered where its key tells the job, so that nobody waits for the deadline.
+    pub(super) fn answer_request(
+        &self,
+        record: &Record<'_>,
+        reason: &str,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        let key = record.key.and_then(|key| std::str::from_utf8(key).ok());
+        let Some(job) = key.and_then(|key| JobId::new(key).ok()) else { return Ok(()) };
+        for result in 1..=RESULTS {
+            let answer = ChunkResult::not_calculated(job.clone(), number(context.partition, result), None, reason);
+            self.tell_result(&answer, record.cause(), context)?;
+        }
+        Ok(())
+    }
+
+    /// Does a tick's work for the job that was asked for first.
+    pub(super) fn recalculate(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        let now = Timestamp(context.now_us);
+        self.recalculations.forget(now);
+        let Some((requested, mut share)) = self.recalculations.first() else {
+            self.recalculations.front = None;
+            return Ok(());
+        };
+        if requested.asked.recalculation.deadline < now {
+            share.end = Some(ShareEnd { at: now, complete: false });
+            self.recalculations.keep(share);
+            return Ok(());
+        }
+        let front = self.recalculations.front.take().filter(|front| front.job == share.job);
+        let mut front = match front {
+            Some(front) => front,
+            None => Front::new(share.job.clone(), requested.clone(), &self.schemas)
+                .map_err(|unwritable| ProcessError::rejected("unencodable", unwritable))?,
+        };
+        let worked = self.work(&mut front, &mut share, context);
+        let finished = front.behind(share.after.as_ref()).is_empty();
+        self.recalculations.front = Some(front);
+        if worked? {
+            for result in share.results(context.partition, finished) {
+                self.tell_result(&result, topics::cause(requested.place), context)?;
+            }
+            share.end = finished.then_some(ShareEnd { at: now, complete: true });
+            self.recalculations.keep(share);
+        }
+        Ok(())
+    }
+
+    /// Works off the next positions; false while the views that they are calculated with are not read yet.
+    fn work(&mut self, front: &mut Front, share: &mut Share, context: &mut Context<'_>) -> Result<bool, ProcessError> {
+        let Some(as_it_was) = context.past::<Knowledge>(&front.as_it_was) else { return Ok(false) };
+        let changed = front.changed.as_ref().map(|past| context.past::<Knowledge>(past));
+        if changed.is_some_and(|changed| changed.is_none()) {
+            return Ok(false);
+        }
+        let requested = front.requested.clone();
+        let work = Work {
+            job: &share.job.clone(),
+            recalculation: &requested.asked.recalculation,
+            cause: topics::cause(requested.place),
+            now: context.view(KNOWLEDGE)?,
+            as_it_was,
+            changed: changed.flatten(),
+        };
+        front.line_up(&self.numbers.keys, share.after.as_ref());
+        share.positions.get_or_insert(front.behind(None).len() as u64);
+        self.look_back(front, share, &work);
+        let days = work.recalculation.days().count() as u64;
+        let mut effort = 0;
+        for (key, number) in front.behind(share.after.clone().as_ref()) {
+            if effort >= EFFORT_A_TICK {
+                break;
+            }
+            let lots = self.positions.get(key).map_or(0, |position| u64::from(position.open_lots));
+            effort += days * (1 + lots / LOTS_AN_EFFORT);
+            if let Some(case) = self.case(*number, key, &work) {
+                let counts = &mut share.totals.counts;
+                counts.add(Counts { contracts: case.selected.len() as u64, positions: 1, lots });
+                match front.since.as_ref().and_then(|since| self.stands(&case, since, &work)) {
+                    Some(rows) => rows.iter().for_each(|row| tally_row(share, &case, row, None)),
+                    None => self.calculate(&case, share, &work, context)?,
+                }
+            }
+            share.pass(key.clone());
+        }
+        Ok(true)
+    }
+
+    /// Finds out once what has changed since the job that an INCREMENTAL one names.
+    fn look_back(&self, front: &mut Front, share: &mut Share, work: &Work<'_>) {
+        let RecalculationKind::Incremental { since } = &work.recalculation.kind else { return };
+        if front.since.is_some() {
+            return;
+        }
+        let covers = |earlier: &&Recalculation| {
+            let kind = matches!(earlier.kind, RecalculationKind::Full | RecalculationKind::Incremental { .. });
+            kind && (earlier.selection == work.recalculation.selection || earlier.selection == Selection::default())
+        };
+        let earlier = self.recalculations.completed(since).filter(covers);
+        front.since = earlier.map(|earlier| Since::new(earlier, work.as_it_was));
+        if earlier.is_none() && share.done == 0 {
+            let message =
+                format!("job {since} is not known any more as one that calculated all of this: nothing was left out");
+            share.totals.warnings += 1;
+            share.note(Place::request().warning(NoticeCode::NotCalculated, "since", message));
+        }
+    }
+
+    /// None for a position that has no flows under a contract that is selected, and never had.
+    fn case<'k>(&self, number: Number, key: &'k PositionKey, work: &Work<'_>) -> Option<Case<'k>> {
+        let contracts: Vec<_> = self.contracts.scan(&number).map(|(contract, _)| contract.clone()).collect();
+        let (security, selection) = (security(key), &work.recalculation.selection);
+        let product =
+            |contract: &ContractId| work.as_it_was.standing(contract, &security).ok().map(|swap| swap.product);
+        let selects = |contract: &&ContractId| selection.has_contract(contract, || product(contract));
+        let selected: Vec<_> = contracts.iter().filter(selects).cloned().collect();
+        let left_behind = || contracts.is_empty() && selection.whole_positions() && !self.told(key).is_empty();
+        if selected.is_empty() && !left_behind() {
+            return None;
+        }
+        let revision = self.positions.get(key).map_or(0, |position| position.revision);
+        Some(Case { number, key, security, contracts, selected, revision })
+    }
+
+    /// The flows that were told last, if they are what a calculation would come to.
+    fn stands(&self, case: &Case<'_>, since: &Since, work: &Work<'_>) -> Option<Vec<FlowRow>> {
+        let told = self.told(case.key);
+        let first = told.first()?;
+        let day = work.as_it_was.day();
+        if first.revision != case.revision || first.day != day || is_ahead(first, work) {
+            return None;
+        }
+        let changed = |subject: &Subject| since.changed.contains(subject);
+        if changed(&Subject::All) || changed(&Subject::Underlier(case.security.clone())) {
+            return None;
+        }
+        for contract in &case.contracts {
+            let swap = work.as_it_was.standing(contract, &case.security).ok()?;
+            if changed(&Subject::Contract(contract.clone())) || subjects(&swap).iter().any(changed) {
+                return None;
+            }
+        }
+        let mut rows = Vec::new();
+        for part in told {
+            let (blocked, flows) = part.rows.read().expect("it was read before it was kept");
+            // What was blocked may have been so for a reason that no subject tells.
+            if !blocked.is_empty() {
+                return None;
+            }
+            rows.extend(flows.into_iter().filter(|row| case.selected.contains(&row.contract)));
+        }
+        Some(rows)
+    }
+
+    /// A defect of the kernel is a row of the outcome, not the end of the worker.
+    fn calculate(
+        &mut self,
+        case: &Case<'_>,
+        share: &mut Share,
+        work: &Work<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        share.totals.calculated += 1;
+        let calculated = catch_unwind(AssertUnwindSafe(|| match work.recalculation.kind {
+            RecalculationKind::Full | RecalculationKind::Incremental { .. } => self.replace(case, share, work),
+            RecalculationKind::Historical { .. } => self.history(case, share, work, context),
+            RecalculationKind::WhatIf => self.what_if(case, share, work, context),
+        }));
+        let why = match calculated {
+            Ok(Err(ProcessError::Rejected { message, .. })) => message,
+            Ok(done) => return done,
+            Err(_) => "the calculation broke down; the worker's log has the reason".to_owned(),
+        };
+        share.totals.errors += 1;
+        share.note(place(case).error(NoticeCode::NotCalculated, "position", why));
+        Ok(())
+    }
+
+    /// Tells the flows anew where they differ, unless they stand on newer data already: nothing goes back.
+    fn replace(&mut self, case: &Case<'_>, share: &mut Share, work: &Work<'_>) -> Result<(), ProcessError> {
+        let agreed = self.agree(case.number, work.cause, work.now);
+        let position = OnePosition::of(self, case.key);
+        let told = flows(&position, case.contracts.iter(), &case.security, work.as_it_was, agreed).unwrap_or_default();
+        tally(share, case, &told, None);
+        let last = self.told(case.key);
+        if last.first().is_some_and(|last| is_ahead(last, work)) {
+            return Ok(());
+        }
+        let (parts, records) = (last.len(), told.records(case.key, case.revision, work.as_it_was, &last));
+        let records = records.map_err(unencodable)?;
+        share.totals.changed += records.iter().map(|record| record.changes.len() as u64).sum::<u64>();
+        self.put_flows(case.key, records, parts, work.cause);
+        Ok(())
+    }
+
+    /// Sends the flows of each day, with what differs from the day before.
+    fn history(
+        &mut self,
+        case: &Case<'_>,
+        share: &mut Share,
+        work: &Work<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        let agreed = self.agree(case.number, work.cause, work.now);
+        let position = OnePosition::of(self, case.key);
+        let days = work.recalculation.days();
+        let mut before = Vec::new();
+        for (day, told) in series(&position, &case.selected, &case.security, work.as_it_was, agreed, days) {
+            tally(share, case, &told, Some(day));
+            let changes = changes(&before, &told.flows);
+            let records = told.of_job(case.key, case.revision, day, work.as_it_was.snapshot(), changes);
+            self.send_of_job(HISTORICAL_FLOWS, work, day, records.map_err(unencodable)?, context)?;
+            before = told.flows;
+        }
+        Ok(())
+    }
+
+    /// Sends what would differ.
+    fn what_if(
+        &mut self,
+        case: &Case<'_>,
+        share: &mut Share,
+        work: &Work<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        let agreed = self.agree(case.number, work.cause, work.now);
+        let changed = work.changed.expect("a WHAT_IF has its changes");
+        let position = OnePosition::of(self, case.key);
+        let (contracts, security) = (|| case.selected.iter(), &case.security);
+        let before = flows(&position, contracts(), security, work.as_it_was, agreed.clone()).unwrap_or_default();
+        let policy = case.contracts.first().map_or(&FIFO, |contract| changed.relief(contract));
+        let after = match position.policy() == policy {
+            true => flows(&position, contracts(), security, changed, agreed),
+            false => {
+                let mut shelf = Shelf::of(&position);
+                let agreed = agree(&position, policy).map(|happen| shelf.keep_happen(happen));
+                flows(&shelf, contracts(), security, changed, agreed)
+            }
+        };
+        let after = after.unwrap_or_default();
+        tally(share, case, &after, None);
+        let changes = changes(&before.flows, &after.flows);
+        let differing = after.unlike(&before);
+        if changes.is_empty() && differing.is_empty() {
+            return Ok(());
+        }
+        share.totals.changed += changes.len() as u64;
+        let day = work.recalculation.moment.day;
+        let records = differing.of_job(case.key, case.revision, day, changed.snapshot(), changes);
+        self.send_of_job(WHAT_IF_FLOWS, work, day, records.map_err(unencodable)?, context)
+    }
+
+    fn send_of_job(
+        &self,
+        topic: &'static str,
+        work: &Work<'_>,
+        day: NaiveDate,
+        records: Vec<PositionFlows>,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        for record in records {
+            let key = day_key(work.job, &record.key, day, record.part);
+            context.send(topic, key.as_bytes(), |out| self.schemas.encode(&record, topics::place(work.cause), out))?;
+        }
+        Ok(())
+    }
+
+    fn tell_result(&self, result: &ChunkResult, cause: Cause, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        let key = result.job.as_str().as_bytes();
+        context.send(CHUNK_RESULTS, key, |out| self.schemas.encode(result, topics::place(cause), out))
+    }
+}
+
+/// Whether flows were calculated with something that the job does not know.
+fn is_ahead(told: &PositionFlows, work: &Work<'_>) -> bool {
+    let Snapshot { contracts, market_data, reference_data } = told.snapshot;
+    let known = work.recalculation.moment.known;
+    contracts > known.contracts || market_data > known.market_data || reference_data > known.reference_data
+}
+
+/// Counts what is selected of a position's flows.
+fn tally(share: &mut Share, case: &Case<'_>, told: &Told, day: Option<NaiveDate>) {
+    for blocked in told.blocked.iter().filter(|blocked| case.selected.contains(&blocked.contract)) {
+        share.totals.errors += 1;
+        let Obstacle { reason, message } = &blocked.obstacle;
+        let place = position(Place::of(&blocked.contract), case);
+        share.note(place.error(NoticeCode::Blocked, reason, message.to_string()));
+    }
+    told.flows
+        .iter()
+        .filter(|row| case.selected.contains(&row.contract))
+        .for_each(|row| tally_row(share, case, row, day));
+}
+
+fn tally_row(share: &mut Share, case: &Case<'_>, row: &FlowRow, day: Option<NaiveDate>) {
+    share.totals.add_row(row, day);
+    if let Err(Obstacle { reason, message }) = &row.result {
+        let place = position(Place::of(&row.contract), case);
+        let place = LotId::new(&row.of).map_or(place.clone(), |lot| place.lot(&lot));
+        share.note(place.error(NoticeCode::Blocked, reason, message.to_string()));
+    }
+}
+
+/// A key that is longer than the id of a position is left out: the contract tells.
+fn position(place: Place, case: &Case<'_>) -> Place {
+    PositionId::new(case.key.as_str()).map_or(place.clone(), |id| place.position(&id))
+}
+
+fn place(case: &Case<'_>) -> Place {
+    position(case.contracts.first().map_or_else(Place::request, Place::of), case)
+}
+
+fn unencodable(unwritable: Unwritable) -> ProcessError {
+    ProcessError::rejected("unencodable", unwritable)
+}

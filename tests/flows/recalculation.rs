@@ -1,0 +1,203 @@
+//! Jobs by reference: the batch comes to what the stream has told, and publishes nothing but what differs.
+
+use std::collections::BTreeMap;
+
+use bookflow::domain::flows::row::FlowRow;
+use bookflow::domain::jobs::job::{Ending, JobId, Outcome};
+use bookflow::domain::key::PositionKey;
+use bookflow::domain::market::snapshot::SnapshotName;
+use bookflow::domain::trade::Side;
+use bookflow::messages::position_flows::PositionFlows;
+use bookflow::pipeline::topics::{HISTORICAL_FLOWS, WHAT_IF_FLOWS};
+use chrono::NaiveDate;
+use serde_json::json;
+
+use crate::desk::march;
+use crate::office::{Office, key, terms};
+
+fn rows(flows: &PositionFlows) -> Vec<FlowRow> {
+    flows.rows.read().expect("rows").1
+}
+
+fn keys(told: &[PositionFlows]) -> Vec<&str> {
+    let mut keys: Vec<_> = told.iter().map(|flows| flows.key.as_str()).collect();
+    keys.sort_unstable();
+    keys
+}
+
+fn snapshot(office: &Office, name: &str) {
+    let name = SnapshotName::new(name).expect("a name");
+    let house = &office.desk.house;
+    bookflow::cli::submit::snapshot::take(&house.stand.broker, &house.schemas, name).expect("taken");
+}
+
+#[test]
+fn a_full_job_over_what_the_stream_knows_publishes_nothing_and_counts_everything() {
+    let mut office = Office::new();
+    let told = office.told();
+    let outcome = office.run("EOD", "FULL", json!({}));
+    assert_eq!(office.told(), told, "nothing was told anew");
+    let all: Vec<_> = told.iter().flat_map(rows).collect();
+    let totals = outcome.totals;
+    assert_eq!((totals.flows, totals.changed, totals.calculated), (all.len() as u64, 0, 12));
+    assert_eq!((totals.counts.contracts, totals.counts.positions, totals.counts.lots), (12, 12, 20));
+    let sum = |rows: &[FlowRow]| -> i128 {
+        rows.iter().map(|row| i128::from(row.result.as_ref().expect("an amount").minor)).sum()
+    };
+    assert_eq!(totals.sums.values().sum::<i128>(), sum(&all));
+    office.desk.house.audit();
+}
+
+#[test]
+fn a_corrected_fixing_reaches_exactly_what_depends_on_it_and_an_incremental_job_calculates_just_that() {
+    let mut office = Office::new();
+    let first = office.run("EOD", "FULL", json!({}));
+    let told = office.told();
+    office.fixing(6, 2, "0.06");
+    let incremental = office.run("EOD-2", "INCREMENTAL", json!({ "since": "EOD" }));
+    let (before, after) = (told, office.told());
+    let new: Vec<_> = after.into_iter().filter(|flows| !before.contains(flows)).collect();
+    let dependents = ["A2", "A3"]
+        .iter()
+        .flat_map(|account| ["ACME", "BOLT", "CORE"].map(|security| format!("{account}_BOOK_{security}")));
+    assert_eq!(keys(&new), dependents.collect::<Vec<_>>(), "each once, whether by the job or by what woke it");
+    assert_eq!(incremental.totals.calculated, 6);
+    let full = office.run("EOD-3", "FULL", json!({}));
+    assert_eq!((full.totals.changed, full.totals.calculated), (0, 12));
+    let counted = |outcome: &Outcome| {
+        let totals = &outcome.totals;
+        (totals.counts, totals.flows, totals.sums.clone(), totals.hash)
+    };
+    assert_eq!(counted(&incremental), counted(&full), "what was left out counts as it stands");
+    assert_ne!(counted(&first), counted(&full));
+    office.desk.house.audit();
+}
+
+#[test]
+fn the_same_snapshot_gives_the_same_totals_for_ever_and_nothing_goes_back() {
+    let mut office = Office::new();
+    snapshot(&office, "MONDAY");
+    let first = office.run("ONE", "FULL", json!({ "snapshot": "MONDAY" }));
+    office.price("ACME", 10, 2, "70");
+    office.fixing(7, 2, "0.01");
+    for _ in 0..4 {
+        office.tick();
+    }
+    let told = office.told();
+    let again = office.run("TWO", "FULL", json!({ "snapshot": "MONDAY" }));
+    assert_eq!(again.totals, first.totals);
+    assert_eq!(office.told(), told, "what stands on newer data stays");
+    let now = office.run("THREE", "FULL", json!({}));
+    assert_ne!(now.totals.hash, first.totals.hash);
+    assert_eq!(office.told(), told);
+}
+
+#[test]
+fn what_is_not_selected_counts_for_nothing() {
+    let mut office = Office::new();
+    office.contract(1, &terms("CONTRACT", "CFD", r#"{"kind": "FIXED", "rate": "0.05"}"#), "CONTRACT");
+    office.trade(&key(9, "ACME"), "T1", "CONTRACT", Side::Buy, 10, 4);
+    office.desk.settle();
+    let mut positions = |job: &str, selection: serde_json::Value| {
+        office.run(job, "FULL", json!({ "selection": selection })).totals.counts.positions
+    };
+    assert_eq!(positions("all", json!({})), 13);
+    assert_eq!(positions("account", json!({ "accounts": ["A1", "A3"] })), 6);
+    assert_eq!(positions("book", json!({ "books": ["OTHER"] })), 0);
+    assert_eq!(positions("security", json!({ "securities": ["CORE"] })), 4);
+    assert_eq!(positions("contract", json!({ "contracts": ["FIX"], "securities": ["CORE", "ACME"] })), 4);
+    assert_eq!(positions("product", json!({ "products": ["CFD"] })), 1);
+}
+
+#[test]
+fn what_if_answers_what_would_differ_and_changes_nothing() {
+    let mut office = Office::new();
+    let told = office.told();
+    let prices = json!({ "marketData": { "prices": { "CORE": { "2025-03-10": "30" } } } });
+    let outcome = office.run("UP", "WHAT_IF", json!({ "changes": prices }));
+    let differing = office.of(WHAT_IF_FLOWS);
+    assert_eq!(keys(&differing), ["A0_BOOK_CORE", "A1_BOOK_CORE", "A2_BOOK_CORE", "A3_BOOK_CORE"]);
+    for flows in &differing {
+        let changes: Vec<_> = flows.changes.iter().map(|change| change.after.zip(change.before)).collect();
+        // 100 and 50 units are worth 10 more each.
+        let more: i64 = changes.iter().map(|change| change.map_or(0, |(after, before)| after - before)).sum();
+        assert_eq!((more, rows(flows).len()), (150_000, 2));
+    }
+    assert_eq!(outcome.totals.changed, 8);
+
+    let floating = terms("FIX", "EQUITY_SWAP", r#"{"kind": "FIXED", "rate": "0.07"}"#);
+    let changed = serde_json::from_str::<serde_json::Value>(&floating).expect("JSON");
+    office.run("DEARER", "WHAT_IF", json!({ "changes": { "contracts": [changed] } }));
+    let differing = office.of(WHAT_IF_FLOWS);
+    let dearer: Vec<_> =
+        differing.iter().filter(|flows| rows(flows).iter().all(|row| row.kind.name() == "INTEREST")).collect();
+    assert_eq!(dearer.len(), 6, "interest of everything under FIX, and nothing else");
+    assert_eq!(office.told(), told);
+
+    let mut last_in: serde_json::Value =
+        serde_json::from_str(&terms("FIX", "EQUITY_SWAP", r#"{"kind": "FIXED", "rate": "0.05"}"#)).expect("JSON");
+    last_in["relief"] = json!("LIFO");
+    let before = office.of(WHAT_IF_FLOWS).len();
+    office.run("LAST-IN", "WHAT_IF", json!({ "changes": { "contracts": [last_in] } }));
+    let relieved = office.of(WHAT_IF_FLOWS).len() - before;
+    assert_eq!(relieved, 2, "only where something was sold does the order matter");
+    assert_eq!(office.told(), told);
+}
+
+#[test]
+fn a_series_is_what_the_stream_told_day_by_day() {
+    let mut office = Office::new();
+    let mut stream: BTreeMap<(PositionKey, NaiveDate), Vec<FlowRow>> = BTreeMap::new();
+    for day in [4, 5, 6, 7, 10] {
+        office.desk.business_date(day);
+        for _ in 0..4 {
+            office.tick();
+        }
+        let last: BTreeMap<_, _> = office.told().into_iter().map(|flows| (flows.key.clone(), flows)).collect();
+        stream.extend(last.into_iter().map(|(key, flows)| ((key, march(day)), rows(&flows))));
+    }
+    let outcome = office.run("SERIES", "HISTORICAL", json!({ "from": "2025-03-04", "to": "2025-03-10" }));
+    let series = office.of(HISTORICAL_FLOWS).into_iter();
+    let series: BTreeMap<_, _> =
+        series.map(|flows| ((flows.key.clone(), flows.day.expect("a day")), rows(&flows))).collect();
+    assert_eq!(series.len(), 12 * 5, "the weekend has no flows of its own");
+    assert_eq!(series, stream);
+    assert_eq!(outcome.totals.flows, series.values().map(Vec::len).sum::<usize>() as u64);
+}
+
+#[test]
+fn a_crash_in_the_middle_changes_no_total_and_no_result() {
+    let wanted = Office::new().run("J", "FULL", json!({})).totals;
+    for ticks in 0..4 {
+        let mut office = Office::new();
+        let told = office.told();
+        office.ask("J", "FULL", json!({}));
+        for _ in 0..ticks {
+            let house = &office.desk.house;
+            house.stand.pass(std::time::Duration::from_millis(60));
+            office.desk.worker.as_mut().expect("it runs").run_once().expect("a turn");
+        }
+        office.desk.crash();
+        let outcome = office.finish("J");
+        assert_eq!(outcome.totals, wanted, "after {ticks} ticks");
+        assert_eq!(office.told(), told);
+        office.desk.house.audit();
+    }
+}
+
+#[test]
+fn a_cancelled_job_is_not_worked_on_any_more() {
+    let mut office = Office::new();
+    office.ask("J", "FULL", json!({}));
+    let house = &office.desk.house;
+    let job = JobId::new("J").expect("a name");
+    let mut submission =
+        bookflow::cli::submit::job::Submission::open(&house.stand.broker, house.schemas.clone(), &job).expect("opens");
+    submission.cancel("enough".into(), true).expect("sent");
+    office.tick();
+    let outcome = office.outcome("J").expect("it ended");
+    assert_eq!(outcome.ending, Ending::Cancelled { reason: "enough".into() });
+    let results = office.desk.house.read::<bookflow::domain::jobs::chunk::ChunkResult>("chunk-results");
+    assert!(results.is_empty(), "{results:?}");
+    office.run("NEXT", "FULL", json!({}));
+}
