@@ -188,6 +188,7 @@ pub fn kafka(config: &Config) -> Result<KafkaBroker, Failure> {
     KafkaBroker::new(settings).map_err(|error| Failure::usage(error.message))
 }
 
-fn time_limits(config: &Config) -> TimeLimits {
+/// Numbers that client and broker must agree on.
+pub fn time_limits(config: &Config) -> TimeLimits {
     if config.kafka.short_time_limits { TimeLimits::short() } else { TimeLimits::default() }
 }

@@ -15,6 +15,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::generate::command::Shape;
 use crate::cli::generate::send::{Sent, send};
+use crate::cli::generate::trades::Generated;
 use crate::cli::parts;
 use crate::cli::session::Session;
 use crate::engine::broker::Broker;
@@ -69,15 +70,19 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 }
 
 fn in_memory(arguments: &Arguments, config: &Config) -> Result<Round, Failure> {
-    let broker = embedded::broker(Default::default(), Arc::new(Undisturbed), arguments.partitions)?;
-    let (ours, volumes) = capture(arguments, config, Arc::new(broker), Arc::new(Schemas::embedded()))?;
+    let broker = Arc::new(embedded::broker(Default::default(), Arc::new(Undisturbed), arguments.partitions)?);
+    let load = arguments.shape.load(arguments.trades).trades()?;
+    let ours = capture(load, arguments.threads, config, broker.clone(), Arc::new(Schemas::embedded()))?;
+    let volumes = ours::volumes(broker.as_ref(), arguments.partitions)?;
     Ok(Round { ours, volumes, limit: None })
 }
 
 fn on_cluster(arguments: &Arguments, config: &Config, number: usize, session: &Session) -> Result<Round, Failure> {
     let config = namespace::fresh(config, number, arguments.partitions)?;
     session.output.note(format!("round {number}: topics {}.*, {} trades", config.kafka.namespace, arguments.trades));
-    let (ours, volumes) = capture(arguments, &config, parts::broker(&config)?, parts::schemas(&config)?)?;
+    let (load, broker) = (arguments.shape.load(arguments.trades).trades()?, parts::broker(&config)?);
+    let ours = capture(load, arguments.threads, &config, broker.clone(), parts::schemas(&config)?)?;
+    let volumes = ours::volumes(broker.as_ref(), arguments.partitions)?;
     let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, arguments.trades.max(1), &config)).collect();
     namespace::create(
         &config,
@@ -96,20 +101,19 @@ fn on_cluster(arguments: &Arguments, config: &Config, number: usize, session: &S
 }
 
 /// Loads the topic and lets the worker have it.
-fn capture(
-    arguments: &Arguments,
+pub fn capture(
+    load: impl Iterator<Item = Generated>,
+    threads: usize,
     config: &Config,
     broker: Arc<dyn Broker>,
     schemas: Arc<Schemas>,
-) -> Result<(Measured, Vec<Volume>), Failure> {
-    let load = arguments.shape.load(arguments.trades);
+) -> Result<Measured, Failure> {
     let id = format!("bookflow.bench-{}", std::process::id());
-    let Sent { records, .. } = send(broker.as_ref(), &schemas, &id, load.trades()?, |_| {})?;
+    let Sent { records, .. } = send(broker.as_ref(), &schemas, &id, load, |_| {})?;
     let topology = Arc::new(topology(schemas));
     embedded::start_all(&topology, broker.as_ref())?;
     let settings = Settings { instance: "bench".into(), ..parts::engine_settings(config) };
-    let measured = ours::run(&topology, &broker, settings, arguments.threads, records)?;
-    Ok((measured, ours::volumes(broker.as_ref(), arguments.partitions)?))
+    ours::run(&topology, &broker, settings, threads, records)
 }
 
 fn output(volume: &Volume, consumed: u64, config: &Config) -> Output {

@@ -151,7 +151,7 @@ fn submitted(
 const REQUESTS: usize = 21;
 
 pub fn workers(count: usize, threads: u8, config: &Config, session: &Session) -> Result<Vec<Process>, Failure> {
-    (1..=count.max(1)).map(|number| Process::worker(config, session, number, threads)).collect()
+    (1..=count.max(1)).map(|number| Process::jobs(config, session, number, threads)).collect()
 }
 
 /// A job in each lane, so that what is measured meets workers that have their partitions.

@@ -4,6 +4,12 @@ pub mod capture; // trades in, everything out
 mod ours; // our worker
 mod copying; // a loop by hand, the limit
 mod usage; // wall and CPU time
+mod hot_key; // one key, and what others notice of it
+mod scale; // 1, 2 and 4 workers
+mod recovery; // from kill -9 to the next answer
+mod restore; // a lost local copy
+mod stock; // loads and workers of these four
+mod probe; // trades one by one, and when their answers are seen
 pub mod jobs; // a job, from submit to its outcome
 mod latency; // small jobs beside a large one
 mod client; // asks for jobs over one connection
@@ -11,6 +17,9 @@ mod process; // our commands as processes
 mod alone; // the steps of a job without Kafka
 mod namespace; // topics of a round's own
 
+use serde_json::{Value, json};
+
+use super::config::Config;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::session::Session;
@@ -19,6 +28,10 @@ use super::session::Session;
 #[derive(clap::Subcommand, Debug)]
 pub enum Command {
     Capture(capture::Arguments),
+    HotKey(hot_key::Arguments),
+    Scale(scale::Arguments),
+    Recovery(recovery::Arguments),
+    Restore(restore::Arguments),
     /// A job of 65,000 contracts of 4 positions of 5 lots, from submit to its outcome
     #[command(name = "batch-65k")]
     Batch65k(jobs::Arguments),
@@ -34,9 +47,25 @@ pub enum Command {
 pub fn run(command: &Command, session: &Session) -> Result<Exit, Failure> {
     match command {
         Command::Capture(arguments) => capture::run(arguments, session),
+        Command::HotKey(arguments) => hot_key::run(arguments, session),
+        Command::Scale(arguments) => scale::run(arguments, session),
+        Command::Recovery(arguments) => recovery::run(arguments, session),
+        Command::Restore(arguments) => restore::run(arguments, session),
         Command::Batch65k(arguments) => jobs::run(jobs::BATCH_65K, arguments, session),
         Command::Batch160k(arguments) => jobs::run(jobs::BATCH_160K, arguments, session),
         Command::Lots6k5(arguments) => jobs::run(jobs::LOTS_6K5, arguments, session),
         Command::JobsLatency(arguments) => latency::run(arguments, session),
     }
+}
+
+/// What every scenario says of where it ran, and `more` of its own.
+fn conditions(config: &Config, mut more: Value) -> Value {
+    let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
+    let cores = std::thread::available_parallelism().map_or(0, |cores| cores.get());
+    more["broker"] = json!(config.kafka.bootstrap);
+    more["bookflow"] = json!(env!("CARGO_PKG_VERSION"));
+    more["librdkafka"] = json!(librdkafka);
+    more["cores"] = json!(cores);
+    more["turn_ms"] = json!(config.worker.turn_time.as_millis() as u64);
+    more
 }

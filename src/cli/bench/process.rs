@@ -10,7 +10,7 @@ use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
-use crate::pipeline::topology::{CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT};
+use crate::pipeline::topology::{BOOK, CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT};
 
 /// A process that ends with the value; what it has used is kept when it has ended.
 pub struct Process {
@@ -24,12 +24,25 @@ pub type CpuByThread = BTreeMap<String, f64>;
 
 impl Process {
     /// A worker of the stages of jobs.
-    pub fn worker(config: &Config, session: &Session, number: usize, threads: u8) -> Result<Process, Failure> {
-        let stages = [CALCULATE_REALTIME, CALCULATE_BATCH, COLLECT].join(",");
+    pub fn jobs(config: &Config, session: &Session, number: usize, threads: u8) -> Result<Process, Failure> {
+        Process::worker(&[CALCULATE_REALTIME, CALCULATE_BATCH, COLLECT].join(","), config, session, number, threads)
+    }
+
+    /// A worker of stage `book`.
+    pub fn book(config: &Config, session: &Session, number: usize, threads: u8) -> Result<Process, Failure> {
+        Process::worker(BOOK, config, session, number, threads)
+    }
+
+    fn worker(
+        stages: &str,
+        config: &Config,
+        session: &Session,
+        number: usize,
+        threads: u8,
+    ) -> Result<Process, Failure> {
         let instance = format!("bench-{number}");
         let threads = threads.to_string();
-        let arguments =
-            ["worker", "--first-start", "--stages", &stages, "--instance", &instance, "--threads", &threads];
+        let arguments = ["worker", "--first-start", "--stages", stages, "--instance", &instance, "--threads", &threads];
         Process::start(config, session, &arguments)
     }
 

@@ -1,0 +1,107 @@
+//! `bench hot-key`: how much one key takes, and what the others notice of it.
+
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::capture::capture;
+use super::jobs::rounded;
+use super::probe::{Source, latencies, quantiles};
+use super::{conditions, namespace, stock};
+use crate::cli::config::Config;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::generate::load::{Load, Mix};
+use crate::cli::generate::trades::Generated;
+use crate::cli::parts;
+use crate::cli::session::Session;
+use crate::domain::key::TradeId;
+use crate::domain::trade::Trade;
+
+/// Trades captured per second when all are of one key, and the latency of other keys beside it
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Trades of the one key whose rate is measured
+    #[arg(long, default_value_t = 300_000)]
+    trades: u64,
+    /// Trades a second of the one key while the others are watched
+    #[arg(long, default_value_t = 10_000)]
+    flood: u64,
+    /// Trades a second of all other keys together
+    #[arg(long, default_value_t = 200)]
+    others: u64,
+    /// How long the others are watched, alone and beside the one key
+    #[arg(long, default_value_t = 15)]
+    seconds: u64,
+    #[arg(long, default_value_t = 8)]
+    partitions: i32,
+    /// Threads of the worker
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    threads: u8,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let config = session.config()?;
+    let first = namespace::fresh(&config, 1, arguments.partitions)?;
+    let (load, threads) = (one_key(arguments.trades).trades()?, arguments.threads.into());
+    let rate = capture(load, threads, &first, parts::broker(&first)?, parts::schemas(&first)?)?.per_second;
+    session.output.note(format!("one key alone: {rate:.0} trades/s"));
+    let config = namespace::fresh(&config, 2, arguments.partitions)?;
+    let (alone, beside) = others(arguments, &config, session)?;
+    let p99 = |figures: &Value| figures["p99_ms"].as_f64().unwrap_or(f64::NAN);
+    let answer = json!({
+        "scenario": "hot-key", "rate": rate.round(), "others_alone": alone, "others_beside": beside,
+        "moved_p99_ms": rounded(p99(&beside) - p99(&alone)),
+        "conditions": conditions(&config, json!({
+            "trades": arguments.trades, "flood_per_second": arguments.flood, "others_per_second": arguments.others,
+            "seconds": arguments.seconds, "partitions": arguments.partitions, "threads": arguments.threads,
+        })),
+    });
+    session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;
+    Ok(Exit::Ok)
+}
+
+/// The latency of the other keys, without and with the flood.
+fn others(arguments: &Arguments, config: &Config, session: &Session) -> Result<(Value, Value), Failure> {
+    let _worker = stock::workers(1, arguments.threads, config, session)?;
+    let count = arguments.others * arguments.seconds;
+    let load = Load { zipf: 0.0, mix: Mix::PLAIN, keys: 1_000, ..Load::new(2, 4 * count + WARM_UP) };
+    let flooded = Load { keys: 1, ..load.clone() }.trades()?.find_map(trade).map(|trade| trade.key);
+    let mut others = load.trades()?.filter_map(trade).filter(|trade| Some(&trade.key) != flooded.as_ref());
+    let mut next = |count: u64| -> Vec<Trade> { others.by_ref().take(count as usize).collect() };
+    latencies(config, arguments.others, next(WARM_UP))?;
+    let alone = latencies(config, arguments.others, next(count))?;
+    let source = Source::open(config)?;
+    let beside = thread::scope(|scope| {
+        let flood = one_key(arguments.flood * (arguments.seconds + AHEAD.as_secs() + 1));
+        let hot = flood.trades()?.filter_map(trade).map(|trade| Trade { id: of_flood(&trade.id), ..trade });
+        let flood = scope.spawn(|| source.steady(arguments.flood, hot, |_| {}));
+        thread::sleep(AHEAD);
+        let beside = latencies(config, arguments.others, next(count))?;
+        flood.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok::<_, Failure>(beside)
+    })?;
+    Ok((quantiles(alone), quantiles(beside)))
+}
+
+/// Trades before anything is measured.
+const WARM_UP: u64 = 500;
+/// How long the flood runs before the others are watched.
+const AHEAD: Duration = Duration::from_secs(2);
+
+fn one_key(trades: u64) -> Load {
+    Load { keys: 1, zipf: 0.0, mix: Mix::PLAIN, ..Load::new(1, trades) }
+}
+
+fn trade(generated: Generated) -> Option<Trade> {
+    match generated {
+        Generated::Trade(trade) => Some(trade),
+        Generated::Poison { .. } => None,
+    }
+}
+
+/// Both loads count their trades from one.
+fn of_flood(id: &TradeId) -> TradeId {
+    TradeId::new("HOT", id.trade_id()).expect("a generated id is a name")
+}

@@ -1,0 +1,152 @@
+//! A source that sends trades one by one and a read_committed reader that sees their answers: how long each took.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::ClientConfig;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use serde_json::{Value, json};
+
+use super::jobs::rounded;
+use crate::cli::config::Config;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, chain};
+use crate::cli::parts;
+use crate::cli::tail::{From, Tail, partitions};
+use crate::domain::key::TradeId;
+use crate::domain::trade::Trade;
+use crate::messages::blotter::BlotterRow;
+use crate::messages::key::partition;
+use crate::messages::schemas::Schemas;
+use crate::pipeline::topics::{BLOTTER, TRADES};
+
+/// A source as most are: one record after another, idempotent, without transactions.
+pub struct Source {
+    producer: BaseProducer,
+    topic: String,
+    schemas: Arc<Schemas>,
+    pub partitions: i32,
+}
+
+/// Sees answers as they become visible.
+pub struct Answers {
+    tail: Tail,
+    schemas: Arc<Schemas>,
+}
+
+const CALL: Duration = Duration::from_secs(20);
+/// How long the last answers may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+impl Source {
+    pub fn open(config: &Config) -> Result<Source, Failure> {
+        let mut client = ClientConfig::new();
+        client
+            .set("bootstrap.servers", &config.kafka.bootstrap)
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "0");
+        for (name, value) in &config.kafka.properties {
+            client.set(name, value.reveal());
+        }
+        let partitions = partitions(parts::broker(config)?.as_ref(), TRADES)?;
+        let producer = client.create().map_err(|error| failed(&error))?;
+        Ok(Source { producer, topic: parts::full_name(config, TRADES), schemas: parts::schemas(config)?, partitions })
+    }
+
+    pub fn partition(&self, trade: &Trade) -> i32 {
+        partition(trade.key.as_str().as_bytes(), self.partitions)
+    }
+
+    pub fn send(&self, trade: &Trade) -> Result<(), Failure> {
+        let mut value = Vec::new();
+        self.schemas.encode(trade, None, &mut value).map_err(|error| failed(&error))?;
+        let record = BaseRecord::to(&self.topic).partition(self.partition(trade));
+        let mut record = record.key(trade.key.as_str()).payload(&value);
+        while let Err((error, again)) = self.producer.send(record) {
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                return Err(failed(&error));
+            }
+            self.producer.poll(Duration::from_millis(10));
+            record = again;
+        }
+        self.producer.poll(Duration::ZERO);
+        Ok(())
+    }
+
+    /// Sends at a steady rhythm; one that falls behind catches up at once.
+    pub fn steady(
+        &self,
+        per_second: u64,
+        trades: impl Iterator<Item = Trade>,
+        mut before: impl FnMut(&Trade),
+    ) -> Result<(), Failure> {
+        let began = Instant::now();
+        for (number, trade) in trades.enumerate() {
+            let due = Duration::from_secs_f64(number as f64 / per_second as f64);
+            thread::sleep(due.saturating_sub(began.elapsed()));
+            before(&trade);
+            self.send(&trade)?;
+        }
+        self.producer.flush(CALL).map_err(|error| failed(&error))
+    }
+}
+
+impl Answers {
+    /// From now on.
+    pub fn open(config: &Config) -> Result<Answers, Failure> {
+        let tail = Tail::open(parts::broker(config)?.as_ref(), BLOTTER, From::End)?;
+        Ok(Answers { tail, schemas: parts::schemas(config)? })
+    }
+
+    /// Hands out what has become visible.
+    pub fn round(&mut self, mut take: impl FnMut(BlotterRow)) -> Result<(), Failure> {
+        let schemas = &self.schemas;
+        self.tail.round(|record| {
+            let decoded = schemas.decode::<BlotterRow>(record.value.unwrap_or_default());
+            take(decoded.map_err(|error| failed(&error))?.1);
+            Ok(())
+        })
+    }
+}
+
+/// Sends these trades at a steady rhythm and answers how long each took until its answer was visible.
+pub fn latencies(config: &Config, per_second: u64, trades: Vec<Trade>) -> Result<Vec<Duration>, Failure> {
+    let (source, mut answers) = (Source::open(config)?, Answers::open(config)?);
+    let count = trades.len();
+    let sent: Mutex<HashMap<TradeId, Instant>> = Mutex::default();
+    let sent = || sent.lock().unwrap_or_else(PoisonError::into_inner);
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            source.steady(per_second, trades.into_iter(), |trade| {
+                sent().insert(trade.id.clone(), Instant::now());
+            })
+        });
+        let (mut times, mut heard) = (Vec::new(), Instant::now());
+        while times.len() < count && heard.elapsed() < PATIENCE {
+            answers.round(|row| {
+                if let Some(began) = sent().remove(&row.answer.id) {
+                    times.push(began.elapsed());
+                    heard = Instant::now();
+                }
+            })?;
+        }
+        sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        match times.len() == count {
+            true => Ok(times),
+            false => Err(Failure::new(Exit::Failed, format!("{} of {count} trades are answered", times.len()))),
+        }
+    })
+}
+
+pub fn quantiles(mut times: Vec<Duration>) -> Value {
+    times.sort();
+    let at = |share: f64| rounded(times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3);
+    json!({ "trades": times.len(), "p50_ms": at(0.5), "p99_ms": at(0.99), "p999_ms": at(0.999), "max_ms": at(1.0) })
+}
+
+fn failed(error: &dyn std::error::Error) -> Failure {
+    Failure::new(Exit::Failed, chain(error))
+}

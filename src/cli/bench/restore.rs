@@ -1,0 +1,126 @@
+//! `bench restore`: a worker that has lost its local copy, beside a consumer that only reads the same topics.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use serde_json::json;
+
+use super::capture::capture;
+use super::jobs::rounded;
+use super::usage::{Measured, Sample};
+use super::{conditions, namespace, stock};
+use crate::cli::config::Config;
+use crate::cli::embedded;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::parts;
+use crate::cli::session::Session;
+use crate::engine::run::{Lane, Process};
+use crate::pipeline::topics::{CAPTURED_TRADES, LOTS, POSITIONS};
+use crate::pipeline::topology::{BOOK, topology};
+
+/// Restoring open lots from the changelog, beside a bare consumer of the same topics
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    #[arg(long, default_value_t = 1_000_000)]
+    lots: u64,
+    #[arg(long, default_value_t = 8)]
+    partitions: i32,
+    /// Threads of the worker
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+}
+
+const STATE: [&str; 3] = [CAPTURED_TRADES, POSITIONS, LOTS];
+const PATIENCE: Duration = Duration::from_secs(300);
+const CALL: Duration = Duration::from_secs(20);
+
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let config = namespace::fresh(&session.config()?, 1, arguments.partitions)?;
+    capture(stock::lots(arguments.lots)?, 1, &config, parts::broker(&config)?, parts::schemas(&config)?)?;
+    session.output.note(format!("{} lots are captured", arguments.lots));
+    let bare = bare(&config).map_err(|error| Failure::new(Exit::Failed, format!("bare consumer: {error}")))?;
+    let ours = restored(&config, arguments.threads, bare.records)?;
+    let answer = json!({
+        "scenario": "restore", "records": bare.records, "rate": ours.per_second.round(), "limit_rate": bare.per_second.round(),
+        "ratio": rounded(ours.per_second / bare.per_second), "seconds": rounded(ours.records as f64 / ours.per_second),
+        "cpu_us_per_record": rounded(ours.cpu_us_per_record), "limit_cpu_us_per_record": rounded(bare.cpu_us_per_record),
+        "conditions": conditions(&config, json!({
+            "lots": arguments.lots, "positions": stock::KEYS, "partitions": arguments.partitions, "threads": arguments.threads,
+            "seconds": "from the start of the worker's threads, so that joining the group is in it",
+            "limit": "one consumer that reads the state topics to their end and looks at no byte",
+        })),
+    });
+    session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;
+    Ok(Exit::Ok)
+}
+
+/// Reads the state topics whole.
+fn bare(config: &Config) -> Result<Measured, KafkaError> {
+    let mut client = ClientConfig::new();
+    client
+        .set("bootstrap.servers", &config.kafka.bootstrap)
+        .set("group.id", format!("{}.bare", config.kafka.namespace))
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("fetch.queue.backoff.ms", "20");
+    for (name, value) in &config.kafka.properties {
+        client.set(name, value.reveal());
+    }
+    let consumer: BaseConsumer = client.create()?;
+    let mut all = TopicPartitionList::new();
+    for topic in STATE {
+        let topic = parts::full_name(config, topic);
+        let metadata = consumer.fetch_metadata(Some(&topic), CALL)?;
+        for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+            all.add_partition_offset(&topic, partition.id(), Offset::Beginning)?;
+        }
+    }
+    let first = Sample::now(0);
+    consumer.assign(&all)?;
+    let (mut records, mut bytes, mut ended) = (0, 0, 0);
+    while ended < all.count() {
+        match consumer.poll(Duration::from_millis(200)) {
+            Some(Ok(message)) => {
+                records += 1;
+                bytes += message.payload_len();
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
+            Some(Err(error)) => return Err(error),
+            None => {}
+        }
+    }
+    std::hint::black_box(bytes);
+    Ok(Sample::now(records).since(&first))
+}
+
+/// A worker without local copies, until all of its tasks run.
+fn restored(config: &Config, threads: usize, records: u64) -> Result<Measured, Failure> {
+    let topology = Arc::new(topology(parts::schemas(config)?));
+    let settings = crate::engine::settings::Settings { instance: "bench".into(), ..parts::engine_settings(config) };
+    let process = embedded::process(&topology, &parts::broker(config)?, std::iter::empty(), settings);
+    let process = Process { lanes: vec![Lane { stage: BOOK.to_owned(), threads }], ..process };
+    thread::scope(|scope| {
+        let (first, began) = (Sample::now(0), Instant::now());
+        let worker = scope.spawn(|| process.run());
+        let running = || process.health.reports().values().map(|report| report.running).sum::<usize>();
+        let ready = || process.health.ready() && running() > 0;
+        while !ready() && !worker.is_finished() && began.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let (measured, ready) = (Sample::now(records).since(&first), ready());
+        process.stopping.store(true, Ordering::Relaxed);
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        match ready {
+            true => Ok(measured),
+            false => Err(Failure::new(Exit::Failed, format!("the worker is not ready after {PATIENCE:?}"))),
+        }
+    })
+}

@@ -1,0 +1,98 @@
+//! `bench scale`: the same load through 1, 2 and 4 workers; what a trade costs must not grow with their number.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::process::Process;
+use super::{conditions, namespace, stock};
+use crate::cli::config::Config;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::generate::command::Shape;
+use crate::cli::session::Session;
+
+/// CPU time per trade of 1, 2 and 4 workers
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Trades of a round
+    #[arg(long, default_value_t = 500_000)]
+    trades: u64,
+    #[arg(long, default_value_t = 8)]
+    partitions: i32,
+    /// Numbers of worker processes, one round each
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4])]
+    workers: Vec<usize>,
+    #[command(flatten)]
+    shape: Shape,
+}
+
+/// What one number of workers came to.
+struct Round {
+    workers: usize,
+    per_second: f64,
+    cpu_us_per_record: f64,
+}
+
+/// A group whose members have all joined is still for this long.
+const SETTLES: Duration = Duration::from_secs(4);
+const PATIENCE: Duration = Duration::from_secs(300);
+
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let config = session.config()?;
+    let mut rounds = Vec::new();
+    for (number, workers) in arguments.workers.iter().enumerate() {
+        let config = namespace::fresh(&config, number + 1, arguments.partitions)?;
+        let round = round(*workers, arguments, &config, session)?;
+        session.output.note(told(&round));
+        rounds.push(round);
+    }
+    let Some(first) = rounds.first() else { return Err(Failure::usage("--workers names no number")) };
+    let shown: Vec<Value> = rounds
+        .iter()
+        .map(|round| {
+            json!({
+                "workers": round.workers, "rate": round.per_second.round(), "cpu_us_per_record": hundredths(round.cpu_us_per_record),
+                "cost_ratio": hundredths(round.cpu_us_per_record / first.cpu_us_per_record),
+            })
+        })
+        .collect();
+    let answer = json!({
+        "scenario": "scale", "rounds": shown,
+        "conditions": conditions(&config, json!({
+            "trades": arguments.trades, "partitions": arguments.partitions, "keys": arguments.shape.keys,
+            "zipf": arguments.shape.zipf, "plain": arguments.shape.plain, "seed": arguments.shape.seed,
+            "cost_ratio": format!("CPU time of a trade against that of {} worker(s); the workers' alone, without the broker's", first.workers),
+        })),
+    });
+    session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;
+    Ok(Exit::Ok)
+}
+
+/// Workers that have their partitions before the load comes, so that neither their start nor a rebalance is measured.
+fn round(count: usize, arguments: &Arguments, config: &Config, session: &Session) -> Result<Round, Failure> {
+    let mut workers = stock::workers(count, 1, config, session)?;
+    stock::consumed(config, PATIENCE)?;
+    thread::sleep(SETTLES);
+    let before = cpu(&mut workers);
+    let began = Instant::now();
+    let records = stock::put(config, arguments.shape.load(arguments.trades).trades()?)? as f64;
+    stock::consumed(config, PATIENCE)?;
+    let seconds = began.elapsed().as_secs_f64();
+    let cpu_us_per_record = (cpu(&mut workers) - before) * 1e6 / records;
+    Ok(Round { workers: count, per_second: records / seconds, cpu_us_per_record })
+}
+
+fn cpu(workers: &mut [Process]) -> f64 {
+    workers.iter_mut().map(Process::cpu_seconds).sum()
+}
+
+fn told(round: &Round) -> String {
+    let Round { workers, per_second, cpu_us_per_record } = round;
+    format!("{workers} worker(s): {per_second:.0} trades/s, {cpu_us_per_record:.2} µs CPU a trade")
+}
+
+fn hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
