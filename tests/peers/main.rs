@@ -22,7 +22,7 @@ const PARTITIONS: i32 = 4;
 
 #[test]
 fn the_judge_agrees_to_the_byte() {
-    let installation = worked("judged", 8_000);
+    let installation = worked("judged", 5_000);
     let judged = judge(&installation);
     assert_eq!(judged.differences, Vec::<String>::new(), "{}", judged.said);
     for topic in [POSITIONS, LOTS, CAPTURED_TRADES] {

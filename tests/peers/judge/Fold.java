@@ -4,6 +4,7 @@ import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -11,18 +12,24 @@ import java.util.List;
 import java.util.Map;
 
 final class Fold {
-    /** Which open lot is closed first; the oldest one stands first. */
-    interface Method {
-        Open first(List<Open> open);
+    /** Which open lot is closed first, and the method's name on the wire. */
+    record Method(String name, Comparator<Open> order) {
+        /** Open lots stand in business order, and of equals the first one is taken. */
+        static final Method FIFO = new Method("FIFO", (one, other) -> 0);
 
-        Method FIFO = open -> open.get(0);
+        Open first(List<Open> open) {
+            return Collections.min(open, order);
+        }
     }
 
-    record Relief(String lot, BigDecimal quantity, Terms opened, long realised) {
+    /** What a trade closed of a lot, and what made that lot the one to close. */
+    record Relief(
+            String lot, BigDecimal quantity, BigDecimal openPrice, long realised, String currency,
+            String chosen, int tradeDate, long execTime, long sourceSeq) {
         Map<String, Object> told() {
-            return Map.of("lot", lot, "quantity", quantity, "open_price", opened.price(),
-                    "realised", Map.of("minor", realised, "currency", opened.currency()), "chosen", "FIFO",
-                    "trade_date", opened.tradeDate(), "exec_time", opened.execTime(), "source_seq", opened.sourceSeq());
+            return Map.of("lot", lot, "quantity", quantity, "open_price", openPrice,
+                    "realised", Map.of("minor", realised, "currency", currency), "chosen", chosen,
+                    "trade_date", tradeDate, "exec_time", execTime, "source_seq", sourceSeq);
         }
     }
 
@@ -70,7 +77,8 @@ final class Fold {
             BigDecimal closed = left.abs().min(lot.remaining.abs());
             BigDecimal taken = lot.remaining.signum() < 0 ? closed.negate() : closed;
             long gain = terms.minor(taken, terms.price().subtract(lot.terms.price()));
-            reliefs.add(new Relief(lot.id, closed, lot.terms, gain));
+            reliefs.add(new Relief(lot.id, closed, lot.terms.price(), gain, terms.currency(),
+                    method.name(), lot.terms.tradeDate(), lot.terms.execTime(), lot.terms.sourceSeq()));
             realised = Math.addExact(realised, gain);
             lot.remaining = lot.remaining.subtract(taken);
             left = left.add(taken);
