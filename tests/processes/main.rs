@@ -3,6 +3,7 @@
 #[path = "../cluster/mod.rs"]
 #[allow(dead_code)] // these tests say little to the broker themselves
 mod cluster; // the broker that dev/up has started
+#[allow(dead_code)] // the faults ask more of a worker
 mod program; // commands and workers of one installation
 mod crashes; // workers that are killed
 mod restarts; // workers that are told to stop, and what the next one finds

@@ -48,7 +48,8 @@ impl Installation {
     }
 
     pub fn found(&self, partitions: u32) {
-        self.ok(&["topics", "apply", "--replication", "1", "--partitions", &partitions.to_string()]);
+        let brokers = cluster::variable("BOOKFLOW_KAFKA_BOOTSTRAP").split(',').count().to_string();
+        self.ok(&["topics", "apply", "--replication", &brokers, "--partitions", &partitions.to_string()]);
         self.ok(&["schemas", "register"]);
     }
 
@@ -171,8 +172,19 @@ impl Running {
 
     /// SIGTERM.
     pub fn stop(&self) {
-        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill");
+        self.signal("TERM");
+    }
+
+    pub fn signal(&self, name: &str) {
+        let told =
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().expect("kill");
         assert!(told.success(), "the process has ended already: {}", self.said());
+    }
+
+    pub fn memory_mb(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the process lives");
+        let kb = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
+        kb.map_or(0.0, |kb: f64| kb / 1024.0)
     }
 
     pub fn ended(&mut self) -> Option<ExitStatus> {

@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use frame::Request;
-pub use rules::{Api, Counts, Loss};
+pub use rules::{Api, Counts, Loss, Way};
 use rules::{Fate, Held, Rules};
 
 /// The proxy's ports are fixed, so tests take turns.
@@ -25,6 +25,7 @@ static PORTS: Mutex<()> = Mutex::new(());
 pub struct Proxy {
     shared: Arc<Shared>,
     listen: String,
+    upstreams: Vec<SocketAddr>,
     listeners: Vec<JoinHandle<()>>,
     _ports: MutexGuard<'static, ()>,
 }
@@ -59,16 +60,16 @@ impl Proxy {
             connections: Mutex::default(),
             late: Mutex::default(),
         });
-        let pairs = listen.split(',').zip(upstream.split(','));
-        let listeners = pairs.map(|(listen, upstream)| {
+        let upstreams: Vec<SocketAddr> =
+            upstream.split(',').map(|address| address.parse().expect("an address with a port")).collect();
+        let listeners = listen.split(',').zip(upstreams.clone()).map(|(listen, upstream)| {
             let listener =
                 TcpListener::bind(listen).unwrap_or_else(|error| panic!("cannot listen on {listen}: {error}"));
-            let upstream = upstream.parse().expect("an address with a port");
             let shared = shared.clone();
             thread::spawn(move || accept(&listener, upstream, &shared))
         });
         let listeners = listeners.collect();
-        Proxy { shared, listen, listeners, _ports: ports }
+        Proxy { shared, listen, upstreams, listeners, _ports: ports }
     }
 
     /// Where clients bootstrap.
@@ -116,6 +117,31 @@ impl Proxy {
         self.shared.rules().delays.insert(api, time);
     }
 
+    /// The same for every request, whatever it is.
+    pub fn delay_all(&self, time: Duration) {
+        self.shared.rules().delay = time;
+    }
+
+    /// From now on nothing passes between clients and this broker, counted from 0, until `mend`.
+    pub fn cut(&self, broker: usize, ways: &[Way]) {
+        let upstream = self.upstreams[broker];
+        self.shared.rules().cuts.extend(ways.iter().map(|way| (upstream, *way)));
+    }
+
+    pub fn cut_all(&self) {
+        (0..self.upstreams.len()).for_each(|broker| self.cut(broker, &[Way::Requests, Way::Answers]));
+    }
+
+    pub fn mend(&self) {
+        self.shared.rules().cuts.clear();
+    }
+
+    /// Ends all connections; answers how many there were, counted at both ends.
+    pub fn reset(&self) -> usize {
+        let mut connections = self.shared.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.drain(..).filter(|connection| connection.shutdown(Shutdown::Both).is_ok()).count()
+    }
+
     pub fn counts(&self) -> Counts {
         self.shared.rules().counts.clone()
     }
@@ -147,6 +173,17 @@ impl Shared {
         for late in held.into_iter().map(deliver) {
             self.rules().counts.delivered_late += 1;
             self.late.lock().unwrap_or_else(PoisonError::into_inner).push(late);
+        }
+    }
+
+    /// Holds up what wants to pass while this way is cut.
+    fn wait_while_cut(&self, upstream: SocketAddr, way: Way) {
+        let cut = |rules: &Rules| rules.cuts.contains(&(upstream, way));
+        if cut(&self.rules()) {
+            self.rules().counts.cut += 1;
+        }
+        while cut(&self.rules()) && self.open.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -182,7 +219,7 @@ fn connect(client: TcpStream, upstream: SocketAddr, shared: &Arc<Shared>) -> io:
         close(&requests.0, &requests.1);
     });
     thread::spawn(move || {
-        let _ = carry_answers(&answers.0, &answers.1, &to_answers, &answered);
+        let _ = carry_answers(&answers.0, &answers.1, upstream, &to_answers, &answered);
         close(&answers.0, &answers.1);
     });
     Ok(())
@@ -200,6 +237,7 @@ fn carry_requests(
 ) -> io::Result<()> {
     while let Some(bytes) = frame::read(client)? {
         let request = Request::parse(&bytes)?;
+        shared.wait_while_cut(upstream, Way::Requests);
         let (fate, delay) = shared.rules().request(&request);
         thread::sleep(delay);
         match fate {
@@ -221,8 +259,15 @@ fn carry_requests(
     Ok(())
 }
 
-fn carry_answers(server: &TcpStream, mut client: &TcpStream, shared: &Shared, waiting: &Waiting) -> io::Result<()> {
+fn carry_answers(
+    server: &TcpStream,
+    mut client: &TcpStream,
+    upstream: SocketAddr,
+    shared: &Shared,
+    waiting: &Waiting,
+) -> io::Result<()> {
     while let Some(bytes) = frame::read(server)? {
+        shared.wait_while_cut(upstream, Way::Answers);
         let correlation = frame::answer_correlation(&bytes)?;
         let asked = waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&correlation);
         match asked.and_then(|api| shared.rules().answer(api)) {

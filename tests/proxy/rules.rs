@@ -1,6 +1,6 @@
 //! What is to happen to which request, and what has happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -28,6 +28,13 @@ pub enum Loss {
     Silence,
 }
 
+/// A direction in which nothing passes while it is cut; what waits is delivered afterwards, as TCP does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    Requests,
+    Answers,
+}
+
 /// What the proxy has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -36,6 +43,8 @@ pub struct Counts {
     pub held: usize,
     pub delivered_late: usize,
     pub answers_lost: usize,
+    /// Requests and answers that met a cut.
+    pub cut: usize,
 }
 
 impl Counts {
@@ -49,6 +58,8 @@ pub(super) struct Rules {
     holds: Vec<(Api, String, Loss)>,
     losses: Vec<(Api, usize, Loss)>,
     pub(super) delays: BTreeMap<Api, Duration>,
+    pub(super) delay: Duration,
+    pub(super) cuts: BTreeSet<(SocketAddr, Way)>,
     pub(super) held: Vec<Held>,
     /// Counted down by requests of this kind once something is held.
     pub(super) deliver_before: Option<(Api, usize)>,
@@ -78,7 +89,7 @@ impl Rules {
 
     pub(super) fn request(&mut self, request: &Request) -> (Fate, Duration) {
         *self.counts.requests.entry(request.api).or_default() += 1;
-        let delay = self.delays.get(&request.api).copied().unwrap_or_default();
+        let delay = self.delay + self.delays.get(&request.api).copied().unwrap_or_default();
         let caught =
             self.holds.iter().position(|(api, client, _)| *api == request.api && request.client.contains(client));
         match caught {

@@ -1,0 +1,177 @@
+//! F01-F06: workers that die, pause, come and go.
+
+use std::thread;
+use std::time::Duration;
+
+use rand::RngExt;
+
+use crate::cluster::until;
+use crate::program::Running;
+use crate::proxy::{Api, Loss, Proxy};
+use crate::scene::{SESSION, Scene, TRANSACTION, WORKERS, Wishes};
+
+/// What `worker` ends with when another process uses its name.
+const FENCED: i32 = 8;
+
+fn static_members() -> Wishes {
+    Wishes { settings: vec![("worker.static_membership", "true".to_owned())], ..Wishes::default() }
+}
+
+#[test]
+fn f01_a_worker_dies_mid_transaction() {
+    // Static members are back at once, so that there is somebody to kill again.
+    let mut scene = Scene::with("F01", "worker killed mid-transaction, at any moment", static_members());
+    for _ in 0..5 {
+        scene.any_moment(1_500);
+        let victim = scene.any_worker();
+        scene.kill(victim);
+        scene.hit();
+        scene.start(victim);
+    }
+    scene.end();
+}
+
+#[test]
+#[ignore = "long: run tests/chaos f01"]
+fn f01_dynamic_members_are_replaced_after_the_session_time_out() {
+    let mut scene = Scene::new("F01", "the same, dynamic members");
+    scene.any_moment(1_500);
+    let victim = scene.any_worker();
+    scene.kill(victim);
+    scene.hit();
+    thread::sleep(SESSION);
+    scene.start(victim);
+    scene.end();
+}
+
+#[test]
+#[ignore = "long: run tests/chaos f02"]
+fn f02_a_worker_dies_at_each_step_of_a_turn() {
+    let proxy = Proxy::start();
+    let through = Some(("w1", proxy.bootstrap().to_owned()));
+    let mut scene =
+        Scene::with("F02", "worker killed at each step of the commit protocol", Wishes { through, ..static_members() });
+    // The request is caught before it reaches the broker: everything before it has happened, it has not.
+    for step in [Api::ADD_PARTITIONS, Api::PRODUCE, Api::ADD_OFFSETS, Api::TXN_OFFSET_COMMIT, Api::END_TXN] {
+        proxy.hold_next(step, "w1", Loss::Silence);
+        let before = proxy.counts().held;
+        until("a request that is held", || {
+            thread::sleep(Duration::from_millis(5));
+            (proxy.counts().held > before).then_some(())
+        });
+        scene.kill("w1");
+        scene.hit();
+        scene.start_through("w1", proxy.bootstrap());
+        busy(&mut scene, "w1");
+    }
+    // The commit has happened, and the worker dies before it knows.
+    proxy.lose_answers(Api::END_TXN, 1, Loss::Silence);
+    until("a lost answer", || {
+        thread::sleep(Duration::from_millis(5));
+        (proxy.counts().answers_lost == 1).then_some(())
+    });
+    scene.kill("w1");
+    scene.hit();
+    scene.start_through("w1", proxy.bootstrap());
+    scene.end();
+}
+
+#[test]
+fn f03_all_workers_restart_in_turn() {
+    let mut scene = Scene::new("F03", "graceful rolling restart of all workers");
+    for name in WORKERS {
+        scene.workers.get_mut(name).expect("it runs").drain();
+        scene.workers.remove(name);
+        scene.hit();
+        scene.start(name);
+        busy(&mut scene, name);
+    }
+    scene.end();
+}
+
+#[test]
+#[ignore = "long: run tests/chaos f04"]
+fn f04_a_zombie_wakes_after_its_partitions_are_gone() {
+    let mut scene = Scene::new("F04", "worker stopped for longer than session and transaction");
+    for _ in 0..2 {
+        scene.any_moment(800);
+        let zombie = scene.any_worker();
+        pause(&scene.workers[zombie], SESSION + Duration::from_secs(3), || {});
+        scene.hit();
+        busy(&mut scene, zombie);
+    }
+    let noticed = scene.said("\"kind\":\"lost\"") + scene.said("fenced: all tasks");
+    assert!(noticed > 0, "no zombie has noticed that it was one");
+    scene.end();
+}
+
+#[test]
+#[ignore = "long: run tests/chaos f05"]
+fn f05_two_workers_of_one_name() {
+    let mut scene = Scene::new("F05", "a second worker with the same name");
+    let twin = scene
+        .installation
+        .start("twin", &["worker", "--log", "json", "--instance", "w1", "--stages", "book", "--first-start"]);
+    let mut both = vec![scene.workers.remove("w1").expect("it runs"), twin];
+    let loser = until("the end of one of them", || {
+        thread::sleep(Duration::from_millis(20));
+        both.iter_mut().position(|worker| worker.ended().is_some())
+    });
+    scene.hit();
+    let mut loser = both.remove(loser);
+    assert_eq!(loser.wait().code(), Some(FENCED), "{}", loser.said());
+    scene.workers.insert("w1", both.remove(0));
+    scene.end();
+}
+
+#[test]
+#[ignore = "long: run tests/chaos f06"]
+fn f06_workers_come_and_go() {
+    let mut scene = Scene::new("F06", "rebalance storm: workers come and go every second");
+    const MORE: [&str; 4] = ["more-1", "more-2", "more-3", "more-4"];
+    for _ in 0..20 {
+        let name = MORE[scene.random.random_range(0..MORE.len())];
+        match scene.workers.remove(name) {
+            Some(mut worker) => worker.drain(),
+            None => scene.start(name),
+        }
+        scene.hit();
+        thread::sleep(Duration::from_secs(1));
+    }
+    scene.end();
+}
+
+#[test]
+#[ignore = "long: run tests/chaos f22"]
+fn f22_a_transaction_outlives_its_time() {
+    let proxy = Proxy::start();
+    let through = Some(("w1", proxy.bootstrap().to_owned()));
+    let mut scene =
+        Scene::with("F22", "a transaction is open for longer than its time", Wishes { through, ..Wishes::default() });
+    proxy.hold_next(Api::END_TXN, "w1", Loss::Silence);
+    proxy.wait_held();
+    // The coordinator looks every second; the member is still one when it wakes.
+    pause(&scene.workers["w1"], TRANSACTION + Duration::from_millis(1_300), || {});
+    scene.hit();
+    busy(&mut scene, "w1");
+    assert!(scene.said("producer created anew") + scene.said("fenced: all tasks") > 0, "it went on as if nothing were");
+    scene.end();
+}
+
+/// SIGSTOP for so long, then SIGCONT.
+pub fn pause(worker: &Running, time: Duration, meanwhile: impl FnOnce()) {
+    worker.signal("STOP");
+    meanwhile();
+    thread::sleep(time);
+    worker.signal("CONT");
+}
+
+/// Waits until the worker has committed turns in this life.
+pub fn busy(scene: &mut Scene, name: &'static str) {
+    let worker = scene.workers.get_mut(name).expect("it runs");
+    let before = worker.processed("book");
+    until("turns", || {
+        thread::sleep(Duration::from_millis(20));
+        (worker.processed("book") > before).then_some(())
+    });
+}

@@ -1,0 +1,85 @@
+//! The load: a source that sends at a steady pace and does not give up while brokers are away.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use bookflow::cli::generate::load::{Load, Mix, Share};
+use bookflow::cli::generate::record::Wire;
+use bookflow::kafka::registry::Registry;
+use bookflow::messages::schemas::{SchemaName, Schemas};
+use rdkafka::config::ClientConfig;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use crate::cluster;
+
+/// Records a second: a worker that was away has something to catch up with, and three of them do.
+const PACE: u64 = 1_000;
+
+pub struct Feed {
+    sender: JoinHandle<u64>,
+    enough: Arc<AtomicBool>,
+}
+
+/// The standard mix of the faults: 2,000 keys, 1 % poison, 2 % duplicates, 2 % late.
+pub fn load(seed: u64) -> Load {
+    let mix = Mix { poison: Share(100), duplicates: Share(200), late: Share(200), ..Mix::default() };
+    Load { keys: 2_000, zipf: 1.1, mix, ..Load::new(seed, u64::MAX) }
+}
+
+impl Feed {
+    /// Sends until `end`, and at least so many records.
+    pub fn start(namespace: &str, load: Load, least: u64, partitions: i32) -> Feed {
+        let topic = format!("{namespace}.trades");
+        let registry = Registry::new(&cluster::variable("BOOKFLOW_REGISTRY_URL")).expect("an address");
+        let schemas =
+            Schemas::connect(Box::new(registry), &[(topic.as_str(), SchemaName::Trade)]).expect("the registry");
+        let enough = Arc::new(AtomicBool::new(false));
+        let told = enough.clone();
+        let sender = thread::spawn(move || {
+            send(&topic, &load, &schemas, partitions, |sent| sent >= least && told.load(Ordering::Relaxed))
+        });
+        Feed { sender, enough }
+    }
+
+    /// Waits until everything is on the topic; answers how much that is.
+    pub fn end(self) -> u64 {
+        self.enough.store(true, Ordering::Relaxed);
+        self.sender.join().expect("the load is sent")
+    }
+}
+
+fn send(topic: &str, load: &Load, schemas: &Schemas, partitions: i32, enough: impl Fn(u64) -> bool) -> u64 {
+    let mut client = ClientConfig::new();
+    client
+        .set("bootstrap.servers", cluster::variable("BOOKFLOW_KAFKA_BOOTSTRAP"))
+        .set("enable.idempotence", "true")
+        .set("message.timeout.ms", "300000");
+    let producer: BaseProducer = client.create().expect("a producer");
+    let (mut wire, began, mut sent) = (Wire::default(), Instant::now(), 0);
+    for generated in load.trades().expect("a load") {
+        if enough(sent) {
+            break;
+        }
+        thread::sleep(Duration::from_micros(sent * 1_000_000 / PACE).saturating_sub(began.elapsed()));
+        wire.fill(&generated, schemas);
+        let mut record: BaseRecord<[u8], [u8]> = BaseRecord::to(topic).partition(wire.partition(partitions));
+        if let Some(key) = wire.key() {
+            record = record.key(key);
+        }
+        if let Some(value) = wire.value() {
+            record = record.payload(value);
+        }
+        while let Err((error, again)) = producer.send(record) {
+            assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{error}");
+            producer.poll(Duration::from_millis(10));
+            record = again;
+        }
+        producer.poll(Duration::ZERO);
+        sent += 1;
+    }
+    producer.flush(Duration::from_secs(300)).expect("all of it is delivered");
+    sent
+}

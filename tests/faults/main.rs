@@ -1,0 +1,18 @@
+//! Faults on real Kafka: three workers under a steady load while something breaks; each run proves that its fault hit, prints
+//! its figures and ends with the auditor. Without a switch the short ones run; `tests/chaos` runs all of them on three brokers.
+
+#[path = "../cluster/mod.rs"]
+#[allow(dead_code)]
+mod cluster; // the broker that dev/up has started
+#[path = "../processes/program.rs"]
+#[allow(dead_code)]
+mod program; // commands and workers of one installation
+#[path = "../proxy/mod.rs"]
+mod proxy; // between one worker and the brokers
+mod scene; // a load, three workers, and what is said in the end
+mod feed; // the load
+mod brokers; // brokers as processes, and who leads what
+mod deaths; // F01-F06: workers die, pause, come and go
+mod outages; // F08-F14: brokers die, pause, come and go
+mod network; // F15-F22: between a worker and the brokers
+mod inputs; // F26-F39: disks, state and what is on the topic

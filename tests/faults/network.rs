@@ -1,0 +1,121 @@
+//! F15-F21: between one worker and the brokers stands a proxy that cuts, slows, resets, loses and holds back.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::cluster::until;
+use crate::deaths::busy;
+use crate::proxy::{Api, Loss, Proxy, Way};
+use crate::scene::{SESSION, Scene, Wishes};
+
+fn scene(row: &'static str, fault: &'static str, proxy: &Proxy) -> Scene {
+    let through = Some(("w1", proxy.bootstrap().to_owned()));
+    Scene::with(row, fault, Wishes { through, ..Wishes::default() })
+}
+
+#[test]
+#[ignore = "long: run tests/chaos f15"]
+fn f15_a_worker_is_cut_from_one_broker() {
+    let proxy = Proxy::start();
+    let mut scene = scene("F15", "worker cut from one broker: requests, answers, both", &proxy);
+    for (ways, seconds) in
+        [(&[Way::Requests][..], 4), (&[Way::Answers][..], 4), (&[Way::Requests, Way::Answers][..], 6)]
+    {
+        proxy.cut(0, ways);
+        scene.hit();
+        thread::sleep(Duration::from_secs(seconds));
+        assert!(proxy.counts().cut > 0, "nothing wanted to pass");
+        proxy.mend();
+        scene.healed();
+        busy(&mut scene, "w1");
+    }
+    scene.end();
+}
+
+#[test]
+#[ignore = "long: run tests/chaos f16"]
+fn f16_a_worker_is_cut_from_all_brokers() {
+    let proxy = Proxy::start();
+    let mut scene = scene("F16", "worker cut from all brokers for longer than its session", &proxy);
+    proxy.cut_all();
+    scene.hit();
+    thread::sleep(SESSION + Duration::from_secs(4));
+    proxy.mend();
+    scene.healed();
+    busy(&mut scene, "w1");
+    let noticed =
+        scene.said("\"kind\":\"lost\"") + scene.said("fenced: all tasks") + scene.said("producer created anew");
+    assert!(noticed > 0, "the worker has not noticed");
+    scene.end();
+}
+
+#[test]
+#[ignore = "long: run tests/chaos f18"]
+fn f18_a_slow_network() {
+    let proxy = Proxy::start();
+    let mut scene = scene("F18", "50 to 300 ms on every request of one worker", &proxy);
+    for delay_ms in [50, 150, 300] {
+        proxy.delay_all(Duration::from_millis(delay_ms));
+        scene.hit();
+        thread::sleep(Duration::from_secs(4));
+        busy(&mut scene, "w1");
+    }
+    proxy.delay_all(Duration::ZERO);
+    scene.healed();
+    scene.end();
+}
+
+#[test]
+fn f19_connections_are_reset() {
+    let proxy = Proxy::start();
+    let mut scene = scene("F19", "all connections of a worker reset, again and again", &proxy);
+    for _ in 0..10 {
+        scene.any_moment(1_000);
+        assert!(proxy.reset() > 0, "there was no connection");
+        scene.hit();
+    }
+    scene.end();
+}
+
+#[test]
+fn f20_answers_to_the_end_of_a_turn_are_lost() {
+    let proxy = Proxy::start();
+    let mut scene = scene("F20", "answers to EndTxn and TxnOffsetCommit lost: a retried Ok, and an error", &proxy);
+    let before = scene.said("producer created anew");
+    for (number, (api, loss)) in [Api::END_TXN, Api::TXN_OFFSET_COMMIT]
+        .into_iter()
+        .flat_map(|api| [Loss::Disconnect, Loss::Silence].map(|loss| (api, loss)))
+        .enumerate()
+    {
+        proxy.lose_answers(api, 1, loss);
+        until("an answer that is lost", || {
+            thread::sleep(Duration::from_millis(5));
+            (proxy.counts().answers_lost > number).then_some(())
+        });
+        scene.hit();
+        busy(&mut scene, "w1");
+    }
+    let anew = scene.said("producer created anew") - before;
+    assert!(anew >= 4, "{anew} producers made anew after 4 lost answers");
+    scene.end();
+}
+
+#[test]
+fn f21_the_end_of_a_turn_is_delivered_in_the_middle_of_the_next() {
+    let proxy = Proxy::start();
+    let mut scene = scene("F21", "EndTxn and TxnOffsetCommit held back and delivered in the next transaction", &proxy);
+    for (number, api) in
+        [Api::END_TXN, Api::TXN_OFFSET_COMMIT, Api::END_TXN, Api::TXN_OFFSET_COMMIT].into_iter().enumerate()
+    {
+        proxy.hold_next(api, "w1", Loss::Disconnect);
+        // The first one is the retried copy, the second one that of the next transaction.
+        proxy.deliver_before(Api::END_TXN, 2);
+        until("a late delivery", || {
+            thread::sleep(Duration::from_millis(5));
+            (proxy.counts().delivered_late > number).then_some(())
+        });
+        scene.hit();
+        busy(&mut scene, "w1");
+    }
+    scene.end();
+}
