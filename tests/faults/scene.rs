@@ -71,7 +71,9 @@ impl Scene {
         }
         let mut workers = BTreeMap::new();
         for name in WORKERS {
-            workers.insert(name, start(&installation, name, &wishes.through, &wishes.copies));
+            let mut worker = start(&installation, name, &wishes.through, &wishes.copies);
+            worker.wait_for_line("admin port open"); // the first one has made the first start
+            workers.insert(name, worker);
         }
         let load = wishes.load.unwrap_or(|load| load)(load(seed));
         let feed = Feed::start(installation.namespace, load, trades, PARTITIONS);
@@ -95,7 +97,7 @@ impl Scene {
 
     /// Until every worker has committed turns.
     fn wait_for_work(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(120);
         while !self.workers.values_mut().all(|worker| worker.processed("book") > 0) {
             assert!(Instant::now() < deadline, "a worker has nothing to do");
             thread::sleep(Duration::from_millis(20));
