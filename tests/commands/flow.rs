@@ -12,13 +12,13 @@ use crate::binary::{Answer, answer, command};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An installation of its own on the shared cluster.
-struct Installation {
+pub struct Installation {
     folder: tempfile::TempDir,
     variables: Vec<(&'static str, String)>,
 }
 
 impl Installation {
-    fn new(word: &str) -> Installation {
+    pub fn new(word: &str) -> Installation {
         let variable = |name| {
             std::env::var(name)
                 .unwrap_or_else(|_| panic!("{name} is not set: run tests/run, or eval \"$(dev/up)\" first"))
@@ -46,7 +46,7 @@ impl Installation {
         installation
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -54,11 +54,11 @@ impl Installation {
         self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect()
     }
 
-    fn run(&self, arguments: &[&str]) -> Answer {
+    pub fn run(&self, arguments: &[&str]) -> Answer {
         answer(command(self.folder.path(), &self.variables(), arguments))
     }
 
-    fn worker(&self, arguments: &[&str]) -> Worker {
+    pub fn worker(&self, arguments: &[&str]) -> Worker {
         let mut command =
             command(self.folder.path(), &self.variables(), &[&["worker", "--log", "json"], arguments].concat());
         let log = fs::File::create(self.path("worker.log")).expect("can be written");
@@ -69,7 +69,7 @@ impl Installation {
     }
 }
 
-struct Worker {
+pub struct Worker {
     child: Child,
     log: PathBuf,
 }
@@ -86,12 +86,12 @@ impl Worker {
         })
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let sent = std::process::Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(sent.expect("kill is there").success());
     }
 
-    fn end(mut self) -> Answer {
+    pub fn end(mut self) -> Answer {
         let mut out = String::new();
         self.child.stdout.take().expect("is piped").read_to_string(&mut out).expect("text");
         let code = self.child.wait().expect("ends").code().unwrap_or(-1);
@@ -99,7 +99,7 @@ impl Worker {
     }
 }
 
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();
     loop {
         if let Some(found) = look() {

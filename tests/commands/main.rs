@@ -1,6 +1,7 @@
-//! The binary as a black box. `usage` needs nothing; `bench` and `flow` run on the real broker and registry that `dev/up` has started.
+//! The binary as a black box. `usage` needs nothing; `bench`, `flow` and `day` run on the real broker and registry that `dev/up` has started.
 
 mod bench;
 mod binary;
+mod day;
 mod flow;
 mod usage;

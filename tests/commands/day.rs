@@ -1,0 +1,241 @@
+//! A business day from the first trade to the historical run: whatever comes, the books balance at every step, and the batch comes to what the stream has told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use chrono::{Datelike, Days, NaiveDate, Weekday};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use crate::binary::Answer;
+use crate::flow::{Installation, Worker, wait_for};
+
+struct Day {
+    installation: Installation,
+    worker: Worker,
+    /// What survives, by trade: position, signed quantity, price.
+    trades: BTreeMap<String, (String, Decimal, Decimal)>,
+    /// The close of the day by security.
+    closes: BTreeMap<&'static str, Decimal>,
+    jobs: u32,
+}
+
+const TODAY: NaiveDate = NaiveDate::from_ymd_opt(2025, 3, 10).expect("a Monday");
+const SECURITIES: [(&str, i64); 2] = [("ACME", 50), ("BOLT", 20)];
+const HEADER: &str = "account,book,security,source,trade_id,version,event,contract_id,side,quantity,price,currency,trade_date,exec_time,source_seq,settle_date\n";
+
+/// Days before today on which there is a price.
+fn weekdays(days: u64) -> impl Iterator<Item = NaiveDate> {
+    let weekend = |day: &NaiveDate| matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
+    (0..=days).rev().map(|ago| TODAY - Days::new(ago)).filter(move |day| !weekend(day))
+}
+
+fn contract(id: &str, rate: Value) -> Value {
+    json!({
+        "contractId": id, "product": "EQUITY_SWAP", "priceCurrency": "USD", "effectiveDate": "2025-01-02",
+        "terminationDate": "2025-12-31", "calendars": {"exchange": "HOME", "payment": "HOME"},
+        "financing": {"long": {"rate": rate, "dayCount": "ACT/360"}}, "dividends": {"payoutRatioLong": "0.85"},
+    })
+}
+
+impl Day {
+    fn begin() -> Day {
+        let installation = Installation::new("day");
+        let calendar = json!({"from": "2024-12-01", "to": "2026-01-31", "holidays": []});
+        let securities = json!({"ACME": {"market": "XNYS"}, "BOLT": {"market": "XNYS"}});
+        let reference = json!({
+            "calendars": {"HOME": calendar}, "indices": {"SOFR": {"calendar": "HOME"}}, "securities": securities,
+        });
+        let contracts = json!([
+            contract("FIX", json!({"kind": "FIXED", "rate": "0.05"})),
+            contract("FLOAT", json!({"kind": "RFR_AVERAGE", "index": "SOFR"})),
+        ]);
+        fs::write(installation.path("reference.json"), reference.to_string()).expect("can be written");
+        let registers = ["submit", "reference-data", "reference.json", "--business-date", "2025-03-10"];
+        assert_eq!(installation.run(&registers).code, 0, "the first to come registers the schemas, alone");
+        let worker = installation.worker(&["--first-start"]);
+        let mut day = Day { installation, worker, trades: BTreeMap::new(), closes: BTreeMap::new(), jobs: 0 };
+        day.send("contracts", "contracts.json", &json!({ "contracts": contracts }).to_string(), &[]);
+        let mut prices = String::from("kind,name,detail,date,version,value\n");
+        let mut fixings = String::from("DATE,SOFR\n");
+        for (date, number) in weekdays(75).zip(0..) {
+            fixings += &format!("{date},4.3{}\n", number % 5);
+            for (security, level) in SECURITIES {
+                let close = Decimal::from(level) + Decimal::new(number % 7 * 25, 2);
+                prices += &format!("PRICE,{security},,{date},,{close}\n");
+                day.closes.insert(security, close);
+            }
+        }
+        day.send("market-data", "sofr.csv", &fixings, &[]);
+        day.send("market-data", "prices.csv", &prices, &[]);
+        day
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Answer {
+        self.installation.run(&[arguments, &["--json"]].concat())
+    }
+
+    fn send(&self, what: &str, file: &str, content: &str, more: &[&str]) {
+        fs::write(self.installation.path(file), content).expect("can be written");
+        let sent = self.ask(&[&["submit", what, file], more].concat());
+        assert_eq!(sent.code, 0, "{what}: {}{}", sent.out, sent.err);
+    }
+
+    /// Sends trades: id, account, security, signed quantity, price, trade date.
+    fn trade(&mut self, file: &str, trades: &[(String, u32, &'static str, i64, Decimal, NaiveDate)]) {
+        let mut csv = HEADER.to_owned();
+        for (id, account, security, quantity, price, date) in trades {
+            let (side, contract) =
+                (if *quantity > 0 { "BUY" } else { "SELL" }, if account % 2 == 0 { "FIX" } else { "FLOAT" });
+            let (units, settles) = (quantity.abs(), *date + Days::new(1));
+            csv += &format!(
+                "A{account},B,{security},OMS,{id},1,NEW,{contract},{side},{units},{price},USD,{date},{date}T15:00:00Z,0,{settles}\n"
+            );
+            let position = format!("A{account}_B_{security}");
+            self.trades.insert(id.clone(), (position, Decimal::from(*quantity), *price));
+        }
+        self.send("trades", file, &csv, &[]);
+    }
+
+    /// Runs a job by reference to its end.
+    fn job(&mut self, kind: &str, more: Value) -> Value {
+        self.jobs += 1;
+        let name = format!("{kind}-{}", self.jobs);
+        let mut document = json!({"requestId": name, "type": kind, "selection": "ALL"});
+        document.as_object_mut().expect("an object").extend(more.as_object().expect("members").clone());
+        fs::write(self.installation.path("job.json"), document.to_string()).expect("can be written");
+        let outcome = self.ask(&["submit", "job", "job.json", "--wait", "--timeout", "60s"]);
+        assert_eq!(outcome.code, 0, "{}{}", outcome.out, outcome.err);
+        outcome.object()
+    }
+
+    fn flows(&self) -> Vec<Value> {
+        self.ask(&["flows"]).lines()
+    }
+
+    /// What must hold whatever has happened.
+    fn balances(&mut self, step: &str) -> Value {
+        let cash = |position: &str| -> Decimal {
+            let own = self.trades.values().filter(|(key, ..)| key == position);
+            own.map(|(_, quantity, price)| -quantity * price).sum()
+        };
+        let held = |position: &str| -> Decimal {
+            self.trades.values().filter(|(key, ..)| key == position).map(|(_, quantity, _)| *quantity).sum()
+        };
+        let positions: BTreeSet<String> = self.trades.values().map(|(key, ..)| key.clone()).collect();
+        // Realised and unrealised performance is what was paid and received, and what is held is worth now.
+        wait_for(step, || {
+            let mut performance: BTreeMap<String, Decimal> = BTreeMap::new();
+            for flow in self.flows().iter().filter(|flow| flow["kind"] == "EQUITY_PERFORMANCE") {
+                let amount: Decimal = flow["amount"].as_str()?.parse().expect("an amount");
+                *performance.entry(flow["position"].as_str()?.to_owned()).or_default() += amount;
+            }
+            let right = positions.iter().all(|position| {
+                let security = position.rsplit('_').next().expect("three parts");
+                let worth = held(position) * self.closes[security];
+                performance.get(position).copied().unwrap_or_default() == cash(position) + worth
+            });
+            right.then_some(())
+        });
+        let full = self.job("FULL", json!({}));
+        assert_eq!(full["totals"]["changed"], 0, "{step}: the batch is what the stream has told");
+        assert_eq!(full["totals"]["counts"]["positions"], positions.len(), "{step}");
+        let verified = self.ask(&["verify", "--job", full["job"].as_str().expect("a name")]);
+        assert_eq!(verified.code, 0, "{step}: {}{}", verified.out, verified.err);
+        let verified = self.ask(&["verify"]);
+        assert_eq!(verified.code, 0, "{step}: {}", verified.out);
+        full
+    }
+}
+
+#[test]
+fn the_books_balance_at_every_step_of_a_business_day() {
+    let mut day = Day::begin();
+    let price = |number: i64| Decimal::new(5_000 + number % 40 * 5, 2);
+    let mut opening = Vec::new();
+    for (date, number) in weekdays(60).step_by(3).zip(0i64..) {
+        for account in 0..4 {
+            let quantity = if number % 4 == 3 { -120 } else { 100 };
+            opening.push((
+                format!("O{number}-{account}"),
+                account,
+                SECURITIES[number as usize % 2].0,
+                quantity,
+                price(number),
+                date,
+            ));
+        }
+    }
+    day.trade("opening.csv", &opening);
+    day.balances("the book as it was in the morning");
+
+    for hour in 0i64..3 {
+        let trades: Vec<_> = (0i64..40)
+            .map(|number| {
+                let quantity = if number % 3 == 0 { -70 } else { 50 };
+                let security = SECURITIES[(number + hour) as usize % 2].0;
+                (format!("D{hour}-{number}"), (number % 4) as u32, security, quantity, price(number), TODAY)
+            })
+            .collect();
+        day.trade("trades.csv", &trades);
+    }
+    let traded = day.balances("trades all day");
+
+    let late =
+        |id: &str, account, quantity, ago| (id.to_owned(), account, "ACME", quantity, price(7), TODAY - Days::new(ago));
+    day.trade("late.csv", &[late("L1", 0, 300, 10), late("L2", 1, -450, 20)]);
+    let since = day.balances("late trades");
+    assert_ne!(since["totals"]["hash"], traded["totals"]["hash"]);
+
+    day.send("market-data", "corrected.csv", "DATE,SOFR\n2025-03-06,9.99\n", &[]);
+    let earlier = since["job"].clone();
+    let corrected = wait_for("the corrected fixing", || {
+        let incremental = day.job("INCREMENTAL", json!({ "since": earlier }));
+        (incremental["totals"]["hash"] != since["totals"]["hash"]).then_some(incremental)
+    });
+    assert_eq!(corrected["totals"]["calculated"], 4, "two accounts under FLOAT with two securities each");
+    let full = day.balances("a corrected fixing");
+    assert_eq!(full["totals"]["hash"], corrected["totals"]["hash"], "what was left out counts as it stands");
+
+    let dividend = json!({"marketData": {"dividends": {"ACME": [
+        {"dividendId": "D1", "gross": "0.40", "currency": "USD", "exDate": "2025-03-05", "payDate": "2025-03-20"}]}}});
+    day.send("market-data", "dividend.json", &dividend.to_string(), &[]);
+    let paid = |day: &Day| day.flows().iter().filter(|flow| flow["kind"] == "DIVIDEND").count();
+    wait_for("the dividend", || (paid(&day) > 0).then_some(()));
+    day.balances("a dividend");
+
+    let cancelled = "D0-1";
+    let (position, ..) = day.trades.remove(cancelled).expect("it was sent");
+    let account = position.split('_').next().expect("three parts");
+    let security = position.rsplit('_').next().expect("three parts");
+    let cancel = format!(
+        "account,book,security,source,trade_id,version,event\n{account},B,{security},OMS,{cancelled},2,CANCEL\n"
+    );
+    day.send("trades", "cancel.csv", &cancel, &[]);
+    let last = day.balances("a cancelled trade");
+
+    let incremental = day.job("INCREMENTAL", json!({ "since": last["job"] }));
+    assert_eq!((&incremental["totals"]["calculated"], &incremental["totals"]["changed"]), (&json!(0), &json!(0)));
+    assert_eq!(incremental["totals"]["hash"], last["totals"]["hash"]);
+
+    let from = (TODAY - Days::new(59)).to_string();
+    let series = day.job("HISTORICAL", json!({ "from": from, "to": TODAY.to_string() }));
+    let name = series["job"].as_str().expect("a name");
+    assert_eq!(day.ask(&["verify", "--job", name]).code, 0);
+    let (mut on_last_day, mut days) = (Vec::new(), BTreeSet::new());
+    for flow in day.ask(&["flows", "--job", name]).lines() {
+        days.insert(flow["day"].as_str().expect("a day").to_owned());
+        if flow["day"] == TODAY.to_string() {
+            on_last_day.push((flow["flow"].clone(), flow["amount"].clone()));
+        }
+    }
+    let mut now: Vec<_> = day.flows().iter().map(|flow| (flow["flow"].clone(), flow["amount"].clone())).collect();
+    let order = |flows: &mut Vec<(Value, Value)>| flows.sort_by_key(|(flow, _)| flow.to_string());
+    order(&mut on_last_day);
+    order(&mut now);
+    assert_eq!(on_last_day, now, "the last day of the series is what the stream has told");
+    assert_eq!(days.len(), weekdays(59).count());
+    day.balances("the end of the day");
+    day.worker.signal("-TERM");
+    assert_eq!(day.worker.end().code, 0);
+}
