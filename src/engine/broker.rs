@@ -160,6 +160,14 @@ pub trait Producer {
     /// Queues one record; a full queue is served until there is room or the message time-out is over.
     fn send(&mut self, record: Outgoing<'_>) -> Result<(), BrokerError>;
 
+    /// The same for many: neighbours of one partition are cheaper together.
+    fn send_all<'a>(&mut self, records: &mut dyn Iterator<Item = Outgoing<'a>>) -> Result<(), BrokerError> {
+        for record in records {
+            self.send(record)?;
+        }
+        Ok(())
+    }
+
     /// Waits for every delivery report of this transaction. Any record that was not delivered is an error.
     fn drain(&mut self) -> Result<(), BrokerError>;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::broker::{BrokerError, ErrorKind, OffsetToCommit, Outgoing, Producer, TopicPartition};
+use super::broker::{BrokerError, ErrorKind, OffsetToCommit, Producer, TopicPartition};
 use super::mark::TurnMark;
 use super::settings::Planted;
 use super::stop::Stop;
@@ -71,7 +71,7 @@ impl Worker {
         let Worker { producing, outbox, .. } = self;
         let producer = ready(producing)?;
         begin(producer, open)?;
-        let sent = send_all(producer, outbox.iter());
+        let sent = producer.send_all(&mut outbox.iter()).map_err(delivery_failure);
         outbox.clear();
         sent
     }
@@ -191,10 +191,6 @@ fn begin(producer: &mut dyn Producer, open: &mut Open) -> Result<(), Failure> {
         open.begun = true;
     }
     Ok(())
-}
-
-fn send_all<'a>(producer: &mut dyn Producer, mut records: impl Iterator<Item = Outgoing<'a>>) -> Result<(), Failure> {
-    records.try_for_each(|record| producer.send(record)).map_err(delivery_failure)
 }
 
 fn delivery_failure(error: BrokerError) -> Failure {

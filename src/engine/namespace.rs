@@ -170,6 +170,11 @@ impl Producer for Namespaced<Box<dyn Producer>> {
         self.inner.send(Outgoing { to: self.names.partition(record.to), ..record })
     }
 
+    fn send_all<'a>(&mut self, records: &mut dyn Iterator<Item = Outgoing<'a>>) -> Result<(), BrokerError> {
+        let names = &mut self.names;
+        self.inner.send_all(&mut records.map(|record| Outgoing { to: names.partition(record.to), ..record }))
+    }
+
     fn drain(&mut self) -> Result<(), BrokerError> {
         self.inner.drain()
     }

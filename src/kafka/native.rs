@@ -1,8 +1,9 @@
 //! The few accessors that only the C library has. The one file in which `unsafe` is allowed: rdkafka offers no safe way to
-//! read a member's generation, to send offsets under a membership that was taken earlier, or to ask for a topic's id.
+//! read a member's generation, to send offsets under a membership that was taken earlier, to ask for a topic's id, or to queue many records at once.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::marker::PhantomData;
 use std::ptr;
 use std::time::Duration;
 
@@ -62,6 +63,106 @@ pub(super) fn send_offsets<C: ClientContext>(
         c::rd_kafka_error_destroy(error);
         Err(coded("send offsets to the transaction", code, &detail))
     }
+}
+
+/// A topic as a producer knows it: looked up once, not by its name for each record.
+pub(super) struct ProducerTopic {
+    native: *mut c::rd_kafka_topic_t,
+}
+
+// SAFETY: the library's handles may be used from any thread.
+unsafe impl Send for ProducerTopic {}
+
+impl ProducerTopic {
+    /// To be dropped before its client.
+    pub(super) fn new<C: ClientContext>(client: &Client<C>, name: &str) -> Result<Self, BrokerError> {
+        let topic = c_string(name)?;
+        // SAFETY: the client is alive, the name is copied; no configuration means the client's own.
+        let native = unsafe { c::rd_kafka_topic_new(client.native_ptr(), topic.as_ptr(), ptr::null_mut()) };
+        if native.is_null() {
+            return Err(BrokerError::new(
+                crate::engine::broker::ErrorKind::Fatal,
+                format!("topic {name} has a bad name"),
+            ));
+        }
+        Ok(ProducerTopic { native })
+    }
+}
+
+impl Drop for ProducerTopic {
+    fn drop(&mut self) {
+        // SAFETY: made by `new`, given back once.
+        unsafe { c::rd_kafka_topic_destroy(self.native) }
+    }
+}
+
+/// Records of one partition on their way into the producer's queue, in order.
+pub(super) struct Run<'a> {
+    messages: Vec<c::rd_kafka_message_t>,
+    /// How many of them are in the queue.
+    queued: usize,
+    bytes: PhantomData<&'a [u8]>,
+}
+
+/// Why a run is not in the queue as a whole.
+pub(super) enum Unqueued {
+    Full,
+    Refused(RDKafkaErrorCode),
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn with_capacity(records: usize) -> Self {
+        Run { messages: Vec::with_capacity(records), queued: 0, bytes: PhantomData }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.messages.clear();
+        self.queued = 0;
+    }
+
+    /// `opaque` comes back with the delivery report.
+    pub(super) fn push(&mut self, key: Option<&'a [u8]>, value: Option<&'a [u8]>, opaque: usize) {
+        let (key, key_len) = parts(key);
+        let (payload, len) = parts(value);
+        self.messages.push(c::rd_kafka_message_t {
+            err: c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR,
+            rkt: ptr::null_mut(),
+            partition: 0,
+            payload,
+            len,
+            key,
+            key_len,
+            offset: 0,
+            _private: opaque as *mut c_void,
+        });
+    }
+
+    /// Queues what is not queued yet, up to the first record that does not go in.
+    pub(super) fn queue(&mut self, topic: &ProducerTopic, partition: i32) -> Result<(), Unqueued> {
+        let rest = &mut self.messages[self.queued..];
+        let count = i32::try_from(rest.len()).expect("a run is short");
+        // SAFETY: the topic is alive; the bytes live as long as the run and are copied before the call returns; the library writes
+        // nothing but the error of each message.
+        unsafe {
+            c::rd_kafka_produce_batch(topic.native, partition, c::RD_KAFKA_MSG_F_COPY, rest.as_mut_ptr(), count);
+        }
+        let failed = |message: &c::rd_kafka_message_t| RDKafkaErrorCode::from(message.err) != RDKafkaErrorCode::NoError;
+        let Some(first) = rest.iter().position(failed) else { return Ok(()) };
+        self.queued += first;
+        match RDKafkaErrorCode::from(rest[first].err) {
+            // Whatever follows a full queue has not gone in either.
+            RDKafkaErrorCode::QueueFull => Err(Unqueued::Full),
+            code => Err(Unqueued::Refused(code)),
+        }
+    }
+}
+
+fn parts(bytes: Option<&[u8]>) -> (*mut c_void, usize) {
+    bytes.map_or((ptr::null_mut(), 0), |bytes| (bytes.as_ptr().cast_mut().cast(), bytes.len()))
 }
 
 /// A topic's id and number of partitions; `None` when there is no such topic.

@@ -11,13 +11,16 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::context::Deliveries;
-use super::failure::{broker_error, unavailable};
-use super::native;
+use super::failure::{broker_error, coded, unavailable};
+use super::native::{self, ProducerTopic, Run, Unqueued};
 use super::settings::{RETRY_BACKOFF, Settings, Use};
 use crate::engine::broker::{BrokerError, GroupMembership, Header, OffsetToCommit, Outgoing, Producer, TopicPartition};
 
+/// Records of one partition that are queued together.
+const RUN: usize = 256;
+
 /// Delivery reports are served after this many records, so that they neither pile up nor cost a call each.
-const SERVE_EVERY: u32 = 512;
+const SERVE_EVERY: usize = 512;
 
 /// Between two looks for delivery reports. Not left to the client's own poll: it counts in whole milliseconds, spins
 /// through what is less, and took half of the worker's time.
@@ -29,10 +32,13 @@ const LOOK_AGAIN: Duration = Duration::from_micros(200);
 const MARKERS: Duration = Duration::from_millis(50);
 
 pub(super) struct KafkaProducer {
+    /// Goes before its client.
+    topics: HashMap<&'static str, ProducerTopic>,
     client: BaseProducer<Deliveries>,
     /// Numbers for the delivery reports: a number travels with each record, a name would cost an allocation.
     targets: HashMap<TopicPartition, usize>,
-    sent: u32,
+    /// Records queued since reports were served.
+    unserved: usize,
     /// When the last transaction ended, until something is sent in the next one.
     ended: Option<Instant>,
     message_limit: Duration,
@@ -53,14 +59,83 @@ impl KafkaProducer {
             .init_transactions(patience)
             .map_err(|error| broker_error(&format!("take over transactional id {transactional_id}"), &error))?;
         Ok(KafkaProducer {
+            topics: HashMap::new(),
             client,
             targets: HashMap::new(),
-            sent: 0,
+            unserved: 0,
             ended: None,
             // A report of a time-out comes a little after it.
             message_limit: limits.message + RETRY_BACKOFF,
             transaction_limit: limits.transaction,
         })
+    }
+
+    fn target(&mut self, to: TopicPartition) -> usize {
+        let next = self.targets.len();
+        *self.targets.entry(to).or_insert(next)
+    }
+
+    /// Queues a run of one partition and leaves it empty.
+    fn queue(&mut self, to: Option<TopicPartition>, run: &mut Run<'_>) -> Result<(), BrokerError> {
+        let Some(to) = to.filter(|_| run.len() > 0) else { return Ok(()) };
+        self.unserved += run.len();
+        if self.unserved >= SERVE_EVERY {
+            self.unserved = 0;
+            self.serve();
+        }
+        if !self.topics.contains_key(to.topic) {
+            self.topics.insert(to.topic, ProducerTopic::new(self.client.client(), to.topic)?);
+        }
+        let topic = &self.topics[to.topic];
+        let queued = self.until_there_is_room(|| match run.queue(topic, to.partition) {
+            Err(Unqueued::Full) => None,
+            Err(Unqueued::Refused(code)) => Some(Err(code)),
+            Ok(()) => Some(Ok(())),
+        });
+        run.clear();
+        queued.map_err(|code| refused(to, code))
+    }
+
+    /// Only the slower way takes headers.
+    fn queue_with_headers(
+        &mut self,
+        record: Outgoing<'_>,
+        headers: OwnedHeaders,
+        target: usize,
+    ) -> Result<(), BrokerError> {
+        let mut waiting = BaseRecord::<[u8], [u8], usize>::with_opaque_to(record.to.topic, target)
+            .partition(record.to.partition)
+            .headers(headers);
+        waiting.key = record.key;
+        waiting.payload = record.value;
+        let mut waiting = Some(waiting);
+        let queued = self.until_there_is_room(|| match self.client.send(waiting.take()?) {
+            Ok(()) => Some(Ok(())),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                waiting = Some(back);
+                None
+            }
+            Err((error, _)) => Some(Err(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail))),
+        });
+        queued.map_err(|code| refused(record.to, code))
+    }
+
+    /// Tries again while the queue is full, for as long as a record may be on its way.
+    fn until_there_is_room(
+        &self,
+        mut queue: impl FnMut() -> Option<Result<(), RDKafkaErrorCode>>,
+    ) -> Result<(), RDKafkaErrorCode> {
+        let mut full_since = None;
+        loop {
+            if let Some(queued) = queue() {
+                return queued;
+            }
+            if full_since.get_or_insert_with(Instant::now).elapsed() >= self.message_limit {
+                return Err(RDKafkaErrorCode::QueueFull);
+            }
+            thread::sleep(LOOK_AGAIN);
+            self.serve();
+        }
     }
 
     /// Handles what has been reported, without waiting.
@@ -80,32 +155,27 @@ impl Producer for KafkaProducer {
     }
 
     fn send(&mut self, record: Outgoing<'_>) -> Result<(), BrokerError> {
+        self.send_all(&mut std::iter::once(record))
+    }
+
+    fn send_all<'a>(&mut self, records: &mut dyn Iterator<Item = Outgoing<'a>>) -> Result<(), BrokerError> {
         self.ended = None;
-        let next = self.targets.len();
-        let target = *self.targets.entry(record.to).or_insert(next);
-        let mut waiting =
-            BaseRecord::<[u8], [u8], usize>::with_opaque_to(record.to.topic, target).partition(record.to.partition);
-        waiting.key = record.key;
-        waiting.payload = record.value;
-        waiting.headers = kafka_headers(record.headers);
-        self.sent = self.sent.wrapping_add(1);
-        if self.sent.is_multiple_of(SERVE_EVERY) {
-            self.serve();
-        }
-        let mut full_since = None;
-        loop {
-            match self.client.send(waiting) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
-                    if full_since.get_or_insert_with(Instant::now).elapsed() < self.message_limit =>
-                {
-                    waiting = back;
-                    thread::sleep(LOOK_AGAIN);
-                    self.serve();
+        let mut run = Run::with_capacity(RUN);
+        let (mut to, mut target) = (None, 0);
+        for record in records {
+            if to != Some(record.to) || run.len() == RUN {
+                self.queue(to, &mut run)?;
+                (to, target) = (Some(record.to), self.target(record.to));
+            }
+            match record.headers {
+                [] => run.push(record.key, record.value, target),
+                headers => {
+                    self.queue(to, &mut run)?;
+                    self.queue_with_headers(record, kafka_headers(headers), target)?;
                 }
-                Err((error, _)) => return Err(broker_error(&format!("send to {}", record.to), &error)),
             }
         }
+        self.queue(to, &mut run)
     }
 
     fn drain(&mut self) -> Result<(), BrokerError> {
@@ -163,16 +233,15 @@ impl Producer for KafkaProducer {
     }
 }
 
-fn kafka_headers(headers: &[Header]) -> Option<OwnedHeaders> {
-    if headers.is_empty() {
-        return None;
-    }
+fn refused(to: TopicPartition, code: RDKafkaErrorCode) -> BrokerError {
+    coded(&format!("send to {to}"), code, &code.to_string())
+}
+
+fn kafka_headers(headers: &[Header]) -> OwnedHeaders {
     let all = OwnedHeaders::new_with_capacity(headers.len());
-    Some(
-        headers.iter().fold(all, |all, header| {
-            all.insert(KafkaHeader { key: &header.name, value: Some(header.value.as_slice()) })
-        }),
-    )
+    headers
+        .iter()
+        .fold(all, |all, header| all.insert(KafkaHeader { key: &header.name, value: Some(header.value.as_slice()) }))
 }
 
 fn offsets_to_commit(offsets: &[OffsetToCommit]) -> Result<TopicPartitionList, BrokerError> {

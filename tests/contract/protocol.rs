@@ -216,3 +216,29 @@ fn headers_and_tombstones_survive_the_way() {
     assert_eq!((read.from, read.offset), (at(topic, 0), 0));
     assert!(read.timestamp_us > 1_600_000_000_000_000, "{}", read.timestamp_us);
 }
+
+#[test]
+fn many_records_at_once_keep_their_order_in_each_partition() {
+    let broker = broker();
+    let topic = topic("out", 2);
+    let headers = [Header { name: "reason".to_owned(), value: b"wrong_key".to_vec() }];
+    let names: Vec<String> = (0..1_500).map(|number| number.to_string()).collect();
+    // Runs of one partition, single records of the other one, and headers in between.
+    let partition = |number: usize| i32::from(number.is_multiple_of(400) || (700..710).contains(&number));
+    let records = names.iter().enumerate().map(|(number, name)| Outgoing {
+        headers: if number.is_multiple_of(450) { &headers } else { &[] },
+        ..record(at(topic, partition(number)), name)
+    });
+    let mut producer = broker.producer(unique("worker")).expect("producer");
+    producer.begin().expect("begin");
+    producer.send_all(&mut records.clone()).expect("send");
+    producer.drain().expect("drain");
+    producer.commit().expect("commit");
+    for to in [at(topic, 0), at(topic, 1)] {
+        let sent: Vec<_> = names.iter().enumerate().filter(|(number, _)| partition(*number) == to.partition).collect();
+        assert_eq!(producer.delivered(to), Some(sent.len() as i64));
+        // The commit's marker may come later than its answer.
+        let seen = until("all of them", || Some(values(&broker, to)).filter(|seen| seen.len() == sent.len()));
+        assert!(seen.iter().eq(sent.into_iter().map(|(_, name)| name)), "{to}");
+    }
+}
