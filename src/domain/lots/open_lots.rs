@@ -27,8 +27,9 @@ pub(super) struct OpenLots<'a, L, I: Iterator<Item = &'a Lot>> {
     /// The ledger's open lots, oldest first; what it says of a touched one is past.
     stored: Peekable<I>,
     touched: BTreeMap<Name<'a>, OpenLot<'a>>,
-    /// The touched lots that have something remaining, in the order of the ranking.
-    queue: BTreeSet<Rank<BusinessOrder<'a>>>,
+    /// The touched lots that have something remaining, in the order of the ranking; none until one is asked for, which is not before the last
+    /// fact has been undone.
+    queue: Option<BTreeSet<Rank<BusinessOrder<'a>>>>,
     ranking: Ranking,
     /// Its cost is the ledger's until `close`.
     totals: Totals,
@@ -99,7 +100,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
             ledger,
             stored: stored.peekable(),
             touched: BTreeMap::new(),
-            queue: BTreeSet::new(),
+            queue: None,
             ranking: Ranking::Oldest,
             totals,
             pool: (totals.costing == Costing::Pooled).then_some(totals.cost),
@@ -228,14 +229,13 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         }
         while self.load().is_some() {}
         self.ranking = ranking;
-        let open = self.touched.iter().filter(|(_, lot)| !lot.remaining.is_zero());
-        self.queue = open.map(|(name, lot)| lot.rank(ranking, name.1)).collect();
+        self.queue = None;
     }
 
     /// The open lot to take next.
     pub fn next(&mut self) -> Option<&'a TradeId> {
         while self.stored.next_if(|lot| self.touched.contains_key(&Name::of(&lot.id))).is_some() {}
-        let touched = self.queue.first().map(|rank| rank.age());
+        let touched = self.queue().first().map(|rank| rank.age());
         let stored = self.stored.peek().map(|lot| lot.order());
         match (touched, stored) {
             (Some(touched), Some(stored)) => Some(touched.min(stored).3),
@@ -246,7 +246,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
     /// All open lots in the order of the ranking.
     pub fn all_open(&mut self) -> Vec<&'a TradeId> {
         while self.load().is_some() {}
-        self.queue.iter().map(|rank| rank.age().3).collect()
+        self.queue().iter().map(|rank| rank.age().3).collect()
     }
 
     /// What is open of a lot, which may be none of this position.
@@ -265,8 +265,8 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
             Entry::Occupied(lot) => return *lot.get(),
             Entry::Vacant(vacant) => *vacant.insert(OpenLot::of_ledger(self.ledger, id)),
         };
-        if !lot.remaining.is_zero() {
-            self.queue.insert(lot.rank(self.ranking, id));
+        if let Some(queue) = self.queue.as_mut().filter(|_| !lot.remaining.is_zero()) {
+            queue.insert(lot.rank(self.ranking, id));
         }
         lot
     }
@@ -296,13 +296,15 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
 
     /// Moves a lot to its place in the queue, if that is another one.
     fn queue_again(&mut self, id: &'a TradeId, before: Option<OpenLot<'a>>, after: OpenLot<'a>) {
-        let rank = |lot: OpenLot<'a>| (!lot.remaining.is_zero()).then(|| lot.rank(self.ranking, id));
-        let (before, now) = (before.and_then(rank), rank(after));
-        if before != now {
-            if let Some(rank) = before {
-                self.queue.remove(&rank);
+        if let Some(queue) = &mut self.queue {
+            let rank = |lot: OpenLot<'a>| (!lot.remaining.is_zero()).then(|| lot.rank(self.ranking, id));
+            let (before, now) = (before.and_then(rank), rank(after));
+            if before != now {
+                if let Some(rank) = before {
+                    queue.remove(&rank);
+                }
+                queue.extend(now);
             }
-            self.queue.extend(now);
         }
         if let Some(image) = self.images.get_mut(id) {
             image.after = after.remaining;
@@ -326,6 +328,9 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         touched.sort_unstable_by_key(|(id, _)| *id);
         for (id, lot) in touched {
             let before = self.ledger.lot(id);
+            if before.is_some_and(|before| lot.stands_as(before)) {
+                continue;
+            }
             let since = before.map_or(revision, |lot| lot.revision);
             let after = (!lot.remaining.is_zero()).then(|| lot.to_lot(self.key, id, since));
             if before == after.as_ref() {
@@ -345,6 +350,14 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         totals.costing = if self.pool.is_some() { Costing::Pooled } else { Costing::ByLot };
         totals.cost = self.pool.or(sum).unwrap_or(totals.cost);
         Ok((changes, totals))
+    }
+
+    fn queue(&mut self) -> &BTreeSet<Rank<BusinessOrder<'a>>> {
+        let OpenLots { queue, touched, ranking, .. } = self;
+        queue.get_or_insert_with(|| {
+            let open = touched.iter().filter(|(_, lot)| !lot.remaining.is_zero());
+            open.map(|(name, lot)| lot.rank(*ranking, name.1)).collect()
+        })
     }
 
     /// Touches the ledger's next open lot.
@@ -384,6 +397,12 @@ impl<'a> OpenLot<'a> {
         let happened = ledger.happened(id).expect("a lot was opened by a trade or arrived");
         let lot = &happened.happening.arrival().expect("only an arrival opens a lot").lot;
         OpenLot { opened: happened.effect.opened, remaining: Decimal::ZERO, ..OpenLot::stored(lot) }
+    }
+
+    /// Whether nothing has come of a lot that the ledger knows: told without making another one of it.
+    fn stands_as(&self, stored: &Lot) -> bool {
+        let same = matches!(self.facts, Facts::Lot(lot) if std::ptr::eq(lot, stored));
+        same && self.opened == stored.opened && self.remaining == stored.remaining && self.cost == stored.unit_cost()
     }
 
     fn rank(&self, ranking: Ranking, id: &'a TradeId) -> Rank<BusinessOrder<'a>> {
