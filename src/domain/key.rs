@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use compact_str::CompactString;
@@ -13,7 +14,7 @@ pub const PART_LENGTH_MAX: usize = 50;
 pub const ID_LENGTH_MAX: usize = 100;
 
 /// `account_book_security`, each part percent-encoded for `%` and `_`: the one key of everything about a position.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Eq, PartialOrd, Ord)]
 pub struct PositionKey(Arc<str>);
 
 /// `source|trade_id`: unique for ever within a position; the lot a trade opens has the same id.
@@ -45,13 +46,13 @@ impl PositionKey {
         check("account", account, PART_LENGTH_MAX)?;
         check("book", book, PART_LENGTH_MAX)?;
         check("security", security, PART_LENGTH_MAX)?;
-        let mut text = String::with_capacity(account.len() + book.len() + security.len() + 2);
+        let mut text = CompactString::with_capacity(account.len() + book.len() + security.len() + 2);
         text.push_str(&encode(account));
         text.push('_');
         text.push_str(&encode(book));
         text.push('_');
         text.push_str(&encode(security));
-        Ok(PositionKey(text.into()))
+        Ok(PositionKey(text.as_str().into()))
     }
 
     /// Reads the wire form. Only the spelling that `new` gives is a key, so that equal keys are equal bytes and share a partition.
@@ -86,6 +87,19 @@ impl PositionKey {
 
     fn part(&self, index: usize) -> Cow<'_, str> {
         self.0.split('_').nth(index).and_then(decode).expect("a key is checked when it is made")
+    }
+}
+
+/// What belongs to one position mostly shares its key: equal without looking at the text.
+impl PartialEq for PositionKey {
+    fn eq(&self, other: &PositionKey) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Hash for PositionKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }
 
@@ -154,13 +168,11 @@ pub(super) fn check(name: &'static str, text: &str, length_max: usize) -> Result
     if text.len() > length_max && text.chars().count() > length_max {
         return Err(InvalidName::TooLong(name));
     }
-    // Names are ASCII as a rule, and every record that is read brings five of them.
-    let control = if text.is_ascii() {
-        text.bytes().any(|byte| byte.is_ascii_control())
-    } else {
-        text.chars().any(char::is_control)
-    };
-    if control {
+    // Every record that is read brings five names. As a rule they are ASCII and in order: all bytes are looked at without a branch.
+    let (control, ascii) = text
+        .bytes()
+        .fold((false, true), |(control, ascii), byte| (control | byte.is_ascii_control(), ascii & byte.is_ascii()));
+    if control || (!ascii && text.chars().any(char::is_control)) {
         return Err(InvalidName::ControlCharacter(name));
     }
     Ok(())

@@ -132,9 +132,9 @@ impl Task {
         matches!(self.status, Status::Running | Status::Waiting { .. })
     }
 
-    /// Which of the inputs this is.
+    /// Which of the inputs this is; every record asks every task, so the number is compared before the name.
     pub fn input(&self, from: TopicPartition) -> Option<usize> {
-        self.inputs.iter().position(|&input| input == from)
+        self.inputs.iter().position(|input| input.partition == from.partition && input.topic == from.topic)
     }
 
     /// Forgets everything and asks the group again.
