@@ -13,3 +13,4 @@ pub mod cache; // answers that may be used again
 pub mod gateway; // metrics and health over HTTP
 pub mod cli; // puts the parts together
 pub mod telemetry; // one function per happening
+pub mod allocator; // the process's memory, counted while somebody measures

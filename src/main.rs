@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: bookflow::allocator::Allocator = bookflow::allocator::Allocator;
 
 fn main() -> ExitCode {
+    bookflow::allocator::keep_freed_memory();
     bookflow::cli::run()
 }

@@ -6,6 +6,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use super::copying::{Copying, Output};
+use super::counted::{Counted, Counting};
 use super::namespace;
 use super::ours::{self, Volume};
 use super::usage::{Measured, median};
@@ -20,6 +21,7 @@ use crate::cli::parts;
 use crate::cli::session::Session;
 use crate::engine::broker::Broker;
 use crate::engine::settings::Settings;
+use crate::engine::topology::Topology;
 use crate::memory::interference::Undisturbed;
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::TRADES;
@@ -53,6 +55,9 @@ struct Round {
     limit: Option<Measured>,
 }
 
+/// Enough for a steady count.
+const COUNTED_TRADES: u64 = 100_000;
+
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
     let mut rounds = Vec::new();
@@ -64,7 +69,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         session.output.note(told(number, &round));
         rounds.push(round);
     }
-    let answer = answer(arguments, &config, &rounds)?;
+    let counted = counted(arguments, &config)?;
+    let answer = answer(arguments, &config, &rounds, &counted)?;
     session.output.say(answer.clone(), summary(&answer))?;
     Ok(Exit::Ok)
 }
@@ -108,12 +114,52 @@ pub fn capture(
     broker: Arc<dyn Broker>,
     schemas: Arc<Schemas>,
 ) -> Result<Measured, Failure> {
-    let id = format!("bookflow.bench-{}", std::process::id());
-    let Sent { records, .. } = send(broker.as_ref(), &schemas, &id, load, |_| {})?;
-    let topology = Arc::new(topology(schemas));
-    embedded::start_all(&topology, broker.as_ref())?;
-    let settings = Settings { instance: "bench".into(), ..parts::engine_settings(config) };
-    ours::run(&topology, &broker, settings, threads, records)
+    Loaded::new(load, threads, config, broker, schemas)?.run()
+}
+
+/// One round more, a short one that nobody times: counting takes time itself.
+fn counted(arguments: &Arguments, config: &Config) -> Result<Counted, Failure> {
+    let load = arguments.shape.load(arguments.trades.min(COUNTED_TRADES)).trades()?;
+    let loaded = if arguments.memory {
+        let broker = embedded::broker(Default::default(), Arc::new(Undisturbed), arguments.partitions)?;
+        Loaded::new(load, arguments.threads, config, Arc::new(broker), Arc::new(Schemas::embedded()))?
+    } else {
+        let config = namespace::fresh(config, arguments.rounds.max(1) + 1, arguments.partitions)?;
+        Loaded::new(load, arguments.threads, &config, parts::broker(&config)?, parts::schemas(&config)?)?
+    };
+    let counting = Counting::start();
+    loaded.run()?;
+    Ok(counting.end(loaded.records))
+}
+
+/// A broker with trades on it, and what the worker needs to capture them.
+struct Loaded {
+    broker: Arc<dyn Broker>,
+    topology: Arc<Topology>,
+    settings: Settings,
+    threads: usize,
+    records: u64,
+}
+
+impl Loaded {
+    fn new(
+        load: impl Iterator<Item = Generated>,
+        threads: usize,
+        config: &Config,
+        broker: Arc<dyn Broker>,
+        schemas: Arc<Schemas>,
+    ) -> Result<Loaded, Failure> {
+        let id = format!("bookflow.bench-{}", std::process::id());
+        let Sent { records, .. } = send(broker.as_ref(), &schemas, &id, load, |_| {})?;
+        let topology = Arc::new(topology(schemas));
+        embedded::start_all(&topology, broker.as_ref())?;
+        let settings = Settings { instance: "bench".into(), ..parts::engine_settings(config) };
+        Ok(Loaded { broker, topology, settings, threads, records })
+    }
+
+    fn run(&self) -> Result<Measured, Failure> {
+        ours::run(&self.topology, &self.broker, self.settings.clone(), self.threads, self.records)
+    }
 }
 
 fn output(volume: &Volume, consumed: u64, config: &Config) -> Output {
@@ -126,7 +172,7 @@ fn output(volume: &Volume, consumed: u64, config: &Config) -> Output {
     }
 }
 
-fn answer(arguments: &Arguments, config: &Config, rounds: &[Round]) -> Result<Value, Failure> {
+fn answer(arguments: &Arguments, config: &Config, rounds: &[Round], counted: &Counted) -> Result<Value, Failure> {
     let ours = median(rounds.iter().map(|round| round.ours).collect());
     let limit = median(rounds.iter().filter_map(|round| round.limit).collect());
     let ours = ours.expect("there is at least one round");
@@ -141,6 +187,7 @@ fn answer(arguments: &Arguments, config: &Config, rounds: &[Round]) -> Result<Va
             })
         })
         .collect();
+    let bytes: u64 = volumes.iter().map(|volume| volume.key_bytes + volume.value_bytes).sum();
     let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
     let cores = thread::available_parallelism().map_or(0, |cores| cores.get());
     Ok(json!({
@@ -156,6 +203,10 @@ fn answer(arguments: &Arguments, config: &Config, rounds: &[Round]) -> Result<Va
         },
         "rate": ours.per_second.round(),
         "cpu_us_per_record": rounded(ours.cpu_us_per_record),
+        "bytes_per_trade": (bytes as f64 / arguments.trades.max(1) as f64).round(),
+        "allocations_per_trade": counted.allocations.map(rounded),
+        "instructions_per_trade": counted.instructions.as_ref().ok().map(|count| count.round()),
+        "instructions_unknown": counted.instructions.as_ref().err(),
         "limit_rate": limit.map(|limit| limit.per_second.round()),
         "limit_cpu_us_per_record": limit.map(|limit| rounded(limit.cpu_us_per_record)),
         "ratio": limit.map(|limit| rounded(ours.per_second / limit.per_second)),
@@ -187,9 +238,15 @@ fn summary(answer: &Value) -> String {
         ),
         None => String::new(),
     };
+    let unknown = answer["instructions_unknown"].as_str().map_or(String::new(), |why| format!(" ({why})"));
     format!(
-        "capture {} trades/s, {} µs CPU a trade{limit}\nconditions {conditions}",
-        answer["rate"], answer["cpu_us_per_record"]
+        "capture {} trades/s, {} µs CPU a trade{limit}\n\
+         a trade {} bytes written, {} allocations, {} instructions{unknown}\nconditions {conditions}",
+        answer["rate"],
+        answer["cpu_us_per_record"],
+        answer["bytes_per_trade"],
+        answer["allocations_per_trade"],
+        answer["instructions_per_trade"],
     )
 }
 

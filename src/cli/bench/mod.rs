@@ -4,6 +4,7 @@ pub mod capture; // trades in, everything out
 mod ours; // our worker
 mod copying; // a loop by hand, the limit
 mod usage; // wall and CPU time
+mod counted; // allocations and instructions
 mod hot_key; // one key, and what others notice of it
 mod scale; // 1, 2 and 4 workers
 mod recovery; // from kill -9 to the next answer
