@@ -15,6 +15,7 @@ use bookflow::domain::trade::Trade;
 use bookflow::domain::trade::captured::CapturedTrade;
 use bookflow::messages::blotter::BlotterRow;
 use bookflow::messages::calculation_request::CalculationRequest;
+use bookflow::messages::captured_action::CapturedAction;
 use bookflow::messages::cash_flows::JobCashFlows;
 use bookflow::messages::contract::ContractVersion;
 use bookflow::messages::data_point::DataPoint;
@@ -104,6 +105,7 @@ fn read(schemas: &Schemas, schema: SchemaName, record: &[u8]) {
         SchemaName::MarketSnapshot => drop(schemas.decode::<MarketSnapshot>(record)),
         SchemaName::CalculationRequest => drop(schemas.decode::<CalculationRequest>(record)),
         SchemaName::RecalculationShare => drop(schemas.decode::<Share>(record)),
+        SchemaName::CapturedAction => drop(schemas.decode::<CapturedAction>(record)),
     }
 }
 

@@ -15,6 +15,7 @@ use super::tail::{From, Tail};
 use crate::domain::flows::id::FlowId;
 use crate::domain::flows::row::{FlowRow, Snapshot};
 use crate::domain::key::{ContractId, PositionKey};
+use crate::domain::lots::happen::Happen;
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::position::Position;
 use crate::domain::lots::shelf::Shelf;
@@ -23,11 +24,12 @@ use crate::domain::trade::capture::Capture;
 use crate::domain::trade::captured::{CapturedTrade, Place};
 use crate::engine::broker::Broker;
 use crate::engine::view::ViewTable;
+use crate::messages::captured_action::CapturedAction;
 use crate::messages::position_flows::PositionFlows;
 use crate::messages::schemas::Schemas;
-use crate::pipeline::flows::{explained, flows};
+use crate::pipeline::flows::{arrived_under, explained, flows};
 use crate::pipeline::knowledge::{Knowledge, TOPICS};
-use crate::pipeline::topics::{self, CAPTURED_TRADES, CASH_FLOWS, CONTRACTS, MARKET_DATA, POSITIONS};
+use crate::pipeline::topics::{self, CAPTURED_ACTIONS, CAPTURED_TRADES, CASH_FLOWS, CONTRACTS, MARKET_DATA, POSITIONS};
 
 /// Calculates a published flow of a position again from the log and shows how
 #[derive(clap::Args, Debug)]
@@ -51,9 +53,10 @@ pub fn explain(broker: &dyn Broker, schemas: &Arc<Schemas>, id: FlowId) -> Resul
     let shelf = log.position(&told.key)?;
     let knowledge = log.knowledge(told.snapshot)?;
     let security = Symbol::new(&told.key.security()).map_err(damaged)?;
-    let contracts: BTreeSet<ContractId> =
+    let mut contracts: BTreeSet<ContractId> =
         shelf.trades_from_latest().filter_map(|trade| trade.terms()?.contract.clone()).collect();
-    let again = flows(&shelf, contracts.iter(), &security, &knowledge, Ok(()))
+    contracts.extend(shelf.happened_from_latest().filter_map(arrived_under).cloned());
+    let again = flows(&shelf, contracts.iter(), &security, &knowledge, None)
         .map(|again| again.records(&told.key, told.revision, &knowledge, &[]))
         .transpose()
         .map_err(damaged)?
@@ -173,6 +176,14 @@ impl Log<'_> {
             let (_, trade) = self.schemas.decode::<CapturedTrade>(value).map_err(damaged)?;
             if trade.key == *key {
                 shelf.keep(Capture { trades: vec![trade], ..Capture::default() });
+            }
+            Ok(())
+        })?;
+        Tail::of_key(self.broker, CAPTURED_ACTIONS, key.as_str().as_bytes(), From::Start)?.to_end(|record| {
+            let Some(value) = record.value else { return Ok(()) };
+            let (_, action) = self.schemas.decode::<CapturedAction>(value).map_err(damaged)?;
+            if action.key == *key {
+                shelf.keep_happen(Happen { happened: vec![action.happened], ..Happen::default() });
             }
             Ok(())
         })?;

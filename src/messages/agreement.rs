@@ -170,7 +170,7 @@ macro_rules! messages {
 }
 
 messages! {
-    trade: crate::domain::trade::Trade, samples::trade(), prop::option::of(samples::place());
+    trade: crate::messages::trade::Delivery, samples::delivery(), prop::option::of(samples::place());
     captured_trade: crate::domain::trade::captured::CapturedTrade, samples::captured_trade(), samples::place();
     position: crate::domain::lots::position::Position, samples::position(), samples::place();
     lot: crate::domain::lots::lot::Lot, samples::lot(), samples::place();
@@ -188,6 +188,7 @@ messages! {
     market_snapshot: crate::domain::market::snapshot::MarketSnapshot, flow_samples::market_snapshot(), prop::option::of(samples::place());
     calculation_request: crate::messages::calculation_request::CalculationRequest, job_samples::calculation_request(), prop::option::of(samples::place());
     recalculation_share: crate::domain::jobs::share::Share, job_samples::share(), samples::place();
+    captured_action: crate::messages::captured_action::CapturedAction, samples::captured_action(), samples::place();
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub(super) const KINDS: [DataKind; 12] = [
 impl DataKind {
     /// Whether it belongs on `market-data`; the others are reference data.
     pub fn is_market(self) -> bool {
-        self <= DataKind::Disruption
+        self <= DataKind::Disruption && self != DataKind::CorporateAction
     }
 }
 

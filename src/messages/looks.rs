@@ -2,16 +2,20 @@
 
 use crate::domain::flows::row::Snapshot;
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
+use crate::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
 use crate::domain::lots::cost::UnitCost;
+use crate::domain::lots::happening::{Arrival, Effect, Happened, Happening, Phase, Sent, What};
 use crate::domain::lots::lot::{Age, Before, Chosen, Image, Lot, Relief};
 use crate::domain::lots::method::{InvalidInstruction, ReliefMethod, ReliefPolicy};
 use crate::domain::lots::position::{Costing, Position};
 use crate::domain::market::snapshot::{MarketSnapshot, Moment, SnapshotName};
 use crate::domain::money::{Currency, Money};
+use crate::domain::number::ratio::Ratio;
 use crate::domain::trade::answer::{Answer, Verdict};
 use crate::domain::trade::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use crate::domain::trade::{ContentHash, TradeEvent};
 use crate::messages::blotter::BlotterRow;
+use crate::messages::captured_action::CapturedAction;
 use crate::messages::dead_letter::{DeadLetter, Original};
 use crate::messages::message::Message;
 use crate::messages::schemas::Schemas;
@@ -201,6 +205,49 @@ fn a_captured_trade() {
         "refused": {"problem": "SUM", "lot": null, "listed": "12", "closed": "13"}
     });
     looks(trade, CAUSE, wanted);
+}
+
+#[test]
+fn a_captured_action() {
+    let to = PositionKey::parse("A_B_NEW").expect("a key");
+    let arrived = Lot { key: to.clone(), id: trade_id("X#OMS|T"), revision: 0, ..a_lot_of("T") };
+    let arrival = Arrival { date: day(8), phase: Phase::Action, exec_time: Timestamp(0), source_seq: 0, lot: arrived };
+    let kind = ActionKind::MergerMixed {
+        cash: number("1.5"),
+        to: to.clone(),
+        ratio: Ratio::new(3, 2).expect("a ratio"),
+        price: number("2.5"),
+        fractions: Fractions::CashInLieu { price: number("3.5") },
+    };
+    let what = What::Action(CorporateAction { ex_date: day(8), kind });
+    let effect = Effect {
+        change: number("-5"),
+        cash_in_lieu: Some(usd(6)),
+        sent: vec![Sent {
+            to,
+            happening: Happening { id: trade_id("X#OMS|T"), version: 7, what: What::Arrival(Box::new(arrival)) },
+        }],
+        ..Effect::default()
+    };
+    let happened = Happened { happening: Happening { id: trade_id("X"), version: 2, what }, effect };
+    let lot = json!({
+        "lot": "OMS|X#OMS|T", "contract_id": null, "opened": "-7", "remaining": "-6.5", "price": "1.25",
+        "shared": {"amount": "8.125", "units": "6.5"}, "currency": "USD", "trade_date": "2026-01-05",
+        "settle_date": "2026-01-07", "exec_time": "1970-01-01T00:00:00.000001Z", "source_seq": 2
+    });
+    let arrival = json!({
+        "date": "2026-01-08", "start_of_day": true, "exec_time": "1970-01-01T00:00:00Z", "source_seq": 0,
+        "arrived": lot
+    });
+    let wanted = json!({
+        "account_book_security": "A_B_S", "id": "OMS|X", "version": 2, "what": "MERGER_MIXED", "date": "2026-01-08",
+        "to": "A_B_NEW", "ratio": {"new_units": "3", "old_units": "2"}, "cash": "1.5", "new_price": "2.5",
+        "parent_close": null, "child_close": null, "cash_in_lieu": "3.5", "departure": null, "arrival": null,
+        "opened": "0", "reliefs": [], "change": "-5", "before": null, "paid_in_lieu": {"minor": 6, "currency": "USD"},
+        "sent": [{"to": "A_B_NEW", "id": "OMS|X#OMS|T", "version": 7, "arrival": arrival}],
+        "missing": "0", "refused": null
+    });
+    looks(CapturedAction { key: key(), happened }, CAUSE, wanted);
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub mod message; // what every message has
 pub mod schemas; // encode and decode: schemas, their ids, the registry's place
 pub mod trade; // topic trades
 pub mod captured_trade; // topic captured-trades
+pub mod captured_action; // topic captured-actions
 pub mod position; // topic positions
 pub mod lot; // topic lots
 pub mod blotter; // topic blotter

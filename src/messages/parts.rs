@@ -23,10 +23,23 @@ pub enum EventName {
     Rebook,
     RebookIn,
     Force,
+    LotIn,
+    LotWithdrawn,
 }
 
-pub const EVENTS: [EventName; 6] =
-    [EventName::New, EventName::Amend, EventName::Cancel, EventName::Rebook, EventName::RebookIn, EventName::Force];
+pub const EVENTS: [EventName; 8] = [
+    EventName::New,
+    EventName::Amend,
+    EventName::Cancel,
+    EventName::Rebook,
+    EventName::RebookIn,
+    EventName::Force,
+    EventName::LotIn,
+    EventName::LotWithdrawn,
+];
+
+/// An event with what stands beside it.
+pub type EventParts = (EventName, Option<Terms>, Option<PositionKey>);
 
 impl Encoder<'_> {
     pub fn key(&mut self, key: &PositionKey) {
@@ -159,17 +172,26 @@ impl Decoder<'_> {
         &mut self,
         name: impl FnOnce(&mut Self) -> Result<PositionKey, Unreadable>,
     ) -> Result<TradeEvent, Unreadable> {
-        let symbol = self.symbol(&EVENTS, "event")?;
-        let terms = self.optional(Decoder::terms)?;
-        let other = self.optional(name)?;
-        Ok(match (symbol, terms, other) {
-            (EventName::New, Some(terms), None) => TradeEvent::New(terms),
-            (EventName::Amend, Some(terms), None) => TradeEvent::Amend(terms),
-            (EventName::Cancel, None, None) => TradeEvent::Cancel,
-            (EventName::Rebook, Some(terms), Some(to)) => TradeEvent::Rebook { to, terms },
-            (EventName::RebookIn, Some(terms), Some(from)) => TradeEvent::RebookIn { from, terms },
-            (EventName::Force, None, None) => TradeEvent::Force,
-            _ => return Err(invalid("event")("terms or rebook are missing, or there are too many of them")),
-        })
+        event(self.event_parts(name)?)
     }
+
+    pub fn event_parts(
+        &mut self,
+        name: impl FnOnce(&mut Self) -> Result<PositionKey, Unreadable>,
+    ) -> Result<EventParts, Unreadable> {
+        Ok((self.symbol(&EVENTS, "event")?, self.optional(Decoder::terms)?, self.optional(name)?))
+    }
+}
+
+/// The event of a trade that these are the parts of.
+pub fn event(parts: EventParts) -> Result<TradeEvent, Unreadable> {
+    Ok(match parts {
+        (EventName::New, Some(terms), None) => TradeEvent::New(terms),
+        (EventName::Amend, Some(terms), None) => TradeEvent::Amend(terms),
+        (EventName::Cancel, None, None) => TradeEvent::Cancel,
+        (EventName::Rebook, Some(terms), Some(to)) => TradeEvent::Rebook { to, terms },
+        (EventName::RebookIn, Some(terms), Some(from)) => TradeEvent::RebookIn { from, terms },
+        (EventName::Force, None, None) => TradeEvent::Force,
+        _ => return Err(invalid("event")("terms or rebook are missing, or there are too many of them")),
+    })
 }

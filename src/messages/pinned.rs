@@ -13,8 +13,8 @@ use crate::domain::trade::{Side, Terms, Trade, TradeEvent};
 use crate::messages::framing::HEADER_BYTES;
 use crate::messages::schemas::{SchemaName, Schemas};
 use crate::messages::{
-    blotter, calculation_request, captured_trade, chunk, data_point, job_control, job_parts, outcome, parts,
-    position_flows, relief, view,
+    blotter, calculation_request, captured_action, captured_trade, chunk, data_point, job_control, job_parts, outcome,
+    parts, position_flows, relief, view,
 };
 
 /// The one thing that the Avro library cannot see: whether our tables name the symbols in the schema's order.
@@ -32,6 +32,7 @@ fn symbols_stand_in_the_order_of_their_schemas() {
     let listed = std::iter::once("SPECIFIC".to_owned());
     table("Chosen", named(&relief::METHODS).into_iter().chain(listed).collect());
     assert!(relief::CHOSEN.into_iter().eq(relief::METHODS.map(Chosen::By).into_iter().chain([Chosen::Listed])));
+    table("Happening", named(&captured_action::NAMES));
     table("InstructionProblem", named(&relief::PROBLEMS));
     table("Verdict", named(&blotter::VERDICTS));
     table("RefusalCode", blotter::REFUSALS.map(str::to_uppercase).to_vec());
@@ -122,13 +123,14 @@ fn a_trade_looks_like_this() {
                 "settle_date": null,
                 "relief": {"method": null, "lots": [{"lot": "OMS|T-0", "quantity": "1000.5"}]}
             },
-            "rebook": null
+            "rebook": null,
+            "lot": null
         })
     );
     let body: String = record[HEADER_BYTES..].iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(
         body,
         "000a4143435f3108424f4f4b084141504c064f4d5306542d31020202\
-         020c45512d303031040c0919787892000c01697836050006555344d4bf0282e085998fe9a3060e000200020e4f4d537c542d300c0919787892000000"
+         020c45512d303031040c0919787892000c01697836050006555344d4bf0282e085998fe9a3060e000200020e4f4d537c542d300c091978789200000000"
     );
 }

@@ -133,8 +133,18 @@ pub fn read_before(input: &mut Decoder, key: &PositionKey) -> Result<Before, Unr
     Ok(Before { pool: input.optional(Decoder::long)?, lots: input.array(|input| read_image(input, key))? })
 }
 
-/// Of the trade's own position, with revision 0.
+/// Of the fact's own position.
 fn write_image(out: &mut Encoder, Image { lot, after }: &Image) {
+    write_lot(out, lot);
+    out.quantity(*after);
+}
+
+fn read_image(input: &mut Decoder, key: &PositionKey) -> Result<Image, Unreadable> {
+    Ok(Image { lot: read_lot(input, key)?, after: input.quantity()? })
+}
+
+/// A lot as it stood or as it travels: of a position that is known, with revision 0.
+pub fn write_lot(out: &mut Encoder, lot: &Lot) {
     out.trade_id(&lot.id);
     out.contract(lot.contract.as_ref());
     out.quantity(lot.opened);
@@ -146,11 +156,10 @@ fn write_image(out: &mut Encoder, Image { lot, after }: &Image) {
     out.optional(lot.settle_date, Encoder::date);
     out.instant(lot.exec_time);
     out.count(lot.source_seq);
-    out.quantity(*after);
 }
 
-fn read_image(input: &mut Decoder, key: &PositionKey) -> Result<Image, Unreadable> {
-    let lot = Lot {
+pub fn read_lot(input: &mut Decoder, key: &PositionKey) -> Result<Lot, Unreadable> {
+    Ok(Lot {
         key: key.clone(),
         id: input.trade_id("lot")?,
         contract: input.contract()?,
@@ -164,6 +173,5 @@ fn read_image(input: &mut Decoder, key: &PositionKey) -> Result<Image, Unreadabl
         exec_time: input.instant()?,
         source_seq: input.count()?,
         revision: 0,
-    };
-    Ok(Image { lot, after: input.quantity()? })
+    })
 }

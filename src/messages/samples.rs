@@ -8,16 +8,21 @@ use proptest::sample::select;
 use rust_decimal::Decimal;
 
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
+use crate::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
 use crate::domain::lots::cost::UnitCost;
+use crate::domain::lots::happening::{Arrival, Departure, Effect, Happened, Happening, Phase, Sent, What};
 use crate::domain::lots::lot::{Age, Before, Image, Lot, Relief};
 use crate::domain::lots::method::{Instruction, InvalidInstruction, ReliefPolicy};
 use crate::domain::lots::position::{Costing, Position};
 use crate::domain::money::{Currency, Money};
+use crate::domain::number::ratio::Ratio;
 use crate::domain::trade::answer::{Answer, Refusal, Verdict};
 use crate::domain::trade::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use crate::domain::trade::{ContentHash, Side, Terms, Trade, TradeEvent};
 use crate::messages::blotter::BlotterRow;
+use crate::messages::captured_action::CapturedAction;
 use crate::messages::relief::{CHOSEN, METHODS};
+use crate::messages::trade::{Delivery, Moved};
 
 pub fn place() -> impl Strategy<Value = Place> {
     (any::<u16>(), any::<i32>(), any::<i64>()).prop_map(|(topic, partition, offset)| Place { topic, partition, offset })
@@ -79,11 +84,12 @@ pub fn terms() -> impl Strategy<Value = Terms> {
     )
 }
 
-fn instruction() -> impl Strategy<Value = Instruction> {
+fn instruction() -> BoxedStrategy<Instruction> {
     prop_oneof![
         select(METHODS.to_vec()).prop_map(Instruction::Method),
         vec((trade_id(), quantity()), 0..4).prop_map(Instruction::Lots)
     ]
+    .boxed()
 }
 
 pub fn event() -> impl Strategy<Value = TradeEvent> {
@@ -105,8 +111,10 @@ pub fn count() -> impl Strategy<Value = u64> {
     prop_oneof![0u64..1_000, 0u64..1 << 63]
 }
 
-pub fn trade() -> impl Strategy<Value = Trade> {
-    (key(), trade_id(), version(), event()).prop_map(|(key, id, version, event)| Trade { key, id, version, event })
+pub fn trade() -> BoxedStrategy<Trade> {
+    (key(), trade_id(), version(), event())
+        .prop_map(|(key, id, version, event)| Trade { key, id, version, event })
+        .boxed()
 }
 
 pub fn captured_trade() -> impl Strategy<Value = CapturedTrade> {
@@ -117,38 +125,10 @@ pub fn captured_trade() -> impl Strategy<Value = CapturedTrade> {
         key().prop_map(TradeStatus::RebookedTo),
     ];
     let held = (version(), event(), place()).prop_map(|(version, event, place)| HeldVersion { version, event, place });
-    let open_price = prop_oneof![
-        quantity(),
-        (1i128..10i128.pow(28), 11u32..=28).prop_map(|(digits, scale)| Decimal::from_i128_with_scale(digits, scale))
-    ];
-    let age = (date(), any::<i64>(), count()).prop_map(|(trade_date, exec_time, source_seq)| Age {
-        trade_date,
-        exec_time: Timestamp(exec_time),
-        source_seq,
-    });
-    let relief = (trade_id(), quantity(), open_price, money(), select(CHOSEN.to_vec()), age).prop_map(
-        |(lot, quantity, open_price, realised, chosen, age)| Relief {
-            lot,
-            quantity,
-            open_price,
-            realised,
-            chosen,
-            age,
-        },
-    );
-    let refused = prop_oneof![
-        trade_id().prop_map(InvalidInstruction::Quantity),
-        trade_id().prop_map(InvalidInstruction::NotOpen),
-        (quantity(), quantity()).prop_map(|(listed, closed)| InvalidInstruction::Sum { listed, closed }),
-    ];
     let names = (key(), trade_id(), version(), status, any::<[u8; 16]>(), place(), count());
-    let image = (lot(), quantity()).prop_map(|(lot, after)| Image { lot, after });
-    let before = (option::of(any::<i64>()), vec(image, 0..3)).prop_map(|(pool, lots)| Before { pool, lots });
-    (names, vec(held, 0..3), quantity(), vec(relief, 0..4), option::of(before), option::of(refused)).prop_map(
-        |((key, id, version, status, content, place, revision), held, opened, reliefs, mut before, refused)| {
-            for Image { lot, .. } in before.iter_mut().flat_map(|before| &mut before.lots) {
-                (lot.key, lot.revision) = (key.clone(), 0);
-            }
+    (names, vec(held, 0..3), quantity(), vec(relief(), 0..4), option::of(before()), option::of(refused())).prop_map(
+        |((key, id, version, status, content, place, revision), held, opened, reliefs, before, refused)| {
+            let before = before.map(|before| of_position(before, &key));
             CapturedTrade {
                 key,
                 id,
@@ -165,6 +145,134 @@ pub fn captured_trade() -> impl Strategy<Value = CapturedTrade> {
             }
         },
     )
+}
+
+/// Boxed, as all that stands in others: unoptimised, a strategy of strategies outgrows a test's stack.
+fn relief() -> BoxedStrategy<Relief> {
+    let open_price = prop_oneof![
+        quantity(),
+        (1i128..10i128.pow(28), 11u32..=28).prop_map(|(digits, scale)| Decimal::from_i128_with_scale(digits, scale))
+    ];
+    let age = (date(), any::<i64>(), count()).prop_map(|(trade_date, exec_time, source_seq)| Age {
+        trade_date,
+        exec_time: Timestamp(exec_time),
+        source_seq,
+    });
+    (trade_id(), quantity(), open_price, money(), select(CHOSEN.to_vec()), age)
+        .prop_map(|(lot, quantity, open_price, realised, chosen, age)| Relief {
+            lot,
+            quantity,
+            open_price,
+            realised,
+            chosen,
+            age,
+        })
+        .boxed()
+}
+
+fn refused() -> BoxedStrategy<InvalidInstruction> {
+    prop_oneof![
+        trade_id().prop_map(InvalidInstruction::Quantity),
+        trade_id().prop_map(InvalidInstruction::NotOpen),
+        (quantity(), quantity()).prop_map(|(listed, closed)| InvalidInstruction::Sum { listed, closed }),
+    ]
+    .boxed()
+}
+
+fn before() -> BoxedStrategy<Before> {
+    let image = (lot(), quantity()).prop_map(|(lot, after)| Image { lot, after });
+    (option::of(any::<i64>()), vec(image, 0..3)).prop_map(|(pool, lots)| Before { pool, lots }).boxed()
+}
+
+/// Lots on record beside a position are that position's, and have no revision.
+fn of_position(mut before: Before, key: &PositionKey) -> Before {
+    for Image { lot, .. } in &mut before.lots {
+        (lot.key, lot.revision) = (key.clone(), 0);
+    }
+    before
+}
+
+fn action() -> BoxedStrategy<CorporateAction> {
+    let ratio = (1u64..1_000, 1u64..1_000).prop_map(|(new, old)| Ratio::new(new, old).expect("neither is zero"));
+    let price = || (1i64..1_000_000_000, 0u32..=12).prop_map(|(digits, scale)| Decimal::new(digits, scale));
+    let fractions = prop_oneof![Just(Fractions::Keep), price().prop_map(|price| Fractions::CashInLieu { price })];
+    (date(), key(), ratio, (price(), price()), fractions, 0..7u8)
+        .prop_map(|(ex_date, to, ratio, (price, other), fractions, kind)| {
+            let kind = match kind {
+                0 => ActionKind::Split { ratio, fractions },
+                1 => ActionKind::StockDividend { per_unit: ratio, fractions },
+                2 => ActionKind::SpinOff { to, ratio, parent_close: price, child_close: other, fractions },
+                3 => ActionKind::MergerCash { price },
+                4 => ActionKind::MergerStock { to, ratio, fractions },
+                5 => ActionKind::MergerMixed { cash: price, to, ratio, price: other, fractions },
+                _ => ActionKind::SymbolChange { to },
+            };
+            CorporateAction { ex_date, kind }
+        })
+        .boxed()
+}
+
+/// A lot that arrives in a position under an id.
+fn arrival(to: PositionKey, id: TradeId) -> BoxedStrategy<Arrival> {
+    let phase = prop_oneof![Just(Phase::Action), Just(Phase::Trade)];
+    (date(), phase, any::<i64>(), count(), lot())
+        .prop_map(move |(date, phase, exec_time, source_seq, lot)| {
+            let lot = Lot { key: to.clone(), id: id.clone(), revision: 0, ..lot };
+            Arrival { date, phase, exec_time: Timestamp(exec_time), source_seq, lot }
+        })
+        .boxed()
+}
+
+fn sent() -> BoxedStrategy<Sent> {
+    (key(), trade_id(), version())
+        .prop_flat_map(|(to, id, version)| {
+            let arrived = arrival(to.clone(), id.clone()).prop_map(|arrival| What::Arrival(Box::new(arrival)));
+            prop_oneof![Just(What::Withdrawn), arrived].prop_map(move |what| {
+                let happening = Happening { id: id.clone(), version, what };
+                Sent { to: to.clone(), happening }
+            })
+        })
+        .boxed()
+}
+
+pub fn delivery() -> BoxedStrategy<Delivery> {
+    prop_oneof![
+        trade().prop_map(Delivery::Trade),
+        (key(), sent()).prop_map(|(from, sent)| Delivery::Lot(Moved { from, sent }))
+    ]
+    .boxed()
+}
+
+pub fn captured_action() -> BoxedStrategy<CapturedAction> {
+    let departure = (key(), quantity(), date(), any::<i64>(), count(), option::of(instruction())).prop_map(
+        |(to, quantity, date, exec_time, source_seq, instruction)| {
+            What::Departure(Departure { to, quantity, date, exec_time: Timestamp(exec_time), source_seq, instruction })
+        },
+    );
+    let what = prop_oneof![action().prop_map(What::Action), departure, Just(What::Withdrawn)].boxed();
+    let numbers = (quantity(), quantity(), quantity());
+    let effect = (
+        numbers,
+        vec(relief(), 0..3),
+        option::of(before()),
+        option::of(money()),
+        vec(sent(), 0..3),
+        option::of(refused()),
+    )
+        .boxed();
+    (key(), trade_id(), version(), effect)
+        .prop_flat_map(move |(key, id, version, effect)| {
+            let arrived = arrival(key.clone(), id.clone()).prop_map(|arrival| What::Arrival(Box::new(arrival)));
+            let ((opened, change, missing), reliefs, before, cash_in_lieu, sent, refused) = effect;
+            let before = before.map(|before| Box::new(of_position(before, &key)));
+            let refused = refused.map(Box::new);
+            let effect = Effect { opened, reliefs, change, before, cash_in_lieu, sent, missing, refused };
+            prop_oneof![3 => what.clone(), 1 => arrived].prop_map(move |what| {
+                let happening = Happening { id: id.clone(), version, what };
+                CapturedAction { key: key.clone(), happened: Happened { happening, effect: effect.clone() } }
+            })
+        })
+        .boxed()
 }
 
 pub fn position() -> impl Strategy<Value = Position> {
@@ -187,14 +295,14 @@ pub fn position() -> impl Strategy<Value = Position> {
     )
 }
 
-pub fn lot() -> impl Strategy<Value = Lot> {
+pub fn lot() -> BoxedStrategy<Lot> {
     let names = (key(), trade_id(), option::of("[A-Z0-9]{1,40}"));
     let amount =
         (0i128..10i128.pow(28), 0u32..=28).prop_map(|(digits, scale)| Decimal::from_i128_with_scale(digits, scale));
     let units = (1i128..10i128.pow(28)).prop_map(|digits| Decimal::from_i128_with_scale(digits, 10));
     let shared = (amount, units).prop_map(|(amount, units)| Box::new(UnitCost::Shared { amount, units }));
-    (names, quantity(), quantity(), terms(), count(), option::of(shared)).prop_map(
-        |((key, id, contract), opened, remaining, terms, revision, shared)| Lot {
+    (names, quantity(), quantity(), terms(), count(), option::of(shared))
+        .prop_map(|((key, id, contract), opened, remaining, terms, revision, shared)| Lot {
             id,
             key,
             contract: contract.map(|id| ContractId::new(&id).expect("a name")),
@@ -208,8 +316,8 @@ pub fn lot() -> impl Strategy<Value = Lot> {
             exec_time: terms.exec_time,
             source_seq: terms.source_seq,
             revision,
-        },
-    )
+        })
+        .boxed()
 }
 
 pub fn refusal() -> impl Strategy<Value = Refusal> {

@@ -1,32 +1,87 @@
-//! `trades`: one version of a trade.
+//! `trades`: one version of a trade, or of a lot that comes from another position.
 
 use crate::domain::key::{PositionKey, TradeId};
+use crate::domain::lots::happening::{Happening, Sent, What};
 use crate::domain::trade::Trade;
 use crate::domain::trade::captured::Place;
+use crate::messages::captured_action::{read_arrival, write_arrival};
 use crate::messages::message::Message;
+use crate::messages::parts::{EVENTS, EventName, event};
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
+
+/// What a record of the topic says. Sources send trades; lots are sent by positions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    Trade(Trade),
+    Lot(Moved),
+}
+
+/// A lot on its way to another position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub from: PositionKey,
+    /// An arrival, or that it does not come after all.
+    pub sent: Sent,
+}
 
 impl Message for Trade {
     type Cause = Option<Place>;
     const SCHEMA: SchemaName = SchemaName::Trade;
 
     fn write(&self, out: &mut Encoder) {
-        write_parts(out, &self.key);
-        out.text(self.id.source());
-        out.text(self.id.trade_id());
-        out.number(self.version);
+        write_names(out, &self.key, &self.id, self.version);
         out.event(&self.event, write_parts);
+        out.optional(None, write_arrival);
     }
 
     fn read(input: &mut Decoder) -> Result<Self, Unreadable> {
-        Ok(Trade {
-            key: read_parts(input)?,
-            id: TradeId::new(input.text()?, input.text()?).map_err(invalid("trade_id"))?,
-            version: input.number()?,
-            event: input.event(read_parts)?,
-        })
+        match Delivery::read(input)? {
+            Delivery::Trade(trade) => Ok(trade),
+            Delivery::Lot(_) => Err(invalid("event")("a lot that comes from another position is no trade")),
+        }
     }
+}
+
+impl Message for Delivery {
+    type Cause = Option<Place>;
+    const SCHEMA: SchemaName = SchemaName::Trade;
+
+    fn write(&self, out: &mut Encoder) {
+        let Moved { from, sent: Sent { to, happening } } = match self {
+            Delivery::Trade(trade) => return trade.write(out),
+            Delivery::Lot(moved) => moved,
+        };
+        let arrival = happening.arrival();
+        write_names(out, to, &happening.id, happening.version);
+        out.symbol(&EVENTS, if arrival.is_some() { &EventName::LotIn } else { &EventName::LotWithdrawn });
+        out.optional(None::<()>, |_, ()| ());
+        out.optional(Some(from), write_parts);
+        out.optional(arrival, write_arrival);
+    }
+
+    fn read(input: &mut Decoder) -> Result<Self, Unreadable> {
+        let key = read_parts(input)?;
+        let id = TradeId::new(input.text()?, input.text()?).map_err(invalid("trade_id"))?;
+        let version = input.number()?;
+        let parts = input.event_parts(read_parts)?;
+        let arrival = input.optional(|input| read_arrival(input, &key, &id))?;
+        let what = match (&parts, arrival) {
+            ((EventName::LotIn, None, Some(_)), Some(arrival)) => What::Arrival(Box::new(arrival)),
+            ((EventName::LotWithdrawn, None, Some(_)), None) => What::Withdrawn,
+            (_, None) => return Ok(Delivery::Trade(Trade { key, id, version, event: event(parts)? })),
+            _ => return Err(invalid("lot")("only LOT_IN has a lot, with the position that it comes from")),
+        };
+        let from = parts.2.expect("it was looked at");
+        Ok(Delivery::Lot(Moved { from, sent: Sent { to: key, happening: Happening { id, version, what } } }))
+    }
+}
+
+fn write_names(out: &mut Encoder, key: &PositionKey, id: &TradeId, version: u32) {
+    write_parts(out, key);
+    out.text(id.source());
+    out.text(id.trade_id());
+    out.number(version);
 }
 
 /// Sources know accounts, books and securities; only our own records carry the encoded key.

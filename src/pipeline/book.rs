@@ -15,21 +15,26 @@ use hashbrown::{Equivalent, HashMap};
 use self::recalculations::Recalculations;
 use super::codecs::{FlowParts, FlowsKey, Positions, Trades};
 use super::due::{Due, Number};
-use super::flows::{Told, flows};
-use super::knowledge::{KNOWLEDGE, Knowledge};
+use super::flows::{Told, arrived_under, flows};
+use super::knowledge::{ISSUER, KNOWLEDGE, Knowledge};
 use super::refusals::{in_place, refused, undecodable};
-use super::topics::{self, BLOTTER, CALCULATION_REQUESTS, CAPTURED_TRADES, CASH_FLOWS, LOTS, POSITIONS, TRADES};
+use super::topics::{
+    self, BLOTTER, CALCULATION_REQUESTS, CAPTURED_ACTIONS, CAPTURED_TRADES, CASH_FLOWS, LOTS, POSITIONS, TRADES,
+};
+use crate::domain::flows::row::Obstacle;
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::lots::agreed::agree;
 use crate::domain::lots::happen::Happen;
+use crate::domain::lots::happening::{Happened, Phase, Sent};
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::lot::{Lot, LotChange};
 use crate::domain::lots::method::{FIFO, ReliefPolicy};
 use crate::domain::lots::position::Position;
 use crate::domain::names::Symbol;
-use crate::domain::trade::answer::Refusal;
+use crate::domain::trade::answer::{Answer, Refusal};
+use crate::domain::trade::arrive::arrive;
 use crate::domain::trade::capture::{Capture, capture};
-use crate::domain::trade::captured::CapturedTrade;
+use crate::domain::trade::captured::{CapturedTrade, Place};
 use crate::domain::trade::{BusinessOrder, Trade, TradeEvent};
 use crate::engine::batch::Record;
 use crate::engine::index::Index;
@@ -37,19 +42,23 @@ use crate::engine::stage::{Cause, Context, ProcessError, Stage};
 use crate::engine::table::{Entry, Table, Undoable};
 use crate::engine::view::Past;
 use crate::messages::blotter::BlotterRow;
+use crate::messages::captured_action::CapturedAction;
 use crate::messages::position_flows::PositionFlows;
 use crate::messages::schemas::Schemas;
+use crate::messages::trade::{Delivery, Moved};
 
 pub struct Book {
     schemas: Arc<Schemas>,
     trades: Table<TradeKey, CapturedTrade>,
     positions: Table<PositionKey, Position>,
     lots: Table<TradeKey, Lot>,
-    /// Live trades and open lots of a position in business order.
+    actions: Table<TradeKey, CapturedAction>,
+    /// Live trades, open lots and actions in force of a position in business order.
     live: Ordered,
     open: Ordered,
+    moments: Index<Number, OwnedMoment, Entry>,
     numbers: Numbers,
-    /// How many live trades of a position name a contract.
+    /// How many live trades and arrived lots of a position are under a contract.
     contracts: Index<Number, ContractId, u32>,
     flows: Table<FlowsKey, PositionFlows>,
     due: Due,
@@ -72,14 +81,19 @@ type Ordered = Index<Number, Order, Entry>;
 /// `BusinessOrder` that owns its trade id.
 type Order = (NaiveDate, Timestamp, u64, TradeId);
 
+/// `Moment` that owns its id.
+type OwnedMoment = (NaiveDate, Phase, Timestamp, u64, TradeId);
+
 impl Book {
     pub fn new(schemas: Arc<Schemas>, jobs_kept: Duration) -> Self {
         Book {
             trades: Table::new(CAPTURED_TRADES, Trades::new(schemas.clone())),
             positions: Table::new(POSITIONS, Positions::new(schemas.clone())),
             lots: Table::new(LOTS, Trades::new(schemas.clone())),
+            actions: Table::new(CAPTURED_ACTIONS, Trades::new(schemas.clone())),
             live: Index::default(),
             open: Index::default(),
+            moments: Index::default(),
             numbers: Numbers::default(),
             contracts: Index::default(),
             flows: Table::new(CASH_FLOWS, FlowParts::new(schemas.clone())),
@@ -89,18 +103,22 @@ impl Book {
         }
     }
 
-    /// The trade in a record that is where it belongs.
-    fn read(&self, record: &Record<'_>, context: &Context<'_>) -> Result<Trade, ProcessError> {
+    /// The trade or lot in a record that is where it belongs.
+    fn read(&self, record: &Record<'_>, context: &Context<'_>) -> Result<Delivery, ProcessError> {
         let value = record.value.ok_or_else(|| ProcessError::rejected("tombstone", "a trade has a value"))?;
-        let (cause, trade) = self.schemas.decode::<Trade>(value).map_err(undecodable)?;
-        in_place(record, trade.key.as_str(), context)?;
-        if matches!(trade.event, TradeEvent::RebookIn { .. }) && cause.is_none() {
+        let (cause, delivery) = self.schemas.decode::<Delivery>(value).map_err(undecodable)?;
+        let (key, internal) = match &delivery {
+            Delivery::Trade(trade) => (&trade.key, internal(trade)),
+            Delivery::Lot(moved) => (&moved.sent.to, true),
+        };
+        in_place(record, key.as_str(), context)?;
+        if internal && cause.is_none() {
             return Err(ProcessError::rejected(
                 "internal_event",
-                "only a rebook of another position makes a REBOOK_IN",
+                "only another position sends a REBOOK_IN or a lot, and no source is called corporate-action",
             ));
         }
-        Ok(trade)
+        Ok(delivery)
     }
 
     fn write(
@@ -114,30 +132,53 @@ impl Book {
         if capture.position.is_some() {
             self.due.touch(number, cause);
         }
-        self.put(key, number, capture.trades, capture.lots, capture.position, cause);
+        let Capture { answers, sends, trades, lots, position, happened, moves } = capture;
+        self.put(key, number, Happen { happened, trades, lots, position, sends: moves }, cause, context)?;
         let place = topics::place(cause);
-        for answer in capture.answers {
-            let row = BlotterRow { turn: context.turn, generation: context.generation, answer };
-            context.send(BLOTTER, key.as_str().as_bytes(), |out| self.schemas.encode(&row, place, out))?;
+        for answer in answers {
+            self.answer(answer, place, context)?;
         }
-        for trade in capture.sends {
+        for trade in sends {
             let key = trade.key.as_str().as_bytes();
             context.send(TRADES, key, |out| self.schemas.encode(&trade, Some(place), out))?;
         }
         Ok(())
     }
 
+    fn answer(&self, answer: Answer, place: Place, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        let row = BlotterRow { turn: context.turn, generation: context.generation, answer };
+        let key = row.answer.key.as_str().as_bytes();
+        context.send(BLOTTER, key, |out| self.schemas.encode(&row, place, out))
+    }
+
+    /// Takes in a lot from another position.
+    fn arrive(&mut self, sent: &Sent, cause: Cause, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        let Sent { to, happening } = sent;
+        let place = topics::place(cause);
+        let (answer, change) = arrive(&OnePosition::of(self, to), to, happening, place).map_err(refused)?;
+        let number = self.numbers.of(to);
+        if change.position.is_some() {
+            self.due.touch(number, cause);
+        }
+        self.put(to, number, change, cause, context)?;
+        self.answer(answer, place, context)
+    }
+
+    /// Keeps what a change comes to, and sends other positions what concerns them.
     fn put(
         &mut self,
         key: &PositionKey,
         number: Number,
-        trades: Vec<CapturedTrade>,
-        lots: Vec<LotChange>,
-        position: Option<Position>,
+        change: Happen,
         cause: Cause,
-    ) {
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        let Happen { happened, trades, lots, position, sends } = change;
         for trade in trades {
             self.put_trade(number, trade, cause);
+        }
+        for happened in happened {
+            self.put_action(number, CapturedAction { key: key.clone(), happened }, cause);
         }
         for change in lots {
             match change {
@@ -146,7 +187,33 @@ impl Book {
             }
         }
         if let Some(position) = position {
-            self.positions.put(key.clone(), position, cause);
+            let (_, before) = self.positions.put(key.clone(), position, cause);
+            if before.is_none() {
+                self.due.hold(number, security(key));
+            }
+        }
+        for sent in sends {
+            let (to, cause) = (sent.to.clone(), Some(topics::place(cause)));
+            let moved = Delivery::Lot(Moved { from: key.clone(), sent });
+            context.send(TRADES, to.as_str().as_bytes(), |out| self.schemas.encode(&moved, cause, out))?;
+        }
+        Ok(())
+    }
+
+    fn put_action(&mut self, position: Number, action: CapturedAction, cause: Cause) {
+        let after = moment(&action);
+        let key = TradeKey { position: action.key.clone(), trade: action.happened.happening.id.clone() };
+        let (of, named) = (action.key.clone(), arrived_under(&action.happened).cloned());
+        let (entry, before) = self.actions.put(key, action, cause);
+        let was = before.and_then(|before| arrived_under(&before.happened)).cloned();
+        let before = before.and_then(moment);
+        if was != named {
+            was.iter().for_each(|was| self.leave(position, was));
+            named.iter().for_each(|named| self.join(position, named, || security(&of)));
+        }
+        if before != after {
+            before.iter().for_each(|before| self.moments.delete(&position, before));
+            after.into_iter().for_each(|after| self.moments.put(&position, after, entry));
         }
     }
 
@@ -180,24 +247,42 @@ impl Book {
         }
     }
 
-    /// Works a position out again if it was by another relief policy than its contract has now; of several contracts that its live trades name,
-    /// the one with the least id counts.
-    fn agree(&mut self, number: Number, cause: Cause, knowledge: &Knowledge) -> Result<(), Refusal> {
-        let key = self.numbers.keys[number as usize].clone();
-        let position = OnePosition::of(self, &key);
-        let policy = self.contracts.scan(&number).next().map_or(&FIFO, |(contract, _)| knowledge.relief(contract));
-        let Happen { trades, lots, position, .. } = agree(&position, policy)?;
-        self.put(&key, number, trades, lots, position, cause);
-        Ok(())
+    /// Works a position out again if it was by anything else than its contract and its issuer say now; of several contracts that its live trades
+    /// name, the one with the least id counts. Answers why that cannot be.
+    fn agree(
+        &mut self,
+        key: &PositionKey,
+        number: Number,
+        cause: Cause,
+        knowledge: &Knowledge,
+        context: &mut Context<'_>,
+    ) -> Result<Option<Obstacle>, ProcessError> {
+        let contract = self.contracts.scan(&number).next().map(|(contract, _)| contract);
+        let (agreed, problem) = knowledge.agreed(key, contract);
+        // Most positions are as agreed, and their issuers do nothing.
+        if agreed.actions.is_empty() && self.positions.get(key).is_none_or(|position| position.relief == *agreed.policy)
+        {
+            return Ok(problem);
+        }
+        match agree(&OnePosition::of(self, key), &agreed) {
+            Ok(change) => self.put(key, number, change, cause, context).map(|()| problem),
+            Err(refusal) => Ok(Some(disagreement(&refusal))),
+        }
     }
 
     /// Tells the flows of a position if they differ from what was told last.
-    fn tell(&mut self, number: Number, cause: Cause, knowledge: &Knowledge) -> Result<(), ProcessError> {
-        let agreed = self.agree(number, cause, knowledge);
+    fn tell(
+        &mut self,
+        number: Number,
+        cause: Cause,
+        knowledge: &Knowledge,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
         let key = self.numbers.keys[number as usize].clone();
+        let disagreement = self.agree(&key, number, cause, knowledge, context)?;
         let position = OnePosition::of(self, &key);
         let contracts = self.contracts.scan(&number).map(|(contract, _)| contract);
-        let told = flows(&position, contracts, &security(&key), knowledge, agreed);
+        let told = flows(&position, contracts, &security(&key), knowledge, disagreement.as_ref());
         let last = self.told(&key);
         let Some(told) = told.or_else(|| (!last.is_empty()).then(Told::default)) else { return Ok(()) };
         let revision = position.position.map_or(0, |position| position.revision);
@@ -244,8 +329,10 @@ impl Stage for Book {
         visit(&mut self.trades);
         visit(&mut self.positions);
         visit(&mut self.lots);
+        visit(&mut self.actions);
         visit(&mut self.live);
         visit(&mut self.open);
+        visit(&mut self.moments);
         visit(&mut self.contracts);
         visit(&mut self.flows);
         visit(&mut self.due);
@@ -255,6 +342,7 @@ impl Stage for Book {
     fn on_restored(&mut self) {
         self.live.clear();
         self.open.clear();
+        self.moments.clear();
         self.contracts.clear();
         self.due.restart();
         self.recalculations.on_restored();
@@ -264,8 +352,20 @@ impl Stage for Book {
             reorder(&mut self.live, number, None, order(trade), entry);
             live.extend(contract(trade).map(|contract| (number, key.position.clone(), contract.clone())));
         }
+        for (_, key, action) in self.actions.iter() {
+            let contract = arrived_under(&action.happened).cloned();
+            live.extend(contract.map(|contract| (self.numbers.of(&key.position), key.position.clone(), contract)));
+        }
         for (number, key, contract) in live {
             self.join(number, &contract, || security(&key));
+        }
+        for (_, key, _) in self.positions.iter() {
+            self.due.hold(self.numbers.of(key), security(key));
+        }
+        for (entry, key, action) in self.actions.iter() {
+            if let Some(moment) = moment(action) {
+                self.moments.put(&self.numbers.of(&key.position), moment, entry);
+            }
         }
         for (entry, key, lot) in self.lots.iter() {
             reorder(&mut self.open, self.numbers.of(&key.position), None, Some(owned(lot.order())), entry);
@@ -276,9 +376,12 @@ impl Stage for Book {
         if record.from.topic == CALCULATION_REQUESTS {
             return self.on_request(record, context);
         }
-        let mut trade = self.read(record, context)?;
-        self.numbers.share(&mut trade.key);
         let cause = record.cause();
+        let mut trade = match self.read(record, context)? {
+            Delivery::Trade(trade) => trade,
+            Delivery::Lot(moved) => return self.arrive(&moved.sent, cause, context),
+        };
+        self.numbers.share(&mut trade.key);
         let capture = capture(&OnePosition::with(self, &trade), &trade, topics::place(cause)).map_err(refused)?;
         self.write(&trade.key, capture, cause, context)
     }
@@ -302,7 +405,8 @@ impl Stage for Book {
 
     fn on_turn_end(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let knowledge = context.view::<Knowledge>(KNOWLEDGE)?;
-        self.due.of_turn().into_iter().try_for_each(|(position, cause)| self.tell(position, cause, knowledge))
+        let due = self.due.of_turn();
+        due.into_iter().try_for_each(|(position, cause)| self.tell(position, cause, knowledge, context))
     }
 
     fn on_tick(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
@@ -310,6 +414,18 @@ impl Stage for Book {
         self.due.take(POSITIONS_A_TICK);
         self.recalculate(context)
     }
+}
+
+fn disagreement(refusal: &Refusal) -> Obstacle {
+    let message = format!(
+        "the relief method of the contract or a corporate action cannot be applied: {refusal}; amend what is out of proportion"
+    );
+    Obstacle { reason: "LOTS_REFUSED".into(), message: message.into() }
+}
+
+/// Whether only bookflow itself may send it.
+fn internal(trade: &Trade) -> bool {
+    matches!(trade.event, TradeEvent::RebookIn { .. }) || trade.id.source() == ISSUER
 }
 
 /// The contract that a live trade names.
@@ -399,6 +515,15 @@ impl Ledger for OnePosition<'_> {
         self.book.lots.get(&TradeKeyRef(self.key, id))
     }
 
+    fn happened(&self, id: &TradeId) -> Option<&Happened> {
+        self.book.actions.get(&TradeKeyRef(self.key, id)).map(|action| &action.happened)
+    }
+
+    fn happened_from_latest(&self) -> impl Iterator<Item = &Happened> {
+        let entries = self.number.into_iter().flat_map(|number| self.book.moments.scan(&number));
+        entries.rev().filter_map(|(_, entry)| self.book.actions.at(*entry)).map(|action| &action.happened)
+    }
+
     fn lots_fifo(&self) -> impl Iterator<Item = &Lot> {
         self.scan(&self.book.open).filter_map(|entry| self.book.lots.at(entry))
     }
@@ -442,6 +567,12 @@ fn reorder(index: &mut Ordered, position: Number, before: Option<Order>, after: 
 /// Where a live trade stands among its position's trades.
 fn order(trade: &CapturedTrade) -> Option<Order> {
     trade.order().map(owned)
+}
+
+/// Where an action in force stands among its position's facts.
+fn moment(action: &CapturedAction) -> Option<OwnedMoment> {
+    let (date, phase, time, seq, id) = action.happened.happening.moment()?;
+    Some((date, phase, time, seq, id.clone()))
 }
 
 fn owned((date, time, seq, id): BusinessOrder<'_>) -> Order {

@@ -13,12 +13,13 @@ use crate::domain::trade::captured::{CapturedTrade, Place};
 use crate::engine::stage::Cause;
 use crate::engine::table::Codec;
 use crate::messages::calculation_request::{Asked, CalculationRequest, RequestWord};
+use crate::messages::captured_action::CapturedAction;
 use crate::messages::key::{parse_part_key, parse_trade_key, part_key, trade_key};
 use crate::messages::message::Message;
 use crate::messages::position_flows::PositionFlows;
 use crate::messages::schemas::Schemas;
 
-/// Entries with a key per trade: captured trades and lots.
+/// Entries with a key per trade or happening: captured trades, captured actions and lots.
 pub struct Trades {
     schemas: Arc<Schemas>,
 }
@@ -66,6 +67,12 @@ pub trait OfTrade: Message<Cause = Place> {
 impl OfTrade for CapturedTrade {
     fn name(&self) -> (&PositionKey, &TradeId) {
         (&self.key, &self.id)
+    }
+}
+
+impl OfTrade for CapturedAction {
+    fn name(&self) -> (&PositionKey, &TradeId) {
+        (&self.key, &self.happened.happening.id)
     }
 }
 

@@ -29,9 +29,16 @@ pub struct Due {
     /// Positions with a trade that names a contract; they are looked for by what they depend on. Only grows: one too many publishes nothing.
     of_contract: HashMap<ContractId, Vec<Number>>,
     of_security: HashMap<Symbol, Vec<Number>>,
+    /// All positions, by what they hold.
+    holding: HashMap<Symbol, Vec<Number>>,
 }
 
 impl Due {
+    /// A position exists from now on.
+    pub fn hold(&mut self, position: Number, security: Symbol) {
+        push(&mut self.holding, security, position);
+    }
+
     /// A position's flows depend on a contract from now on.
     pub fn follow(&mut self, position: Number, security: Symbol, contract: &ContractId) {
         push(&mut self.of_contract, contract.clone(), position);
@@ -65,6 +72,7 @@ impl Due {
         match subject {
             Subject::Contract(contract) => of(std::slice::from_ref(contract)),
             Subject::Underlier(security) => self.of_security.get(security).cloned().unwrap_or_default(),
+            Subject::CorporateActions(security) => self.holding.get(security).cloned().unwrap_or_default(),
             Subject::Index(_) | Subject::Fix(_) | Subject::FeeRate(_) => of(&knowledge.contracts_of(subject)),
             Subject::All => self.of_security.values().flatten().copied().collect(),
         }

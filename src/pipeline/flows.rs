@@ -1,7 +1,7 @@
 //! A position under its contracts -> the record of its current flows, when that differs from the last one.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -11,11 +11,11 @@ use crate::domain::explain::Explanation;
 use crate::domain::flows::id::FlowId;
 use crate::domain::flows::row::{BlockedContract, FlowChange, FlowRow, Obstacle, Snapshot, changes};
 use crate::domain::key::{ContractId, PositionKey};
+use crate::domain::lots::happening::Happened;
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::life;
 use crate::domain::names::Symbol;
 use crate::domain::swap::position::shares;
-use crate::domain::trade::answer::Refusal;
 use crate::messages::position_flows::{PositionFlows, Rows};
 use crate::messages::wire::Unwritable;
 
@@ -26,20 +26,20 @@ pub struct Told {
     pub(super) flows: Vec<FlowRow>,
 }
 
-/// The flows of a position under the contracts that its live trades name, as they stand at the end of the business date; `None` when they name
-/// none. They are blocked unless the lots are what the contracts have agreed.
+/// The flows of a position under the contracts that its live trades name or its lots came under, as they stand at the end of the business date; `None` when they name
+/// none. A disagreement blocks them: the lots are not what the contracts have agreed.
 pub fn flows<'c, L: Ledger>(
     ledger: &L,
     contracts: impl Iterator<Item = &'c ContractId>,
     security: &Symbol,
     knowledge: &Knowledge,
-    agreed: Result<(), Refusal>,
+    disagreement: Option<&Obstacle>,
 ) -> Option<Told> {
     let mut told = Told::default();
     let mut standings = BTreeMap::new();
+    let arrived = arrived(ledger);
     for contract in contracts {
-        let agreed = agreed.as_ref().map_err(disagreement);
-        match agreed.and_then(|()| knowledge.standing(contract, security)) {
+        match hindered(disagreement, &arrived, contract).and_then(|()| knowledge.standing(contract, security)) {
             Ok(standing) => drop(standings.insert(contract, standing)),
             Err(obstacle) => told.block(contract, obstacle),
         }
@@ -74,17 +74,18 @@ pub(super) fn series<L: Ledger>(
     contracts: &[ContractId],
     security: &Symbol,
     knowledge: &Knowledge,
-    agreed: Result<(), Refusal>,
+    disagreement: Option<&Obstacle>,
     days: impl Iterator<Item = NaiveDate>,
 ) -> Vec<(NaiveDate, Told)> {
     let settles = Settles { security, knowledge, unknown: Cell::new(None) };
-    let mut shares = shares(ledger, &settles);
+    let (mut shares, arrived) = (shares(ledger, &settles), arrived(ledger));
     let mut series = Vec::new();
     for day in days {
         let mut told = Told::default();
         for contract in contracts {
-            let agreed = agreed.as_ref().map_err(disagreement);
-            let swap = match agreed.and_then(|()| knowledge.standing_on(contract, security, day)) {
+            let swap = match hindered(disagreement, &arrived, contract)
+                .and_then(|()| knowledge.standing_on(contract, security, day))
+            {
                 Ok(swap) if swap.trades_on(day) => swap,
                 Ok(_) => continue,
                 Err(obstacle) => {
@@ -129,11 +130,32 @@ pub fn explained<L: Ledger>(
     })
 }
 
-fn disagreement(refusal: &Refusal) -> Obstacle {
-    let message = format!(
-        "the relief method of the contract cannot be applied: {refusal}; amend the trade that is out of proportion"
-    );
-    Obstacle { reason: "RELIEF_REFUSED".into(), message: message.into() }
+/// The contract of a lot that came from another position.
+pub fn arrived_under(happened: &Happened) -> Option<&ContractId> {
+    happened.happening.arrival()?.lot.contract.as_ref()
+}
+
+fn arrived<L: Ledger>(ledger: &L) -> BTreeSet<&ContractId> {
+    ledger.happened_from_latest().filter_map(arrived_under).collect()
+}
+
+/// Why no flow of a contract can be known, whatever its terms.
+fn hindered(
+    disagreement: Option<&Obstacle>,
+    arrived: &BTreeSet<&ContractId>,
+    contract: &ContractId,
+) -> Result<(), Obstacle> {
+    match disagreement {
+        Some(disagreement) => Err(disagreement.clone()),
+        None if arrived.contains(contract) => Err(no_reference()),
+        None => Ok(()),
+    }
+}
+
+fn no_reference() -> Obstacle {
+    let message = "a lot came from another position, and what its legs are measured from there is not known here; calculate the contract \
+                   as a document with `transfers`";
+    Obstacle { reason: "MISSING_REFERENCE_PRICE".into(), message: message.into() }
 }
 
 impl Told {

@@ -100,6 +100,7 @@ const FILES: &[(&str, &str)] = files![
     "recalculation-shares",
     "historical-flows",
     "what-if-flows",
+    "captured-actions",
 ];
 
 /// The files that are compiled in.

@@ -5,6 +5,7 @@ use crate::engine::stage::Cause;
 
 pub const TRADES: &str = "trades";
 pub const CAPTURED_TRADES: &str = "captured-trades";
+pub const CAPTURED_ACTIONS: &str = "captured-actions";
 pub const POSITIONS: &str = "positions";
 pub const LOTS: &str = "lots";
 pub const BLOTTER: &str = "blotter";
@@ -28,7 +29,7 @@ pub const WHAT_IF_FLOWS: &str = "what-if-flows";
 pub const DEAD_LETTERS: &str = "dead-letters";
 
 /// A topic's number on the wire. Numbers stand in every record for ever: append, never reorder.
-const CODES: [(u16, &str); 23] = [
+const CODES: [(u16, &str); 24] = [
     (1, TRADES),
     (2, CAPTURED_TRADES),
     (3, POSITIONS),
@@ -52,6 +53,7 @@ const CODES: [(u16, &str); 23] = [
     (21, RECALCULATION_SHARES),
     (22, HISTORICAL_FLOWS),
     (23, WHAT_IF_FLOWS),
+    (24, CAPTURED_ACTIONS),
 ];
 
 /// Every topic, in the order of its number.

@@ -23,7 +23,7 @@ pub const COLLECT: &str = "collect";
 
 /// ```text
 /// contracts, market-data, reference-data ═ views ═╗
-/// trades, calculation-requests ─► book ═══════════╩═► blotter, captured-trades, positions, lots, cash-flows (and trades: rebooks),
+/// trades, calculation-requests ─► book ═══════════╩═► blotter, captured-trades, captured-actions, positions, lots, cash-flows (and trades: rebooks),
 ///                                                     recalculations, recalculation-shares, historical-flows, what-if-flows, chunk-results
 /// calculation-chunks.realtime ──► calculate.realtime ─► job-cash-flows, chunk-results
 /// calculation-chunks.batch ─────► calculate.batch ────► job-cash-flows, chunk-results
@@ -57,7 +57,15 @@ pub fn topology_with(schemas: Arc<Schemas>, settings: Settings) -> Topology {
             StageSpec {
                 companions: vec![CALCULATION_REQUESTS],
                 views: vec![knowledge(&schemas)],
-                state: vec![CAPTURED_TRADES, POSITIONS, LOTS, CASH_FLOWS, RECALCULATIONS, RECALCULATION_SHARES],
+                state: vec![
+                    CAPTURED_TRADES,
+                    POSITIONS,
+                    LOTS,
+                    CAPTURED_ACTIONS,
+                    CASH_FLOWS,
+                    RECALCULATIONS,
+                    RECALCULATION_SHARES,
+                ],
                 outputs: vec![BLOTTER, TRADES, HISTORICAL_FLOWS, WHAT_IF_FLOWS, CHUNK_RESULTS],
                 tick: Some(CHANGES_EVERY),
                 ..stage(BOOK, TRADES, move || Box::new(Book::new(book.clone(), jobs_kept)))

@@ -79,9 +79,10 @@ impl Desk {
 
     pub fn point(&self, kind: DataKind, name: &str, date: Option<NaiveDate>, version: u32, value: Value) -> Place {
         let detail = match &value {
-            Value::Terms(json) if kind == DataKind::Dividend => {
+            Value::Terms(json) if matches!(kind, DataKind::Dividend | DataKind::CorporateAction) => {
                 let json: serde_json::Value = serde_json::from_str(json).expect("JSON");
-                json["dividendId"].as_str().expect("an id").into()
+                let id = ["dividendId", "actionId"].into_iter().find_map(|id| json[id].as_str());
+                id.expect("an id").into()
             }
             _ => "".into(),
         };

@@ -23,4 +23,4 @@ mod batch; // a load of any size, and the batch over it
 mod recalculation; // what comes of such jobs
 mod snapshots; // names for what is known
 mod explained; // what was told, calculated again from the log
-mod relief; // which lots are closed, whatever is known first
+mod agreed; // what contracts and issuers say of lots, whatever is known first

@@ -70,7 +70,7 @@ fn work() -> Paper {
 }
 
 fn audited(paper: &Paper) -> Report {
-    audit(paper, &Schemas::embedded(), 5).expect("paper can be read")
+    audit(paper, &Arc::new(Schemas::embedded()), 5).expect("paper can be read")
 }
 
 /// Only this kind of damage, and so often.

@@ -40,8 +40,9 @@ pub fn radius(
     Tail::open(broker, CASH_FLOWS, From::Start)?.to_end(|record| {
         let Some(flows) = decoded::<PositionFlows>(schemas, record)? else { return Ok(()) };
         let place = (xxh3_128(flows.key.as_str().as_bytes()), flows.part);
-        let security = Symbol::new(&flows.key.security()).map(Subject::Underlier);
-        let whole = changed.contains(&Subject::All) || security.is_ok_and(|security| changed.contains(&security));
+        let security = Symbol::new(&flows.key.security()).expect("a part of a key is a name");
+        let of_security = [Subject::Underlier(security.clone()), Subject::CorporateActions(security)];
+        let whole = changed.contains(&Subject::All) || of_security.iter().any(|subject| changed.contains(subject));
         let Ok((blocked, rows)) = flows.rows.read() else { return Ok(()) };
         let mut contracts: Vec<_> = blocked.into_iter().map(|blocked| blocked.contract).collect();
         contracts.extend(rows.into_iter().map(|row| row.contract));

@@ -114,9 +114,11 @@ impl Submission {
             |about: &About| Subject::of(about.kind, &about.name, &about.detail).map_err(|problem| problem.to_string());
         self.send(stated, known, subject, |about, version, value| {
             let About { kind, name, detail, date } = about;
-            // A dividend names its version itself.
+            // Dividends and corporate actions name their version themselves.
             let value = match value {
-                Value::Terms(json) if kind == DataKind::Dividend => Value::Terms(with_version(&json, version)),
+                Value::Terms(json) if matches!(kind, DataKind::Dividend | DataKind::CorporateAction) => {
+                    Value::Terms(with_version(&json, version))
+                }
                 value => value,
             };
             let point = DataPoint { kind, name, detail, date, version, value };

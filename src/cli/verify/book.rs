@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::answers::{Answers, shown};
 use super::cursor::{Cursor, decode};
-use super::expected::{Expected, terms_of};
+use super::expected::{Expected, Taken, terms_of};
 use super::letters::{Letter, Letters, at};
+use super::moves::Moves;
 use super::promises::Promises;
 use super::rebooks::Rebooks;
 use super::report::{Damage, Report, Window};
@@ -13,15 +14,17 @@ use super::snapshot::Snapshot;
 use super::state::State;
 use crate::cli::failure::Failure;
 use crate::domain::key::{ContractId, PositionKey};
+use crate::domain::trade::TradeEvent;
 use crate::domain::trade::answer::{Answer, Refusal, Verdict};
 use crate::domain::trade::captured::Place;
-use crate::domain::trade::{Trade, TradeEvent};
 use crate::engine::batch::Record;
 use crate::engine::broker::{Broker, TopicPartition};
 use crate::messages::blotter::BlotterRow;
 use crate::messages::key;
 use crate::messages::schemas::Schemas;
-use crate::pipeline::topics::{self, BLOTTER, CAPTURED_TRADES, LOTS, POSITIONS, TRADES};
+use crate::messages::trade::{Delivery, Moved};
+use crate::pipeline::knowledge::ISSUER;
+use crate::pipeline::topics::{self, BLOTTER, CAPTURED_ACTIONS, CAPTURED_TRADES, LOTS, POSITIONS, TRADES};
 
 /// Reasons that no auditor can work out from a trade: the engine's own, and a number that would not fit. They are
 /// believed: the record had no effect.
@@ -31,6 +34,7 @@ const BELIEVED: [&str; 6] = ["panic", "kills_process", "too_large", "state_bound
 pub struct Others<'a> {
     pub letters: &'a mut Letters,
     pub rebooks: &'a mut Rebooks,
+    pub moves: &'a mut Moves,
     pub promises: &'a Promises,
 }
 
@@ -56,6 +60,8 @@ struct Partition<'a> {
     report: &'a mut Report,
     letters: &'a mut Letters,
     rebooks: &'a mut Rebooks,
+    moves: &'a mut Moves,
+    promises: &'a Promises,
     positions: HashMap<PositionKey, Audited>,
     partitions: i32,
     /// All records from the first one on can be seen, and all their answers: what they come to can be worked out.
@@ -71,18 +77,19 @@ pub fn audit(
     others: &mut Others<'_>,
     report: &mut Report,
 ) -> Result<bool, Failure> {
-    let Others { letters, rebooks, promises } = others;
+    let Others { letters, rebooks, moves, promises } = others;
     let stand = snapshot.stand(input);
     let of = |topic| TopicPartition { topic, ..input };
     let log = snapshot.bounds(input);
     let seen = |topic| snapshot.bounds(of(topic)).start == 0;
-    let whole = log.start == 0 && [BLOTTER, CAPTURED_TRADES, POSITIONS, LOTS].into_iter().all(seen);
+    let whole = log.start == 0 && [BLOTTER, CAPTURED_TRADES, CAPTURED_ACTIONS, POSITIONS, LOTS].into_iter().all(seen);
     let mut answers = Answers::open(broker, schemas, snapshot, of(BLOTTER))?;
     let mut window = Window { partition: input, from: log.start, to: stand.offset.unwrap_or(log.start) };
     if !whole {
         if !seen(BLOTTER) {
             window.from = window.from.max(answers.first(report)?.map_or(window.to, |place| place.offset + 1));
         }
+        moves.unproved = true;
         report.unproved.push(format!("{input}: older records are gone; positions and lots cannot be worked out again"));
     }
     if stand.offset.is_none() {
@@ -90,7 +97,8 @@ pub fn audit(
     }
     answers.from = window.from;
     let partitions = snapshot.partitions(TRADES).count() as i32;
-    let mut audit = Partition { schemas, report, letters, rebooks, positions: HashMap::new(), partitions, whole };
+    let positions = HashMap::new();
+    let mut audit = Partition { schemas, report, letters, rebooks, moves, promises, positions, partitions, whole };
     let mut records = Cursor::open(broker, input, window.from, log.end)?;
     while let Some(record) = records.peek()? {
         if record.offset < window.to {
@@ -117,10 +125,12 @@ pub fn audit(
     if whole {
         let mut state = State::read(broker, schemas, snapshot, stand, input.partition, report)?;
         for (key, Audited { expected, realised, contracts }) in &positions {
-            let realised = promises.answers_add_up(contracts).then_some(*realised);
-            state.compare(key, expected, realised, promises, report);
+            let alone = expected.arrivals.is_empty() && promises.answers_add_up(key, contracts);
+            let realised = alone.then_some(*realised);
+            state.compare(key, expected, realised, promises, moves, report);
         }
         state.finish(report);
+        moves.unproved |= !stand.still;
     }
     report.windows.push(window);
     Ok(whole)
@@ -159,8 +169,8 @@ impl Partition<'_> {
         answered: bool,
     ) -> Result<(), Failure> {
         let refused = letters.first().map(|letter| letter.reason.as_str());
-        let trade = match read(self.schemas, record, self.partitions)? {
-            Ok(trade) => trade,
+        let delivery = match read(self.schemas, record, self.partitions)? {
+            Ok(delivery) => delivery,
             Err(reason) => {
                 if refused.is_none() && answered {
                     self.wrong(record, format!("a dead letter ({reason})"), format!("{:?}", rows[0].answer.verdict));
@@ -171,10 +181,22 @@ impl Partition<'_> {
         if refused.is_some_and(|reason| BELIEVED.contains(&reason)) {
             return Ok(());
         }
-        let audited = self.positions.entry(trade.key.clone()).or_default();
+        let key = match &delivery {
+            Delivery::Trade(trade) => &trade.key,
+            Delivery::Lot(moved) => &moved.sent.to,
+        };
+        let audited = self.positions.entry(key.clone()).or_default();
         let beyond: Vec<_> = rows.iter().filter(|row| out_of_range(row)).map(|row| row.answer.place).collect();
-        audited.contracts.extend(terms_of(&trade.event).and_then(|terms| terms.contract.clone()));
-        let taken = audited.expected.take(&trade, place, &beyond);
+        let taken = match &delivery {
+            Delivery::Trade(trade) => {
+                audited.contracts.extend(terms_of(&trade.event).and_then(|terms| terms.contract.clone()));
+                audited.expected.take(trade, place, &beyond)
+            }
+            Delivery::Lot(Moved { sent, .. }) => {
+                let answer = audited.expected.arrive(&sent.to, &sent.happening, place);
+                answer.map(|answer| Taken { rows: vec![answer], sends: Vec::new() })
+            }
+        };
         rows.iter().for_each(|row| audited.told(&row.answer));
         match taken {
             Err(refusal) if refused == Some(refusal.code()) || !answered => {}
@@ -200,7 +222,11 @@ impl Partition<'_> {
                 continue;
             };
             let row = left.remove(index);
-            let found = Answer { realised_delta: None, ..row.answer.clone() };
+            let mut found = Answer { realised_delta: None, ..row.answer.clone() };
+            let arrived = self.positions.get(&answer.key).is_some_and(|audited| !audited.expected.arrivals.is_empty());
+            if arrived || self.promises.acted(&answer.key) {
+                found.quantity_after = answer.quantity_after;
+            }
             if found == *answer {
                 continue;
             }
@@ -215,11 +241,15 @@ impl Partition<'_> {
         }
     }
 
-    /// An internal record names the rebook that caused it, whether it has been consumed yet or not.
+    /// An internal record names what caused it, whether it has been consumed yet or not.
     fn second_half(&mut self, record: &Record<'_>) -> Result<(), Failure> {
-        let Ok((Some(cause), trade)) = decode::<Trade>(self.schemas, record)? else { return Ok(()) };
-        if matches!(trade.event, TradeEvent::RebookIn { .. }) {
-            self.rebooks.find(cause, trade);
+        let Ok((Some(cause), delivery)) = decode::<Delivery>(self.schemas, record)? else { return Ok(()) };
+        match delivery {
+            Delivery::Trade(trade) if matches!(trade.event, TradeEvent::RebookIn { .. }) => {
+                self.rebooks.find(cause, trade);
+            }
+            Delivery::Trade(_) => {}
+            Delivery::Lot(moved) => self.moves.find(moved.sent),
         }
         Ok(())
     }
@@ -243,21 +273,27 @@ impl Partition<'_> {
     }
 }
 
-/// The trade in a record that is where it belongs, or why it can be none.
-fn read(schemas: &Schemas, record: &Record<'_>, partitions: i32) -> Result<Result<Trade, &'static str>, Failure> {
+/// The trade or lot in a record that is where it belongs, or why it can be none.
+fn read(schemas: &Schemas, record: &Record<'_>, partitions: i32) -> Result<Result<Delivery, &'static str>, Failure> {
     if record.value.is_none() {
         return Ok(Err("tombstone"));
     }
-    let Ok((cause, trade)) = decode::<Trade>(schemas, record)? else { return Ok(Err("unreadable")) };
-    let key = trade.key.as_str().as_bytes();
+    let Ok((cause, delivery)) = decode::<Delivery>(schemas, record)? else { return Ok(Err("unreadable")) };
+    let (key, internal) = match &delivery {
+        Delivery::Trade(trade) => {
+            let internal = matches!(trade.event, TradeEvent::RebookIn { .. }) || trade.id.source() == ISSUER;
+            (trade.key.as_str().as_bytes(), internal)
+        }
+        Delivery::Lot(moved) => (moved.sent.to.as_str().as_bytes(), true),
+    };
     Ok(if record.key != Some(key) {
         Err("wrong_key")
     } else if key::partition(key, partitions) != record.from.partition {
         Err("wrong_partition")
-    } else if cause.is_none() && matches!(trade.event, TradeEvent::RebookIn { .. }) {
+    } else if cause.is_none() && internal {
         Err("internal_event")
     } else {
-        Ok(trade)
+        Ok(delivery)
     })
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use crate::domain::key::TradeId;
+use crate::domain::key::{PositionKey, TradeId};
+use crate::domain::lots::happening::Happening;
 use crate::domain::money::Currency;
 use crate::domain::trade::answer::{Answer, Refusal, Verdict};
 use crate::domain::trade::captured::Place;
@@ -17,6 +18,8 @@ const HELD_MAX: usize = 1_000;
 #[derive(Default)]
 pub struct Expected {
     pub trades: BTreeMap<TradeId, Known>,
+    /// Lots from other positions, by the highest version of each.
+    pub arrivals: BTreeMap<TradeId, Happening>,
     /// Of the position's last record; `None` while nothing has ever been live in it.
     pub currency: Option<Currency>,
     pub revision: u64,
@@ -83,6 +86,36 @@ impl Expected {
             self.trades.remove(&trade.id);
         }
         taken
+    }
+
+    /// Takes the next version of a lot from another position.
+    pub fn arrive(&mut self, key: &PositionKey, moved: &Happening, place: Place) -> Result<Answer, Refusal> {
+        let known = self.arrivals.get(&moved.id);
+        let (revision_before, current) = (self.revision, known.map_or(0, |known| known.version));
+        let stale = known.is_some() && moved.version <= current;
+        if !stale {
+            let currency = moved.arrival().map(|arrival| arrival.lot.currency);
+            if let (Some(position), Some(trade)) = (self.currency, currency)
+                && position != trade
+            {
+                return Err(Refusal::CurrencyDiffers { position, trade });
+            }
+            self.currency = self.currency.or(currency);
+            self.revision += u64::from(self.currency.is_some());
+            self.arrivals.insert(moved.id.clone(), moved.clone());
+        }
+        Ok(Answer {
+            place,
+            key: key.clone(),
+            id: moved.id.clone(),
+            version: moved.version,
+            verdict: if stale { Verdict::Stale { current } } else { Verdict::Accepted },
+            released_by: None,
+            revision_before,
+            revision_after: self.revision,
+            quantity_after: self.quantity,
+            realised_delta: None,
+        })
     }
 
     fn unchanged(&self, trade: &Trade, place: Place, verdict: Verdict) -> Taken {

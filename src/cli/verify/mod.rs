@@ -10,15 +10,20 @@ mod book; // trades against their answers
 mod answers; // the blotter beside them
 mod expected; // what a position's records must have been answered
 mod rebooks; // second halves, exactly once
-mod promises; // what contracts say of relief
+mod moves; // lots that went to other positions
+mod promises; // what contracts and issuers say of lots
+mod fold; // what a position must come to
 mod state; // last positions and lots against the fold
 pub mod oracle; // the fold
 mod jobs; // chunks, results, outcomes
 mod outcome; // one job alone
 mod recalculation; // one by reference
 
+use std::sync::Arc;
+
 use self::book::Others;
 use self::letters::Letters;
+use self::moves::Moves;
 use self::promises::Promises;
 use self::rebooks::Rebooks;
 use self::report::Report;
@@ -29,19 +34,21 @@ use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::TRADES;
 
 /// Audits everything that can be seen, at the moment it begins; workers may go on. Keeps the first `kept` differences.
-pub fn audit(broker: &dyn Broker, schemas: &Schemas, kept: usize) -> Result<Report, Failure> {
+pub fn audit(broker: &dyn Broker, schemas: &Arc<Schemas>, kept: usize) -> Result<Report, Failure> {
     let mut report = Report::keeping(kept);
     let snapshot = Snapshot::take(broker)?;
     let mut letters = Letters::read(broker, schemas, &snapshot, &mut report)?;
-    let mut rebooks = Rebooks::default();
+    let (mut rebooks, mut moves) = (Rebooks::default(), Moves::default());
     let promises = Promises::read(broker, schemas, &snapshot)?;
     let mut proved = Vec::new();
     for input in snapshot.partitions(TRADES) {
-        let mut others = Others { letters: &mut letters, rebooks: &mut rebooks, promises: &promises };
+        let (letters, rebooks, moves) = (&mut letters, &mut rebooks, &mut moves);
+        let mut others = Others { letters, rebooks, moves, promises: &promises };
         proved.push(book::audit(broker, schemas, &snapshot, input, &mut others, &mut report)?);
     }
     let all_proved = |partition: i32| proved.get(partition as usize).copied().unwrap_or(false);
     rebooks.settle(&snapshot, all_proved, &mut report);
+    moves.settle(&mut report);
     jobs::audit(broker, schemas, &snapshot, &mut letters, &mut report)?;
     Ok(report)
 }

@@ -1,37 +1,42 @@
-//! What contracts say of relief: by which policy a position should be, and whether its answers can add up to its result.
+//! What contracts and issuers say of the lots of a position: whether it counts there yet, and what its answers can prove.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::cursor::{Cursor, decode};
 use super::expected::{Expected, Known};
 use super::snapshot::Snapshot;
 use crate::cli::failure::Failure;
-use crate::domain::key::ContractId;
+use crate::domain::key::{ContractId, PositionKey};
+use crate::domain::lots::happening::{Happened, Happening, What};
 use crate::domain::lots::method::{FIFO, ReliefPolicy};
 use crate::engine::broker::Broker;
+use crate::engine::view::ViewTable;
 use crate::messages::contract::ContractVersion;
-use crate::messages::document::standing::read_relief;
+use crate::messages::document::standing::read_on_lots;
 use crate::messages::schemas::Schemas;
-use crate::pipeline::topics::CONTRACTS;
+use crate::pipeline::knowledge::Knowledge;
+use crate::pipeline::topics::{CONTRACTS, REFERENCE_DATA};
 
-/// The relief policies of all contracts.
-#[derive(Default)]
+/// All of it, as the topics have it.
 pub struct Promises {
-    /// Of the version that counts.
-    now: BTreeMap<ContractId, (u32, ReliefPolicy)>,
+    now: Knowledge,
     /// Contracts that ever said anything else than oldest first. When such a word comes or goes, results change without an answer.
     moved: BTreeSet<ContractId>,
 }
 
 impl Promises {
-    pub fn read(broker: &dyn Broker, schemas: &Schemas, snapshot: &Snapshot) -> Result<Promises, Failure> {
-        let mut promises = Promises::default();
-        for partition in snapshot.partitions(CONTRACTS) {
+    pub fn read(broker: &dyn Broker, schemas: &Arc<Schemas>, snapshot: &Snapshot) -> Result<Promises, Failure> {
+        let mut promises = Promises { now: Knowledge::new(schemas.clone()), moved: BTreeSet::new() };
+        for partition in [CONTRACTS, REFERENCE_DATA].into_iter().flat_map(|topic| snapshot.partitions(topic)) {
             let bounds = snapshot.bounds(partition);
             let mut records = Cursor::open(broker, partition, bounds.start, bounds.end)?;
             while let Some(record) = records.peek()? {
                 // What nobody can read, the pipeline has skipped as well.
-                if let (Some(_), Ok((_, contract))) = (record.value, decode::<ContractVersion>(schemas, &record)?) {
+                let _ = promises.now.apply(&record);
+                if let (CONTRACTS, Some(_), Ok((_, contract))) =
+                    (partition.topic, record.value, decode::<ContractVersion>(schemas, &record)?)
+                {
                     promises.take(contract);
                 }
                 records.step();
@@ -41,30 +46,47 @@ impl Promises {
     }
 
     fn take(&mut self, contract: ContractVersion) {
-        let relief = contract.terms.as_deref().and_then(|json| read_relief(json).ok()).unwrap_or_default();
-        if relief != FIFO {
-            self.moved.insert(contract.id.clone());
+        let on_lots = contract.terms.as_deref().and_then(|json| read_on_lots(json).ok()).unwrap_or_default();
+        if on_lots.relief != FIFO {
+            self.moved.insert(contract.id);
         }
-        if self.now.get(&contract.id).is_none_or(|(version, _)| *version <= contract.version) {
-            self.now.insert(contract.id, (contract.version, relief));
-        }
+    }
+
+    /// Whether an issuer has ever done anything to the lots of a position: its quantity then depends on when that became known.
+    pub fn acted(&self, key: &PositionKey) -> bool {
+        self.now.acted(&key.security())
     }
 
     /// Whether the result of a position whose trades ever named these contracts comes from its trades alone.
-    pub fn answers_add_up(&self, named: &BTreeSet<ContractId>) -> bool {
-        named.is_disjoint(&self.moved)
+    pub fn answers_add_up(&self, key: &PositionKey, named: &BTreeSet<ContractId>) -> bool {
+        named.is_disjoint(&self.moved) && !self.acted(key)
     }
 
-    /// Says so when the position is by another policy than its contracts have now.
-    pub fn behind(&self, expected: &Expected, found: &ReliefPolicy) -> Option<String> {
+    /// Says so when the position is by anything else than its contracts and its issuer say now.
+    pub fn behind(
+        &self,
+        key: &PositionKey,
+        expected: &Expected,
+        relief: &ReliefPolicy,
+        happened: &[Happened],
+    ) -> Option<String> {
         let named = expected.trades.values().filter_map(Known::terms).filter_map(|terms| terms.contract.as_ref());
-        let contract = named.min();
-        let promised = contract.and_then(|contract| self.now.get(contract)).map_or(&FIFO, |(_, relief)| relief);
-        (promised != found).then(|| match contract {
-            Some(contract) => {
-                format!("contract {contract} has another relief policy by now; verify again when `book` has applied it")
-            }
-            None => "no contract says its relief policy any more; verify again when `book` has applied that".to_owned(),
-        })
+        let arrived = expected.arrivals.values().filter_map(|moved| moved.arrival()?.lot.contract.as_ref());
+        let contract = named.chain(arrived).min();
+        let (agreed, _) = self.now.agreed(key, contract);
+        let of = contract.map_or("no contract".to_owned(), |contract| format!("contract {contract}"));
+        if agreed.policy != relief {
+            return Some(format!("{of} has another relief policy by now; verify again when `book` has applied it"));
+        }
+        let known = |action: &&Happening| match happened.iter().find(|one| one.happening.id == action.id) {
+            Some(one) => one.happening == **action,
+            None => action.what == What::Withdrawn,
+        };
+        let other = agreed.actions.iter().find(|action| !known(action));
+        let other = other.filter(|_| expected.currency.is_some())?;
+        let id = other.id.trade_id();
+        Some(format!(
+            "the corporate action {id} says something else under {of}; verify again when `book` has applied it"
+        ))
     }
 }

@@ -1,7 +1,7 @@
-//! Another relief policy is agreed -> what a position's facts come to under it, from the first one on.
+//! What is agreed and what issuers do -> what a position's facts come to under it, from the first one on.
 
 use super::happen::{Happen, position};
-use super::happening::Happened;
+use super::happening::{Happened, Happening, What};
 use super::lot::Lot;
 use super::method::ReliefPolicy;
 use super::position::Position;
@@ -12,18 +12,35 @@ use crate::domain::lots::ledger::Ledger;
 use crate::domain::trade::answer::Refusal;
 use crate::domain::trade::captured::CapturedTrade;
 
-/// Works a position out again. It keeps its revision, which counts trades: the same trades and the same policy come to the same position,
-/// whichever was known first.
-pub fn agree<L: Ledger>(ledger: &L, policy: &ReliefPolicy) -> Result<Happen, Refusal> {
-    let Some(before) = ledger.position().filter(|position| position.relief != *policy) else {
+/// What counts for a position and is said by none of its own records.
+pub struct Agreed<'a> {
+    pub policy: &'a ReliefPolicy,
+    /// Corporate actions as they fall on the position, each with all that it says now. One that is not listed stays as it is.
+    pub actions: Vec<Happening>,
+}
+
+/// Works a position out again if anything else is agreed than it was worked out by. It keeps its revision, which counts records of trades: the same
+/// facts come to the same position, whichever was known first.
+pub fn agree<L: Ledger>(ledger: &L, agreed: &Agreed<'_>) -> Result<Happen, Refusal> {
+    let Some(before) = ledger.position() else { return Ok(Happen::default()) };
+    let other: Vec<&Happening> = agreed.actions.iter().filter(|action| says_else(ledger, action)).collect();
+    if other.is_empty() && before.relief == *agreed.policy {
         return Ok(Happen::default());
-    };
+    }
     let Position { key, revision, currency, .. } = before;
-    let under = Under { ledger, policy };
-    let restated = replay_all(&under, key, totals_of(before), *revision).map_err(|OutOfRange| Refusal::OutOfRange)?;
-    let Restated { trades, happened, lots, sends, totals, .. } = restated;
-    let position = Some(position(key, *revision, *currency, totals, policy));
+    let under = Under { ledger, policy: agreed.policy };
+    let restated = replay_all(&under, key, totals_of(before), *revision, &other);
+    let Restated { trades, happened, lots, sends, totals, .. } = restated.map_err(|OutOfRange| Refusal::OutOfRange)?;
+    let position = Some(position(key, *revision, *currency, totals, agreed.policy));
     Ok(Happen { happened, trades, lots, position, sends })
+}
+
+/// Whether the position knows another version of it, or the same under other terms. What never was and is not known is no news.
+fn says_else<L: Ledger>(ledger: &L, action: &Happening) -> bool {
+    match ledger.happened(&action.id) {
+        Some(known) => known.happening != *action,
+        None => action.what != What::Withdrawn,
+    }
 }
 
 /// A ledger's facts, to be applied by another policy.

@@ -46,6 +46,15 @@ pub enum Fractions {
 }
 
 impl CorporateAction {
+    /// As it falls on a position: what goes to another security stays in the position's account and book.
+    pub fn on(mut self, key: &PositionKey) -> CorporateAction {
+        if let Some(to) = self.kind.to() {
+            let of_key = PositionKey::new(&key.account(), &key.book(), &to.security());
+            *to = of_key.expect("parts of keys are names");
+        }
+        self
+    }
+
     /// The position that lots or a part of their cost go to.
     pub fn to(&self) -> Option<&PositionKey> {
         match &self.kind {
@@ -59,6 +68,16 @@ impl CorporateAction {
 }
 
 impl ActionKind {
+    fn to(&mut self) -> Option<&mut PositionKey> {
+        match self {
+            ActionKind::SpinOff { to, .. }
+            | ActionKind::MergerStock { to, .. }
+            | ActionKind::MergerMixed { to, .. }
+            | ActionKind::SymbolChange { to } => Some(to),
+            ActionKind::Split { .. } | ActionKind::StockDividend { .. } | ActionKind::MergerCash { .. } => None,
+        }
+    }
+
     /// New units of the same security for old ones, where it changes them.
     pub fn new_units(&self) -> Option<Ratio> {
         match self {

@@ -149,25 +149,54 @@ fn replay<'a, L: Ledger>(
     Ok(restated)
 }
 
-/// Everything is undone and applied again, now by the ledger's policy. `revision` is the position's.
-pub(in crate::domain) fn replay_all<L: Ledger>(
-    ledger: &L,
-    key: &PositionKey,
+/// What is applied once all is undone: a fact as it was known, or a happening that says something else.
+enum Then<'a> {
+    As(Fact<'a>),
+    Other(&'a Happening),
+}
+
+/// Everything is undone and applied again, now by the ledger's policy and with other happenings. `revision` is the position's.
+pub(in crate::domain) fn replay_all<'a, L: Ledger>(
+    ledger: &'a L,
+    key: &'a PositionKey,
     totals: Totals,
     revision: u64,
+    others: &[&'a Happening],
 ) -> Result<Restated, OutOfRange> {
     let mut open_lots = OpenLots::new(key, ledger, ledger.lots_fifo(), totals);
-    let undone: Vec<Fact<'_>> = facts_from_latest(ledger).inspect(|fact| open_lots.undo(fact.done())).collect();
+    let undone: Vec<Fact<'a>> = facts_from_latest(ledger).inspect(|fact| open_lots.undo(fact.done())).collect();
+    let stays = |fact: &Fact<'a>| others.iter().all(|other| other.id != *fact.moment().4);
+    let mut facts: Vec<_> = undone.into_iter().filter(stays).map(|fact| (fact.moment(), Then::As(fact))).collect();
+    facts.extend(others.iter().filter_map(|other| Some((other.moment()?, Then::Other(other)))));
+    facts.sort_by_key(|(moment, _)| *moment);
     let mut restated = Restated::default();
-    for fact in undone.into_iter().rev() {
-        let effect = open_lots.apply(fact.moment().4, fact.says())?;
-        restated.other(fact, effect);
+    for other in others.iter().filter(|other| other.moment().is_none()) {
+        restated.happens(ledger.happened(&other.id), other, Effect::default());
+    }
+    for (moment, then) in facts {
+        match then {
+            Then::As(fact) => {
+                let effect = open_lots.apply(moment.4, fact.says())?;
+                restated.other(fact, effect);
+            }
+            Then::Other(other) => {
+                let effect = open_lots.apply(moment.4, New::Happening(other))?;
+                restated.happens(ledger.happened(&other.id), other, effect);
+            }
+        }
     }
     (restated.lots, restated.totals) = open_lots.close(revision)?;
     Ok(restated)
 }
 
 impl Restated {
+    /// Keeps what a happening that says something else does now.
+    fn happens(&mut self, known: Option<&Happened>, happening: &Happening, effect: Effect) {
+        let (sent, news) = resend(known.map_or(&[], |known| &known.effect.sent), effect.sent);
+        self.sends.extend(news);
+        self.happened.push(Happened { happening: happening.clone(), effect: Effect { sent, ..effect } });
+    }
+
     /// Keeps what another fact does now, if it did something else before.
     fn other(&mut self, fact: Fact<'_>, effect: Effect) {
         match fact {

@@ -68,6 +68,8 @@ fn settle<L: Ledger>(ledger: &L, trade: &Trade, mut due: Due) -> Result<Capture,
         }
     };
     let Restated { effect, trades: others, happened, lots, sends: moves, totals } = restated;
+    // Splits count from their ex dates on: only the replay knows.
+    answers[due.last_effective()..].iter_mut().for_each(|answer| answer.quantity_after = totals.quantity);
     let last = &mut answers[due.last_effective()];
     if let Some(delta) = &mut last.realised_delta {
         delta.minor = totals.realised - before.map_or(0, |position| position.realised.minor);

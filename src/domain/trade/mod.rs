@@ -5,6 +5,7 @@ pub mod answer; // what a trade record is answered, or why it is refused
 mod version; // which version of a trade counts, waits or is refused
 mod due; // versions that become due with a record
 pub mod capture; // trade record -> what it changes in its position
+pub mod arrive; // a lot that comes from another position -> what it changes
 
 use std::fmt;
 

@@ -13,15 +13,16 @@ use crate::messages::request::InvalidValue;
 use crate::messages::request::scalar::Number;
 
 /// What a contract agrees on units that are no whole ones.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Agreed {
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum FractionPolicy {
+    #[default]
     Keep,
     CashInLieu,
 }
 
 /// `fractions` of a contract: kept when absent.
-pub(super) fn agreed(contract: &Object<'_>) -> Result<Agreed, InvalidValue> {
-    Ok(contract.word("fractions", &AGREED)?.unwrap_or(Agreed::Keep))
+pub(super) fn agreed(contract: &Object<'_>) -> Result<FractionPolicy, InvalidValue> {
+    Ok(contract.word("fractions", &AGREED)?.unwrap_or_default())
 }
 
 /// All versions of the actions on one security.
@@ -30,16 +31,16 @@ pub(super) fn actions(item: Item<'_>) -> Result<Vec<Happening>, InvalidValue> {
 }
 
 /// An action under a contract; the problem when the action does not say what the contract needs of it.
-pub(super) fn under(mut happening: Happening, agreed: Agreed) -> Result<Happening, String> {
+pub fn under(mut happening: Happening, agreed: FractionPolicy) -> Result<Happening, String> {
     let id = happening.id.trade_id().to_owned();
     let What::Action(CorporateAction { kind, .. }) = &mut happening.what else { return Ok(happening) };
     let spun_off = matches!(kind, ActionKind::SpinOff { .. });
     match (kind.fractions(), agreed) {
-        (Some(fractions), Agreed::Keep) => *fractions = Fractions::Keep,
-        (Some(_), Agreed::CashInLieu) if spun_off => {
+        (Some(fractions), FractionPolicy::Keep) => *fractions = Fractions::Keep,
+        (Some(_), FractionPolicy::CashInLieu) if spun_off => {
             return Err(format!("CASH_IN_LIEU is not calculated for a spin-off, as {id} is one; allowed: KEEP"));
         }
-        (Some(Fractions::Keep), Agreed::CashInLieu) => {
+        (Some(Fractions::Keep), FractionPolicy::CashInLieu) => {
             return Err(format!("CASH_IN_LIEU needs a price; add cashInLieu to the corporate action {id}, or KEEP"));
         }
         _ => {}
@@ -47,7 +48,7 @@ pub(super) fn under(mut happening: Happening, agreed: Agreed) -> Result<Happenin
     Ok(happening)
 }
 
-fn action(item: Item<'_>) -> Result<Happening, InvalidValue> {
+pub(super) fn action(item: Item<'_>) -> Result<Happening, InvalidValue> {
     let object = item.object()?;
     let id = object.member("actionId")?.named(|id| TradeId::new(DOCUMENT, id))?;
     let version = object.count("version")?.unwrap_or(1);
@@ -137,4 +138,5 @@ enum Status {
 
 const STATUSES: [(&str, Status); 2] = [("CONFIRMED", Status::Confirmed), ("CANCELLED", Status::Cancelled)];
 
-const AGREED: [(&str, Agreed); 2] = [("KEEP", Agreed::Keep), ("CASH_IN_LIEU", Agreed::CashInLieu)];
+const AGREED: [(&str, FractionPolicy); 2] =
+    [("KEEP", FractionPolicy::Keep), ("CASH_IN_LIEU", FractionPolicy::CashInLieu)];

@@ -72,6 +72,7 @@ pub(super) fn standing(
     }
     let swap = swap(&object, id, underlier.clone(), valuation_date, calendars, disrupted)?;
     holdings::relief(&object)?;
+    actions::agreed(&object)?;
     let path = object.path.clone();
     object.end()?;
     checked(&swap, &path)?;

@@ -9,7 +9,7 @@ mod dividends; // its dividends
 mod fees; // its fees
 mod holdings; // the trades or lots under it
 mod transfers; // lots that come and go
-mod actions; // corporate actions
+pub mod actions; // corporate actions
 mod dates; // lists of dates, and periods
 mod rule; // dates at regular distances
 mod market; // prices, fixings, exchange rates, dividends

@@ -6,12 +6,14 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 use serde_json::value::RawValue;
 
+use super::actions::action;
 use super::calendars::{Calendars, given};
 use super::object::{Item, Object};
 use super::standing::any_underlier;
 use super::{market, name};
 use crate::domain::calendar::Calendar;
 use crate::domain::key::ContractId;
+use crate::domain::lots::happening::What;
 use crate::domain::market::fx::FixName;
 use crate::domain::names::{IndexName, Symbol};
 use crate::messages::data_point::{DataKind, Value};
@@ -59,8 +61,10 @@ pub fn market_data(json: &[u8]) -> Result<Vec<Result<StatedPoint, InvalidValue>>
     points.series(object.optional("feeRates"), DataKind::FeeRate, Number::Rate, Symbol::new);
     points.fixings(object.optional("indices"));
     points.fx(object.optional("fx"));
-    points.dividends(object.optional("dividends"));
-    points.disrupted_days(object.optional("disruptedDays"));
+    points.listed(object.optional("dividends"), dividend);
+    points.listed(object.optional("disruptedDays"), disruption);
+    // Reference data: sent by another command.
+    object.optional("corporateActions");
     if let Some(item) = object.optional("fallbackPrices") {
         points.0.push(Err(item.path.invalid("fallback prices do not reach positions; leave them out")));
     }
@@ -68,8 +72,8 @@ pub fn market_data(json: &[u8]) -> Result<Vec<Result<StatedPoint, InvalidValue>>
     Ok(points.0)
 }
 
-/// Calendars and indices of a document, or of an object that also has `securities` and `businessDate`. What is known of calendars
-/// grows by what the document brings.
+/// Calendars, indices and corporate actions of a document, or of an object that also has `securities` and `businessDate`. What is known of
+/// calendars grows by what the document brings.
 pub fn reference_data(
     json: &[u8],
     calendars: &mut Calendars,
@@ -89,8 +93,11 @@ pub fn reference_data(
         market::index(&named, item, calendars).map(drop)
     };
     points.named(object.optional("indices"), DataKind::Index, &mut index);
+    points.listed(object.optional("corporateActions"), corporate_action);
     if let Some(item) = object.optional("marketData") {
-        points.named(item.object()?.optional("indices"), DataKind::Index, index);
+        let object = item.object()?;
+        points.named(object.optional("indices"), DataKind::Index, index);
+        points.listed(object.optional("corporateActions"), corporate_action);
     }
     points.named(object.optional("securities"), DataKind::Security, security);
     if let Some(item) = object.optional("businessDate") {
@@ -248,20 +255,11 @@ impl Points {
         }
     }
 
-    fn dividends(&mut self, item: Option<Item<'_>>) {
+    /// `{"ACME": [...]}`.
+    fn listed(&mut self, item: Option<Item<'_>>, read: impl Fn(&str, Item<'_>) -> Result<StatedPoint, InvalidValue>) {
         for (of, item) in self.entries(item) {
             match item.list() {
-                Ok(list) => self.0.extend(list.into_iter().map(|item| dividend(&of, item))),
-                Err(invalid) => self.0.push(Err(invalid)),
-            }
-        }
-    }
-
-    /// `{"ACME": ["2025-04-30"]}`.
-    fn disrupted_days(&mut self, item: Option<Item<'_>>) {
-        for (name, item) in self.entries(item) {
-            match item.list() {
-                Ok(list) => self.0.extend(list.into_iter().map(|item| disruption(&name, item))),
+                Ok(list) => self.0.extend(list.into_iter().map(|item| read(&of, item))),
                 Err(invalid) => self.0.push(Err(invalid)),
             }
         }
@@ -297,6 +295,22 @@ fn dividend(of: &str, item: Item<'_>) -> Result<StatedPoint, InvalidValue> {
     let detail = declared.id.as_str().into();
     let about = About { kind: DataKind::Dividend, name: of.into(), detail, date: None };
     Ok(Stated { path, about, version, value: Value::Terms(without(item.object()?, &["version"])) })
+}
+
+fn corporate_action(of: &str, item: Item<'_>) -> Result<StatedPoint, InvalidValue> {
+    let path = item.path.clone();
+    Symbol::new(of).map_err(|problem| path.clone().invalid(problem.to_string()))?;
+    let version = version(&item.clone().object()?)?;
+    let happening = action(item.clone())?;
+    if let What::Action(action) = &happening.what
+        && action.to().is_some_and(|to| to.security() == of)
+    {
+        return Err(path.field("newSecurity").invalid(format!("is {of} itself; name another security")));
+    }
+    let detail = happening.id.trade_id().into();
+    let about = About { kind: DataKind::CorporateAction, name: of.into(), detail, date: None };
+    let value = Value::Terms(without(item.object()?, &["version"]));
+    Ok(Stated { path: path.to_string(), about, version, value })
 }
 
 fn disruption(of: &str, item: Item<'_>) -> Result<StatedPoint, InvalidValue> {
@@ -399,6 +413,25 @@ mod tests {
                 "marketData.disruptedDays.ACME[0] Disruption None",
             ]
         );
+    }
+
+    #[test]
+    fn corporate_actions_are_reference_data_wherever_a_document_has_them() {
+        let json = br#"{
+            "corporateActions": {"ACME": [
+                {"actionId": "S1", "version": 2, "kind": "SPLIT", "newUnits": 3, "oldUnits": 1, "exDate": "2025-03-10"},
+                {"actionId": "S2", "kind": "SYMBOL_CHANGE", "newSecurity": "ACME", "exDate": "2025-03-10"}]},
+            "marketData": {"corporateActions": {"OTHER": [{"actionId": "M", "kind": "MERGER_CASH", "cash": 9, "exDate": "2025-03-11"}]}}}"#;
+        let shown = |read: Vec<Result<StatedPoint, InvalidValue>>| -> Vec<String> {
+            let row = |row: Result<StatedPoint, InvalidValue>| match row {
+                Ok(Stated { about, version, .. }) => format!("{} {} {version:?}", about.name, about.detail),
+                Err(invalid) => invalid.path.to_string(),
+            };
+            read.into_iter().map(row).collect()
+        };
+        let reference = reference_data(json, &mut Calendars::default()).expect("a document");
+        assert_eq!(shown(reference), ["ACME S1 Some(2)", "corporateActions.ACME[1].newSecurity", "OTHER M None"]);
+        assert_eq!(shown(market_data(json).expect("a document")), [""; 0]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use serde_json::value::RawValue;
 
+use super::actions::{self, FractionPolicy};
 use super::calendars::Calendars;
 use super::contract::{self, DisruptedDays};
 use super::holdings;
@@ -10,6 +11,7 @@ use super::market;
 use super::object::Item;
 use crate::domain::dividends::declared::Declared;
 use crate::domain::key::ContractId;
+use crate::domain::lots::happening::Happening;
 use crate::domain::lots::method::ReliefPolicy;
 use crate::domain::names::{IndexName, Symbol};
 use crate::domain::rates::index::Index;
@@ -53,9 +55,24 @@ pub(super) fn any_underlier(
     contract::standing(object, &id, &underlier, day, calendars, &DisruptedDays::default())
 }
 
-/// Reads of a contract which lots its closes take. This depends on no calendar and no day.
-pub fn read_relief(json: &str) -> Result<ReliefPolicy, InvalidValue> {
-    holdings::relief(&item(json)?.object()?)
+/// What a contract says of the lots under it. This depends on no calendar and no day.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct OnLots {
+    /// Which of them its closes take.
+    pub relief: ReliefPolicy,
+    /// What becomes of units that are no whole ones.
+    pub fractions: FractionPolicy,
+}
+
+/// Reads of a contract what it says of the lots under it.
+pub fn read_on_lots(json: &str) -> Result<OnLots, InvalidValue> {
+    let object = item(json)?.object()?;
+    Ok(OnLots { relief: holdings::relief(&object)?, fractions: actions::agreed(&object)? })
+}
+
+/// Reads one corporate action.
+pub fn read_action(json: &str) -> Result<Happening, InvalidValue> {
+    actions::action(item(json)?)
 }
 
 /// Reads one dividend of an instrument.

@@ -14,9 +14,8 @@ use crate::domain::jobs::recalculation::{Recalculation, RecalculationKind, Selec
 use crate::domain::jobs::share::{RESULTS, Share, ShareEnd, number};
 use crate::domain::jobs::totals::Counts;
 use crate::domain::key::{ContractId, PositionKey, Timestamp};
-use crate::domain::lots::agreed::agree;
+use crate::domain::lots::agreed::{Agreed, agree};
 use crate::domain::lots::ledger::Ledger;
-use crate::domain::lots::method::FIFO;
 use crate::domain::lots::shelf::Shelf;
 use crate::domain::names::{LotId, PositionId, Symbol};
 use crate::engine::batch::Record;
@@ -206,7 +205,8 @@ impl Book {
             return None;
         }
         let changed = |subject: &Subject| since.changed.contains(subject);
-        if changed(&Subject::All) || changed(&Subject::Underlier(case.security.clone())) {
+        let of_security = [Subject::Underlier(case.security.clone()), Subject::CorporateActions(case.security.clone())];
+        if changed(&Subject::All) || of_security.iter().any(changed) {
             return None;
         }
         for contract in &case.contracts {
@@ -237,7 +237,7 @@ impl Book {
     ) -> Result<(), ProcessError> {
         share.totals.calculated += 1;
         let calculated = catch_unwind(AssertUnwindSafe(|| match work.recalculation.kind {
-            RecalculationKind::Full | RecalculationKind::Incremental { .. } => self.replace(case, share, work),
+            RecalculationKind::Full | RecalculationKind::Incremental { .. } => self.replace(case, share, work, context),
             RecalculationKind::Historical { .. } => self.history(case, share, work, context),
             RecalculationKind::WhatIf => self.what_if(case, share, work, context),
         }));
@@ -252,10 +252,17 @@ impl Book {
     }
 
     /// Tells the flows anew where they differ, unless they stand on newer data already: nothing goes back.
-    fn replace(&mut self, case: &Case<'_>, share: &mut Share, work: &Work<'_>) -> Result<(), ProcessError> {
-        let agreed = self.agree(case.number, work.cause, work.now);
+    fn replace(
+        &mut self,
+        case: &Case<'_>,
+        share: &mut Share,
+        work: &Work<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        let disagreement = self.agree(case.key, case.number, work.cause, work.now, context)?;
         let position = OnePosition::of(self, case.key);
-        let told = flows(&position, case.contracts.iter(), &case.security, work.as_it_was, agreed).unwrap_or_default();
+        let told = flows(&position, case.contracts.iter(), &case.security, work.as_it_was, disagreement.as_ref())
+            .unwrap_or_default();
         tally(share, case, &told, None);
         let last = self.told(case.key);
         if last.first().is_some_and(|last| is_ahead(last, work)) {
@@ -276,11 +283,13 @@ impl Book {
         work: &Work<'_>,
         context: &mut Context<'_>,
     ) -> Result<(), ProcessError> {
-        let agreed = self.agree(case.number, work.cause, work.now);
+        let disagreement = self.agree(case.key, case.number, work.cause, work.now, context)?;
         let position = OnePosition::of(self, case.key);
         let days = work.recalculation.days();
         let mut before = Vec::new();
-        for (day, told) in series(&position, &case.selected, &case.security, work.as_it_was, agreed, days) {
+        for (day, told) in
+            series(&position, &case.selected, &case.security, work.as_it_was, disagreement.as_ref(), days)
+        {
             tally(share, case, &told, Some(day));
             let changes = changes(&before, &told.flows);
             let records = told.of_job(case.key, case.revision, day, work.as_it_was.snapshot(), changes);
@@ -298,18 +307,20 @@ impl Book {
         work: &Work<'_>,
         context: &mut Context<'_>,
     ) -> Result<(), ProcessError> {
-        let agreed = self.agree(case.number, work.cause, work.now);
+        let disagreement = self.agree(case.key, case.number, work.cause, work.now, context)?;
         let changed = work.changed.expect("a WHAT_IF has its changes");
         let position = OnePosition::of(self, case.key);
         let (contracts, security) = (|| case.selected.iter(), &case.security);
-        let before = flows(&position, contracts(), security, work.as_it_was, agreed.clone()).unwrap_or_default();
-        let policy = case.contracts.first().map_or(&FIFO, |contract| changed.relief(contract));
+        let before = flows(&position, contracts(), security, work.as_it_was, disagreement.as_ref()).unwrap_or_default();
+        // What issuers did stays as it is: only terms are tried.
+        let policy = changed.agreed(case.key, case.contracts.first()).0.policy;
         let after = match position.policy() == policy {
-            true => flows(&position, contracts(), security, changed, agreed),
+            true => flows(&position, contracts(), security, changed, disagreement.as_ref()),
             false => {
                 let mut shelf = Shelf::of(&position);
-                let agreed = agree(&position, policy).map(|happen| shelf.keep_happen(happen));
-                flows(&shelf, contracts(), security, changed, agreed)
+                let refusal = agree(&position, &Agreed { policy, actions: Vec::new() });
+                let refusal = refusal.map(|happen| shelf.keep_happen(happen)).err();
+                flows(&shelf, contracts(), security, changed, refusal.as_ref().map(super::disagreement).as_ref())
             }
         };
         let after = after.unwrap_or_default();

@@ -12,8 +12,10 @@ use crate::messages::data_point::DataKind;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Subject {
     Contract(ContractId),
-    /// Prices, dividends and corporate actions of an instrument, and what is known of it as a security.
+    /// Prices and dividends of an instrument, and what is known of it as a security.
     Underlier(Symbol),
+    /// What its issuer does to the lots of all who hold it, under a contract or not.
+    CorporateActions(Symbol),
     Index(IndexName),
     Fix(FixName),
     FeeRate(Symbol),
@@ -22,18 +24,17 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// What a value is of; a corporate action and what is known of a security are of the instrument.
+    /// What a value is of; what is known of a security is of the instrument.
     pub fn of(kind: DataKind, name: &str, detail: &str) -> Result<Subject, InvalidName> {
         Ok(match kind {
             DataKind::Fixing | DataKind::Index => Subject::Index(IndexName::new(name)?),
             DataKind::Fx => Subject::Fix(FixName::new(detail)?),
             DataKind::FeeRate => Subject::FeeRate(Symbol::new(name)?),
             DataKind::Calendar | DataKind::Account | DataKind::BusinessDate => Subject::All,
-            DataKind::Price
-            | DataKind::Dividend
-            | DataKind::CorporateAction
-            | DataKind::Disruption
-            | DataKind::Security => Subject::Underlier(Symbol::new(name)?),
+            DataKind::CorporateAction => Subject::CorporateActions(Symbol::new(name)?),
+            DataKind::Price | DataKind::Dividend | DataKind::Disruption | DataKind::Security => {
+                Subject::Underlier(Symbol::new(name)?)
+            }
         })
     }
 }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use compact_str::CompactString;
 
-use super::{Subject, named};
+use super::{ISSUER, Subject, named};
 use crate::domain::calendar::Calendar;
 use crate::domain::calendar::settlement::settlement_date;
-use crate::domain::key::ContractId;
+use crate::domain::key::{ContractId, TradeId};
+use crate::domain::lots::happening::Happening;
 use crate::domain::market::Market;
 use crate::domain::market::carry::Quote;
 use crate::domain::market::fx::{FixName, Pair};
@@ -21,7 +22,9 @@ use crate::domain::rates::terms::RateTerms;
 use crate::domain::swap::terms::{DailyFeeRate, Swap};
 use crate::messages::data_point::{DataKind, DataPoint, Value};
 use crate::messages::document::calendars::Calendars;
-use crate::messages::document::standing::{give_calendar, read_dividend, read_index, read_market, read_terms};
+use crate::messages::document::standing::{
+    give_calendar, read_action, read_dividend, read_index, read_market, read_terms,
+};
 use crate::messages::request::InvalidValue;
 
 #[derive(Default)]
@@ -33,6 +36,8 @@ pub struct Facts {
     /// The terms of indices, and their fixings whether the terms are known yet or not.
     indices: HashMap<IndexName, Box<str>>,
     fixings: HashMap<IndexName, BTreeMap<NaiveDate, Fixing>>,
+    /// The versions that count of what issuers do, by security.
+    actions: HashMap<Symbol, BTreeMap<TradeId, Happening>>,
     /// The market of a security: it says when trades settle.
     markets: HashMap<Symbol, Calendar>,
     resolved: RefCell<Resolved>,
@@ -105,7 +110,19 @@ impl Facts {
                 market.declare(declared);
                 Ok(())
             }
-            DataKind::CorporateAction => Err("corporate actions do not reach positions yet".to_owned()),
+            DataKind::CorporateAction => {
+                let of = named(Symbol::new, name)?;
+                let action = read_action(json()?).map_err(invalid)?;
+                if action.id.trade_id() != detail.as_str() || action.version != *version {
+                    return Err(format!("it names itself {} version {}", action.id.trade_id(), action.version));
+                }
+                let id = TradeId::new(ISSUER, action.id.trade_id()).map_err(|problem| problem.to_string())?;
+                let actions = self.actions.entry(of).or_default();
+                if actions.get(&id).is_none_or(|known| known.version <= action.version) {
+                    actions.insert(id.clone(), Happening { id, ..action });
+                }
+                Ok(())
+            }
             DataKind::Disruption => {
                 let of = named(Symbol::new, name)?;
                 let date = date.ok_or("a disruption has a date")?;
@@ -217,6 +234,17 @@ impl Facts {
 
     pub fn with_market<T>(&self, calculate: impl FnOnce(&Market) -> T) -> T {
         calculate(&self.market.borrow())
+    }
+
+    /// Whether an issuer does anything at all.
+    pub fn any_action(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
+    /// What the issuer of a security does, by id.
+    pub fn actions(&self, security: &str) -> impl Iterator<Item = &Happening> {
+        let security = Symbol::new(security).ok();
+        security.and_then(|security| self.actions.get(&security)).into_iter().flat_map(BTreeMap::values)
     }
 
     pub fn settle_date(&self, security: &Symbol, trade_date: NaiveDate) -> Option<NaiveDate> {

@@ -16,8 +16,10 @@ pub use self::facts::subjects;
 use super::topics::{CONTRACTS, MARKET_DATA, REFERENCE_DATA};
 use crate::domain::blocked::Blocked;
 use crate::domain::flows::row::{Obstacle, Snapshot};
-use crate::domain::key::ContractId;
-use crate::domain::lots::method::{FIFO, ReliefPolicy};
+use crate::domain::key::{ContractId, PositionKey};
+use crate::domain::lots::agreed::Agreed;
+use crate::domain::lots::happening::What;
+use crate::domain::lots::method::FIFO;
 use crate::domain::market::Market;
 use crate::domain::names::Symbol;
 use crate::domain::swap::terms::Swap;
@@ -26,11 +28,15 @@ use crate::engine::stage::Cause;
 use crate::engine::view::ViewTable;
 use crate::messages::contract::ContractVersion;
 use crate::messages::data_point::{DataKind, DataPoint, Value};
-use crate::messages::document::standing::read_relief;
+use crate::messages::document::actions::{FractionPolicy, under};
+use crate::messages::document::standing::{OnLots, read_on_lots};
 use crate::messages::schemas::Schemas;
 
 /// The name of the view.
 pub const KNOWLEDGE: &str = "knowledge";
+
+/// The source of corporate actions among the facts of a position; no trade has it.
+pub const ISSUER: &str = "corporate-action";
 
 /// The topics it is made of.
 pub const TOPICS: [&str; 3] = [CONTRACTS, MARKET_DATA, REFERENCE_DATA];
@@ -49,8 +55,8 @@ pub struct Knowledge {
 struct Terms {
     version: u32,
     json: Option<Arc<str>>,
-    /// Oldest first as long as it cannot be read.
-    relief: ReliefPolicy,
+    /// Oldest first and fractions kept as long as it cannot be read.
+    on_lots: OnLots,
 }
 
 impl Knowledge {
@@ -123,9 +129,30 @@ impl Knowledge {
         standing.map_err(|invalid| obstacle("UNREADABLE_TERMS", invalid.to_string()))
     }
 
-    /// Which lots closes take under a contract: oldest first while it is not known, withdrawn or unreadable.
-    pub fn relief(&self, contract: &ContractId) -> &ReliefPolicy {
-        self.contracts.get(contract).map_or(&FIFO, |terms| &terms.relief)
+    /// What counts for a position whose contract this is: oldest first, and fractions kept, while there is none or it is not known. The
+    /// problem is that of an action that cannot be followed as agreed; its fractions are kept.
+    pub fn agreed(&self, key: &PositionKey, contract: Option<&ContractId>) -> (Agreed<'_>, Option<Obstacle>) {
+        let on_lots = contract.and_then(|contract| self.contracts.get(contract)).map(|terms| &terms.on_lots);
+        let (mut actions, mut problem) = (Vec::new(), None);
+        if self.facts.any_action() {
+            let fractions = on_lots.map(|on_lots| on_lots.fractions).unwrap_or_default();
+            for action in self.facts.actions(&key.security()) {
+                let mut action = action.clone();
+                if let What::Action(issued) = action.what {
+                    action.what = What::Action(issued.on(key));
+                }
+                actions.push(under(action.clone(), fractions).unwrap_or_else(|refused| {
+                    problem = Some(Obstacle { reason: "FRACTIONS".into(), message: refused.into() });
+                    under(action, FractionPolicy::Keep).expect("fractions can always be kept")
+                }));
+            }
+        }
+        (Agreed { policy: on_lots.map_or(&FIFO, |on_lots| &on_lots.relief), actions }, problem)
+    }
+
+    /// Whether the issuer of a security has ever done anything to the lots of its holders.
+    pub fn acted(&self, security: &str) -> bool {
+        self.facts.actions(security).next().is_some()
     }
 
     /// Calculates with the market as it is.
@@ -144,8 +171,8 @@ impl Knowledge {
             return;
         }
         self.facts.forget(&contract.id);
-        let relief = contract.terms.as_deref().and_then(|json| read_relief(json).ok()).unwrap_or_default();
-        let terms = Terms { version: contract.version, json: contract.terms.map(Arc::from), relief };
+        let on_lots = contract.terms.as_deref().and_then(|json| read_on_lots(json).ok()).unwrap_or_default();
+        let terms = Terms { version: contract.version, json: contract.terms.map(Arc::from), on_lots };
         self.contracts.insert(contract.id.clone(), terms);
         self.changes.note(Subject::Contract(contract.id), cause);
     }
