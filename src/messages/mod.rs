@@ -46,6 +46,8 @@ mod looks; // how messages look to people
 #[cfg(test)]
 mod job_looks; // those about jobs
 #[cfg(test)]
+mod flow_looks; // those about contracts, the market and flows
+#[cfg(test)]
 mod samples; // any value of a message
 #[cfg(test)]
 mod job_samples; // those about jobs
