@@ -71,6 +71,7 @@ fn the_unwinding_method_decides_which_lot_is_closed() {
         ("HIFO", "L2"),
         ("HICO", "L2"), // highest cost, as the replaced service's documents call it
         ("LOFO", "L1"),
+        ("AVERAGE", "L1"), // lots go oldest first and keep what they cost
         ("MAX_LOSS", "L2"),
         ("MIN_GAIN", "L2"),
         ("MAX_GAIN", "L1"),

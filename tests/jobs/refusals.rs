@@ -133,7 +133,7 @@ fn an_interest_leg_that_may_mean_several_things_is_refused() {
 #[test]
 fn an_unknown_unwinding_method_blocks_its_position() {
     let mut close = closing("X1", -10, "130", "2024-03-01", "2024-03-05");
-    close["unwindingMethod"] = "AVERAGE".into();
+    close["unwindingMethod"] = "RANDOM".into();
     let lots = json!([lot("L1", 100, "120", "2024-01-10", "2024-01-12"), close]);
     let run = run(&request("2024-06-28", one("EQUITY_LEG", lots)));
     assert_eq!((run.rows(), run.flows.len()), (vec!["UNSUPPORTED C1/P1/X1 unwindingMethod".to_owned()], 0));

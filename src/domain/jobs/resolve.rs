@@ -178,7 +178,7 @@ fn not_closed(unclosed: Unclosed, place: &Place) -> Notice {
             NoticeCode::Unsupported,
             "unwindingMethod",
             format!(
-                "{} is not calculated, so the position is not; allowed: FIFO, LIFO, HIFO, HICO, LOFO, MAX_LOSS, MIN_GAIN, MAX_GAIN",
+                "{} is not calculated, so the position is not; allowed: FIFO, LIFO, HIFO, HICO, LOFO, AVERAGE, MAX_LOSS, MIN_GAIN, MAX_GAIN",
                 method.0
             ),
         ),

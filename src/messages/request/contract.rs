@@ -239,6 +239,7 @@ fn unwinding(raw: Raw<'_>) -> Result<Result<ReliefMethod, Unsupported>, String> 
         Some("LIFO") => Ok(ReliefMethod::Lifo),
         Some("HIFO" | "HICO") => Ok(ReliefMethod::Hifo), // highest cost by its other name
         Some("LOFO") => Ok(ReliefMethod::Lofo),
+        Some("AVERAGE") => Ok(ReliefMethod::Average),
         Some("MAX_LOSS") => Ok(ReliefMethod::MaxLoss),
         Some("MIN_GAIN") => Ok(ReliefMethod::MinGain),
         Some("MAX_GAIN") => Ok(ReliefMethod::MaxGain),
