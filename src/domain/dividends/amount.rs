@@ -4,9 +4,9 @@ use rust_decimal::Decimal;
 
 use super::declared::{Declared, SourceTax};
 use super::terms::{Payout, Share};
-use super::withholding::{self, Treatment, left_after_tax, tax};
+use super::withholding::{self, Treatment, after_tax, left_after_tax, tax};
 use crate::domain::blocked::{Blocked, out_of_range};
-use crate::domain::explain::pad::Pad;
+use crate::domain::explain::pad::{Pad, Silent};
 use crate::domain::explain::{Fact, Observed};
 use crate::domain::market::fx::FxRate;
 use crate::domain::money::amount::Amount;
@@ -54,6 +54,50 @@ pub fn amount<P: Pad>(
             let taxed = tax(pad, quantity, per_share, rate, treatment, currency)?;
             DividendAmount::new(taxed.gross, taxed.cash)
         }
+    }
+}
+
+/// What one unit is paid on one side of a contract: the same for all lots, so that of a lot one product is left.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct PerUnit {
+    paid: Decimal,
+    /// What the tax leaves of one, where `paid` is what is left of a gross amount.
+    left: Option<Decimal>,
+}
+
+impl PerUnit {
+    /// Of `share`, as [`amount`] has it.
+    pub fn of(
+        share: Share,
+        declared: &Declared,
+        payout: Payout,
+        fx: Option<FxRate<'_>>,
+        currency: Currency,
+    ) -> Result<PerUnit, Blocked> {
+        let pad = &mut Silent;
+        let gross = per_share(pad, declared, fx, currency)?;
+        match share {
+            Share::Ratio(ratio) => {
+                let rate = payout.declared_net().then(|| tax_rate(pad, declared)).transpose()?;
+                let left = rate.map(|rate| left_after_tax(pad, rate)).transpose()?;
+                Ok(PerUnit { paid: paid_per_share(pad, gross, ratio)?, left })
+            }
+            Share::AfterTax(Treatment::Exempt) => Ok(PerUnit { paid: gross, left: None }),
+            Share::AfterTax(treatment) => {
+                let rate = tax_rate(pad, declared)?;
+                Ok(PerUnit { paid: after_tax(pad, gross, rate, treatment)?, left: None })
+            }
+        }
+    }
+
+    /// What an entitled signed quantity is paid, to the byte as [`amount`] has it. Gross amount and tax are information that nobody asks for here: what
+    /// of them does not fit blocks nothing.
+    #[inline]
+    pub fn paid<P: Pad>(self, pad: &mut P, quantity: Decimal, currency: Currency) -> Result<Amount, Blocked> {
+        let quantity = pad.given(|| Fact::Lot("entitled quantity"), quantity);
+        let per_unit = pad.given(|| Fact::Table("paid per share"), self.paid);
+        let left = self.left.map(|left| pad.given(|| Fact::Table("left after tax"), left));
+        withholding::gross(pad, "dividend", quantity, per_unit, left, currency)
     }
 }
 
@@ -109,12 +153,12 @@ pub fn reinvest<P: Pad>(pad: &mut P, paid: Amount, price: P::Number) -> Result<P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::dividends::declared::{Declaration, DividendId, DividendKind};
-    use crate::domain::explain::pad::Silent;
+    use crate::domain::dividends::declared::{Declaration, DividendId, DividendKind, Jurisdiction};
     use crate::domain::flows::adjustment::{AdjustmentPolicy, PaymentDates, Restatement, restate};
     use crate::domain::flows::status::{Stage, Status};
     use crate::domain::names::Symbol;
     use chrono::NaiveDate;
+    use proptest::prelude::*;
 
     fn currency(code: &str) -> Currency {
         Currency::new(code).expect("a currency in use")
@@ -181,5 +225,34 @@ mod tests {
         let units = reinvest(&mut Silent, paid, Decimal::from(30)).expect("small numbers");
         assert_eq!(units.to_string(), "3.3333333333");
         assert!(reinvest(&mut Silent, paid, Decimal::ZERO).is_err(), "nothing is bought at no price");
+    }
+
+    proptest! {
+        /// One product of a quantity and what a unit is paid is to the byte what the whole formula says.
+        #[test]
+        fn what_a_unit_is_paid_times_units_is_what_they_are_paid(
+            gross in 1_i64..1_000_000_000_000, decimals in 0_u32..=10, digits in 1_i64..1_000_000_000_000_000_000,
+            scale in 0_u32..=10, short in any::<bool>(), rate in 0_i64..1_000_000, share in 0_usize..6,
+        ) {
+            let tax = Some(SourceTax { rate: Decimal::new(rate, 6), jurisdiction: Jurisdiction::new("US").expect("a name") });
+            let declared = Declared { gross: Decimal::new(gross, decimals), source_tax: tax, ..declared() };
+            let share = [
+                Share::Ratio(Decimal::new(rate, 6)),
+                Share::Ratio(Decimal::ONE),
+                Share::AfterTax(Treatment::Deducted),
+                Share::AfterTax(Treatment::DeclaredNet),
+                Share::AfterTax(Treatment::Exempt),
+                Share::AfterTax(Treatment::Reclaimable),
+            ][share];
+            let payout = Payout { long: Some(share), short: Some(Decimal::new(rate, 6)) };
+            let quantity = Decimal::new(if short { -digits } else { digits }, scale);
+            let euro = currency("EUR");
+            let share = payout.of(quantity, &declared).expect("both sides have one");
+            let paid = PerUnit::of(share, &declared, payout, None, euro)
+                .and_then(|per_unit| per_unit.paid(&mut Silent, quantity, euro));
+            if let Ok(whole) = amount(&mut Silent, quantity, &declared, payout, None, euro) {
+                prop_assert_eq!(paid, Ok(whole.paid));
+            }
+        }
     }
 }

@@ -100,8 +100,8 @@ pub fn tax<P: Pad>(
         (gross, pad.subtract("tax per share", gross_per_share, per_share), Some(per_share))
     } else {
         let gross = gross(pad, GROSS, quantity, per_share, None, currency)?;
-        let tax = pad.multiply("tax per share", per_share, rate).ok_or_else(&range)?;
-        (gross, Some(tax), pad.subtract("after tax per share", per_share, tax))
+        let (tax, after_tax) = deducted(pad, per_share, rate)?;
+        (gross, Some(tax), Some(after_tax))
     };
     let reclaimable = treatment == Treatment::Reclaimable;
     let name = if reclaimable { "tax at source that can be reclaimed, unrounded" } else { "tax at source, unrounded" };
@@ -110,6 +110,23 @@ pub fn tax<P: Pad>(
     let tax = gross.money.checked_sub(cash.money).ok_or_else(range)?;
     let reclaimable = if reclaimable { tax } else { Money::zero(currency) };
     Ok(Taxed { gross: gross.money, tax, cash, reclaimable })
+}
+
+/// What a holder who is not exempt gets per share.
+pub fn after_tax<P: Pad>(
+    pad: &mut P,
+    per_share: P::Number,
+    rate: P::Number,
+    treatment: Treatment,
+) -> Result<P::Number, Blocked> {
+    if treatment == Treatment::DeclaredNet { Ok(per_share) } else { Ok(deducted(pad, per_share, rate)?.1) }
+}
+
+/// The tax per share, and what it leaves.
+fn deducted<P: Pad>(pad: &mut P, per_share: P::Number, rate: P::Number) -> Result<(P::Number, P::Number), Blocked> {
+    let tax = pad.multiply("tax per share", per_share, rate).ok_or_else(out_of_range(NET))?;
+    let after_tax = pad.subtract("after tax per share", per_share, tax).ok_or_else(out_of_range(NET))?;
+    Ok((tax, after_tax))
 }
 
 const GROSS: &str = "gross dividend";

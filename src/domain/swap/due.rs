@@ -8,7 +8,7 @@ use super::flow::{Calculated, FlowName, Kind};
 use super::terms::DailyFeeTerms;
 use super::valuation::{Passed, Side, Valuation};
 use crate::domain::blocked::{Blocked, out_of_range};
-use crate::domain::dividends::amount::amount as dividend_amount;
+use crate::domain::dividends::amount::{PerUnit, amount as dividend_amount};
 use crate::domain::dividends::payment::Due as Dates;
 use crate::domain::equity::performance::{Span, UnitsThen, performance};
 use crate::domain::explain::pad::Pad;
@@ -138,11 +138,20 @@ impl Matter for Dividend<'_, '_> {
     fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked> {
         let Dividend { valuation, passed: Passed { terms, declared, .. }, .. } = self;
         let payment = self.dates.map_err(Blocked::clone)?.payment;
+        let quantity = self.quantity.clone()?;
         let pair = Pair { price: declared.currency, settlement: terms.currency };
+        if pair.price == pair.settlement && !P::KEEPS {
+            let amount = self.passed.per_unit(quantity)?.paid(pad, quantity, terms.currency)?;
+            return Ok(Calculated { amount, provisional: false });
+        }
         let fx_date = || terms.fx_date(declared, payment).map_or(valuation.day, |date| date.min(valuation.day));
         let fx = if pair.price == pair.settlement { None } else { Some(valuation.fx(pair, fx_date())?) };
         let provisional = fx.is_some_and(|fx| fx.provisional());
-        let amount = dividend_amount(pad, self.quantity.clone()?, declared, terms.payout, fx, terms.currency)?.paid;
+        let told = dividend_amount(pad, quantity, declared, terms.payout, fx, terms.currency).map(|amount| amount.paid);
+        let amount = told.or_else(|_| {
+            let share = terms.payout.of(quantity, declared)?;
+            PerUnit::of(share, declared, terms.payout, fx, terms.currency)?.paid(pad, quantity, terms.currency)
+        })?;
         Ok(Calculated { amount, provisional })
     }
 }

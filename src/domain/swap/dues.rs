@@ -234,8 +234,8 @@ impl<'a> Valuation<'a> {
         passed: &Passed<'a>,
         statement: &mut impl Statement<'a, Id>,
     ) {
-        let Passed { terms, declared, cut_off, dates } = passed;
-        let held = self.units(lot, slice).on(cut_off.day());
+        let Passed { terms, declared, cut_off, dates, .. } = passed;
+        let held = self.held_on(lot, slice, cut_off.day());
         let Some(quantity) = cut_off.entitled(held, Tenure::from(slice)) else { return };
         let dates = dates.as_ref().map(|dates| terms.unwound(*dates, declared, unwind(slice)));
         let known = dates.unwrap_or_default();
@@ -250,7 +250,9 @@ impl<'a> Valuation<'a> {
         let counted = lot.known_on(cut_off.day());
         let dividend = Dividend { valuation: self, quantity: counted.map(|()| quantity), passed, dates };
         statement.enter(due, &dividend);
-        if let Some(quantity) = self.staying(lot, slice, passed, quantity) {
+        if terms.reinvested
+            && let Some(quantity) = self.staying(lot, slice, passed, quantity)
+        {
             let due = Due { name: FlowName { kind: Kind::Reinvestment, ..name }, ..due };
             let dividend = Dividend { quantity: dividend.quantity.map(|_| quantity), ..dividend };
             statement.enter(due, &Reinvestment { dividend });

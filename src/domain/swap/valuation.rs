@@ -1,6 +1,6 @@
 //! A swap on a day: the terms beside the market values they name, found once for all lots.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use super::dues::Lot;
 use super::terms::{DailyFeeRate, DailyFeeTerms, Swap};
 use crate::domain::blocked::Blocked;
+use crate::domain::dividends::amount::PerUnit;
 use crate::domain::dividends::declared::Declared;
 use crate::domain::dividends::entitlement::CutOff;
 use crate::domain::dividends::payment::{Due, Payment, Schedule};
@@ -66,6 +67,20 @@ pub struct Passed<'a> {
     pub cut_off: CutOff,
     /// Of what is held through it.
     pub dates: Result<Due, Blocked>,
+    /// What a unit of a long and of a short is paid, where no exchange rate counts: calculated once for all lots.
+    per_unit: [OnceCell<Result<PerUnit, Blocked>>; 2],
+}
+
+impl Passed<'_> {
+    /// What one unit of a signed quantity is paid in the dividend's own currency.
+    pub fn per_unit(&self, quantity: Decimal) -> Result<PerUnit, Blocked> {
+        let Passed { terms, declared, .. } = self;
+        let known = self.per_unit[usize::from(quantity.is_sign_negative())].get_or_init(|| {
+            let share = terms.payout.of(quantity, declared)?;
+            PerUnit::of(share, declared, terms.payout, None, terms.currency)
+        });
+        known.as_ref().copied().map_err(Blocked::clone)
+    }
 }
 
 /// Closes by exchange day, and the days whose close or rate is not known.
@@ -142,7 +157,13 @@ impl<'a> Valuation<'a> {
         };
         let dates = terms.due(declared, schedule, |date, offset| self.payment_date(date, offset));
         let by_ex_date = CutOff::Traded(declared.ex_date);
-        Passed { terms, declared, cut_off: cut_off.clone().unwrap_or(by_ex_date), dates: cut_off.and(dates) }
+        Passed {
+            terms,
+            declared,
+            cut_off: cut_off.clone().unwrap_or(by_ex_date),
+            dates: cut_off.and(dates),
+            per_unit: Default::default(),
+        }
     }
 
     fn reset(&mut self, date: NaiveDate, payment: Result<NaiveDate, Blocked>) {
@@ -168,6 +189,14 @@ impl<'a> Valuation<'a> {
         let later = self.splits.iter().filter(|(ex_date, _)| *ex_date > last);
         let later = later.map(|(ex_date, ratio)| (*ex_date, ratio.denominator(), ratio.numerator()));
         lot.life.units(slice, self.day).then(later)
+    }
+
+    /// The quantity of a slice at the end of a day. Without a split it is the same on all.
+    pub fn held_on<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>, day: NaiveDate) -> Decimal {
+        if lot.life.steps.is_empty() && self.splits.is_empty() {
+            return slice.quantity;
+        }
+        self.units(lot, slice).on(day)
     }
 
     /// The financing of a signed quantity.
