@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use self::admin::KafkaAdmin;
 use self::consumer::KafkaConsumer;
@@ -128,7 +129,7 @@ fn bounds<C: rdkafka::consumer::ConsumerContext>(
 ) -> Result<Bounds, BrokerError> {
     let (start, end) = client
         .fetch_watermarks(partition.topic, partition.partition, QUESTION)
-        .map_err(|error| broker_error(&format!("ask for the bounds of {partition}"), &error))?;
+        .map_err(|error| bounds_error(partition, &error))?;
     if start < 0 || end < start {
         return Err(BrokerError::new(
             ErrorKind::Unavailable,
@@ -136,4 +137,15 @@ fn bounds<C: rdkafka::consumer::ConsumerContext>(
         ));
     }
     Ok(Bounds { start, end })
+}
+
+/// Whoever asks has seen the topic: a broker that comes back does not know all of its partitions at once.
+fn bounds_error(partition: TopicPartition, error: &KafkaError) -> BrokerError {
+    let told = broker_error(&format!("ask for the bounds of {partition}"), error);
+    match error.rdkafka_error_code() {
+        Some(Code::UnknownPartition | Code::UnknownTopicOrPartition) => {
+            BrokerError { kind: ErrorKind::Unavailable, ..told }
+        }
+        _ => told,
+    }
 }

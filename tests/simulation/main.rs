@@ -25,7 +25,7 @@ use facts::{Facts, add};
 use history::History;
 
 /// Histories of the test command.
-const SEEDS: u64 = 10_000;
+const SEEDS: u64 = 5_000;
 
 /// Histories that went wrong once; whatever a seed has become since then, it is run.
 const REMEMBERED: &[u64] = &[

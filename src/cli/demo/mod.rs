@@ -212,16 +212,18 @@ fn tell(story: &Story, report: &Report, took: Duration, session: &Session) -> Re
     session.output.say(answer, text)
 }
 
-/// Limits that belong together, all short, so that a take-over is seen at once.
+/// Limits that belong together: short, so that a take-over is soon seen, and long enough for a machine that is busy.
+const SESSION: Duration = Duration::from_secs(4);
+
 fn broker_settings() -> BrokerSettings {
     BrokerSettings {
-        session: Duration::from_millis(1_500),
-        transaction: Duration::from_millis(800),
-        transaction_check: Duration::from_millis(200),
+        session: SESSION,
+        transaction: SESSION / 2,
+        transaction_check: SESSION / 8,
         ..BrokerSettings::default()
     }
 }
 
 fn engine_settings() -> Settings {
-    Settings { session_timeout: Duration::from_millis(1_500), ..Settings::default() }
+    Settings { session_timeout: SESSION, ..Settings::default() }
 }
