@@ -118,6 +118,29 @@ fn a_lot_opened_on_a_valuation_date_is_reset_by_it_and_one_closed_on_it_is_not()
     assert_eq!(cuts(&slices), expected);
 }
 
+#[test]
+fn a_merger_that_a_later_version_sends_to_another_security_leaves_all_of_the_lot_in_its_slices() {
+    let (ratio, fractions) = (Ratio::new(5, 4).expect("a ratio"), Fractions::Keep);
+    let (cash, price) = (decimal("8.14"), decimal("338.41"));
+    let mixed = |to| ActionKind::MergerMixed { cash, to, ratio, price, fractions };
+    let stock = |to| ActionKind::MergerStock { to, ratio, fractions };
+    let [_, two, three] = all();
+    for (kinds, parts) in [([mixed(three.clone()), mixed(two.clone())], 2), ([stock(three), stock(two)], 1)] {
+        let mut books = Books::default();
+        books.take(&trade(&one(), "A", 1, TradeEvent::New(terms("SELL 0.34 @ 50.00 on 2025-03-05"))));
+        for (version, kind) in (1..).zip(kinds) {
+            let what = What::Action(CorporateAction { ex_date: date("2025-03-06"), kind });
+            books.happen(&one(), &Happening { id: trade_id("M"), version, what });
+        }
+        let lives = lives(books.shelf(&one()), &Plain);
+        let life = &lives[&trade_id("A")];
+        let mut slices = life.slices(&[reset("2025-03-05", "70.00")]);
+        slices.retain(|slice| slice.opened_by == OpenedBy::Reset);
+        let open: Decimal = slices.iter().map(|slice| life.units(slice, NaiveDate::MAX).on(date("2025-03-05"))).sum();
+        assert_eq!((open.round_dp(20), slices.len()), (decimal("-0.34"), parts));
+    }
+}
+
 proptest! {
     #[test]
     fn slices_add_up_to_the_lot_at_the_end_of_any_day((history, _, delay) in any_arrivals(), days in 0..6_u64) {
