@@ -18,6 +18,11 @@ pub fn add(all: &mut Facts, one: Facts) {
 pub struct Ear(Arc<Mutex<Facts>>);
 
 impl Ear {
+    /// How often it was said so far.
+    pub fn count(&self, fact: &str) -> u64 {
+        self.0.lock().expect("nobody panics with this lock").get(fact).copied().unwrap_or(0)
+    }
+
     pub fn heard(&self) -> Facts {
         std::mem::take(&mut self.0.lock().expect("nobody panics with this lock"))
     }

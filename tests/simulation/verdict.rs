@@ -139,11 +139,11 @@ impl History {
     /// An attempt counts from its mark on. An owner can fall between that and the first touch only while the end of the
     /// mark's own transaction is in doubt.
     fn deserved(&self, record: Place) -> bool {
-        let doubtful = |fact: &str| ["doubled", "answer_lost", "slow"].iter().any(|cause| fact.starts_with(cause));
+        let doubts = self.ear.count("txn_total ambiguous");
         match self.witness.evidence(record) {
             Evidence::Twice => true,
-            Evidence::Once => self.nemesis.facts().keys().any(|fact| doubtful(fact)),
-            Evidence::None => false,
+            Evidence::Once => doubts >= 1,
+            Evidence::None => doubts >= 2,
         }
     }
 }
