@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use hashbrown::HashMap;
 
-use super::table::{Emit, Undoable};
+use super::table::Undoable;
 
 /// Undone with its turn, never published.
 pub struct Index<G, O, V> {
@@ -67,10 +67,6 @@ impl<G: Hash + Eq + Clone, O: Ord + Clone, V> Index<G, O, V> {
 }
 
 impl<G: Hash + Eq + Clone, O: Ord + Clone, V> Undoable for Index<G, O, V> {
-    fn topic(&self) -> Option<&'static str> {
-        None
-    }
-
     fn begin_record(&mut self) {
         self.record = self.undo.len();
     }
@@ -91,18 +87,6 @@ impl<G: Hash + Eq + Clone, O: Ord + Clone, V> Undoable for Index<G, O, V> {
 
     fn changed(&self) -> bool {
         false
-    }
-
-    fn changes(&self, _: Emit<'_>) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn entries(&self, _: Emit<'_>) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn restore(&mut self, _: &[u8], _: Option<&[u8]>) -> Result<(), String> {
-        Err("an index has no changelog".into())
     }
 
     fn clear(&mut self) {

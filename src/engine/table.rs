@@ -25,8 +25,10 @@ pub trait Codec<K, V>: Send {
 
 /// What the engine does with a table, whatever its types.
 pub trait Undoable {
-    /// The changelog topic; `None` for an index.
-    fn topic(&self) -> Option<&'static str>;
+    /// The changelog topic; `None` for an index, which then needs nothing of what is about a changelog.
+    fn topic(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Remembers the present as the point to which `undo_record` returns.
     fn begin_record(&mut self);
@@ -36,13 +38,19 @@ pub trait Undoable {
     fn changed(&self) -> bool;
 
     /// Hands out the changelog records of this turn, one per changed entry, in the order of their first change.
-    fn changes(&self, emit: Emit<'_>) -> Result<(), String>;
+    fn changes(&self, _emit: Emit<'_>) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Hands out every entry, for a local copy.
-    fn entries(&self, emit: Emit<'_>) -> Result<(), String>;
+    fn entries(&self, _emit: Emit<'_>) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Takes a changelog record; nothing to undo.
-    fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), String>;
+    fn restore(&mut self, _key: &[u8], _value: Option<&[u8]>) -> Result<(), String> {
+        Err("there is no changelog".into())
+    }
 
     fn clear(&mut self);
     fn len(&self) -> usize;

@@ -2,16 +2,17 @@
 //!
 //! What many positions depend on, a price or a contract, is worked off a bounded number of positions a tick, trades first; so are jobs by reference.
 
+mod keys; // how its entries are named, numbered and ordered
+mod ledger; // one position of its tables, as the domain reads it
 mod recalculations; // the jobs by reference that a partition knows
 mod recalculate; // what it does for them
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::NaiveDate;
-use hashbrown::{Equivalent, HashMap};
-
+pub use self::keys::TradeKey;
+use self::keys::{Numbers, Ordered, OwnedMoment, TradeKeyRef, moment, order, owned, reorder};
+use self::ledger::OnePosition;
 use self::recalculations::Recalculations;
 use super::codecs::{FlowParts, FlowsKey, Positions, Trades};
 use super::due::{Due, Number};
@@ -22,20 +23,18 @@ use super::topics::{
     self, BLOTTER, CALCULATION_REQUESTS, CAPTURED_ACTIONS, CAPTURED_TRADES, CASH_FLOWS, LOTS, POSITIONS, TRADES,
 };
 use crate::domain::flows::row::Obstacle;
-use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
+use crate::domain::key::{ContractId, PositionKey, TradeId};
 use crate::domain::lots::agreed::agree;
 use crate::domain::lots::happen::Happen;
-use crate::domain::lots::happening::{Happened, Phase, Sent};
-use crate::domain::lots::ledger::Ledger;
+use crate::domain::lots::happening::Sent;
 use crate::domain::lots::lot::{Lot, LotChange};
-use crate::domain::lots::method::{FIFO, ReliefPolicy};
 use crate::domain::lots::position::Position;
 use crate::domain::names::Symbol;
 use crate::domain::trade::answer::{Answer, Refusal};
 use crate::domain::trade::arrive::arrive;
 use crate::domain::trade::capture::{Capture, capture};
 use crate::domain::trade::captured::{CapturedTrade, Place};
-use crate::domain::trade::{BusinessOrder, Trade, TradeEvent};
+use crate::domain::trade::{Trade, TradeEvent};
 use crate::engine::batch::Record;
 use crate::engine::index::Index;
 use crate::engine::stage::{Cause, Context, ProcessError, Stage};
@@ -64,25 +63,6 @@ pub struct Book {
     due: Due,
     recalculations: Recalculations,
 }
-
-/// A trade, and the lot it opened, within its position.
-#[derive(Clone, PartialEq, Eq)]
-pub struct TradeKey {
-    pub position: PositionKey,
-    pub trade: TradeId,
-}
-
-/// `TradeKey` without owning it.
-struct TradeKeyRef<'a>(&'a PositionKey, &'a TradeId);
-
-/// Entries of a table, by position and business order.
-type Ordered = Index<Number, Order, Entry>;
-
-/// `BusinessOrder` that owns its trade id.
-type Order = (NaiveDate, Timestamp, u64, TradeId);
-
-/// `Moment` that owns its id.
-type OwnedMoment = (NaiveDate, Phase, Timestamp, u64, TradeId);
 
 impl Book {
     pub fn new(schemas: Arc<Schemas>, jobs_kept: Duration) -> Self {
@@ -438,143 +418,4 @@ const POSITIONS_A_TICK: usize = 200;
 
 fn security(key: &PositionKey) -> Symbol {
     Symbol::new(&key.security()).expect("a part of a key is a name")
-}
-
-/// What belongs to a position is found by number, and its key stands in memory once.
-#[derive(Default)]
-struct Numbers {
-    /// Only grows, as the positions do.
-    known: HashMap<PositionKey, Number>,
-    keys: Vec<PositionKey>,
-}
-
-impl Numbers {
-    fn of(&mut self, key: &PositionKey) -> Number {
-        if let Some(number) = self.known.get(key) {
-            return *number;
-        }
-        let number = u32::try_from(self.known.len()).expect("a task has fewer than 2^32 positions");
-        self.known.insert(key.clone(), number);
-        self.keys.push(key.clone());
-        number
-    }
-
-    /// Exchanges a key for the one that everything else of its position holds.
-    fn share(&self, key: &mut PositionKey) {
-        if let Some((known, _)) = self.known.get_key_value(key) {
-            *key = known.clone();
-        }
-    }
-}
-
-/// What capture reads of the tables; what it always asks for is looked up once.
-struct OnePosition<'a> {
-    book: &'a Book,
-    key: &'a PositionKey,
-    number: Option<Number>,
-    position: Option<&'a Position>,
-    /// The trade that is captured, and what is known of it.
-    known: Option<(&'a TradeId, Option<&'a CapturedTrade>)>,
-}
-
-impl<'a> OnePosition<'a> {
-    fn of(book: &'a Book, key: &'a PositionKey) -> Self {
-        let number = book.numbers.known.get(key).copied();
-        OnePosition { book, key, number, position: book.positions.get(key), known: None }
-    }
-
-    fn with(book: &'a Book, trade: &'a Trade) -> Self {
-        let known = book.trades.get(&TradeKeyRef(&trade.key, &trade.id));
-        OnePosition { known: Some((&trade.id, known)), ..OnePosition::of(book, &trade.key) }
-    }
-
-    /// The entries of this position in business order.
-    fn scan<'i>(&self, index: &'i Ordered) -> impl DoubleEndedIterator<Item = Entry> + use<'i> {
-        let entries = self.number.into_iter().flat_map(|number| index.scan(&number));
-        entries.map(|(_, entry)| *entry)
-    }
-}
-
-impl Ledger for OnePosition<'_> {
-    fn captured(&self, id: &TradeId) -> Option<&CapturedTrade> {
-        match self.known {
-            Some((trade, known)) if trade == id => known,
-            _ => self.book.trades.get(&TradeKeyRef(self.key, id)),
-        }
-    }
-
-    fn position(&self) -> Option<&Position> {
-        self.position
-    }
-
-    fn policy(&self) -> &ReliefPolicy {
-        self.position.map_or(&FIFO, |position| &position.relief)
-    }
-
-    fn lot(&self, id: &TradeId) -> Option<&Lot> {
-        self.book.lots.get(&TradeKeyRef(self.key, id))
-    }
-
-    fn happened(&self, id: &TradeId) -> Option<&Happened> {
-        self.book.actions.get(&TradeKeyRef(self.key, id)).map(|action| &action.happened)
-    }
-
-    fn happened_from_latest(&self) -> impl Iterator<Item = &Happened> {
-        let entries = self.number.into_iter().flat_map(|number| self.book.moments.scan(&number));
-        entries.rev().filter_map(|(_, entry)| self.book.actions.at(*entry)).map(|action| &action.happened)
-    }
-
-    fn lots_fifo(&self) -> impl Iterator<Item = &Lot> {
-        self.scan(&self.book.open).filter_map(|entry| self.book.lots.at(entry))
-    }
-
-    fn trades_from_latest(&self) -> impl Iterator<Item = &CapturedTrade> {
-        self.scan(&self.book.live).rev().filter_map(|entry| self.book.trades.at(entry))
-    }
-}
-
-impl Hash for TradeKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        TradeKeyRef(&self.position, &self.trade).hash(state);
-    }
-}
-
-impl Hash for TradeKeyRef<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
-        self.1.hash(state);
-    }
-}
-
-impl Equivalent<TradeKey> for TradeKeyRef<'_> {
-    fn equivalent(&self, key: &TradeKey) -> bool {
-        *self.0 == key.position && *self.1 == key.trade
-    }
-}
-
-/// Moves an entry to where it stands now.
-fn reorder(index: &mut Ordered, position: Number, before: Option<Order>, after: Option<Order>, entry: Entry) {
-    if before != after {
-        if let Some(before) = before {
-            index.delete(&position, &before);
-        }
-        if let Some(after) = after {
-            index.put(&position, after, entry);
-        }
-    }
-}
-
-/// Where a live trade stands among its position's trades.
-fn order(trade: &CapturedTrade) -> Option<Order> {
-    trade.order().map(owned)
-}
-
-/// Where an action in force stands among its position's facts.
-fn moment(action: &CapturedAction) -> Option<OwnedMoment> {
-    let (date, phase, time, seq, id) = action.happened.happening.moment()?;
-    Some((date, phase, time, seq, id.clone()))
-}
-
-fn owned((date, time, seq, id): BusinessOrder<'_>) -> Order {
-    (date, time, seq, id.clone())
 }

@@ -9,7 +9,7 @@ use super::knowledge::{Knowledge, Subject};
 use crate::domain::key::ContractId;
 use crate::domain::names::Symbol;
 use crate::engine::stage::Cause;
-use crate::engine::table::{Emit, Undoable};
+use crate::engine::table::Undoable;
 
 /// A position of the task, by its number.
 pub type Number = u32;
@@ -104,10 +104,6 @@ fn push<K: Eq + Hash>(index: &mut HashMap<K, Vec<Number>>, key: K, position: Num
 }
 
 impl Undoable for Due {
-    fn topic(&self) -> Option<&'static str> {
-        None
-    }
-
     fn begin_record(&mut self) {
         self.record = self.touched.len();
     }
@@ -130,18 +126,6 @@ impl Undoable for Due {
 
     fn changed(&self) -> bool {
         self.touched.len() > self.record || self.taken > 0
-    }
-
-    fn changes(&self, _: Emit<'_>) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn entries(&self, _: Emit<'_>) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn restore(&mut self, _: &[u8], _: Option<&[u8]>) -> Result<(), String> {
-        Ok(())
     }
 
     fn clear(&mut self) {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use bookflow::engine::batch::Record;
 use bookflow::engine::broker::TopicPartition;
 use bookflow::engine::stage::{Context, ProcessError, Stage};
-use bookflow::engine::table::{Emit, Undoable};
+use bookflow::engine::table::Undoable;
 use bookflow::engine::topology::StageSpec;
 
 use super::mischief::{Mischief, REJECTED_LATE, SPOILS_ITS_TURN};
@@ -134,10 +134,6 @@ struct Hand {
 }
 
 impl Undoable for Hand {
-    fn topic(&self) -> Option<&'static str> {
-        None
-    }
-
     fn begin_record(&mut self) {
         self.before = self.now;
     }
@@ -156,18 +152,6 @@ impl Undoable for Hand {
 
     fn changed(&self) -> bool {
         false
-    }
-
-    fn changes(&self, _: Emit<'_>) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn entries(&self, _: Emit<'_>) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn restore(&mut self, _: &[u8], _: Option<&[u8]>) -> Result<(), String> {
-        Ok(())
     }
 
     fn clear(&mut self) {

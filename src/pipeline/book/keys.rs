@@ -1,0 +1,113 @@
+//! How entries of `book` are named, numbered and ordered.
+
+use std::hash::{Hash, Hasher};
+
+use chrono::NaiveDate;
+use hashbrown::{Equivalent, HashMap};
+
+use super::Number;
+use crate::domain::key::{PositionKey, Timestamp, TradeId};
+use crate::domain::lots::happening::Phase;
+use crate::domain::trade::BusinessOrder;
+use crate::domain::trade::captured::CapturedTrade;
+use crate::engine::index::Index;
+use crate::engine::table::Entry;
+use crate::messages::captured_action::CapturedAction;
+
+/// A trade, and the lot it opened, within its position.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TradeKey {
+    pub position: PositionKey,
+    pub trade: TradeId,
+}
+
+/// `TradeKey` without owning it.
+pub(super) struct TradeKeyRef<'a>(pub &'a PositionKey, pub &'a TradeId);
+
+/// Entries of a table, by position and business order.
+pub(super) type Ordered = Index<Number, Order, Entry>;
+
+/// `BusinessOrder` that owns its trade id.
+pub(super) type Order = (NaiveDate, Timestamp, u64, TradeId);
+
+/// `Moment` that owns its id.
+pub(super) type OwnedMoment = (NaiveDate, Phase, Timestamp, u64, TradeId);
+
+impl Hash for TradeKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        TradeKeyRef(&self.position, &self.trade).hash(state);
+    }
+}
+
+impl Hash for TradeKeyRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+        self.1.hash(state);
+    }
+}
+
+impl Equivalent<TradeKey> for TradeKeyRef<'_> {
+    fn equivalent(&self, key: &TradeKey) -> bool {
+        *self.0 == key.position && *self.1 == key.trade
+    }
+}
+
+/// What belongs to a position is found by number, and its key stands in memory once.
+#[derive(Default)]
+pub(super) struct Numbers {
+    /// Only grows, as the positions do.
+    pub known: HashMap<PositionKey, Number>,
+    pub keys: Vec<PositionKey>,
+}
+
+impl Numbers {
+    pub fn of(&mut self, key: &PositionKey) -> Number {
+        if let Some(number) = self.known.get(key) {
+            return *number;
+        }
+        let number = u32::try_from(self.known.len()).expect("a task has fewer than 2^32 positions");
+        self.known.insert(key.clone(), number);
+        self.keys.push(key.clone());
+        number
+    }
+
+    /// Exchanges a key for the one that everything else of its position holds.
+    pub fn share(&self, key: &mut PositionKey) {
+        if let Some((known, _)) = self.known.get_key_value(key) {
+            *key = known.clone();
+        }
+    }
+}
+
+/// Moves an entry to where it stands now.
+pub(super) fn reorder(
+    index: &mut Ordered,
+    position: Number,
+    before: Option<Order>,
+    after: Option<Order>,
+    entry: Entry,
+) {
+    if before != after {
+        if let Some(before) = before {
+            index.delete(&position, &before);
+        }
+        if let Some(after) = after {
+            index.put(&position, after, entry);
+        }
+    }
+}
+
+/// Where a live trade stands among its position's trades.
+pub(super) fn order(trade: &CapturedTrade) -> Option<Order> {
+    trade.order().map(owned)
+}
+
+/// Where an action in force stands among its position's facts.
+pub(super) fn moment(action: &CapturedAction) -> Option<OwnedMoment> {
+    let (date, phase, time, seq, id) = action.happened.happening.moment()?;
+    Some((date, phase, time, seq, id.clone()))
+}
+
+pub(super) fn owned((date, time, seq, id): BusinessOrder<'_>) -> Order {
+    (date, time, seq, id.clone())
+}
