@@ -18,24 +18,13 @@ use bookflow::domain::trade::captured::{CapturedTrade, Place};
 use bookflow::domain::trade::{Side, Terms, Trade, TradeEvent};
 use bookflow::messages::captured_action::CapturedAction;
 use bookflow::messages::data_point::{DataKind, Value};
+use bookflow::messages::document::METHODS;
 use bookflow::messages::position_flows::PositionFlows;
 use bookflow::pipeline::topics::{CAPTURED_ACTIONS, CAPTURED_TRADES, POSITIONS};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
 use crate::desk::{Desk, TERMS, key, march, number, terms};
-
-/// The words of the methods in a contract.
-const METHODS: [(&str, ReliefMethod); 8] = [
-    ("FIFO", ReliefMethod::Fifo),
-    ("LIFO", ReliefMethod::Lifo),
-    ("HIFO", ReliefMethod::Hifo),
-    ("LOFO", ReliefMethod::Lofo),
-    ("AVERAGE", ReliefMethod::Average),
-    ("MAX_LOSS", ReliefMethod::MaxLoss),
-    ("MIN_GAIN", ReliefMethod::MinGain),
-    ("MAX_GAIN", ReliefMethod::MaxGain),
-];
 
 /// A method until the 10th, another from then on; and whether fractions are paid in cash.
 type Word = (usize, usize, bool);
