@@ -21,6 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A registry's own code for "there is no such schema", and the subject's or version's counterparts.
 const NOT_FOUND: [u32; 3] = [40401, 40402, 40403];
 
+/// What a registry says to all but one of those who register the same schema at once, each in its own words and codes. Who asks
+/// again is told the id; a schema that is not compatible is in conflict each time.
+const CONFLICT: &str = "409";
+const TRIES: u32 = 3;
+
 /// The registry at one address, with everything that it has told.
 pub struct Registry {
     settings: SrSettings,
@@ -52,8 +57,16 @@ impl SchemaIds for Registry {
     fn id(&self, subject: &str, schema: &str) -> Result<u32, RegistryUnavailable> {
         let asked = (subject.to_owned(), schema.to_owned());
         known(&self.ids, asked, || {
-            let registered = post_schema(&self.settings, subject.to_owned(), avro(schema))
-                .map_err(|error| unavailable(&format!("register the schema of {subject}"), &error))?;
+            let register = || post_schema(&self.settings, subject.to_owned(), avro(schema));
+            let mut registered = register();
+            for _ in 1..TRIES {
+                if !registered.as_ref().is_err_and(in_conflict) {
+                    break;
+                }
+                registered = register();
+            }
+            let registered =
+                registered.map_err(|error| unavailable(&format!("register the schema of {subject}"), &error))?;
             Ok(Some(registered.id))
         })?
         .ok_or_else(|| RegistryUnavailable(format!("no id for the schema of {subject}")))
@@ -92,6 +105,11 @@ fn avro(schema: &str) -> SuppliedSchema {
 fn not_found(error: &SRCError) -> bool {
     let told = error.source().and_then(|source| source.downcast_ref::<RawError>());
     told.is_some_and(|told| NOT_FOUND.contains(&told.error_code))
+}
+
+/// By the HTTP status, which the client has in its words only.
+fn in_conflict(error: &SRCError) -> bool {
+    error.error.contains(CONFLICT)
 }
 
 fn unavailable(tried: &str, error: &SRCError) -> RegistryUnavailable {

@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 use bookflow::kafka::registry::Registry;
@@ -29,6 +29,25 @@ fn the_same_schema_has_the_same_id_for_everyone_and_comes_back_by_it() {
     let back = other.schema(id).expect("answer").expect("there");
     let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("json");
     assert_eq!(parsed(&back), parsed(&schema));
+}
+
+#[test]
+fn all_who_register_one_schema_at_once_are_told_its_id() {
+    for _ in 0..20 {
+        let subject = unique("lots-value");
+        let schema = schema(subject, "");
+        let start = Barrier::new(6);
+        let ids: Vec<_> = thread::scope(|scope| {
+            let register = || {
+                let registry = registry();
+                start.wait();
+                registry.id(subject, &schema)
+            };
+            let all: Vec<_> = (0..6).map(|_| scope.spawn(register)).collect();
+            all.into_iter().map(|one| one.join().expect("does not panic").expect("registered")).collect()
+        });
+        assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    }
 }
 
 #[test]
