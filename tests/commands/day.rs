@@ -13,11 +13,20 @@ use crate::flow::{Installation, Worker, wait_for};
 struct Day {
     installation: Installation,
     worker: Worker,
-    /// What survives, by trade: position, signed quantity, price.
-    trades: BTreeMap<String, (String, Decimal, Decimal)>,
+    /// What survives, by trade.
+    trades: BTreeMap<String, Trade>,
     /// The close of the day by security.
     closes: BTreeMap<&'static str, Decimal>,
     jobs: u32,
+}
+
+struct Trade {
+    position: String,
+    /// Bought or sold, in units of today.
+    held: Decimal,
+    /// What was received for it.
+    cash: Decimal,
+    date: NaiveDate,
 }
 
 const TODAY: NaiveDate = NaiveDate::from_ymd_opt(2025, 3, 10).expect("a Monday");
@@ -91,8 +100,8 @@ impl Day {
             csv += &format!(
                 "A{account},B,{security},OMS,{id},1,NEW,{contract},{side},{units},{price},USD,{date},{date}T15:00:00Z,0,{settles}\n"
             );
-            let position = format!("A{account}_B_{security}");
-            self.trades.insert(id.clone(), (position, Decimal::from(*quantity), *price));
+            let (position, held) = (format!("A{account}_B_{security}"), Decimal::from(*quantity));
+            self.trades.insert(id.clone(), Trade { position, held, cash: -held * price, date: *date });
         }
         self.send("trades", file, &csv, &[]);
     }
@@ -115,14 +124,11 @@ impl Day {
 
     /// What must hold whatever has happened.
     fn balances(&mut self, step: &str) -> Value {
-        let cash = |position: &str| -> Decimal {
-            let own = self.trades.values().filter(|(key, ..)| key == position);
-            own.map(|(_, quantity, price)| -quantity * price).sum()
-        };
-        let held = |position: &str| -> Decimal {
-            self.trades.values().filter(|(key, ..)| key == position).map(|(_, quantity, _)| *quantity).sum()
-        };
-        let positions: BTreeSet<String> = self.trades.values().map(|(key, ..)| key.clone()).collect();
+        let mut books: BTreeMap<String, (Decimal, Decimal)> = BTreeMap::new();
+        for trade in self.trades.values() {
+            let (cash, held) = books.entry(trade.position.clone()).or_default();
+            (*cash, *held) = (*cash + trade.cash, *held + trade.held);
+        }
         // Realised and unrealised performance is what was paid and received, and what is held is worth now.
         wait_for(step, || {
             let mut performance: BTreeMap<String, Decimal> = BTreeMap::new();
@@ -130,16 +136,15 @@ impl Day {
                 let amount: Decimal = flow["amount"].as_str()?.parse().expect("an amount");
                 *performance.entry(flow["position"].as_str()?.to_owned()).or_default() += amount;
             }
-            let right = positions.iter().all(|position| {
+            let right = books.iter().all(|(position, (cash, held))| {
                 let security = position.rsplit('_').next().expect("three parts");
-                let worth = held(position) * self.closes[security];
-                performance.get(position).copied().unwrap_or_default() == cash(position) + worth
+                performance.get(position).copied().unwrap_or_default() == cash + held * self.closes[security]
             });
             right.then_some(())
         });
         let full = self.job("FULL", json!({}));
         assert_eq!(full["totals"]["changed"], 0, "{step}: the batch is what the stream has told");
-        assert_eq!(full["totals"]["counts"]["positions"], positions.len(), "{step}");
+        assert_eq!(full["totals"]["counts"]["positions"], books.len(), "{step}");
         let verified = self.ask(&["verify", "--job", full["job"].as_str().expect("a name")]);
         assert_eq!(verified.code, 0, "{step}: {}{}", verified.out, verified.err);
         let verified = self.ask(&["verify"]);
@@ -197,6 +202,22 @@ fn the_books_balance_at_every_step_of_a_business_day() {
     let full = day.balances("a corrected fixing");
     assert_eq!(full["totals"]["hash"], corrected["totals"]["hash"], "what was left out counts as it stands");
 
+    let split = json!({"corporateActions": {"BOLT": [
+        {"actionId": "BOLT-2025", "kind": "SPLIT", "newUnits": 3, "oldUnits": 1, "exDate": TODAY.to_string()}]}});
+    day.send("reference-data", "split.json", &split.to_string(), &[]);
+    for trade in day.trades.values_mut().filter(|trade| trade.position.ends_with("BOLT") && trade.date < TODAY) {
+        trade.held *= Decimal::from(3);
+    }
+    let close = (day.closes["BOLT"] / Decimal::from(3)).round_dp(2);
+    day.closes.insert("BOLT", close);
+    day.send(
+        "market-data",
+        "close.csv",
+        &format!("kind,name,detail,date,version,value\nPRICE,BOLT,,{TODAY},,{close}\n"),
+        &[],
+    );
+    day.balances("a split");
+
     let dividend = json!({"marketData": {"dividends": {"ACME": [
         {"dividendId": "D1", "gross": "0.40", "currency": "USD", "exDate": "2025-03-05", "payDate": "2025-03-20"}]}}});
     day.send("market-data", "dividend.json", &dividend.to_string(), &[]);
@@ -205,7 +226,7 @@ fn the_books_balance_at_every_step_of_a_business_day() {
     day.balances("a dividend");
 
     let cancelled = "D0-1";
-    let (position, ..) = day.trades.remove(cancelled).expect("it was sent");
+    let Trade { position, .. } = day.trades.remove(cancelled).expect("it was sent");
     let account = position.split('_').next().expect("three parts");
     let security = position.rsplit('_').next().expect("three parts");
     let cancel = format!(
