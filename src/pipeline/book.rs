@@ -396,7 +396,8 @@ impl Stage for Book {
     }
 }
 
-fn disagreement(refusal: &Refusal) -> Obstacle {
+/// Why the flows of a position whose lots cannot be as agreed are blocked.
+pub fn disagreement(refusal: &Refusal) -> Obstacle {
     let message = format!(
         "the relief method of the contract or a corporate action cannot be applied: {refusal}; amend what is out of proportion"
     );

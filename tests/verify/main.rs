@@ -1,5 +1,6 @@
 //! The auditor: silent about what workers did, and loud about every kind of damage done to it afterwards.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use bookflow::cli::generate::load::Load;
 use bookflow::cli::generate::send::send;
 use bookflow::cli::verify::audit;
 use bookflow::cli::verify::report::{Damage, Report};
+use bookflow::domain::flows::row::FlowRow;
 use bookflow::domain::jobs::job::Outcome;
 use bookflow::domain::lots::lot::Lot;
 use bookflow::domain::trade::Trade;
@@ -17,12 +19,14 @@ use bookflow::engine::settings::Settings;
 use bookflow::memory::interference::Undisturbed;
 use bookflow::messages::blotter::BlotterRow;
 use bookflow::messages::message::Message;
+use bookflow::messages::position_flows::{PositionFlows, Rows};
 use bookflow::messages::schemas::Schemas;
-use bookflow::pipeline::topics::*;
+use bookflow::pipeline::topics::{self, *};
 use bookflow::pipeline::topology::{BOOK, CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT, topology};
 
 mod demo; // the demo as a stranger runs it
 mod job; // a job to be calculated
+mod market; // contracts and their market
 mod paper; // topics to be damaged
 use self::paper::{Log, Paper};
 
@@ -54,6 +58,7 @@ fn work() -> Paper {
     load.mix.poison.0 = 100;
     send(broker.as_ref(), &schemas, "load", load.trades().expect("a load"), |_| {}).expect("room in memory");
     job::send(broker.as_ref(), &schemas, PARTITIONS);
+    market::send(broker.as_ref(), &schemas);
     let stages = topology.stages.iter().map(|stage| stage.name);
     let process = embedded::process(&topology, &broker, stages, Settings::default());
     std::thread::scope(|scope| {
@@ -61,6 +66,11 @@ fn work() -> Paper {
         let began = Instant::now();
         while !embedded::caught_up(broker.as_ref()).expect("it answers") {
             assert!(began.elapsed() < Duration::from_secs(120), "the worker does not come to the end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        market::correct(broker.as_ref(), &schemas);
+        while !audit(broker.as_ref(), &schemas, 5).expect("it can be read").unproved.is_empty() {
+            assert!(began.elapsed() < Duration::from_secs(120), "the correction is not told");
             std::thread::sleep(Duration::from_millis(20));
         }
         process.stopping.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -116,6 +126,142 @@ fn what_a_worker_did_is_proved_and_counted() {
     assert_eq!(counts.positions, 40);
     assert_eq!((counts.jobs, counts.chunks), (1, 6));
     assert!(counts.flows > 300, "{counts:?}");
+    assert_eq!(counts.told, 40, "each position has trades under a contract, known or not");
+}
+
+#[test]
+fn the_load_has_flows_told_at_several_times_and_blocked_ones() {
+    let told: Vec<PositionFlows> = tellings(&worked()).into_iter().map(|(.., told)| told).collect();
+    let rows = || told.iter().flat_map(|told| told.rows.read().expect("rows").1);
+    assert!(rows().filter(|row| row.result.is_ok()).count() > 50);
+    assert!(rows().any(|row| row.result.is_err()), "a price is missing");
+    let missing = |told: &PositionFlows| {
+        told.rows.read().expect("rows").0.iter().any(|blocked| blocked.obstacle.reason == "MISSING_CONTRACT")
+    };
+    assert!(told.iter().any(missing));
+    let times: BTreeSet<i64> = told.iter().map(|told| told.snapshot.market_data).collect();
+    assert!(times.len() > 1, "{times:?}");
+}
+
+#[test]
+fn another_amount_in_a_flow_is_wrong() {
+    let mut paper = worked();
+    changed_rows(&mut paper, |rows| {
+        rows.iter_mut().find_map(|row| row.result.as_mut().ok()).expect("an amount").minor += 1;
+    });
+    found(&audited(&paper), Damage::Wrong, 1);
+}
+
+#[test]
+fn a_flow_that_is_missing_is_wrong() {
+    let mut paper = worked();
+    changed_rows(&mut paper, |rows| drop(rows.pop()));
+    found(&audited(&paper), Damage::Wrong, 1);
+}
+
+#[test]
+fn a_flow_that_is_told_twice_is_wrong() {
+    let mut paper = worked();
+    changed_rows(&mut paper, |rows| rows.push(rows[0].clone()));
+    found(&audited(&paper), Damage::Wrong, 1);
+}
+
+#[test]
+fn another_reason_for_a_blocked_contract_is_wrong() {
+    let mut paper = worked();
+    changed_telling(&mut paper, |told| {
+        let (mut blocked, rows) = told.rows.read().expect("rows");
+        let Some(blocked_contract) = blocked.first_mut() else { return false };
+        blocked_contract.obstacle.reason = "MISSING_PRICE".into();
+        told.rows = Rows::parts(&blocked, &rows).expect("they fit").swap_remove(0);
+        true
+    });
+    found(&audited(&paper), Damage::Wrong, 1);
+}
+
+#[test]
+fn flows_of_another_day_are_wrong() {
+    let mut paper = worked();
+    changed_telling(&mut paper, |told| {
+        told.day = told.day.and_then(|day| day.succ_opt());
+        told.rows.read().expect("rows").1.iter().any(|row| row.result.is_ok())
+    });
+    found(&audited(&paper), Damage::Wrong, 1);
+}
+
+#[test]
+fn flows_that_were_never_told_are_lost() {
+    let mut paper = worked();
+    let (at, index, ..) = tellings(&paper).swap_remove(0);
+    let log = paper.log(CASH_FLOWS, at.partition);
+    let key = log.records[index].1.clone();
+    log.records.retain(|(_, other, _)| *other != key);
+    found(&audited(&paper), Damage::Lost, 1);
+}
+
+#[test]
+fn a_part_that_is_missing_is_torn() {
+    let mut paper = worked();
+    changed_telling(&mut paper, |told| {
+        told.parts += 1;
+        true
+    });
+    found(&audited(&paper), Damage::Torn, 1);
+}
+
+#[test]
+fn a_telling_of_what_nobody_knew_is_torn() {
+    let mut paper = worked();
+    changed_telling(&mut paper, |told| {
+        told.snapshot.market_data += 1_000;
+        true
+    });
+    found(&audited(&paper), Damage::Torn, 1);
+}
+
+#[test]
+fn a_telling_of_a_revision_that_never_was_is_torn() {
+    let mut paper = worked();
+    changed_telling(&mut paper, |told| {
+        told.revision += 1;
+        true
+    });
+    found(&audited(&paper), Damage::Torn, 1);
+}
+
+#[test]
+fn a_telling_of_another_revision_than_its_trade_came_to_is_torn() {
+    let mut paper = worked();
+    let (at, index, ..) = caused_by(&paper, TRADES);
+    let records = &mut paper.log(CASH_FLOWS, at.partition).records;
+    let (key, value) = (records[index].1.clone(), records[index].2.take().expect("it has a value"));
+    let (cause, mut told) = message::<PositionFlows>(&value);
+    told.revision -= 1;
+    records[index].2 = Some(encoded::<PositionFlows>(cause, &told));
+    let (mut number, earlier) = (0, |number| number < index);
+    records.retain(|(_, other, _)| {
+        number += 1;
+        *other != key || !earlier(number - 1)
+    });
+    found(&audited(&paper), Damage::Torn, 1);
+}
+
+#[test]
+fn a_telling_that_does_not_know_what_caused_it_is_torn() {
+    let mut paper = worked();
+    let (at, index, cause, mut told) = caused_by(&paper, MARKET_DATA);
+    told.snapshot.market_data = cause.offset - 1;
+    paper.log(CASH_FLOWS, at.partition).records[index].2 = Some(encoded::<PositionFlows>(cause, &told));
+    found(&audited(&paper), Damage::Torn, 1);
+}
+
+#[test]
+fn an_older_telling_behind_a_newer_one_is_torn() {
+    let mut paper = worked();
+    let (at, index, cause, mut told) = caused_by(&paper, MARKET_DATA);
+    told.revision -= 1;
+    paper.log(CASH_FLOWS, at.partition).records[index].2 = Some(encoded::<PositionFlows>(cause, &told));
+    found(&audited(&paper), Damage::Torn, 1);
 }
 
 #[test]
@@ -318,6 +464,46 @@ fn changed_row(paper: &mut Paper, change: impl FnOnce(&mut BlotterRow)) {
     let (cause, mut row) = message::<BlotterRow>(value.as_deref().expect("it has a value"));
     change(&mut row);
     *value = Some(encoded::<BlotterRow>(cause, &row));
+}
+
+/// The last telling of each position, where it stands in its log, and its cause.
+fn tellings(paper: &Paper) -> Vec<(TopicPartition, usize, Place, PositionFlows)> {
+    let mut last = BTreeMap::new();
+    for (at, log) in paper.logs.iter().filter(|(at, _)| at.topic == CASH_FLOWS) {
+        for (index, (_, key, value)) in log.records.iter().enumerate() {
+            match value {
+                Some(value) => last.insert((*at, key), (index, message::<PositionFlows>(value))),
+                None => last.remove(&(*at, key)),
+            };
+        }
+    }
+    last.into_iter().map(|((at, _), (index, (cause, told)))| (at, index, cause, told)).collect()
+}
+
+/// The first last telling that a record of this topic has caused.
+fn caused_by(paper: &Paper, topic: &str) -> (TopicPartition, usize, Place, PositionFlows) {
+    let caused = |(_, _, cause, _): &(_, _, Place, _)| topics::cause(*cause).topic == topic;
+    tellings(paper).into_iter().find(caused).expect("the load has one")
+}
+
+/// Changes the flows of the first last telling that has an amount.
+fn changed_rows(paper: &mut Paper, change: impl Fn(&mut Vec<FlowRow>)) {
+    changed_telling(paper, |told| {
+        let (blocked, mut rows) = told.rows.read().expect("rows");
+        if rows.iter().all(|row| row.result.is_err()) {
+            return false;
+        }
+        change(&mut rows);
+        told.rows = Rows::parts(&blocked, &rows).expect("they fit").swap_remove(0);
+        true
+    });
+}
+
+/// Puts another telling in the place of the first last one that `change` says yes to.
+fn changed_telling(paper: &mut Paper, change: impl Fn(&mut PositionFlows) -> bool) {
+    let changed = |(at, index, cause, mut told): (_, _, _, _)| change(&mut told).then_some((at, index, cause, told));
+    let (at, index, cause, told) = tellings(paper).into_iter().find_map(changed).expect("the load has one");
+    paper.log(CASH_FLOWS, at.partition).records[index].2 = Some(encoded::<PositionFlows>(cause, &told));
 }
 
 /// The one partition of a topic that has records: there is only one job.

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::answers::{Answers, shown};
 use super::cursor::{Cursor, decode};
 use super::expected::{Expected, Taken, terms_of};
+use super::flows::{self, Past};
 use super::letters::{Letter, Letters, at};
 use super::moves::Moves;
 use super::promises::Promises;
@@ -31,11 +32,12 @@ use crate::pipeline::topics::{self, BLOTTER, CAPTURED_ACTIONS, CAPTURED_TRADES, 
 const BELIEVED: [&str; 6] = ["panic", "kills_process", "too_large", "state_bound", "unencodable", "out_of_range"];
 
 /// What is known beside the partition.
-pub struct Others<'a> {
+pub struct Others<'a, 'p> {
     pub letters: &'a mut Letters,
     pub rebooks: &'a mut Rebooks,
     pub moves: &'a mut Moves,
     pub promises: &'a Promises,
+    pub past: &'a mut Past<'p>,
 }
 
 /// One position under audit.
@@ -74,10 +76,10 @@ pub fn audit(
     schemas: &Schemas,
     snapshot: &Snapshot,
     input: TopicPartition,
-    others: &mut Others<'_>,
+    others: &mut Others<'_, '_>,
     report: &mut Report,
 ) -> Result<bool, Failure> {
-    let Others { letters, rebooks, moves, promises } = others;
+    let Others { letters, rebooks, moves, promises, past } = others;
     let stand = snapshot.stand(input);
     let of = |topic| TopicPartition { topic, ..input };
     let log = snapshot.bounds(input);
@@ -122,8 +124,9 @@ pub fn audit(
         let place = format!("{input}@{}", place.offset);
         report.differs(Damage::Doubled, place, "", "no dead letter", format!("{letter:?}"));
     }
+    let mut state = State::read(broker, schemas, snapshot, stand, input.partition, report)?;
+    flows::audit(broker, schemas, (snapshot, stand), &state, past, report)?;
     if whole {
-        let mut state = State::read(broker, schemas, snapshot, stand, input.partition, report)?;
         for (key, Audited { expected, realised, contracts }) in &positions {
             let alone = expected.arrivals.is_empty() && promises.answers_add_up(key, contracts);
             let realised = alone.then_some(*realised);

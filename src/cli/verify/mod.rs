@@ -1,4 +1,4 @@
-//! `verify`: the auditor. It reads the topics alone and shares nothing with what it audits but the wire forms.
+//! `verify`: the auditor. It reads the topics alone and shares nothing with what it audits but the wire forms, and for cash flows the kernel.
 //! In reading order:
 
 pub mod command; // `verify`
@@ -14,6 +14,7 @@ mod moves; // lots that went to other positions
 mod promises; // what contracts and issuers say of lots
 mod fold; // what a position must come to
 mod state; // last positions and lots against the fold
+mod flows; // last cash flows against the calculation
 pub mod oracle; // the fold
 mod jobs; // chunks, results, outcomes
 mod outcome; // one job alone
@@ -22,6 +23,7 @@ mod recalculation; // one by reference
 use std::sync::Arc;
 
 use self::book::Others;
+use self::flows::Past;
 use self::letters::Letters;
 use self::moves::Moves;
 use self::promises::Promises;
@@ -40,10 +42,11 @@ pub fn audit(broker: &dyn Broker, schemas: &Arc<Schemas>, kept: usize) -> Result
     let mut letters = Letters::read(broker, schemas, &snapshot, &mut report)?;
     let (mut rebooks, mut moves) = (Rebooks::default(), Moves::default());
     let promises = Promises::read(broker, schemas, &snapshot)?;
+    let mut past = Past::open(broker, schemas, &snapshot)?;
     let mut proved = Vec::new();
     for input in snapshot.partitions(TRADES) {
         let (letters, rebooks, moves) = (&mut letters, &mut rebooks, &mut moves);
-        let mut others = Others { letters, rebooks, moves, promises: &promises };
+        let mut others = Others { letters, rebooks, moves, promises: &promises, past: &mut past };
         proved.push(book::audit(broker, schemas, &snapshot, input, &mut others, &mut report)?);
     }
     let all_proved = |partition: i32| proved.get(partition as usize).copied().unwrap_or(false);

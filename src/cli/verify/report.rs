@@ -84,6 +84,8 @@ pub struct Counts {
     pub rebooks: u64,
     pub positions: u64,
     pub lots: u64,
+    /// Positions whose told cash flows were calculated again.
+    pub told: u64,
     pub chunks: u64,
     pub jobs: u64,
     pub flows: u64,
@@ -120,11 +122,11 @@ impl Report {
 
     pub fn json(&self) -> Value {
         let Counts { records, accepted, duplicates, stale, held, released, dead_letters, .. } = self.counts;
-        let Counts { rebooks, positions, lots, chunks, jobs, flows, .. } = self.counts;
+        let Counts { rebooks, positions, lots, told, chunks, jobs, flows, .. } = self.counts;
         let mut json = json!({
             "records": records, "accepted": accepted, "duplicates": duplicates, "stale": stale, "held": held,
             "released": released, "dead_letters": dead_letters, "rebooks": rebooks, "positions": positions,
-            "lots": lots, "chunks": chunks, "jobs": jobs, "flows": flows,
+            "lots": lots, "told": told, "chunks": chunks, "jobs": jobs, "flows": flows,
             "clean": self.clean(),
             "differences": self.differences.iter().map(Difference::json).collect::<Vec<_>>(),
             "windows": self.windows.iter().map(Window::json).collect::<Vec<_>>(),
@@ -155,13 +157,13 @@ impl Window {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { records, accepted, duplicates, stale, held, released, dead_letters, .. } = self.counts;
-        let Counts { rebooks, positions, lots, chunks, jobs, flows, .. } = self.counts;
+        let Counts { rebooks, positions, lots, told, chunks, jobs, flows, .. } = self.counts;
         writeln!(
             f,
             "trades      {records} records: {accepted} accepted, {duplicates} duplicates, {stale} stale, {held} held, \
              {released} released, {dead_letters} dead letters, {rebooks} rebooks"
         )?;
-        writeln!(f, "state       {positions} positions, {lots} open lots")?;
+        writeln!(f, "state       {positions} positions, {lots} open lots, {told} positions with cash flows")?;
         writeln!(f, "jobs        {jobs} jobs, {chunks} chunks, {flows} cash flows")?;
         for window in self.windows.iter().filter(|window| window.from < window.to) {
             writeln!(f, "window      {} from {} to {}", window.partition, window.from, window.to)?;

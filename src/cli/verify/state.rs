@@ -15,10 +15,12 @@ use super::snapshot::{Snapshot, Stand};
 use crate::cli::failure::Failure;
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::lots::happening::Happened;
-use crate::domain::lots::lot::{Lot, Relief};
+use crate::domain::lots::lot::{Lot, LotChange, Relief};
 use crate::domain::lots::method::FIFO;
 use crate::domain::lots::position::Position;
+use crate::domain::lots::shelf::Shelf;
 use crate::domain::trade::TradeEvent;
+use crate::domain::trade::capture::Capture;
 use crate::domain::trade::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
 use crate::engine::broker::{Broker, TopicPartition};
 use crate::messages::captured_action::CapturedAction;
@@ -30,7 +32,7 @@ use crate::pipeline::topics::{CAPTURED_ACTIONS, CAPTURED_TRADES, LOTS, POSITIONS
 /// The state of one partition as its topics tell it.
 pub struct State<'a> {
     schemas: &'a Schemas,
-    partition: i32,
+    pub partition: i32,
     trades: Latest,
     positions: Latest,
     lots: Latest,
@@ -58,6 +60,31 @@ impl<'a> State<'a> {
             }
         }
         Ok(State { schemas, partition, trades, positions, lots, actions })
+    }
+
+    /// Every position with all that is kept of it; what of that cannot be read is told where it is compared.
+    pub fn shelves(&self) -> BTreeMap<PositionKey, Shelf> {
+        let mut shelves = BTreeMap::<PositionKey, Shelf>::new();
+        let mut keep = |key: PositionKey, kept| shelves.entry(key).or_default().keep(kept);
+        for trade in self.read_all::<CapturedTrade>(&self.trades) {
+            keep(trade.key.clone(), Capture { trades: vec![trade], ..Capture::default() });
+        }
+        for CapturedAction { key, happened } in self.actions.values().flat_map(|actions| self.read_all(actions)) {
+            keep(key, Capture { happened: vec![happened], ..Capture::default() });
+        }
+        for lot in self.read_all::<Lot>(&self.lots) {
+            keep(lot.key.clone(), Capture { lots: vec![LotChange::Put(lot)], ..Capture::default() });
+        }
+        for position in self.read_all::<Position>(&self.positions) {
+            let shelf = shelves.entry(position.key.clone()).or_default();
+            shelf.policy = position.relief.clone();
+            shelf.position = Some(position);
+        }
+        shelves
+    }
+
+    fn read_all<M: Message<Cause = Place>>(&self, latest: &Latest) -> impl Iterator<Item = M> {
+        latest.values().filter_map(|value| Some(self.schemas.decode::<M>(value).ok()?.1))
     }
 
     /// Compares one position with its fold by the relief policy and the corporate actions that it says. `realised` is the sum of what its answers

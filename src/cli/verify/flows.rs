@@ -1,0 +1,347 @@
+//! Told cash flows against the log: what counts of each position is what its trades come to by what was known when it was told.
+//!
+//! The formulas are the kernel's own, which other tests prove; here it is proved that nothing was lost on the way to them and from them.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use super::cursor::{Cursor, decode};
+use super::letters::at;
+use super::report::{Damage, Report};
+use super::snapshot::{Snapshot, Stand};
+use super::state::State;
+use crate::cli::failure::Failure;
+use crate::domain::flows::row::{self, FlowRow};
+use crate::domain::key::{ContractId, PositionKey};
+use crate::domain::lots::agreed::agree;
+use crate::domain::lots::happen::Happen;
+use crate::domain::lots::ledger::Ledger;
+use crate::domain::lots::shelf::Shelf;
+use crate::domain::names::Symbol;
+use crate::domain::trade::captured::Place;
+use crate::engine::broker::{Broker, TopicPartition};
+use crate::engine::view::ViewTable;
+use crate::messages::position_flows::{PositionFlows, Rows};
+use crate::messages::schemas::Schemas;
+use crate::pipeline::book::disagreement;
+use crate::pipeline::flows::{arrived_under, flows};
+use crate::pipeline::knowledge::{Knowledge, TOPICS};
+use crate::pipeline::topics::{self, CASH_FLOWS, CONTRACTS, MARKET_DATA, REFERENCE_DATA, TRADES};
+
+/// The parts of a position's last telling by their record keys.
+type Telling = BTreeMap<Vec<u8>, PositionFlows>;
+
+/// Audits the positions of one partition.
+pub fn audit(
+    broker: &dyn Broker,
+    schemas: &Schemas,
+    (snapshot, stand): (&Snapshot, &Stand),
+    state: &State<'_>,
+    past: &mut Past<'_>,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let shelves = state.shelves();
+    let partition = TopicPartition { topic: CASH_FLOWS, partition: state.partition };
+    let revisions = Revisions::of(&shelves, partition);
+    let mut told = last_tellings(broker, schemas, (snapshot, stand), partition, &revisions, report)?;
+    for (key, shelf) in shelves.iter().filter(|(_, shelf)| !contracts(shelf).is_empty()) {
+        if !told.contains_key(key) {
+            let named = contracts(shelf).into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            report.differs(Damage::Lost, partition, key, format!("flows under {named}"), "none");
+        }
+    }
+    told.retain(|key, telling| whole(key, telling, partition, report));
+    let known = |telling: &Telling| telling.values().next().map(|part| part.snapshot).unwrap_or_default();
+    let mut by_time: Vec<(PositionKey, Telling)> = told.into_iter().collect();
+    by_time.sort_by_key(|(_, telling)| {
+        let row::Snapshot { contracts, market_data, reference_data } = known(telling);
+        (contracts, market_data, reference_data)
+    });
+    let nothing = Shelf::default();
+    let mut recalculated = Vec::new();
+    for (key, telling) in &by_time {
+        report.counts.told += 1;
+        let then = known(telling);
+        let knowledge = past.at(then)?;
+        if knowledge.snapshot() != then {
+            let found = format!("a telling of {then:?}, but what is known ends at {:?}", knowledge.snapshot());
+            report.differs(Damage::Torn, partition, key, "a telling of what is known", found);
+            continue;
+        }
+        if let Some(part) = telling.values().find(|part| part.day != knowledge.day()) {
+            let shown = |day: Option<NaiveDate>| day.map_or("no day".to_owned(), |day| format!("the end of {day}"));
+            report.differs(Damage::Wrong, partition, key, shown(knowledge.day()), shown(part.day));
+            continue;
+        }
+        let shelf = shelves.get(key).unwrap_or(&nothing);
+        let again = Again::calculated(key, shelf, knowledge);
+        recalculated.push((key, telling, shelf, again.difference(telling), again.as_it_stands));
+    }
+    let now = past.now()?;
+    let mut waiting = 0;
+    for (key, telling, shelf, then, as_it_stands) in recalculated {
+        // What is told of an earlier time may count still: when trades and the market moved and nothing came of it, nothing was told.
+        let counts = Again::calculated(key, shelf, now).difference(telling).is_none();
+        let revision = shelf.position.as_ref().map_or(0, |position| position.revision);
+        let of_these_lots = as_it_stands && telling.values().all(|part| part.revision == revision);
+        match then {
+            Some((expected, found)) if !counts && of_these_lots => {
+                report.differs(Damage::Wrong, partition, key, expected, found);
+            }
+            _ => waiting += u64::from(!counts),
+        }
+    }
+    if waiting > 0 {
+        report.unproved.push(format!(
+            "{partition}: the flows of {waiting} positions are not those of what is known by now; verify again when `book` has told them"
+        ));
+    }
+    Ok(())
+}
+
+/// Reads what counts, and sees to it that no telling is older than the one before.
+fn last_tellings(
+    broker: &dyn Broker,
+    schemas: &Schemas,
+    (snapshot, stand): (&Snapshot, &Stand),
+    partition: TopicPartition,
+    revisions: &Revisions<'_>,
+    report: &mut Report,
+) -> Result<BTreeMap<PositionKey, Telling>, Failure> {
+    let (bounds, marked) = (snapshot.bounds(partition), stand.mark.end(CASH_FLOWS));
+    let mut records = Cursor::open(broker, partition, bounds.start, if stand.still { bounds.end } else { marked })?;
+    let mut keys = BTreeMap::<Vec<u8>, PositionKey>::new();
+    let mut told = BTreeMap::<PositionKey, Telling>::new();
+    while let Some(record) = records.peek()? {
+        let key = record.key.unwrap_or_default();
+        if record.offset >= marked {
+            let (key, expected) = (String::from_utf8_lossy(key), format!("nothing from {marked} on"));
+            report.differs(Damage::Torn, at(&record), key, expected, "a committed record");
+        } else if record.value.is_none() {
+            let position = keys.remove(key);
+            if let Some(telling) = position.and_then(|position| told.get_mut(&position)) {
+                telling.remove(key);
+            }
+        } else {
+            match decode::<PositionFlows>(schemas, &record)? {
+                Err(error) => {
+                    let key = String::from_utf8_lossy(key);
+                    report.differs(Damage::Torn, at(&record), key, "flows of a position", error);
+                }
+                Ok((cause, part)) => {
+                    if let Err((expected, found)) = revisions.fit(cause, &part) {
+                        report.differs(Damage::Torn, at(&record), &part.key, expected, found);
+                    }
+                    let telling = told.entry(part.key.clone()).or_default();
+                    let before = telling.values().map(|part| part.revision).max().unwrap_or(0);
+                    if part.revision < before {
+                        let found = format!("revision {}", part.revision);
+                        report.differs(Damage::Torn, at(&record), &part.key, format!("{before} or later"), found);
+                    }
+                    keys.insert(key.to_vec(), part.key.clone());
+                    telling.insert(key.to_vec(), part);
+                }
+            }
+        }
+        records.step();
+    }
+    told.retain(|_, telling| !telling.is_empty());
+    Ok(told)
+}
+
+/// What the revision and the snapshot of a telling must fit to.
+struct Revisions<'a> {
+    shelves: &'a BTreeMap<PositionKey, Shelf>,
+    /// Of positions, by the offsets of the trades that brought them there.
+    of_trades: HashMap<i64, u64>,
+}
+
+impl<'a> Revisions<'a> {
+    fn of(shelves: &'a BTreeMap<PositionKey, Shelf>, partition: TopicPartition) -> Self {
+        let code = topics::code(TRADES);
+        let here = |place: Place| place.topic == code && place.partition == partition.partition;
+        let trades = shelves.values().flat_map(|shelf| shelf.trades.values());
+        let of_trades = trades.filter(|trade| here(trade.place)).map(|trade| (trade.place.offset, trade.revision));
+        Revisions { shelves, of_trades: of_trades.collect() }
+    }
+
+    /// What is expected and what is found of a telling that what caused it contradicts.
+    fn fit(&self, cause: Place, part: &PositionFlows) -> Result<(), (String, String)> {
+        let position = self.shelves.get(&part.key).and_then(|shelf| shelf.position.as_ref());
+        let last = position.map_or(0, |position| position.revision);
+        if part.revision > last {
+            return Err((format!("revision {last} or earlier"), format!("revision {}", part.revision)));
+        }
+        let cause = topics::cause(cause);
+        let row::Snapshot { contracts, market_data, reference_data } = part.snapshot;
+        let known = match cause.topic {
+            TRADES => match self.of_trades.get(&cause.offset).filter(|of_trade| **of_trade != part.revision) {
+                Some(of_trade) => {
+                    return Err((format!("revision {of_trade}"), format!("revision {}", part.revision)));
+                }
+                None => return Ok(()),
+            },
+            CONTRACTS => contracts,
+            MARKET_DATA => market_data,
+            REFERENCE_DATA => reference_data,
+            _ => return Ok(()),
+        };
+        if known <= cause.offset {
+            return Err((format!("{}@{} is known", cause.topic, cause.offset), format!("{:?}", part.snapshot)));
+        }
+        Ok(())
+    }
+}
+
+/// Whether the parts of a telling are of one telling, and all there.
+fn whole(key: &PositionKey, telling: &Telling, partition: TopicPartition, report: &mut Report) -> bool {
+    let mut parts: Vec<&PositionFlows> = telling.values().collect();
+    parts.sort_by_key(|part| part.part);
+    let of_one = |part: &PositionFlows| (part.parts, part.revision, part.day, part.snapshot);
+    let whole = parts.iter().zip(0..).all(|(part, number)| part.part == number && of_one(part) == of_one(parts[0]))
+        && parts.len() == parts[0].parts as usize;
+    if !whole {
+        let found = parts.iter().map(|part| format!("{} of {} at {}", part.part, part.parts, part.revision));
+        let found = found.collect::<Vec<_>>().join(", ");
+        report.differs(Damage::Torn, partition, key, "all parts of one telling", format!("parts {found}"));
+    }
+    whole
+}
+
+/// A position's flows, calculated again.
+struct Again {
+    parts: Vec<PositionFlows>,
+    /// From the lots as they stand, not from others that were agreed before.
+    as_it_stands: bool,
+}
+
+impl Again {
+    fn calculated(key: &PositionKey, shelf: &Shelf, knowledge: &Knowledge) -> Again {
+        let contracts = contracts(shelf);
+        let (agreed, mut obstacle) = knowledge.agreed(key, contracts.first().copied());
+        let change = agree(shelf, &agreed).unwrap_or_else(|refusal| {
+            obstacle = Some(disagreement(&refusal));
+            Happen::default()
+        });
+        let as_it_stands = change == Happen::default();
+        let mut shelf = Cow::Borrowed(shelf);
+        if !as_it_stands {
+            shelf.to_mut().keep_happen(change);
+        }
+        let security = Symbol::new(&key.security()).expect("a part of a key is a name");
+        let told = flows(shelf.as_ref(), contracts.into_iter(), &security, knowledge, obstacle.as_ref());
+        let revision = shelf.position.as_ref().map_or(0, |position| position.revision);
+        let parts = told.unwrap_or_default().records(key, revision, knowledge, &[]);
+        Again { parts: parts.expect("what was written once is written again"), as_it_stands }
+    }
+
+    /// What is expected and what was told, where they differ.
+    fn difference(&self, telling: &Telling) -> Option<(String, String)> {
+        let mut told: Vec<&PositionFlows> = telling.values().collect();
+        told.sort_by_key(|part| part.part);
+        if self.parts.iter().map(|part| &part.rows).eq(told.iter().map(|part| &part.rows)) {
+            return None;
+        }
+        let (expected, found) =
+            (all(self.parts.iter().map(|part| &part.rows)), all(told.iter().map(|part| &part.rows)));
+        let differing = expected.iter().zip(&found).find(|(expected, found)| expected != found);
+        Some(match differing {
+            Some((expected, found)) => (shown(expected), shown(found)),
+            None => (format!("{} rows", expected.len()), format!("{} rows", found.len())),
+        })
+    }
+}
+
+/// Flows, then the contracts that have none.
+fn all<'r>(parts: impl Iterator<Item = &'r Rows>) -> Vec<Result<FlowRow, String>> {
+    let mut rows = Vec::new();
+    for part in parts {
+        match part.read() {
+            Ok((blocked, flows)) => {
+                rows.extend(flows.into_iter().map(Ok));
+                let reason = |row::BlockedContract { contract, obstacle }| {
+                    Err(format!("{contract} {}: {}", obstacle.reason, obstacle.message))
+                };
+                rows.extend(blocked.into_iter().map(reason));
+            }
+            Err(error) => rows.push(Err(error.to_string())),
+        }
+    }
+    rows
+}
+
+fn shown(row: &Result<FlowRow, String>) -> String {
+    match row {
+        Ok(FlowRow { id, contract, kind, of, result, currency, .. }) => match result {
+            Ok(amount) => format!("{id} {contract} {} {of}: {} minor units of {currency}", kind.name(), amount.minor),
+            Err(obstacle) => format!("{id} {contract} {} {of}: {}", kind.name(), obstacle.message),
+        },
+        Err(blocked) => blocked.clone(),
+    }
+}
+
+/// Those that its live trades name, or its lots came under.
+fn contracts(shelf: &Shelf) -> BTreeSet<&ContractId> {
+    let traded = shelf.trades_from_latest().filter_map(|trade| trade.terms()?.contract.as_ref());
+    traded.chain(shelf.happened_from_latest().filter_map(arrived_under)).collect()
+}
+
+/// Contracts, the market and reference data as they were known at some time; questions in the order of time cost one reading of the topics.
+pub struct Past<'a> {
+    broker: &'a dyn Broker,
+    schemas: &'a Arc<Schemas>,
+    snapshot: &'a Snapshot,
+    topics: Vec<Cursor>,
+    knowledge: Knowledge,
+}
+
+impl<'a> Past<'a> {
+    pub fn open(
+        broker: &'a dyn Broker,
+        schemas: &'a Arc<Schemas>,
+        snapshot: &'a Snapshot,
+    ) -> Result<Past<'a>, Failure> {
+        let mut past =
+            Past { broker, schemas, snapshot, topics: Vec::new(), knowledge: Knowledge::new(schemas.clone()) };
+        past.restart()?;
+        Ok(past)
+    }
+
+    fn restart(&mut self) -> Result<(), Failure> {
+        self.knowledge = Knowledge::new(self.schemas.clone());
+        self.topics.clear();
+        for topic in TOPICS {
+            let partition = TopicPartition { topic, partition: 0 };
+            let bounds = self.snapshot.bounds(partition);
+            self.topics.push(Cursor::open(self.broker, partition, bounds.start, bounds.end)?);
+        }
+        Ok(())
+    }
+
+    fn at(&mut self, then: row::Snapshot) -> Result<&Knowledge, Failure> {
+        let row::Snapshot { contracts, market_data, reference_data } = self.knowledge.snapshot();
+        if contracts > then.contracts || market_data > then.market_data || reference_data > then.reference_data {
+            self.restart()?;
+        }
+        for (topic, records) in TOPICS.into_iter().zip(&mut self.topics) {
+            let end = match topic {
+                CONTRACTS => then.contracts,
+                MARKET_DATA => then.market_data,
+                _ => then.reference_data,
+            };
+            while let Some(record) = records.peek()?.filter(|record| record.offset < end) {
+                // What the stage could not read counted for nothing there either.
+                let _ = self.knowledge.apply(&record);
+                records.step();
+            }
+        }
+        Ok(&self.knowledge)
+    }
+
+    fn now(&mut self) -> Result<&Knowledge, Failure> {
+        self.at(row::Snapshot { contracts: i64::MAX, market_data: i64::MAX, reference_data: i64::MAX })
+    }
+}
