@@ -19,5 +19,6 @@ fn the_demo_survives_its_crash_and_says_so() {
     assert_eq!(count("trades"), 60_000 + count("rebooks"));
     let answered = count("accepted") + count("duplicates") + count("stale") + count("waiting") + count("dead_letters");
     assert_eq!(answered, count("trades"));
+    assert!(count("told") > count("positions") / 2, "most trades are under a contract: {answer}");
     assert_eq!(answer["outcome"]["ending"], "COMPLETED");
 }

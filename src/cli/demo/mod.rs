@@ -1,4 +1,4 @@
-//! `demo`: three workers on the embedded broker, a load of trades, a calculation job, one worker killed in mid-transaction,
+//! `demo`: three workers on the embedded broker, trades under contracts in a market, a calculation job, one worker killed in mid-transaction,
 //! another one started; and in the end the auditor's word for it that nothing was lost or done twice.
 
 mod crash; // the accident
@@ -18,6 +18,7 @@ use super::embedded;
 use super::exit::Exit;
 use super::failure::{Failure, chain};
 use super::generate::load::Load;
+use super::generate::market;
 use super::generate::request::RequestShape;
 use super::generate::send::send;
 use super::known_job;
@@ -82,12 +83,13 @@ fn play(
     Crash::hide_panics();
     let topology = Arc::new(topology(schemas.clone()));
     embedded::start_all(&topology, broker.as_ref())?;
+    let load = Load { keys: 5_000, ..Load::new(arguments.seed, arguments.trades) };
+    market::publish(&market::document(&load), broker.as_ref(), schemas)?;
     let mut team = Team::new(topology, broker.clone(), engine_settings());
     for _ in 0..WORKERS {
         team.start_worker();
     }
     session.output.note(format!("  {WORKERS} workers on the embedded broker, {PARTITIONS} partitions a topic"));
-    let load = Load { keys: 5_000, ..Load::new(arguments.seed, arguments.trades) };
     let began = Instant::now();
     let (job, booked, booking) = thread::scope(|scope| {
         let fed = scope.spawn(|| {
@@ -176,6 +178,7 @@ fn tell(story: &Story, report: &Report, took: Duration, session: &Session) -> Re
         "dead_letters": counts.dead_letters,
         "positions": counts.positions,
         "lots": counts.lots,
+        "told": counts.told,
         "jobs": counts.jobs,
         "cash_flows": counts.flows,
         "crashes": story.crashes,
@@ -194,7 +197,8 @@ fn tell(story: &Story, report: &Report, took: Duration, session: &Session) -> Re
     let text = format!(
         "captured   {} trade records in {:.1} s ({rate}/s with a crash in between), {} of them sent by rebooks:\n           \
          {} accepted, {} duplicates, {} stale, {} waiting for an earlier version, {} dead letters\n\
-         positions  {} with {} open lots\njob        {}\ncrashes    {}\nverdict    {verdict}\ntook       {:.1} s",
+         positions  {} with {} open lots; the cash flows of {} calculated again, to the byte\n\
+         job        {}\ncrashes    {}\nverdict    {verdict}\ntook       {:.1} s",
         counts.records,
         story.booking.as_secs_f64(),
         counts.rebooks,
@@ -205,6 +209,7 @@ fn tell(story: &Story, report: &Report, took: Duration, session: &Session) -> Re
         counts.dead_letters,
         counts.positions,
         counts.lots,
+        counts.told,
         known_job::outcome_text(&story.outcome, &session.output),
         story.crashes,
         took.as_secs_f64(),

@@ -1,4 +1,4 @@
-//! `generate trades`, `generate job`: a load to the topic, to a file or to standard output.
+//! `generate trades|market|job`: a load to the topic, to a file or to standard output.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::load::{InvalidLoad, Load, Mix, Share};
+use super::market;
 use super::record::line;
 use super::request::RequestShape;
 use super::send::{Sent, send};
@@ -22,6 +23,8 @@ use crate::messages::schemas::Schemas;
 pub enum Command {
     /// Trades with amends, cancels, rebooks, late ones, duplicates, gaps, conflicts and poison
     Trades(Trades),
+    /// The contracts, prices, rates and dividends behind the trades of the same options, as a document for `submit`
+    Market(Market),
     /// A calculation request as JSON, of any size
     Job(Job),
 }
@@ -36,6 +39,19 @@ pub struct Trades {
     out: Option<PathBuf>,
     #[command(flatten)]
     shape: Shape,
+}
+
+#[derive(clap::Args, Debug)]
+pub struct Market {
+    /// How many trade records it is for: they say up to which day
+    #[arg(long, default_value_t = 1_000)]
+    records: u64,
+    /// Positions that the trades are spread over
+    #[arg(long, default_value_t = 10_000)]
+    keys: u32,
+    /// File to write; `-` is standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    out: PathBuf,
 }
 
 /// What a load of trades looks like; `bench` and `demo` take the same options.
@@ -120,6 +136,7 @@ pub fn run(command: &Command, session: &Session) -> Result<Exit, Failure> {
     match command {
         Command::Trades(Trades { records, out: None, shape }) => to_topic(&shape.load(*records), session),
         Command::Trades(Trades { records, out: Some(path), shape }) => to_file(&shape.load(*records), path, session),
+        Command::Market(market) => document(market, session),
         Command::Job(job) => request(job, session),
     }
 }
@@ -152,6 +169,20 @@ fn to_file(load: &Load, path: &Path, session: &Session) -> Result<Exit, Failure>
     out.flush()?;
     bar.finish_and_clear();
     session.output.note(format!("{} lines, seed {}", load.records, load.seed));
+    Ok(Exit::Ok)
+}
+
+fn document(market: &Market, session: &Session) -> Result<Exit, Failure> {
+    let load = Load { keys: market.keys, ..Load::new(0, market.records) };
+    if load.keys == 0 {
+        return Err(InvalidLoad::NoKeys.into());
+    }
+    let mut out = target(&market.out)?;
+    serde_json::to_writer(&mut out, &market::document(&load))
+        .map_err(|error| Failure::from(io::Error::from(error)).during(market.out.display().to_string()))?;
+    writeln!(out)?;
+    out.flush()?;
+    session.output.note("submit it in three parts: `submit reference-data`, `submit contracts`, `submit market-data`");
     Ok(Exit::Ok)
 }
 

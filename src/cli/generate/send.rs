@@ -7,7 +7,7 @@ use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::TRADES;
 
 /// Large enough that commits cost nothing, small enough for the transaction time-out on a slow cluster.
-const TRANSACTION_RECORDS: usize = 20_000;
+const TRANSACTION_RECORDS: usize = 5_000;
 
 /// What was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

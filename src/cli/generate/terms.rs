@@ -1,7 +1,7 @@
 //! The business behind a load: who trades what, at which price and when.
 
 use chrono::{Days, NaiveDate, NaiveTime};
-use compact_str::format_compact;
+use compact_str::{CompactString, format_compact};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use rust_decimal::Decimal;
@@ -15,6 +15,7 @@ use crate::domain::trade::{Side, Terms};
 pub(super) struct Business {
     keys: u32,
     securities: u32,
+    records: u64,
     day_records: u64,
     currencies: Vec<Currency>,
 }
@@ -24,6 +25,8 @@ const BOOKS: u32 = 4;
 /// A Monday; weekends are left out from here on.
 const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(2024, 1, 1).expect("a day of the calendar");
 const OPENING: NaiveTime = NaiveTime::from_hms_opt(9, 0, 0).expect("a time of the day");
+/// Business days from a trade to its settlement.
+const SETTLEMENT: u64 = 2;
 const TRADING_DAY_US: u64 = 8 * 3600 * 1_000_000;
 
 impl Business {
@@ -32,7 +35,27 @@ impl Business {
         let securities = (load.keys / 2).clamp(1, SECURITIES_MAX);
         let currency = |code| Currency::new(code).expect("a currency in use");
         let currencies = ["USD", "USD", "USD", "EUR", "GBP", "JPY", "CHF"].map(currency).to_vec();
-        Business { keys: load.keys, securities, day_records: load.day_records.max(1), currencies }
+        let Load { keys, records, .. } = *load;
+        Business { keys, securities, records, day_records: load.day_records.max(1), currencies }
+    }
+
+    /// The days on which trades are executed, and those until the last of them have settled.
+    pub fn days(&self) -> impl Iterator<Item = NaiveDate> {
+        (0..=self.records / self.day_records + SETTLEMENT + 1).map(business_day)
+    }
+
+    pub fn securities(&self) -> u32 {
+        self.securities
+    }
+
+    /// Neighbours are held under one contract, so two by two they have one currency.
+    pub fn currency(&self, security: u32) -> Currency {
+        self.currencies[security as usize / 2 % self.currencies.len()]
+    }
+
+    /// Every contract that a trade may name, and the currency of what is held under it.
+    pub fn contracts(&self) -> impl Iterator<Item = (CompactString, Currency)> {
+        (0..self.keys).step_by(2).map(|rank| (contract(rank), self.currency(rank % self.securities)))
     }
 
     /// The key of a rank: the same security comes again in the next book or account.
@@ -40,7 +63,7 @@ impl Business {
         let place = rank / self.securities;
         let account = format_compact!("ACC{:04}", place / BOOKS + 1);
         let book = format_compact!("BOOK{}", place % BOOKS + 1);
-        let security = format_compact!("SEC{:04}", rank % self.securities + 1);
+        let security = security_name(rank % self.securities);
         PositionKey::new(&account, &book, &security).expect("made of letters and digits")
     }
 
@@ -62,17 +85,16 @@ impl Business {
         let time = OPENING.signed_duration_since(NaiveTime::MIN).num_microseconds().expect("less than a day");
         let since_opening = index % self.day_records * TRADING_DAY_US / self.day_records;
         let midnight = trade_date.and_time(NaiveTime::MIN).and_utc().timestamp_micros();
-        let contract = format_compact!("C{:06}", rank / 2 + 1);
         Terms {
-            contract: random.random_ratio(4, 5).then(|| ContractId::new(&contract).expect("a letter and digits")),
+            contract: random.random_ratio(4, 5).then(|| ContractId::new(&contract(rank)).expect("a letter and digits")),
             side: if random.random_ratio(1, 2) { Side::Buy } else { Side::Sell },
             quantity: quantity(random),
             price: price(security, random),
-            currency: self.currencies[security as usize % self.currencies.len()],
+            currency: self.currency(security),
             trade_date,
             exec_time: Timestamp(midnight + time + since_opening as i64),
             source_seq: index,
-            settle_date: random.random_ratio(9, 10).then(|| business_day(day + 2)),
+            settle_date: random.random_ratio(9, 10).then(|| business_day(day + SETTLEMENT)),
             relief: None,
         }
     }
@@ -87,6 +109,25 @@ impl Business {
         }
         amended
     }
+}
+
+fn contract(rank: u32) -> CompactString {
+    format_compact!("C{:06}", rank / 2 + 1)
+}
+
+pub(super) fn security_name(security: u32) -> CompactString {
+    format_compact!("SEC{:04}", security + 1)
+}
+
+/// A close on the n-th day: up and down around the security's own level.
+pub(super) fn close(security: u32, n: i64) -> Decimal {
+    let level = level(security);
+    Decimal::new(level - level / 50 + (i64::from(security) + n) * 37 % (level / 25).max(1), 2)
+}
+
+/// In hundredths.
+fn level(security: u32) -> i64 {
+    1_000 + i64::from(security) * 7_919 % 49_000
 }
 
 /// The n-th business day of the load.
@@ -104,7 +145,7 @@ fn quantity(random: &mut Xoshiro256PlusPlus) -> Decimal {
 
 /// Around the security's own level; a tenth of them with four decimals.
 fn price(security: u32, random: &mut Xoshiro256PlusPlus) -> Decimal {
-    let level = 1_000 + i64::from(security) * 7_919 % 49_000;
+    let level = level(security);
     let cents = level + random.random_range(-level / 50..=level / 50);
     match random.random_ratio(1, 10) {
         true => Decimal::new(cents * 100 + random.random_range(0..100), 4),

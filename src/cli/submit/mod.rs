@@ -8,7 +8,7 @@ mod reference_data; // `submit reference-data`
 pub mod snapshot; // `submit snapshot`
 pub mod job; // `submit job`
 pub mod recalculation; // `submit job` by reference
-mod changes; // what a WHAT_IF changes
+pub(super) mod changes; // a document -> the next versions of what it has
 mod rows; // a file -> rows, one after another
 mod relief; // what a row orders for its own close
 mod row; // a row -> a trade
