@@ -133,16 +133,20 @@ impl Worker {
         let identity = self.copy_identity(partition);
         let latest = self.planted(Planted::ResumesAtLogEnd);
         let Some(task) = self.tasks.get_mut(&partition) else { return Ok(()) };
+        let mut ends = Vec::new();
         for (&input, wanted) in task.inputs.iter().zip(&mut offsets) {
-            match self.consumer.bounds(input) {
-                Ok(bounds) if *wanted < bounds.start => {
-                    return Err(Stop::InputLost { partition: input, wanted: *wanted, start: bounds.start });
-                }
-                Ok(bounds) if latest => *wanted = bounds.end,
-                Ok(_) => {}
+            let bounds = match self.consumer.bounds(input) {
+                Ok(bounds) => bounds,
                 // It is asked again: the task is still finding.
                 Err(error) => return self.tolerate(error),
+            };
+            if *wanted < bounds.start {
+                return Err(Stop::InputLost { partition: input, wanted: *wanted, start: bounds.start });
             }
+            if latest {
+                *wanted = bounds.end;
+            }
+            ends.push(bounds.end);
         }
         let now = (self.clock.now_us(), self.clock.elapsed());
         let (broker, store) = (self.broker.as_ref(), self.store.as_ref());
@@ -154,7 +158,7 @@ impl Worker {
             }
             Err(stop) => return Err(stop),
         };
-        task.found(mark, offsets, self.settings.turn_records, self.life);
+        task.found(mark, offsets, ends, self.settings.turn_records, self.life);
         task.status = Status::Restoring(Box::new(restore));
         Ok(())
     }

@@ -46,6 +46,8 @@ pub struct Task {
     pub begins: Option<Begin>,
     /// How many records a turn may have, for so many records more: owners of this task have died.
     pub caution: Option<Caution>,
+    /// Per input where the log ended when the task was found: what came later has killed nobody.
+    pub suspects_end: Vec<i64>,
     /// What cannot be processed for a reason that its handler does not see.
     pub condemned: Option<Condemned>,
     /// Waits in a row, for the back-off.
@@ -93,8 +95,8 @@ pub struct Condemned {
 
 /// From this attempt on turns are small, so that few records are left to be tried one by one.
 const SMALL_ATTEMPT: u32 = 2;
-/// Tried one by one in at most ten seconds or so.
-const SMALL_TURN: usize = 500;
+/// Tried one by one, with two transactions each, in a few seconds; 50,000 records, a full turn, take no more in turns of so many.
+const SMALL_TURN: usize = 100;
 /// From this attempt on, turns have one record: the one that kills the process is found.
 pub const SOLO_ATTEMPT: u32 = 3;
 /// A record that was alone twice when the process died is not tried again.
@@ -110,6 +112,7 @@ impl Task {
             status: Status::Finding { from: now },
             mark: TurnMark::default(),
             offsets: next.clone(),
+            suspects_end: next.clone(),
             next,
             touched: false,
             pending: None,
@@ -148,8 +151,8 @@ impl Task {
 
     /// Takes what the group has; the state is to be restored to it. A first turn may always turn out to be deadly,
     /// so an attempt is owed after a clean mark too. An attempt of our own process, whose task was taken away or fenced, has
-    /// not killed it. `turn_records` is what a turn that died may have had.
-    pub fn found(&mut self, mark: TurnMark, offsets: Vec<i64>, turn_records: usize, life: Life) {
+    /// not killed it. `turn_records` is what a turn that died may have had, `ends` where the log of each input ends.
+    pub fn found(&mut self, mark: TurnMark, offsets: Vec<i64>, ends: Vec<i64>, turn_records: usize, life: Life) {
         let died = !mark.clean && mark.life != life;
         let attempt = (mark.attempt + u32::from(died)).max(1);
         self.attempt = Attempt::Owed(attempt);
@@ -160,8 +163,12 @@ impl Task {
             _ => None,
         };
         self.mark = mark;
+        self.suspects_end = ends;
         self.next = offsets.clone();
         self.offsets = offsets;
+        if self.past_suspects() {
+            self.caution = None;
+        }
     }
 
     /// Lets the stage handle a record. A panic is a rejection: the record is kept, the others go on.
@@ -244,7 +251,8 @@ impl Task {
         if self.next == self.offsets {
             return Pending { mark, attempt: self.attempt };
         }
-        let (attempt, then) = match self.caution.filter(|caution| caution.records_left > self.moved()) {
+        let over = |caution: &Caution| caution.records_left <= self.moved() || self.past_suspects();
+        let (attempt, then) = match self.caution.filter(|caution| !over(caution)) {
             // All that the turn may have had that its owner died in is behind us.
             None => (0, Attempt::Free),
             // A death from here on is followed by turns of one record.
@@ -303,10 +311,15 @@ impl Task {
         usize::try_from(offsets).unwrap_or(0).min(most)
     }
 
+    fn past_suspects(&self) -> bool {
+        self.next.iter().zip(&self.suspects_end).all(|(next, end)| next >= end)
+    }
+
     fn relax(&mut self, moved: usize) {
+        let past = self.past_suspects();
         let Some(caution) = &mut self.caution else { return };
         caution.records_left = caution.records_left.saturating_sub(moved);
-        if caution.records_left == 0 {
+        if past || caution.records_left == 0 {
             self.caution = None;
             self.attempt = Attempt::Free;
         }
