@@ -1,13 +1,22 @@
 //! A judge who shares no code with us: a reader in Java works positions and lots out from the trades alone and compares bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use bookflow::cli::generate::load::{Load, Mix, Share};
+use bookflow::cli::generate::record::Wire;
+use bookflow::cli::generate::trades::Generated;
 use bookflow::cli::verify::cursor::Cursor;
+use bookflow::domain::key::{ContractId, TradeId};
+use bookflow::domain::lots::method::{Instruction, ReliefMethod};
+use bookflow::domain::trade::{Terms, Trade, TradeEvent};
 use bookflow::engine::broker::{Broker, Outgoing, TopicPartition};
-use bookflow::pipeline::topics::{CAPTURED_TRADES, LOTS, POSITIONS};
+use bookflow::kafka::registry::Registry;
+use bookflow::messages::contract::ContractVersion;
+use bookflow::messages::schemas::{SchemaName, Schemas};
+use bookflow::pipeline::topics::{CAPTURED_TRADES, CONTRACTS, LOTS, POSITIONS, TRADES};
 
 #[path = "../cluster/mod.rs"]
 #[allow(dead_code)] // the judge talks to the broker itself
@@ -29,6 +38,114 @@ fn the_judge_agrees_to_the_byte() {
         assert!(judged.said.contains(&format!("\n{topic}: ")) || judged.said.starts_with(topic), "{}", judged.said);
     }
     println!("{}", judged.said);
+}
+
+#[test]
+fn the_judge_agrees_on_methods_that_contracts_agree_and_on_orders_for_single_closes() {
+    let installation = Installation::new("methods", PARTITIONS as u32);
+    let (trades, contracts) =
+        (format!("{}.trades", installation.namespace), format!("{}.contracts", installation.namespace));
+    let registry = Registry::new(&cluster::variable("BOOKFLOW_REGISTRY_URL")).expect("an address");
+    let subjects = [(trades.as_str(), SchemaName::Trade), (contracts.as_str(), SchemaName::Contract)];
+    let schemas = Schemas::connect(Box::new(registry), &subjects).expect("the registry");
+    let broker = installation.broker();
+    let mut producer = broker.producer(cluster::unique("load")).expect("a producer");
+    producer.begin().expect("begin");
+    // Two keys share a contract, so that every method has positions.
+    for (number, relief) in (1..=100).zip(RELIEFS.iter().cycle()) {
+        let id = ContractId::new(&format!("C{number:06}")).expect("letters and digits");
+        let terms = (!relief.is_empty()).then(|| format!("{{\"relief\":{relief}}}").into_boxed_str());
+        let version = ContractVersion { id, version: 1, terms };
+        let mut value = Vec::new();
+        schemas.encode(&version, None, &mut value).expect("it can be written");
+        let to = TopicPartition { topic: CONTRACTS, partition: 0 };
+        let key = version.key();
+        let record = Outgoing { to, key: Some(key.as_bytes()), value: Some(&value), headers: &[] };
+        producer.send(record).expect("send");
+    }
+    let mix = Mix { late: Share(500), rebooks: Share(200), ..Mix::default() };
+    let load = Load { keys: 200, mix, ..Load::new(3, 5_000) };
+    let (mut wire, mut orders) = (Wire::default(), Orders::default());
+    for mut generated in load.trades().expect("a load") {
+        if let Generated::Trade(trade) = &mut generated {
+            orders.give(trade);
+        }
+        wire.fill(&generated, &schemas);
+        let to = TopicPartition { topic: TRADES, partition: wire.partition(PARTITIONS) };
+        producer.send(Outgoing { to, key: wire.key(), value: wire.value(), headers: &[] }).expect("send");
+    }
+    producer.drain().expect("drain");
+    producer.commit().expect("commit");
+    work_off(&installation);
+
+    let judged = judge(&installation);
+    assert_eq!(judged.differences, Vec::<String>::new(), "{}", judged.said);
+    let found = installation.ok(&["watch", CAPTURED_TRADES, "--json"]);
+    for chosen in ["FIFO", "LIFO", "HIFO", "LOFO", "AVERAGE", "MAX_LOSS", "MIN_GAIN", "MAX_GAIN", "SPECIFIC"] {
+        assert!(found.contains(&format!("\"chosen\":\"{chosen}\"")), "{chosen} was never used");
+    }
+    for problem in ["QUANTITY", "NOT_OPEN", "SUM"] {
+        assert!(found.contains(&format!("\"problem\":\"{problem}\"")), "{problem} never came");
+    }
+    assert!(found.contains("\"shared\":{"), "no average was given up");
+}
+
+/// What contracts say, in turns; nothing: the contract is withdrawn.
+const RELIEFS: [&str; 10] = [
+    "\"LIFO\"",
+    "\"HIFO\"",
+    "\"LOFO\"",
+    "\"AVERAGE\"",
+    "\"MAX_LOSS\"",
+    "\"MIN_GAIN\"",
+    "\"MAX_GAIN\"",
+    r#"[{"since": "2024-01-03", "method": "AVERAGE"}, {"since": "2024-01-02", "method": "LIFO"}]"#,
+    "",
+    "\"FIFO\"",
+];
+
+/// Orders for some of the trades of a load; a version that comes again orders the same.
+#[derive(Default)]
+struct Orders {
+    given: HashMap<u64, Option<Box<Instruction>>>,
+    /// By position the trades so far that a list may name.
+    earlier: HashMap<String, Vec<(TradeId, Terms)>>,
+}
+
+impl Orders {
+    fn give(&mut self, trade: &mut Trade) {
+        let (TradeEvent::New(terms) | TradeEvent::Amend(terms) | TradeEvent::Rebook { terms, .. }) = &mut trade.event
+        else {
+            return;
+        };
+        let earlier = self.earlier.entry(trade.key.as_str().to_owned()).or_default();
+        let order = || Self::order(terms, earlier);
+        terms.relief = self.given.entry(terms.source_seq).or_insert_with(order).clone();
+        earlier.push((trade.id.clone(), terms.clone()));
+    }
+
+    fn order(terms: &Terms, earlier: &[(TradeId, Terms)]) -> Option<Box<Instruction>> {
+        let other_side = || earlier.iter().rev().filter(|(_, before)| before.side != terms.side);
+        let instruction = match terms.source_seq % 8 {
+            0 => Instruction::Method(ReliefMethod::Hifo),
+            1 => Instruction::Method(ReliefMethod::Average),
+            // One that may be open and large enough; all units of it; the same one twice.
+            2 | 3 => {
+                let (lot, _) = other_side().find(|(_, before)| before.quantity >= terms.quantity)?;
+                Instruction::Lots(vec![(lot.clone(), terms.quantity)])
+            }
+            4 => {
+                let (lot, before) = other_side().next()?;
+                Instruction::Lots(vec![(lot.clone(), before.quantity)])
+            }
+            5 => {
+                let (lot, _) = other_side().next()?;
+                Instruction::Lots(vec![(lot.clone(), 1.into()), (lot.clone(), 1.into())])
+            }
+            _ => return None,
+        };
+        Some(Box::new(instruction))
+    }
 }
 
 #[test]
@@ -64,15 +181,18 @@ const PARTITION_OF_CAUSE: usize = 6;
 
 /// A worker has worked off so many records with everything in them, in many turns.
 fn worked(word: &str, records: u64) -> Installation {
-    let mut installation = Installation::new(word, PARTITIONS as u32);
-    installation.set("worker.turn_records", "300");
-    installation.set("worker.poll_records", "100");
+    let installation = Installation::new(word, PARTITIONS as u32);
     let records = records.to_string();
     installation.ok(&["generate", "trades", "--records", &records, "--keys", "400", "--poison", "1", "--rebooks", "2"]);
-    let mut worker = installation.worker("one", &["--stages", "book", "--first-start"]);
+    work_off(&installation);
+    installation
+}
+
+fn work_off(installation: &Installation) {
+    let small = ["--set", "worker.turn_records=300", "--set", "worker.poll_records=100"];
+    let mut worker = installation.worker("one", &[&["--stages", "book", "--first-start"], &small[..]].concat());
     installation.consumed(Duration::from_secs(60));
     worker.drain();
-    installation
 }
 
 /// What the judge says, and the lines of it that name a difference.

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 
 final class Position {
@@ -11,7 +12,10 @@ final class Position {
     private final String key;
     private final Map<String, Known> trades = new TreeMap<>();
     private final Map<String, Stamp> lotStamps = new HashMap<>();
-    private Fold fold = new Fold(Map.of(), Fold.Method.FIFO);
+    private final Contracts contracts;
+    private Fold fold = new Fold(Map.of(), Method.Policy.OLDEST_FIRST);
+    /** Its contracts have not always said oldest first: it is worked out again at the end of a turn, and where turns end shows in what changed last. */
+    private boolean ruled;
     /** Null while nothing has ever been live. */
     private String currency;
     private long revision;
@@ -40,8 +44,9 @@ final class Position {
         }
     }
 
-    Position(String key) {
+    Position(String key, Contracts contracts) {
         this.key = key;
+        this.contracts = contracts;
     }
 
     /** Takes the next record; answers the second halves of rebooks that it sends to other positions. */
@@ -152,7 +157,9 @@ final class Position {
                 live.put(id, known.terms());
             }
         });
-        var now = new Fold(live, Fold.Method.FIFO);
+        var named = live.values().stream().map(Terms::contract).filter(Objects::nonNull).toList();
+        var now = new Fold(live, contracts.policy(named));
+        ruled |= !now.policy.equals(Method.Policy.OLDEST_FIRST);
         trades.forEach((id, known) -> {
             var effect = now.effects.getOrDefault(id, Fold.Effect.NONE);
             if (!effect.equals(known.effect)) {
@@ -174,9 +181,10 @@ final class Position {
         switch (topic) {
             case "positions" -> {
                 if (currency != null) {
-                    expected.put(key, Map.of("cause", cause.told(), "account_book_security", key, "revision", revision,
+                    expected.put(key, new HashMap<>(Map.of("cause", cause.told(), "account_book_security", key, "revision", revision,
                             "quantity", fold.quantity, "currency", currency, "realised_minor", fold.realised,
-                            "cost_minor", fold.cost, "open_lots", fold.lots.size()));
+                            "cost_minor", fold.cost, "open_lots", fold.lots.size(), "pooled", fold.pool != null)));
+                    expected.get(key).put("relief", fold.policy.told());
                 }
             }
             case "lots" -> fold.lots.forEach((id, lot) -> expected.put(key + "_" + id, told(lot, lotStamps.get(id))));
@@ -186,19 +194,16 @@ final class Position {
     }
 
     private Map<String, Object> told(Fold.Lot lot, Stamp stamp) {
-        Map<String, Object> told = lot.terms().told();
-        told.put("cause", stamp.cause.told());
+        Map<String, Object> told = lot.told();
+        told.put("cause", ruled ? Judge.AS_FOUND : stamp.cause.told());
         told.put("account_book_security", key);
-        told.put("lot", lot.id());
-        told.put("opened", lot.opened());
-        told.put("remaining", lot.remaining());
-        told.put("revision", stamp.revision);
+        told.put("revision", ruled ? Judge.AS_FOUND : stamp.revision);
         return told;
     }
 
     private Map<String, Object> told(String id, Known known) {
         var told = new HashMap<String, Object>();
-        told.put("cause", known.cause.told());
+        told.put("cause", ruled ? Judge.AS_FOUND : known.cause.told());
         told.put("account_book_security", key);
         told.put("trade", id);
         told.put("version", known.version);
@@ -211,6 +216,8 @@ final class Position {
         told.put("held", known.held.values().stream().map(Position::told).toList());
         told.put("opened", known.effect.opened());
         told.put("reliefs", known.effect.reliefs().stream().map(Fold.Relief::told).toList());
+        told.put("before", known.effect.before() == null ? null : known.effect.before().told());
+        told.put("refused", known.effect.refused() == null ? null : known.effect.refused().told());
         return told;
     }
 

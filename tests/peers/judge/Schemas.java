@@ -90,7 +90,7 @@ final class Schemas {
     private static Object built(Schema schema, Object value) {
         return switch (schema.getType()) {
             case UNION -> value == null ? null : built(schema.getTypes().get(1), value);
-            case RECORD -> record(schema, (Map<?, ?>) value);
+            case RECORD -> value instanceof GenericRecord found ? found : record(schema, (Map<?, ?>) value);
             case ARRAY -> ((List<?>) value).stream().map(item -> built(schema.getElementType(), item)).toList();
             case ENUM -> new GenericData.EnumSymbol(schema, value.toString());
             case FIXED -> new GenericData.Fixed(schema, (byte[]) value);

@@ -96,6 +96,16 @@ record Trade(Place cause, String key, String id, int version, Event event, Terms
         if (terms.settleDate() != null) {
             hash.update(ByteBuffer.allocate(4).putInt(terms.settleDate()).array());
         }
+        Method.Order order = terms.order();
+        if (order != null && order.method() != null) {
+            hash.update(new byte[] {2, (byte) (order.method().ordinal() + 1)});
+        } else if (order != null) {
+            hash.update((byte) 3);
+            for (Method.Listed listed : order.lots()) {
+                text(hash, listed.lot());
+                decimal(hash, listed.quantity());
+            }
+        }
     }
 
     private static void text(MessageDigest hash, String text) {
@@ -104,17 +114,27 @@ record Trade(Place cause, String key, String id, int version, Event event, Terms
         hash.update(bytes);
     }
 
-    /** Scale and 96 bits of the shortest spelling, each part least significant byte first. */
+    /** Sign, scale and 96 bits of the shortest spelling, each part least significant byte first. */
     private static void decimal(MessageDigest hash, BigDecimal number) {
         var shortest = number.stripTrailingZeros();
         shortest = shortest.scale() < 0 ? shortest.setScale(0) : shortest;
         var bytes = new byte[16];
         bytes[2] = (byte) shortest.scale();
-        byte[] mantissa = shortest.unscaledValue().toByteArray();
+        bytes[3] = (byte) (shortest.signum() < 0 ? 0x80 : 0);
+        byte[] mantissa = shortest.unscaledValue().abs().toByteArray();
         for (int place = 0; place < Math.min(mantissa.length, 12); place++) {
             bytes[4 + place] = mantissa[mantissa.length - 1 - place];
         }
         hash.update(bytes);
+    }
+
+    /** A trade's name with its source in front. */
+    static String id(String text) throws Schemas.Unreadable {
+        int bar = text.indexOf('|');
+        if (bar < 0) {
+            throw new Schemas.Unreadable("not the name of a trade: " + text);
+        }
+        return name(text.substring(0, bar), PART_LENGTH) + "|" + name(text.substring(bar + 1), ID_LENGTH);
     }
 
     private static String key(GenericRecord parts) throws Schemas.Unreadable {
@@ -126,7 +146,7 @@ record Trade(Place cause, String key, String id, int version, Event event, Terms
     }
 
     static String name(Object value, int longest) throws Schemas.Unreadable {
-        String name = Schemas.text(value);
+        String name = value instanceof String text ? text : Schemas.text(value);
         boolean fits = !name.isEmpty() && name.codePointCount(0, name.length()) <= longest;
         if (!fits || name.codePoints().anyMatch(Character::isISOControl)) {
             throw new Schemas.Unreadable("not a name: " + name);
