@@ -15,7 +15,7 @@ use super::happening::Effect;
 use super::lot::{Age, Before, Chosen, Image, Lot, LotChange, Relief};
 use super::method::{Instruction, Rank, Ranking};
 use super::position::Costing;
-use super::relief::{Closing, OutOfRange, Picked, Totals};
+use super::relief::{Closing, OutOfRange, Picked, Totals, cost};
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::money::{Currency, Money};
@@ -94,6 +94,7 @@ pub(super) struct Done<'a> {
 }
 
 impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
+    /// The lots as the ledger has them: after its last fact.
     pub fn new(key: &'a PositionKey, ledger: &'a L, stored: I, totals: Totals) -> Self {
         OpenLots {
             key,
@@ -255,6 +256,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         touched.or_else(|| self.ledger.lot(id).map(|lot| lot.remaining)).unwrap_or_default()
     }
 
+    /// Of the position at this moment; signed.
     pub fn quantity(&self) -> Decimal {
         self.totals.quantity
     }
@@ -367,12 +369,19 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         Some(())
     }
 
+    /// What the open lots cost, each on its own. Where the ledger knows that of its lots, only the touched ones are looked at.
     fn cost_by_lot(&mut self) -> Result<i64, OutOfRange> {
-        let mut sum = 0_i64;
-        for id in self.all_open() {
-            let lot = self.lot(id);
-            let cost = lot.cost.cost_of(lot.remaining, lot.facts.currency()).ok_or(OutOfRange)?;
-            sum = sum.checked_add(cost.minor).ok_or(OutOfRange)?;
+        let known = self.totals.costing == Costing::ByLot;
+        if !known {
+            while self.load().is_some() {}
+        }
+        let mut sum = if known { self.totals.cost } else { 0 };
+        for (name, lot) in &self.touched {
+            if known && let Some(before) = self.ledger.lot(name.1) {
+                sum = sum.checked_sub(cost(before)?).ok_or(OutOfRange)?;
+            }
+            let now = lot.cost.cost_of(lot.remaining, lot.facts.currency()).ok_or(OutOfRange)?;
+            sum = sum.checked_add(now.minor).ok_or(OutOfRange)?;
         }
         Ok(sum)
     }
@@ -413,6 +422,7 @@ impl<'a> OpenLot<'a> {
         Rank::of(ranking, age, || self.cost.per_unit())
     }
 
+    /// As it is stored or sent.
     pub fn to_lot(self, key: &PositionKey, id: &TradeId, revision: u64) -> Lot {
         let shared = match self.cost {
             UnitCost::Price(_) => None,
@@ -428,6 +438,7 @@ impl<'a> OpenLot<'a> {
 }
 
 impl<'a> Facts<'a> {
+    /// How old the lot is.
     pub fn age(self) -> Age {
         match self {
             Facts::Trade(Terms { trade_date, exec_time, source_seq, .. }) => {
@@ -445,6 +456,7 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Of price and cost.
     pub fn currency(self) -> Currency {
         match self {
             Facts::Trade(terms) => terms.currency,

@@ -43,10 +43,12 @@ pub(in crate::domain) struct Picked<'a> {
 pub(in crate::domain) struct OutOfRange;
 
 impl Closing {
+    /// A signed quantity, against lots of the other sign, at a price per unit.
     pub fn new(quantity: Decimal, price: Decimal, currency: Currency) -> Closing {
         Closing { price, currency, left: quantity, reliefs: Vec::new(), realised: 0 }
     }
 
+    /// All that a trade buys or sells.
     pub fn of_trade(terms: &Terms) -> Closing {
         Closing::new(terms.signed_quantity(), terms.price, terms.currency)
     }
@@ -108,6 +110,7 @@ impl Totals {
         if self.quantity.abs() >= WHOLE_LIMIT { Err(OutOfRange) } else { Ok(()) }
     }
 
+    /// Counts in an open lot that has a cost of its own.
     pub fn add_lot(&mut self, lot: &Lot) -> Result<(), OutOfRange> {
         self.cost = self.cost.checked_add(cost(lot)?).ok_or(OutOfRange)?;
         self.open_lots += 1;
@@ -122,6 +125,7 @@ impl Totals {
     }
 }
 
-fn cost(lot: &Lot) -> Result<i64, OutOfRange> {
+/// What is left of a lot costs so much in minor units, rounded once; signed like its quantity.
+pub(in crate::domain) fn cost(lot: &Lot) -> Result<i64, OutOfRange> {
     lot.unit_cost().cost_of(lot.remaining, lot.currency).map(|cost| cost.minor).ok_or(OutOfRange)
 }
