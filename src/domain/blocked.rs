@@ -161,6 +161,7 @@ impl fmt::Display for Blocked {
 impl std::error::Error for Blocked {}
 
 /// Names the amount that does not fit, where a calculation gives `None`.
+#[inline]
 pub fn out_of_range(amount: &'static str) -> impl Fn() -> Blocked {
     move || Blocked::OutOfRange { amount }
 }

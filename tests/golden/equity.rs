@@ -228,12 +228,8 @@ fn composite_cross_currency_and_quanto() {
     };
     let start = mark("initial price", "2025-03-31", "initial_price_eur", "eurusd_initial");
     let end = mark("final price", "2025-04-30", "final_price_eur", "eurusd_final");
-    let span = Span { first: start, start, end, units: None };
-    let amount = |fx| {
-        performance(&mut Silent, given("qty"), &span, EquityNotional::Reset, fx, currencies)
-            .expect("small numbers")
-            .money
-    };
+    let span = Span { start: (given("qty"), &start), end: (given("qty"), &end) };
+    let amount = |fx| performance(&mut Silent, &span, None, fx, currencies).expect("small numbers").money;
     let composite = amount(FxMode::Composite);
     case.expected().at("composite").is(composite.to_decimal());
     case.expected().at("cross_currency").is(amount(FxMode::CrossCurrency).to_decimal());

@@ -164,11 +164,9 @@ fn twice(
             return Err(calculated.expect_err("one of them is blocked"));
         }
     };
-    let unrounded = calculated.unrounded(&mut pad).expect("it fits");
-    let money = calculated.money(&mut pad, usd()).expect("it fits");
-    let on_paper = explained.unrounded(&mut paper).expect("it fits");
-    assert_eq!(unrounded.to_string(), paper.value(on_paper).to_string());
-    assert_eq!(explained.money(&mut paper, usd()), Some(money));
+    let (amount, on_paper) = (calculated.amount(&mut pad, usd())?, explained.amount(&mut paper, usd())?);
+    let (unrounded, money) = (amount.unrounded, amount.money);
+    assert_eq!((unrounded.to_string(), money), (on_paper.unrounded.to_string(), on_paper.money));
     assert_eq!(paper.explanation().recompute(), Ok(Some(Value::Money(money))));
     assert_eq!(calculated.provisional, explained.provisional);
     Ok(Amount { unrounded, money, provisional: calculated.provisional })

@@ -203,7 +203,6 @@ proptest! {
         mode in 0..4,
     ) {
         let quantity = Decimal::new(quantity, 3);
-        let notional = if constant { EquityNotional::Constant } else { EquityNotional::Reset };
         let fx = match mode {
             0 => FxMode::None,
             1 => FxMode::Composite,
@@ -218,10 +217,12 @@ proptest! {
             let price = Price::Observed { of: &symbol, accepted, disrupted: None };
             Mark { date, price, fx: Some(FxRate::Agreed(rate)) }
         };
-        let span = Span { first: mark(0), start: mark(ends.0), end: mark(ends.1), units: None };
+        let (opening, start, end) = (mark(0), mark(ends.0), mark(ends.1));
+        let span = Span { start: (quantity, &start), end: (quantity, &end) };
+        let constant = constant.then_some((quantity, &opening));
         let mut paper = Kept::default();
-        let explained = performance(&mut paper, quantity, &span, notional, fx, euro_dollar()).expect("small numbers");
-        let silent = performance(&mut Silent, quantity, &span, notional, fx, euro_dollar()).expect("small numbers");
+        let explained = performance(&mut paper, &span, constant, fx, euro_dollar()).expect("small numbers");
+        let silent = performance(&mut Silent, &span, constant, fx, euro_dollar()).expect("small numbers");
         prop_assert_eq!(explained, silent);
         prop_assert_eq!(paper.explanation().recompute(), Ok(Some(Value::Money(explained.money))));
     }

@@ -46,7 +46,7 @@ fn usd() -> Currency {
 }
 
 fn unrounded(interest: Interest<Decimal>) -> Decimal {
-    interest.unrounded(&mut Silent).expect("it fits")
+    interest.amount(&mut Silent, usd()).expect("it fits").unrounded
 }
 
 /// Some date of a period, its end included.

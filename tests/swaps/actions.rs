@@ -1,9 +1,12 @@
 //! Corporate actions under a swap: a split changes no cash flow, a fraction is paid in cash, what goes elsewhere takes its reference along.
 
+use std::collections::BTreeSet;
+
 use bookflow::domain::equity::terms::EquityNotional;
 use bookflow::domain::fees::daily::DailyFeeKind;
 use bookflow::domain::fees::trade::{Charge, FeeRounding, Sides, TradeFee, TradeFeeKind};
 use bookflow::domain::financing::terms::NotionalBasis;
+use bookflow::domain::flows::id::FlowId;
 use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
 use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
 use bookflow::domain::lots::happening::{Departure, Happening, What};
@@ -301,6 +304,34 @@ fn mergers_close_what_is_paid_in_cash_and_move_the_rest_with_its_reference() {
     let kind = ActionKind::MergerMixed { cash, to: merged, ratio: ratio(1, 2), price, fractions: Fractions::Keep };
     let mixed = under(kind);
     assert_eq!(mixed, (vec![closed("EQUITY_PERFORMANCE", "252.50")], vec![(decimal("50.5"), decimal("45"))]));
+}
+
+/// 101 units: a part is closed for cash, a fraction of a new unit is paid, the rest moves. Each bears its share of what was due before.
+#[test]
+fn the_parts_of_a_lot_that_a_merger_splits_have_flows_of_their_own() {
+    let mut terms = swap();
+    terms.equity.valuation_dates.clear();
+    let rate = DailyFeeRate::Agreed(decimal("0.0325"));
+    terms.daily_fees = vec![DailyFeeTerms { kind: DailyFeeKind::Custody, rate, year_days: 360 }];
+    terms.prices.carry = CarryForward::UpTo { days: 30 };
+    let kind = ActionKind::MergerMixed {
+        cash: decimal("10.00"),
+        to: PositionKey::new("A", "B", "NEW").expect("a key"),
+        ratio: ratio(1, 4),
+        price: decimal("60.00"),
+        fractions: Fractions::CashInLieu { price: decimal("60.00") },
+    };
+    let mut agreement = agreement(terms, &["T1 BUY 101 @ 30.00 on 2025-03-31 settles 2025-04-01"]);
+    agreement.happenings = vec![happening("M1", What::Action(CorporateAction { ex_date: day("2025-04-15"), kind }))];
+    on(&agreement, &mut market(&[("2025-04-01", "30.00")]), "2025-04-16", |book| {
+        let flows = book.flows();
+        for kind in [Kind::Interest, Kind::Fee, Kind::Dividend] {
+            let parts = flows.iter().filter(|flow| flow.name.kind == kind && flow.result.is_ok());
+            assert_eq!(parts.count(), 3, "{kind:?}");
+        }
+        let ids: BTreeSet<FlowId> = flows.iter().map(|flow| flow.name.id(flow.currency)).collect();
+        assert_eq!(ids.len(), flows.len());
+    });
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Every flow can be calculated again from its explanation, to the same bytes.
 
-use bookflow::domain::explain::{Line, Value};
+use bookflow::domain::explain::{Fact, Line, Observed, Value};
 use bookflow::domain::fees::daily::DailyFeeKind;
 use bookflow::domain::financing::terms::NotionalBasis;
+use bookflow::domain::swap::flow::Kind;
 use bookflow::domain::swap::flows::Explained;
 use bookflow::domain::swap::terms::{DailyFeeRate, DailyFeeTerms, Swap};
+use chrono::NaiveDate;
 
 use crate::fixture::{agreement, decimal, market, on, swap};
 
@@ -37,15 +39,48 @@ fn performance_interest_and_dividends_recompute() {
     assert_eq!(explained_as_calculated(swap(), &TRADES, &closes, "2025-05-02"), 13);
 }
 
-#[test]
-fn interest_marked_each_night_and_fees_recompute() {
+/// Of the first days of April.
+const CLOSES: [(&str, &str); 9] = [
+    ("2025-04-01", "50.10"),
+    ("2025-04-02", "50.20"),
+    ("2025-04-03", "50.30"),
+    ("2025-04-04", "50.40"),
+    ("2025-04-07", "50.70"),
+    ("2025-04-08", "50.80"),
+    ("2025-04-09", "50.90"),
+    ("2025-04-10", "50.10"),
+    ("2025-04-11", "50.11"),
+];
+
+/// Financed on what it is worth each night.
+fn marked() -> Swap {
     let mut terms = swap();
     terms.equity.valuation_dates.clear();
     terms.financing.as_mut().expect("financed").long.notional = NotionalBasis::DailyMtm;
+    terms
+}
+
+#[test]
+fn interest_marked_each_night_and_fees_recompute() {
+    let mut terms = marked();
     let rate = DailyFeeRate::Agreed(decimal("0.0007"));
     terms.daily_fees = vec![DailyFeeTerms { kind: DailyFeeKind::Custody, rate, year_days: 365 }];
-    let closes: Vec<(String, String)> =
-        (1..=11).map(|day| (format!("2025-04-{day:02}"), format!("50.{day}"))).collect();
-    let closes: Vec<(&str, &str)> = closes.iter().map(|(date, price)| (date.as_str(), price.as_str())).collect();
-    assert!(explained_as_calculated(terms, &TRADES[..2], &closes, "2025-04-11") > 4);
+    assert!(explained_as_calculated(terms, &TRADES[..2], &CLOSES, "2025-04-11") > 4);
+}
+
+/// Each night goes on where the one before has led, so that an explanation grows with the nights and not with their square.
+#[test]
+fn interest_marked_each_night_writes_each_fixing_once() {
+    on(&agreement(marked(), &TRADES[..1]), &mut market(&CLOSES), "2025-04-11", |book| {
+        let explained = book.explained(|_| true);
+        let interest = explained.iter().find(|explained| explained.flow.name.kind == Kind::Interest);
+        let lines = &interest.and_then(|interest| interest.explanation.as_ref()).expect("it is calculated").lines;
+        let fixing = |line: &Line| match line {
+            Line::Given { fact: Fact::Observed(Observed { what: "fixing", date, .. }), .. } => Some(*date),
+            _ => None,
+        };
+        let fixings: Vec<NaiveDate> = lines.iter().filter_map(fixing).collect();
+        assert_eq!(fixings.len(), 8, "one a business day from the settlement on the 1st to the 11th");
+        assert!(fixings.is_sorted_by(|left, right| left < right), "{fixings:?}");
+    });
 }

@@ -31,6 +31,20 @@ fn a_valuation_without_a_price_blocks_what_starts_from_it_too() {
     });
 }
 
+/// Until the notional of the valuation takes its place, what was agreed stands.
+#[test]
+fn a_lot_bought_on_a_valuation_without_a_price_is_financed_until_that_would_be_paid() {
+    let bought = "T1 BUY 10000 @ 50.00 on 2025-04-30 settles 2025-05-01";
+    on(&agreement(swap(), &[bought]), &mut market(&[("2025-05-05", "53.00")]), "2025-05-05", |book| {
+        let found = lines(book);
+        assert!(
+            found.contains(&"INTEREST T1 2025-05-01..2025-05-02 REALISED 2025-05-02 -70.28 USD".to_owned()),
+            "{found:#?}"
+        );
+        assert!(found.contains(&"INTEREST T1 2025-05-02..2025-06-02 ACCRUED - MISSING_PRICE".to_owned()), "{found:#?}");
+    });
+}
+
 #[test]
 fn an_index_that_is_not_loaded_blocks_the_interest_alone() {
     let mut market = market(&[("2025-04-25", "51.00")]);

@@ -92,8 +92,8 @@ impl PerUnit {
 
     /// What an entitled signed quantity is paid, to the byte as [`amount`] has it. Gross amount and tax are information that nobody asks for here: what
     /// of them does not fit blocks nothing.
-    #[inline]
-    pub fn paid<P: Pad>(self, pad: &mut P, quantity: Decimal, currency: Currency) -> Result<Amount, Blocked> {
+    #[inline(always)] // as `Amount::product`: numbers that a call hands over in memory are waited for
+    pub fn paid<P: Pad>(&self, pad: &mut P, quantity: Decimal, currency: Currency) -> Result<Amount, Blocked> {
         let quantity = pad.given(|| Fact::Lot("entitled quantity"), quantity);
         let per_unit = pad.given(|| Fact::Table("paid per share"), self.paid);
         let left = self.left.map(|left| pad.given(|| Fact::Table("left after tax"), left));

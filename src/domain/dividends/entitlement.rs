@@ -54,6 +54,8 @@ impl Entitlement {
 }
 
 impl CutOff {
+    /// The last day that counts, by trade or by settlement date.
+    #[inline]
     pub fn day(self) -> NaiveDate {
         match self {
             CutOff::Traded(day) | CutOff::Settled(day) => day,
@@ -62,11 +64,12 @@ impl CutOff {
 
     /// What a slice adds to the position at the cut-off, of its signed quantity: all of it while it is held, none before and after. What
     /// settles its close before its opening is owed in between, and counts against the position.
+    #[inline]
     pub fn entitled(self, quantity: Decimal, tenure: Tenure) -> Option<Decimal> {
         let day = self.day();
-        let date: fn(Dates) -> NaiveDate = match self {
-            CutOff::Traded(_) => |dates| dates.trade,
-            CutOff::Settled(_) => |dates| dates.settle,
+        let date = |dates: Dates| match self {
+            CutOff::Traded(_) => dates.trade,
+            CutOff::Settled(_) => dates.settle,
         };
         let opened = date(tenure.opened) <= day;
         let closed = tenure.closed.is_some_and(|closed| date(closed) <= day);

@@ -68,6 +68,7 @@ impl DividendTerms {
     }
 
     /// The same of a slice that was closed.
+    #[inline]
     pub fn unwound(&self, due: Due, declared: &Declared, unwind: Option<Unwind>) -> Due {
         match self.payment {
             PaymentRule::UnwindOrEquityExDiv => due.or_unwound(declared.ex_date, unwind),
@@ -102,6 +103,7 @@ impl Due {
 
     /// How far a dividend has come on a day: projected before its ex date, then accrued as a receivable or payable, realised once it is
     /// determined. Whether it was instructed and settled is told by events, not by dates.
+    #[inline]
     pub fn stage(self, declared: &Declared, day: NaiveDate) -> Stage {
         if day < declared.ex_date {
             Stage::Projected

@@ -16,62 +16,54 @@
 use rust_decimal::Decimal;
 
 use super::mark::Mark;
-use super::terms::EquityNotional;
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::Fact;
 use crate::domain::explain::pad::Pad;
 use crate::domain::market::fx::{FxMode, Pair};
 use crate::domain::money::amount::Amount;
 
-/// A stretch of a holding between two prices: an opening, valuations, a close-out, or the price of today.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Span<'a> {
-    /// The opening of the holding: it fixes a constant notional.
-    pub first: Mark<'a>,
-    pub start: Mark<'a>,
-    pub end: Mark<'a>,
-    /// None: the quantity was the same all the time.
-    pub units: Option<UnitsThen>,
-}
+/// A signed quantity in the units of a day, and how the market stood on it.
+pub type Stand<'m, 'a> = (Decimal, &'m Mark<'a>);
 
-/// Signed quantities in the units of the day of the first and of the start mark, where a split has changed them since.
+/// A stretch of a holding between two prices: an opening, valuations, a close-out, or the price of today. Its two quantities differ where a split
+/// lies between.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct UnitsThen {
-    pub first: Decimal,
-    pub start: Decimal,
+pub struct Span<'m, 'a> {
+    pub start: Stand<'m, 'a>,
+    pub end: Stand<'m, 'a>,
 }
 
 /// The currencies a performance goes between: prices are in one, amounts in the other.
 pub type Currencies = Pair;
 
-/// The amount of a span in settlement currency; `+` = the client receives, which a long does when the price rises.
+/// The amount of a span in settlement currency; `+` = the client receives, which a long does when the price rises. `constant` is the opening of the
+/// holding where that fixes its notional; none where the notional is reset to each price.
 pub fn performance<P: Pad>(
     pad: &mut P,
-    quantity: Decimal,
-    span: &Span<'_>,
-    notional: EquityNotional,
+    span: &Span<'_, '_>,
+    constant: Option<Stand<'_, '_>>,
     fx: FxMode,
     currencies: Currencies,
 ) -> Result<Amount, Blocked> {
-    if let Some(units) = span.units {
-        return in_changed_units(pad, (units, quantity), span, notional, fx, currencies);
+    let Span { start, end } = *span;
+    if start.0 != end.0 || constant.is_some_and(|opening| opening.0 != end.0) {
+        return in_changed_units(pad, span, constant, fx, currencies);
     }
-    let quantity = pad.given(|| Fact::Lot("quantity"), quantity);
-    let start = value(pad, &span.start, fx, currencies)?;
-    let end = value(pad, &span.end, fx, currencies)?;
-    let moved = moved(pad, start, end, span, fx, currencies)?;
-    match notional {
-        EquityNotional::Reset => {
+    let quantity = pad.given(|| Fact::Lot("quantity"), end.0);
+    let (first, last) = (value(pad, start.1, fx, currencies)?, value(pad, end.1, fx, currencies)?);
+    let moved = moved(pad, first, last, end.1, fx, currencies)?;
+    match constant {
+        None => {
             // Who asks how the amount came about is also told what it consists of.
             if P::KEEPS && fx == FxMode::Composite {
                 attribute(pad, quantity, span, currencies)?;
             }
             Amount::product(pad, NAME, quantity, moved, currencies.settlement)
         }
-        EquityNotional::Constant => {
-            let first = if span.first == span.start { start } else { value(pad, &span.first, fx, currencies)? };
-            let notional = pad.multiply("equity notional", quantity, first).ok_or_else(out_of_range(NAME))?;
-            Amount::quotient(pad, NAME, notional, moved, start, currencies.settlement)
+        Some((_, opening)) => {
+            let opening = if opening == start.1 { first } else { value(pad, opening, fx, currencies)? };
+            let notional = pad.multiply("equity notional", quantity, opening).ok_or_else(out_of_range(NAME))?;
+            Amount::quotient(pad, NAME, notional, moved, first, currencies.settlement)
         }
     }
 }
@@ -79,30 +71,30 @@ pub fn performance<P: Pad>(
 /// The same where a split lies between: each quantity is worth what it is in the units of its own day.
 fn in_changed_units<P: Pad>(
     pad: &mut P,
-    (units, quantity): (UnitsThen, Decimal),
-    span: &Span<'_>,
-    notional: EquityNotional,
+    span: &Span<'_, '_>,
+    constant: Option<Stand<'_, '_>>,
     fx: FxMode,
     currencies: Currencies,
 ) -> Result<Amount, Blocked> {
-    let mut worth = |quantity, mark| worth(pad, quantity, mark, fx, currencies);
-    let (first, start) = (worth(units.first, &span.first)?, worth(units.start, &span.start)?);
-    let end = worth(quantity, &span.end)?;
-    let moved = moved(pad, start, end, span, fx, currencies)?;
-    match notional {
-        EquityNotional::Reset => {
+    let first = worth(pad, span.start, fx, currencies)?;
+    let last = worth(pad, span.end, fx, currencies)?;
+    let moved = moved(pad, first, last, span.end.1, fx, currencies)?;
+    match constant {
+        None => {
             let all = pad.given(|| Fact::Count("all units"), Decimal::ONE);
             Amount::product(pad, NAME, all, moved, currencies.settlement)
         }
-        EquityNotional::Constant => Amount::quotient(pad, NAME, first, moved, start, currencies.settlement),
+        Some(opening) => {
+            let notional = worth(pad, opening, fx, currencies)?;
+            Amount::quotient(pad, NAME, notional, moved, first, currencies.settlement)
+        }
     }
 }
 
-/// What a quantity is worth at a mark, in the units of its day.
+/// What a quantity is worth at its mark.
 fn worth<P: Pad>(
     pad: &mut P,
-    quantity: Decimal,
-    mark: &Mark<'_>,
+    (quantity, mark): Stand<'_, '_>,
     fx: FxMode,
     currencies: Currencies,
 ) -> Result<P::Number, Blocked> {
@@ -126,12 +118,13 @@ pub struct Attribution<N> {
 pub fn attribute<P: Pad>(
     pad: &mut P,
     quantity: P::Number,
-    span: &Span<'_>,
+    span: &Span<'_, '_>,
     currencies: Currencies,
 ) -> Result<Attribution<P::Number>, Blocked> {
     let range = out_of_range("the split into price and FX");
-    let (start, end) = (span.start.price.number(pad), span.end.price.number(pad));
-    let (start_rate, end_rate) = (rate(pad, &span.start, currencies)?, rate(pad, &span.end, currencies)?);
+    let (first, last) = (span.start.1, span.end.1);
+    let (start, end) = (first.price.number(pad), last.price.number(pad));
+    let (start_rate, end_rate) = (rate(pad, first, currencies)?, rate(pad, last, currencies)?);
     let move_of_price = pad.subtract("move of the price", end, start).ok_or_else(&range)?;
     let of_price = pad.multiply("move of the price, converted", move_of_price, end_rate).ok_or_else(&range)?;
     let price = pad.multiply("price P&L, unrounded", quantity, of_price).ok_or_else(&range)?;
@@ -154,7 +147,7 @@ fn moved<P: Pad>(
     pad: &mut P,
     start: P::Number,
     end: P::Number,
-    span: &Span<'_>,
+    last: &Mark<'_>,
     fx: FxMode,
     currencies: Currencies,
 ) -> Result<P::Number, Blocked> {
@@ -162,7 +155,7 @@ fn moved<P: Pad>(
     let moved = pad.subtract("move per unit", end, start).ok_or_else(&range)?;
     let rate = match fx {
         FxMode::None | FxMode::Composite => return Ok(moved),
-        FxMode::CrossCurrency => rate(pad, &span.end, currencies)?,
+        FxMode::CrossCurrency => rate(pad, last, currencies)?,
         FxMode::Quanto(rate) => pad.given(|| Fact::Term("quanto rate"), rate),
     };
     pad.multiply("converted move", moved, rate).ok_or_else(range)

@@ -157,12 +157,6 @@ pub(super) fn rounded(number: Decimal, decimals: u32) -> Decimal {
     number.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
 }
 
-/// `(end / start - 1) x year_days` to 24 decimals. Of the 33 it is calculated with the last few are uncertain; the rounding takes them off, so
-/// that a compounded rate that ends is that rate, and a half stays a half.
-pub(super) fn growth(end: Wide, start: Wide, year_days: i64) -> Option<Decimal> {
-    end.divide(start)?.checked_sub(Wide::ONE)?.scale(year_days, 1)?.to_places(24)
-}
-
 fn rounded_up(number: Decimal, step: Decimal) -> Option<Decimal> {
     let rest = number.checked_rem(step)?;
     let whole = number.checked_sub(rest)?;
@@ -213,7 +207,7 @@ impl Operation {
                 factor.compound(rate, days, basis).map(Value::Factor)
             }
             (Operation::Growth { year_days }, &[Value::Factor(end), Value::Factor(start)]) => {
-                growth(end, start, year_days).map(Value::Number)
+                end.growth(start, year_days).map(Value::Number)
             }
             (_, &[Value::Number(left), Value::Number(right)]) => self.of_numbers(left, right).map(Value::Number),
             _ => None,

@@ -6,7 +6,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::domain::explain::{Explanation, Fact, Line, LineNo, Operation, Value, growth, rounded};
+use crate::domain::explain::{Explanation, Fact, Line, LineNo, Operation, Value, rounded};
 use crate::domain::money::{Money, Unit};
 use crate::domain::number::wide::Wide;
 
@@ -179,7 +179,7 @@ impl Pad for Silent {
     }
 
     fn growth(&mut self, _: &'static str, end: Wide, start: Wide, year_days: i64) -> Option<Decimal> {
-        growth(end, start, year_days)
+        end.growth(start, year_days)
     }
 }
 
@@ -191,6 +191,7 @@ pub struct Written<V = Decimal> {
 }
 
 impl Kept {
+    /// What was written, in order; the last line is the result.
     pub fn explanation(self) -> Explanation {
         Explanation { lines: self.lines }
     }
@@ -292,7 +293,7 @@ impl Pad for Kept {
         start: Written<Wide>,
         year_days: i64,
     ) -> Option<Written> {
-        let value = growth(end.value, start.value, year_days)?;
+        let value = end.value.growth(start.value, year_days)?;
         let operands = vec![end.line, start.line];
         let line = self.write_step(name, Operation::Growth { year_days }, operands, Value::Number(value));
         Some(Written { line, value })

@@ -17,6 +17,7 @@ use crate::domain::rates::fixings::Fixings;
 use crate::domain::rates::index::Index;
 use crate::domain::rates::overnight::Overnight;
 use crate::domain::rates::schedule::Period;
+use crate::domain::rates::table::Path;
 use crate::domain::rates::terms::RateTerms;
 
 /// The indices that legs name, with the tables these legs need.
@@ -88,19 +89,22 @@ impl OnOne for Coupon<'_> {
         to: NaiveDate,
     ) -> Result<UnitInterest<P::Number>, Blocked> {
         if !self.terms.compounds_from_period_start() {
-            return self.cumulative(pad, interest_period, slice, to);
+            return self.cumulative(pad, &mut Path::new(), interest_period, slice, to);
         }
-        let until_end = self.cumulative(pad, interest_period, interest_period, to)?;
-        let until_start = self.cumulative(pad, interest_period, interest_period, slice.start)?;
+        let path = &mut Path::new();
+        let until_start = self.cumulative(pad, path, interest_period, interest_period, slice.start)?;
+        let until_end = self.cumulative(pad, path, interest_period, interest_period, to)?;
         until_end.minus(pad, until_start)
     }
 }
 
 impl Coupon<'_> {
-    /// Interest from the start of `compounded` to `to`, along the path that ends with `compounded`.
+    /// Interest from the start of `compounded` to `to`, along the path that ends with `compounded`. On a pad that keeps lines a later `to` goes on
+    /// where an earlier one has led.
     pub(super) fn cumulative<P: Pad>(
         &self,
         pad: &mut P,
+        path: &mut Path<P>,
         interest_period: Period,
         compounded: Period,
         to: NaiveDate,
@@ -120,7 +124,7 @@ impl Coupon<'_> {
                 for_days(pad, rate, calculation.numerator, counted.provisional)?
             }
             Source::Overnight(overnight) => {
-                let accrued = overnight.accrued(pad, compounded, to)?;
+                let accrued = overnight.accrued(pad, path, compounded, to)?;
                 self.rounded(pad, accrued).ok_or_else(too_large)?
             }
         };

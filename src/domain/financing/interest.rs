@@ -9,9 +9,10 @@ use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::Fact;
 use crate::domain::explain::pad::Pad;
 use crate::domain::lots::units::Units;
+use crate::domain::money::Currency;
 use crate::domain::money::amount::Amount;
-use crate::domain::money::{Currency, Money};
 use crate::domain::rates::schedule::Period;
+use crate::domain::rates::table::Path;
 
 /// Interest from the client's view, not yet divided by the days of a year: a long pays it, so what it bears is turned in sign.
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +69,8 @@ pub fn marked_interest<P: Pad>(
     let slice = within(settled, interest_period);
     let to = to.clamp(slice.start, slice.end);
     let compounded = if coupon.terms.compounds_from_period_start() { interest_period } else { slice };
-    let mut counted = None;
-    let mut so_far = coupon.cumulative(pad, interest_period, compounded, slice.start)?;
+    let (path, mut counted) = (&mut Path::new(), None);
+    let mut so_far = coupon.cumulative(pad, path, interest_period, compounded, slice.start)?;
     let mut total = Interest::nothing(pad, so_far.year_days);
     let mut night = slice.start;
     while night < to {
@@ -81,7 +82,7 @@ pub fn marked_interest<P: Pad>(
         };
         counted = Some((held, quantity));
         let next = marks.unchanged_until(night, to);
-        let until_next = coupon.cumulative(pad, interest_period, compounded, next)?;
+        let until_next = coupon.cumulative(pad, path, interest_period, compounded, next)?;
         let notional = mark.price.notional(pad, || marks.fact(mark), quantity).ok_or_else(too_large)?;
         let added = until_next.minus(pad, so_far)?;
         let interest = Interest::of(pad, notional, added).ok_or_else(too_large)?;
@@ -119,36 +120,17 @@ impl<N: Copy> Interest<N> {
         Some(Interest { notional_rate_days: sum, year_days: 1, provisional })
     }
 
-    /// The amount with 28 digits: `+` is received. `None` when it does not fit.
-    pub fn unrounded<P: Pad<Number = N>>(&self, pad: &mut P) -> Option<N> {
-        let borne = self.borne(pad)?;
-        let sign = payer(pad);
-        pad.multiply("interest", borne, sign)
-    }
-
-    /// The amount as a flow carries it.
+    /// The amount as a flow carries it: `+` is received. A long pays and a short receives, so the sign of the notional is turned.
     pub fn amount<P: Pad<Number = N>>(&self, pad: &mut P, currency: Currency) -> Result<Amount, Blocked> {
         let year = pad.given(|| Fact::Count("days of a year"), Decimal::from(self.year_days));
-        let sign = payer(pad);
-        Amount::quotient(pad, "interest", self.notional_rate_days, sign, year, currency)
-    }
-
-    /// The amount in minor units alone: exact before it is rounded once.
-    pub fn money<P: Pad<Number = N>>(&self, pad: &mut P, currency: Currency) -> Option<Money> {
-        let year = pad.given(|| Fact::Count("days of a year"), Decimal::from(self.year_days));
-        let sign = payer(pad);
-        pad.amount_per("interest", self.notional_rate_days, sign, year, currency)
+        let sign = pad.given(|| Fact::Term("a long pays"), Decimal::NEGATIVE_ONE);
+        Amount::quotient(pad, "the interest", self.notional_rate_days, sign, year, currency)
     }
 
     fn borne<P: Pad<Number = N>>(&self, pad: &mut P) -> Option<N> {
         let year = pad.given(|| Fact::Count("days of a year"), Decimal::from(self.year_days));
         pad.divide("interest borne", self.notional_rate_days, year)
     }
-}
-
-/// A long pays and a short receives, so the sign of the quantity is turned.
-fn payer<P: Pad>(pad: &mut P) -> P::Number {
-    pad.given(|| Fact::Term("a long pays"), Decimal::NEGATIVE_ONE)
 }
 
 fn too_large() -> Blocked {
@@ -175,6 +157,7 @@ mod tests {
     #[test]
     fn amounts_over_different_years_add_up() {
         let sum = interest(360, 360, false).plus(&mut Silent, interest(730, 365, false)).expect("it fits");
-        assert_eq!(sum.unrounded(&mut Silent), Some(Decimal::from(-3)));
+        let usd = Currency::new("USD").expect("a currency");
+        assert_eq!(sum.amount(&mut Silent, usd).map(|amount| amount.unrounded), Ok(Decimal::from(-3)));
     }
 }

@@ -13,6 +13,8 @@ pub struct BusinessDays {
     calendar: CompactString,
     /// Ascending.
     dates: Vec<NaiveDate>,
+    /// The first of them, as a number that a subtraction gives days from.
+    first: i32,
     /// For each calendar day from the first business day on: the number of the last business day on or before it.
     numbers: Vec<u32>,
 }
@@ -43,14 +45,14 @@ impl BusinessDays {
             let days = next.map_or((last - *date).num_days() + 1, |next| (*next - *date).num_days());
             numbers.extend(std::iter::repeat_n(number as u32, days.max(0) as usize));
         }
-        BusinessDays { calendar: calendar.into(), dates, numbers }
+        let first = dates.first().map_or(0, Datelike::num_days_from_ce);
+        BusinessDays { calendar: calendar.into(), dates, first, numbers }
     }
 
     /// The number of a date that is a business day, else of the last one before it (PRECEDING).
     pub fn on_or_before(&self, date: NaiveDate) -> Result<usize, Blocked> {
-        // What a subtraction of dates would give, without its detour over years of 400 years.
-        let since = |first: &NaiveDate| date.num_days_from_ce() - first.num_days_from_ce();
-        let within = self.dates.first().and_then(|first| usize::try_from(since(first)).ok());
+        // What a subtraction of dates would give, without its detour over years of 400 years. Of no dates there are no numbers.
+        let within = usize::try_from(date.num_days_from_ce() - self.first).ok();
         let number = within.and_then(|day| self.numbers.get(day));
         number.map(|number| *number as usize).ok_or_else(|| self.ends_before(date))
     }
@@ -86,6 +88,7 @@ impl BusinessDays {
         self.dates.get(number + 1).map(|next| (*next - self.dates[number]).num_days())
     }
 
+    /// How many business days the window has: one more than the last number.
     pub fn count(&self) -> usize {
         self.dates.len()
     }

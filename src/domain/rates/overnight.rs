@@ -8,7 +8,7 @@ use super::daily::DailyTerms;
 use super::fixings::Fixings;
 use super::index::Index;
 use super::schedule::{Period, Progress, Schedule};
-use super::table::{Stretch, Table, TableTerms};
+use super::table::{Path, Stretch, Table, TableTerms};
 use super::terms::{Method, OvernightTerms, Unpublished};
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::Fact;
@@ -53,7 +53,13 @@ impl<'a> Overnight<'a> {
     ///
     /// Compounded: `[product of (1 + r_j n_j / year_days) - 1] x year_days`; averaged: `sum of r_j n_j`. The days are those of the period, or
     /// with an observation shift the observed ones.
-    pub fn accrued<P: Pad>(&self, pad: &mut P, period: Period, to: NaiveDate) -> Result<Accrued<P::Number>, Blocked> {
+    pub(in crate::domain) fn accrued<P: Pad>(
+        &self,
+        pad: &mut P,
+        path: &mut Path<P>,
+        period: Period,
+        to: NaiveDate,
+    ) -> Result<Accrued<P::Number>, Blocked> {
         if to <= period.start {
             let nothing = pad.given(|| Fact::Count("nothing accrued"), Decimal::ZERO);
             return Ok(Accrued { rate_days: nothing, days: Days::whole(0), provisional: false });
@@ -63,8 +69,8 @@ impl<'a> Overnight<'a> {
         let whole = self.whole(&schedule, progress.running);
         let mut provisional = false;
         let rate_days = match self.terms.method {
-            Method::Compound => self.compounded(pad, &schedule, progress, whole, &mut provisional)?,
-            Method::Average => self.summed(pad, &schedule, progress, whole, &mut provisional)?,
+            Method::Compound => self.compounded(pad, path, &schedule, progress, whole, &mut provisional)?,
+            Method::Average => self.summed(pad, path, &schedule, progress, whole, &mut provisional)?,
         };
         Ok(Accrued { rate_days, days: self.days(&schedule, progress, to), provisional })
     }
@@ -102,13 +108,14 @@ impl<'a> Overnight<'a> {
     fn compounded<P: Pad>(
         &self,
         pad: &mut P,
+        path: &mut Path<P>,
         schedule: &Schedule,
         progress: Progress,
         whole: Option<Stretch>,
         provisional: &mut bool,
     ) -> Result<P::Number, Blocked> {
         let (start, mut factor) = match whole {
-            Some(stretch) => self.table.factors(pad, self.fixings, stretch, provisional)?,
+            Some(stretch) => self.table.factors(pad, path, self.fixings, stretch, provisional)?,
             None => {
                 let one = pad.factor(|| Fact::Table("factor on the first day"), Wide::ONE);
                 (one, one)
@@ -125,13 +132,14 @@ impl<'a> Overnight<'a> {
     fn summed<P: Pad>(
         &self,
         pad: &mut P,
+        path: &mut Path<P>,
         schedule: &Schedule,
         progress: Progress,
         whole: Option<Stretch>,
         provisional: &mut bool,
     ) -> Result<P::Number, Blocked> {
         let mut sum = match whole {
-            Some(stretch) => self.table.sum(pad, self.fixings, stretch, provisional)?,
+            Some(stretch) => self.table.sum(pad, path, self.fixings, stretch, provisional)?,
             None => pad.given(|| Fact::Count("no whole days"), Decimal::ZERO),
         };
         for piece in self.pieces(schedule, progress) {

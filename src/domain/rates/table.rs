@@ -50,9 +50,24 @@ pub(super) struct Stretch {
     pub to: usize,
 }
 
+/// How far a pad that keeps lines has been led through a table, so that a longer stretch from the same day goes on where a shorter one ended.
+pub(in crate::domain) struct Path<P: Pad> {
+    factors: Option<Led<P::Factor>>,
+    sums: Option<Led<P::Number>>,
+}
+
+/// A stretch, and what is written at its ends.
+#[derive(Clone, Copy)]
+struct Led<N> {
+    stretch: Stretch,
+    start: N,
+    end: N,
+}
+
 const START: Entry = Entry { factor: Wide::ONE, sum: Decimal::ZERO, provisional: 0, missing: 0 };
 
 impl Table {
+    /// The table of all fixings that are known.
     pub fn new(terms: TableTerms, fixings: &Fixings) -> Table {
         let mut table = Table { terms, first: 0, entries: Vec::new(), end: fixings.days.end() };
         table.build(fixings);
@@ -75,6 +90,7 @@ impl Table {
         fixing_day + self.terms.lookback
     }
 
+    /// What it is for.
     pub fn terms(&self) -> &TableTerms {
         &self.terms
     }
@@ -143,51 +159,56 @@ impl Table {
     pub(super) fn factors<P: Pad>(
         &self,
         pad: &mut P,
+        path: &mut Path<P>,
         fixings: &Fixings,
         stretch: Stretch,
         provisional: &mut bool,
     ) -> Result<(P::Factor, P::Factor), Blocked> {
         let (from, to) = self.ends(fixings, stretch)?;
         *provisional |= to.provisional > from.provisional;
-        let start = pad.factor(|| Fact::Table("factor on the first day"), from.factor);
+        let first = |pad: &mut P| pad.factor(|| Fact::Table("factor on the first day"), from.factor);
         if !P::KEEPS {
-            return Ok((start, pad.factor(|| Fact::Table("factor on the last day"), to.factor)));
+            return Ok((first(pad), pad.factor(|| Fact::Table("factor on the last day"), to.factor)));
         }
-        let mut factor = start;
-        self.walk(fixings, stretch, |days, counted| {
+        let mut led = Led::of(path.factors, stretch, || first(pad));
+        self.walk(fixings, led.rest(stretch), |days, counted| {
             let fixing = fixings.write(pad, counted);
             let rate = self.terms.daily.rate(pad, fixing)?;
-            factor = pad.compound("factor", factor, rate, days, fixings.year_days)?;
+            led.end = pad.compound("factor", led.end, rate, days, fixings.year_days)?;
             Some(())
         })?;
-        Ok((start, factor))
+        path.factors = Some(Led { stretch, ..led });
+        Ok((led.start, led.end))
     }
 
     /// Sum of rate x days over a stretch.
     pub(super) fn sum<P: Pad>(
         &self,
         pad: &mut P,
+        path: &mut Path<P>,
         fixings: &Fixings,
         stretch: Stretch,
         provisional: &mut bool,
     ) -> Result<P::Number, Blocked> {
         let (from, to) = self.ends(fixings, stretch)?;
         *provisional |= to.provisional > from.provisional;
-        let start = pad.given(|| Fact::Table("rate x days before the first day"), from.sum);
-        let mut sum = start;
-        if P::KEEPS {
-            self.walk(fixings, stretch, |days, counted| {
+        let first = |pad: &mut P| pad.given(|| Fact::Table("rate x days before the first day"), from.sum);
+        let (start, end) = if P::KEEPS {
+            let mut led = Led::of(path.sums, stretch, || first(pad));
+            self.walk(fixings, led.rest(stretch), |days, counted| {
                 let fixing = fixings.write(pad, counted);
                 let rate = self.terms.daily.rate(pad, fixing)?;
                 let days = pad.given(|| Fact::Count("days"), Decimal::from(days));
                 let weighted = pad.multiply("rate x days", rate, days)?;
-                sum = pad.add("sum of rate x days", sum, weighted)?;
+                led.end = pad.add("sum of rate x days", led.end, weighted)?;
                 Some(())
             })?;
+            path.sums = Some(Led { stretch, ..led });
+            (led.start, led.end)
         } else {
-            sum = pad.given(|| Fact::Table("rate x days before the last day"), to.sum);
-        }
-        pad.subtract("rate x days", sum, start).ok_or_else(out_of_range("the sum of rates"))
+            (first(pad), pad.given(|| Fact::Table("rate x days before the last day"), to.sum))
+        };
+        pad.subtract("rate x days", end, start).ok_or_else(out_of_range("the sum of rates"))
     }
 
     /// Every day of a stretch with its weight and what counted for it.
@@ -203,6 +224,28 @@ impl Table {
             step(days, counted).ok_or_else(out_of_range("the compounded rate"))?;
         }
         Ok(())
+    }
+}
+
+impl<P: Pad> Path<P> {
+    /// Nothing is written yet.
+    pub fn new() -> Path<P> {
+        Path { factors: None, sums: None }
+    }
+}
+
+impl<N: Copy> Led<N> {
+    /// What is known of the way, if that is a beginning of it; else its first day.
+    fn of(known: Option<Led<N>>, stretch: Stretch, first: impl FnOnce() -> N) -> Led<N> {
+        let leads = |known: &Led<N>| known.stretch.from == stretch.from && known.stretch.to <= stretch.to;
+        known.filter(leads).unwrap_or_else(|| {
+            let start = first();
+            Led { stretch: Stretch { to: stretch.from, ..stretch }, start, end: start }
+        })
+    }
+
+    fn rest(&self, stretch: Stretch) -> Stretch {
+        Stretch { from: self.stretch.to, ..stretch }
     }
 }
 
@@ -238,8 +281,8 @@ mod tests {
     fn sum(fixings: &Fixings, table: &Table, from: usize, to: usize) -> Result<(Decimal, bool), Blocked> {
         let stretch = Stretch { from: from - 1, to: to - 1 };
         let (mut in_sum, mut in_factors) = (false, false);
-        let sum = table.sum(&mut Silent, fixings, stretch, &mut in_sum)?;
-        table.factors(&mut Silent, fixings, stretch, &mut in_factors)?;
+        let sum = table.sum(&mut Silent, &mut Path::new(), fixings, stretch, &mut in_sum)?;
+        table.factors(&mut Silent, &mut Path::new(), fixings, stretch, &mut in_factors)?;
         assert_eq!(in_sum, in_factors);
         Ok((sum, in_sum))
     }

@@ -10,7 +10,8 @@ use super::valuation::{Passed, Side, Valuation};
 use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::dividends::amount::{PerUnit, amount as dividend_amount};
 use crate::domain::dividends::payment::Due as Dates;
-use crate::domain::equity::performance::{Span, UnitsThen, performance};
+use crate::domain::equity::performance::{Span, performance};
+use crate::domain::equity::terms::EquityNotional;
 use crate::domain::explain::pad::Pad;
 use crate::domain::fees::daily::{DailyFee, DailyFeeKind};
 use crate::domain::fees::trade::{Sides, TradeFee, TradeFeeKind, Traded};
@@ -18,7 +19,7 @@ use crate::domain::financing::interest::{interest, marked_interest};
 use crate::domain::financing::notional::{Financed, Price};
 use crate::domain::financing::terms::NotionalBasis;
 use crate::domain::flows::status::Stage;
-use crate::domain::lots::slice::{ClosedBy, End, Slice};
+use crate::domain::lots::slice::Slice;
 use crate::domain::lots::units::Units;
 use crate::domain::market::fx::Pair;
 use crate::domain::money::Currency;
@@ -50,7 +51,8 @@ pub(super) struct Performance<'v, 'a, Id> {
     pub valuation: &'v Valuation<'a>,
     pub lot: &'v Lot<Id>,
     pub slice: &'v Slice<Id>,
-    pub payment: Result<Option<NaiveDate>, Blocked>,
+    /// Why the date on which it is paid cannot be told.
+    pub unpayable: Option<&'v Blocked>,
 }
 
 /// Interest of a slice within one interest period.
@@ -66,7 +68,7 @@ pub(super) struct Interest<'v, 'a, Id> {
 
 pub(super) struct Dividend<'v, 'a> {
     pub valuation: &'v Valuation<'a>,
-    pub quantity: Result<Decimal, Blocked>,
+    pub quantity: Result<Decimal, &'v Blocked>,
     pub passed: &'v Passed<'a>,
     pub dates: Result<Dates, &'v Blocked>,
 }
@@ -91,22 +93,23 @@ pub(super) struct FeeOfNights<'v, 'a> {
 impl<Id: Copy> Matter for Performance<'_, '_, Id> {
     fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked> {
         let Performance { valuation, lot, slice, .. } = self;
-        let start = valuation.start_mark(lot, slice)?;
-        let end = match &slice.end {
-            Some(End { edge, by: ClosedBy::Close(_) }) => valuation.traded("closing price", edge)?,
-            Some(End { edge, by: ClosedBy::CashInLieu(_) }) => valuation.traded("price of the fraction", edge)?,
-            Some(End { edge, .. }) => valuation.close(edge.date)?,
-            None => valuation.today.clone()?,
-        };
-        let (first_quantity, first_price) = lot.life.opening(slice);
-        let first = valuation.priced("opening price", lot.life.priced, first_price)?;
-        self.payment.clone()?;
-        let then = UnitsThen { first: first_quantity, start: slice.reference.quantity };
-        let changed = then.first != slice.quantity || then.start != slice.quantity;
-        let span = Span { first, start, end, units: changed.then_some(then) };
         let swap = valuation.swap;
-        let amount = performance(pad, slice.quantity, &span, swap.equity.notional, swap.equity.fx, swap.currencies)?;
-        Ok(Calculated { amount, provisional: span.start.provisional() || span.end.provisional() })
+        let start = valuation.start_mark(lot, slice)?;
+        let ended = slice.end.as_ref().map(|end| valuation.end_mark(end)).transpose()?;
+        let end = ended.as_ref().map_or(valuation.today.as_ref(), Ok).map_err(Blocked::clone)?;
+        if let Some(reason) = self.unpayable {
+            return Err(reason.clone());
+        }
+        let span = Span { start: (slice.reference.quantity, &start), end: (slice.quantity, end) };
+        let amount = match swap.equity.notional {
+            EquityNotional::Reset => performance(pad, &span, None, swap.equity.fx, swap.currencies)?,
+            EquityNotional::Constant => {
+                let (quantity, price) = lot.life.opening(slice);
+                let opening = valuation.priced("opening price", lot.life.priced, price)?;
+                performance(pad, &span, Some((quantity, &opening)), swap.equity.fx, swap.currencies)?
+            }
+        };
+        Ok(Calculated { amount, provisional: start.provisional() || end.provisional() })
     }
 }
 
@@ -127,23 +130,30 @@ impl<Id: Copy> Matter for Interest<'_, '_, Id> {
         } else {
             interest(pad, *side, *interest_period, &financed, to)?
         };
-        let range = out_of_range("the interest");
-        let unrounded = borne.unrounded(pad).map(|number| pad.value(number)).ok_or_else(&range)?;
-        let money = borne.money(pad, valuation.swap.currencies.settlement).ok_or_else(range)?;
-        Ok(Calculated { amount: Amount { unrounded, money }, provisional: borne.provisional })
+        let amount = borne.amount(pad, valuation.swap.currencies.settlement)?;
+        Ok(Calculated { amount, provisional: borne.provisional })
     }
 }
 
 impl Matter for Dividend<'_, '_> {
+    #[inline(always)] // most flows of a lot are dividends; what lies between their numbers is inlined
     fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked> {
-        let Dividend { valuation, passed: Passed { terms, declared, .. }, .. } = self;
+        let Passed { terms, declared, .. } = self.passed;
         let payment = self.dates.map_err(Blocked::clone)?.payment;
-        let quantity = self.quantity.clone()?;
-        let pair = Pair { price: declared.currency, settlement: terms.currency };
-        if pair.price == pair.settlement && !P::KEEPS {
-            let amount = self.passed.per_unit(quantity)?.paid(pad, quantity, terms.currency)?;
-            return Ok(Calculated { amount, provisional: false });
+        let quantity = self.quantity.map_err(Blocked::clone)?;
+        if P::KEEPS || declared.currency != terms.currency {
+            return self.told(pad, quantity, payment);
         }
+        let amount = self.passed.per_unit(quantity).map_err(Blocked::clone)?.paid(pad, quantity, terms.currency)?;
+        Ok(Calculated { amount, provisional: false })
+    }
+}
+
+impl Dividend<'_, '_> {
+    /// The amount with all that it consists of, converted where the dividend is in another currency.
+    fn told<P: Pad>(&self, pad: &mut P, quantity: Decimal, payment: Option<NaiveDate>) -> Result<Calculated, Blocked> {
+        let Dividend { valuation, passed: Passed { terms, declared, .. }, .. } = self;
+        let pair = Pair { price: declared.currency, settlement: terms.currency };
         let fx_date = || terms.fx_date(declared, payment).map_or(valuation.day, |date| date.min(valuation.day));
         let fx = if pair.price == pair.settlement { None } else { Some(valuation.fx(pair, fx_date())?) };
         let provisional = fx.is_some_and(|fx| fx.provisional());

@@ -29,14 +29,15 @@ pub struct Lot<Id> {
 }
 
 impl<Id> Lot<Id> {
+    /// A lot whose units are known on all days.
     pub fn new(id: Id, life: Life<Id>) -> Lot<Id> {
         Lot { id, life, unknown: None }
     }
 
     /// Whether the units of a day are known.
-    pub fn known_on(&self, day: NaiveDate) -> Result<(), Blocked> {
+    pub fn known_on(&self, day: NaiveDate) -> Result<(), &Blocked> {
         match &self.unknown {
-            Some((from, reason)) if *from <= day => Err(reason.clone()),
+            Some((from, reason)) if *from <= day => Err(reason),
             _ => Ok(()),
         }
     }
@@ -138,7 +139,7 @@ impl<'a> Valuation<'a> {
             payment_date: payment.as_ref().ok().copied().flatten(),
             currency: self.swap.currencies.settlement,
         };
-        statement.enter(due, &Performance { valuation: self, lot, slice, payment });
+        statement.enter(due, &Performance { valuation: self, lot, slice, unpayable: payment.as_ref().err() });
     }
 
     pub(super) fn start_mark<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<Mark<'a>, Blocked> {
@@ -149,6 +150,14 @@ impl<'a> Valuation<'a> {
             OpenedBy::Open => self.priced("opening price", date, price),
             OpenedBy::Reset => self.close(date),
             OpenedBy::Action => self.priced("reference price after the spin-off", date, price),
+        }
+    }
+
+    pub(super) fn end_mark<Id: Copy>(&self, End { edge, by }: &End<Id>) -> Result<Mark<'a>, Blocked> {
+        match by {
+            ClosedBy::Close(_) => self.priced("closing price", edge.date, edge.price),
+            ClosedBy::CashInLieu(_) => self.priced("price of the fraction", edge.date, edge.price),
+            ClosedBy::Reset | ClosedBy::Action(_) | ClosedBy::Move(_) => self.close(edge.date),
         }
     }
 

@@ -100,6 +100,7 @@ pub(super) struct Shown<'r, F> {
 }
 
 impl<'a, Id, F: FnMut(Flow<'a, Id>)> Statement<'a, Id> for Shown<'_, F> {
+    #[inline(always)] // between a formula and whoever is shown its amount
     fn enter(&mut self, due: Due<'a, Id>, matter: &impl Matter) {
         let result = matter.amount(&mut Rounded { inner: Silent, policy: self.rounding });
         (self.each)(flow(due, result));

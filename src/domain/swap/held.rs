@@ -41,6 +41,7 @@ pub struct Problem {
     pub why: Why,
 }
 
+/// Why something does not count as it is said.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Why {
     /// It does not count at all.

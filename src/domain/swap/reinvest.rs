@@ -77,7 +77,7 @@ impl<'a> Valuation<'a> {
             Step::Split { date, before, after } if date > cut_off.day() => part_of(before, units, after),
             _ => units,
         });
-        let quantity = if cut_off.day() < date { Ok(entitled) } else { Err(Blocked::MissingTerm { term: PAID_LATER }) };
+        let quantity = if cut_off.day() < date { Ok(entitled) } else { Err(&PAID_LATER) };
         let dividend = Dividend { valuation: self, quantity, passed, dates: dates.as_ref().map(|dates| *dates) };
         let bought = dividend.buys(&mut Silent).map_err(|reason| (date, reason))?;
         let after = open + bought.map_or(Decimal::ZERO, |bought| bought.units);
@@ -137,7 +137,9 @@ impl Dividend<'_, '_> {
     }
 }
 
-const PAID_LATER: &str = "a payment date after the day that decides who gets a reinvested dividend (dividends.payment)";
+static PAID_LATER: Blocked = Blocked::MissingTerm {
+    term: "a payment date after the day that decides who gets a reinvested dividend (dividends.payment)",
+};
 const LEAVING: &str =
     "what becomes of units that dividends have bought when their lot goes elsewhere (dividends.reinvested)";
 

@@ -46,8 +46,7 @@ pub struct Swap {
     /// None where both currencies are one.
     pub fix: Option<FixPolicy>,
     pub rounding: RoundingPolicy,
-    /// Calendars are shared by all swaps that name them.
-    /// Days on which the underlier is traded: entitlement looks for the one before an ex date.
+    /// Days on which the underlier is traded: entitlement looks for the one before an ex date. Calendars are shared by all swaps that name them.
     pub exchange_days: Arc<BusinessDays>,
     /// Days on which the settlement currency is paid.
     pub payment_days: Arc<BusinessDays>,

@@ -22,7 +22,7 @@ use crate::domain::financing::coupon::{Coupon, UnitInterest};
 use crate::domain::financing::interest::OnOne;
 use crate::domain::financing::notional::{Mark as NightMark, Marks as ClosesOf, Price as Notional};
 use crate::domain::financing::terms::{FinancingTerms, NotionalBasis};
-use crate::domain::lots::slice::{Edge, Reset, Slice};
+use crate::domain::lots::slice::{Edge, OpenedBy, Reset, Slice};
 use crate::domain::lots::units::Units;
 use crate::domain::market::Market;
 use crate::domain::market::carry::{Accepted, Quote};
@@ -73,13 +73,14 @@ pub struct Passed<'a> {
 
 impl Passed<'_> {
     /// What one unit of a signed quantity is paid in the dividend's own currency.
-    pub fn per_unit(&self, quantity: Decimal) -> Result<PerUnit, Blocked> {
+    #[inline]
+    pub fn per_unit(&self, quantity: Decimal) -> Result<&PerUnit, &Blocked> {
         let Passed { terms, declared, .. } = self;
         let known = self.per_unit[usize::from(quantity.is_sign_negative())].get_or_init(|| {
             let share = terms.payout.of(quantity, declared)?;
             PerUnit::of(share, declared, terms.payout, None, terms.currency)
         });
-        known.as_ref().copied().map_err(Blocked::clone)
+        known.as_ref()
     }
 }
 
@@ -102,6 +103,11 @@ pub struct Side<'a> {
 }
 
 impl<'a> Valuation<'a> {
+    /// The swap at the end of `day`. `splits` are all that its underlier ever had, ascending by ex date. The tables of its legs were prepared
+    /// ([`Rates::prepare`](crate::domain::financing::coupon::Rates::prepare)); what the market does not know blocks what needs it, and nothing else.
+    ///
+    /// # Panics
+    /// When the table of an overnight leg was not prepared.
     pub fn new(swap: &'a Swap, market: &'a Market, day: NaiveDate, splits: Splits) -> Valuation<'a> {
         let mut valuation = Valuation {
             swap,
@@ -204,8 +210,11 @@ impl<'a> Valuation<'a> {
         if quantity.is_sign_negative() { self.short.as_ref() } else { self.long.as_ref() }
     }
 
-    /// Whether the reference of a slice is known: not so when the last valuation date it was held over had no price or rate.
+    /// Whether the reference of a slice is known: its opening always, but not the last valuation date it was held over when that had no price or rate.
     pub fn referenced<Id>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<(), Blocked> {
+        if slice.opened_by == OpenedBy::Open {
+            return Ok(());
+        }
         let start = slice.start.date;
         let Some((date, reason)) = self.blocked.range(lot.life.opened.date..=start).next_back() else { return Ok(()) };
         let later = self.resets.iter().any(|reset| reset.date > *date && reset.date <= start);
@@ -214,9 +223,10 @@ impl<'a> Valuation<'a> {
 
     /// Whether the units of a slice are known until its end.
     pub fn known<Id>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Result<(), Blocked> {
-        lot.known_on(slice.end.as_ref().map_or(self.day, |end| end.edge.date))
+        lot.known_on(slice.end.as_ref().map_or(self.day, |end| end.edge.date)).map_err(Blocked::clone)
     }
 
+    /// The close of a day by the price policy, or the fallback price of a disrupted valuation. A close of before a split is none for after it.
     pub fn close_price(&self, date: NaiveDate) -> Result<Accepted, Blocked> {
         match self.swap.equity.disrupted.get(&date) {
             None | Some(Disrupted::Postponed { .. }) => {}
@@ -250,6 +260,7 @@ impl<'a> Valuation<'a> {
     }
 
     /// What converts a notional; none where both currencies are one.
+    #[inline]
     pub fn notional_fx(&self, date: NaiveDate) -> Result<Option<Decimal>, Blocked> {
         let pair = self.swap.currencies;
         if pair.price == pair.settlement {
@@ -261,12 +272,8 @@ impl<'a> Valuation<'a> {
         Ok(Some(self.fx(pair, date)?.number(&mut Silent)?))
     }
 
-    /// A price that was traded, at the rate of its day where the FX mode compares rates.
-    pub fn traded(&self, what: &'static str, edge: &Edge) -> Result<Mark<'a>, Blocked> {
-        self.priced(what, edge.date, edge.price)
-    }
-
-    /// A price of a day, at the rate of that day where the FX mode compares rates.
+    /// A price that was traded or is measured from, at the rate of its day where the FX mode compares rates.
+    #[inline]
     pub fn priced(&self, what: &'static str, date: NaiveDate, price: Decimal) -> Result<Mark<'a>, Blocked> {
         Ok(Mark { date, price: Price::Traded { what, price }, fx: self.mode_fx(date)? })
     }
@@ -283,6 +290,7 @@ impl<'a> Valuation<'a> {
         self.swap.payment_days.after(valuation, offset)
     }
 
+    #[inline]
     fn mode_fx(&self, date: NaiveDate) -> Result<Option<FxRate<'a>>, Blocked> {
         match self.swap.equity.fx {
             FxMode::None | FxMode::Quanto(_) => Ok(None),

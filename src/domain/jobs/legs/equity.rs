@@ -5,7 +5,6 @@ use chrono::NaiveDate;
 use crate::domain::blocked::Blocked;
 use crate::domain::equity::mark::{Mark, Price};
 use crate::domain::equity::performance::{Span, performance as performance_of};
-use crate::domain::equity::terms::EquityNotional;
 use crate::domain::explain::pad::Silent;
 use crate::domain::jobs::cashflow::{Explain, FlowKind, FlowStatus};
 use crate::domain::jobs::market::MarketData;
@@ -41,9 +40,9 @@ pub fn performance(
     };
     let (quantity, cost_price) = (slice.quantity, slice.start.price);
     let start = Mark::traded("cost price", slice.start.date, cost_price);
-    let span = Span { first: start, start, end, units: None };
+    let span = Span { start: (quantity, &start), end: (quantity, &end) };
     let currencies = Pair { price: currency, settlement: currency };
-    let amount = performance_of(&mut Silent, quantity, &span, EquityNotional::Reset, FxMode::None, currencies)
+    let amount = performance_of(&mut Silent, &span, None, FxMode::None, currencies)
         .map_err(|_: Blocked| Fault::out_of_range("quantity"))?;
     Ok(Payment {
         kind: FlowKind::EquityPerformance,
