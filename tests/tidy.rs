@@ -64,6 +64,27 @@ fn the_domain_is_pure() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Its documentation is read as a textbook: no item without a sentence. Fields and variants have one where their name does not say it all.
+#[test]
+fn every_public_item_of_the_domain_says_what_it_is() {
+    let items = ["fn", "struct", "enum", "trait", "const", "static", "type"];
+    let mut wrong = Vec::new();
+    for (file, text) in sources(&root().join("src/domain")) {
+        let code: Vec<&str> = text.split("#[cfg(test)]").next().unwrap_or_default().lines().map(str::trim).collect();
+        for (number, line) in code.iter().enumerate() {
+            let item = line.strip_prefix("pub ").and_then(|item| item.split(' ').next());
+            // Attributes stand between a sentence and its item, some over several lines.
+            let attribute = |line: &&&str| line.starts_with("#[") || line.ends_with(['"', ']']);
+            let above = code[..number].iter().rev().find(|line| line.starts_with("//") || !attribute(line));
+            let told = above.is_some_and(|above| above.starts_with("///") || *above == "$(#[$doc])*"); // what a macro hands on
+            if item.is_some_and(|item| items.contains(&item)) && !told {
+                wrong.push(format!("{}:{}: {line}", file.display(), number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "without a /// line:\n{}", wrong.join("\n"));
+}
+
 #[test]
 fn every_file_opens_with_its_purpose() {
     let mut wrong = Vec::new();

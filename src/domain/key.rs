@@ -42,6 +42,7 @@ pub enum InvalidName {
 }
 
 impl PositionKey {
+    /// The key of a position by its three names, each up to 50 characters without control characters.
     pub fn new(account: &str, book: &str, security: &str) -> Result<PositionKey, InvalidName> {
         check("account", account, PART_LENGTH_MAX)?;
         check("book", book, PART_LENGTH_MAX)?;
@@ -73,14 +74,17 @@ impl PositionKey {
         &self.0
     }
 
+    /// The account, decoded.
     pub fn account(&self) -> Cow<'_, str> {
         self.part(0)
     }
 
+    /// The book, decoded.
     pub fn book(&self) -> Cow<'_, str> {
         self.part(1)
     }
 
+    /// The security, decoded.
     pub fn security(&self) -> Cow<'_, str> {
         self.part(2)
     }
@@ -104,6 +108,7 @@ impl Hash for PositionKey {
 }
 
 impl TradeId {
+    /// The id of a trade by its source, which holds no `|`, and the id that the source gave it.
     pub fn new(source: &str, trade_id: &str) -> Result<TradeId, InvalidName> {
         check("source", source, PART_LENGTH_MAX)?;
         check("trade_id", trade_id, ID_LENGTH_MAX)?;
@@ -133,14 +138,17 @@ impl TradeId {
         })
     }
 
+    /// The wire form.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
+    /// Who sends the trade.
     pub fn source(&self) -> &str {
         self.halves().0
     }
 
+    /// The id within the source.
     pub fn trade_id(&self) -> &str {
         self.halves().1
     }
@@ -151,11 +159,13 @@ impl TradeId {
 }
 
 impl ContractId {
+    /// An id of 1 to 100 characters without control characters.
     pub fn new(text: &str) -> Result<ContractId, InvalidName> {
         check("contract_id", text, ID_LENGTH_MAX)?;
         Ok(ContractId(text.into()))
     }
 
+    /// The id as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }

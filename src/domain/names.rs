@@ -10,11 +10,13 @@ macro_rules! name {
         pub struct $name(compact_str::CompactString);
 
         impl $name {
+            /// A name that is neither empty nor too long and holds no control character.
             pub fn new(text: &str) -> Result<$name, $crate::domain::key::InvalidName> {
                 $crate::domain::key::check($field, text, $length_max)?;
                 Ok($name(text.into()))
             }
 
+            /// The name as it was given.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -24,7 +24,7 @@ use std::fmt;
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
 pub use convention::{Convention, UnknownConvention};
-pub use named::{EDITION, UnknownCalendar, of_currency};
+pub use named::{EDITION, UnknownCalendar};
 
 /// The business days of one place, or of several together, from `first` to `last`. What lies outside is an error
 /// ([`OutsideCalendar`]), never silently a business day.
@@ -54,9 +54,12 @@ pub struct OutsideCalendar {
 pub struct Weekend(&'static [Weekday]);
 
 impl Weekend {
+    /// What Western markets and those of East Asia keep.
     pub const SATURDAY_SUNDAY: Weekend = Weekend(&[Weekday::Sat, Weekday::Sun]);
+    /// What Israel and much of the Middle East keep.
     pub const FRIDAY_SATURDAY: Weekend = Weekend(&[Weekday::Fri, Weekday::Sat]);
 
+    /// Whether nobody works on that date.
     pub fn contains(self, date: NaiveDate) -> bool {
         self.0.contains(&date.weekday())
     }
@@ -91,6 +94,7 @@ impl Calendar {
         Calendar::new(&format!("{}+{}", self.name, other.name), Weekend(&[]), holidays, first, last)
     }
 
+    /// The name it was built under; of a joint calendar all names with `+` between them.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -100,6 +104,7 @@ impl Calendar {
         (self.first, self.last)
     }
 
+    /// Whether a date is neither weekend nor holiday.
     pub fn business_day(&self, date: NaiveDate) -> Result<bool, OutsideCalendar> {
         self.check(date)?;
         let (word, bit) = place(self.first, date);

@@ -2,7 +2,6 @@
 
 use super::rules::Rules;
 use super::{Calendar, america, europe, pacific};
-use crate::domain::money::Currency;
 
 /// Raised whenever a day of a calendar changes, so that a result can say which days it was calculated with.
 ///
@@ -65,21 +64,6 @@ fn single(name: &str) -> Result<Calendar, UnknownCalendar> {
     let known = NAMES.iter().find(|(known, _)| *known == name);
     let (name, rules) = known.ok_or_else(|| UnknownCalendar(name.chars().take(40).collect()))?;
     Ok(rules.calendar(name))
-}
-
-/// The calendar of a currency's payments, where FpML says CurrencyBusiness; `None` where we know none.
-pub fn of_currency(currency: Currency) -> Option<&'static str> {
-    match currency.code() {
-        "AUD" => Some("AU"),
-        "CAD" => Some("CA-SETTLEMENT"),
-        "CHF" => Some("CH"),
-        "EUR" => Some("TARGET"),
-        "GBP" => Some("UK-SETTLEMENT"),
-        "HKD" => Some("HK"),
-        "JPY" => Some("JP"),
-        "USD" => Some("US-FEDERALRESERVE"),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -210,15 +194,6 @@ mod tests {
         for unknown in ["", "NYSE2", "US-NYSE+", "us-nyse"] {
             assert!(Calendar::named(unknown).is_err(), "{unknown}");
         }
-    }
-
-    #[test]
-    fn a_currency_has_the_calendar_of_its_payments() {
-        for code in ["AUD", "CAD", "CHF", "EUR", "GBP", "HKD", "JPY", "USD"] {
-            let currency = Currency::new(code).expect("in use");
-            assert!(of_currency(currency).map(named).is_some());
-        }
-        assert_eq!(of_currency(Currency::new("PLN").expect("in use")), None);
     }
 
     impl Calendar {

@@ -13,7 +13,9 @@ pub struct Fraction {
 }
 
 impl Fraction {
+    /// Of an interval without days.
     pub const ZERO: Fraction = Fraction { numerator: 0, denominator: 1 };
+    /// A whole year.
     pub const ONE: Fraction = Fraction { numerator: 1, denominator: 1 };
 
     /// `denominator` is above zero.

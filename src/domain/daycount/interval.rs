@@ -21,6 +21,7 @@ pub struct Interval<'a> {
 }
 
 impl<'a> Interval<'a> {
+    /// Two dates alone: enough for every day count but ACT/ACT.ICMA and BUS/252.
     pub fn new(start: NaiveDate, end: NaiveDate) -> Interval<'a> {
         let end = end.max(start);
         Interval { start, end, period_end: None, termination: None, coupons: None, calendar: None }

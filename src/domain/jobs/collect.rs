@@ -193,6 +193,7 @@ impl ChunkSet {
         true
     }
 
+    /// How many numbers are in it.
     pub fn count(&self) -> u32 {
         self.0.iter().map(|(first, last)| last - first + 1).sum()
     }

@@ -135,22 +135,27 @@ impl Place {
         Place::default()
     }
 
+    /// A whole contract.
     pub fn of(contract: &ContractId) -> Place {
         Place { contract: Some(contract.clone()), ..Place::default() }
     }
 
+    /// A position of the contract.
     pub fn position(&self, position: &PositionId) -> Place {
         Place { position: Some(position.clone()), ..self.clone() }
     }
 
+    /// A lot of the position.
     pub fn lot(&self, lot: &LotId) -> Place {
         Place { lot: Some(lot.clone()), ..self.clone() }
     }
 
+    /// A row about an amount that is missing from the result. `field` is spelt as the request spells it.
     pub fn error(&self, code: NoticeCode, field: &str, message: String) -> Notice {
         self.notice(Severity::Error, code, field, message)
     }
 
+    /// A row about something odd that is calculated all the same.
     pub fn warning(&self, code: NoticeCode, field: &str, message: String) -> Notice {
         self.notice(Severity::Warning, code, field, message)
     }

@@ -32,6 +32,8 @@ pub struct RequestedRates {
 }
 
 impl RequestedRates {
+    /// The indices that the contracts name, over all days that their lots and the job need, with every table prepared. An index without rates stays
+    /// missing until a leg asks for it.
     pub fn new(market: &MarketData, contracts: &[ContractPart], job: &Job) -> RequestedRates {
         let mut rates = RequestedRates::default();
         let positions = || contracts.iter().flat_map(|contract| &contract.positions);

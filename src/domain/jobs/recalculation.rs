@@ -23,6 +23,7 @@ pub struct Recalculation {
     pub moment: Moment,
 }
 
+/// How much is calculated again, and whether it counts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum RecalculationKind {
     /// Everything; what differs takes the place of what was told.
@@ -46,6 +47,7 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Whether account, book and security of a position are selected.
     pub fn has_position(&self, key: &PositionKey) -> bool {
         let has = |set: &BTreeSet<CompactString>, name: &str| set.is_empty() || set.contains(name);
         has(&self.accounts, &key.account()) && has(&self.books, &key.book()) && has(&self.securities, &key.security())

@@ -28,6 +28,7 @@ pub struct Share {
     pub end: Option<ShareEnd>,
 }
 
+/// When a share ended, and how.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ShareEnd {
     pub at: Timestamp,
@@ -36,6 +37,7 @@ pub struct ShareEnd {
 }
 
 impl Share {
+    /// A share of which nothing is done.
     pub fn new(job: JobId) -> Share {
         let (totals, rows) = (ControlTotals::default(), Vec::new());
         Share { job, positions: None, done: 0, after: None, results: 0, totals, rows, end: None }

@@ -78,6 +78,7 @@ impl Default for SplitLimits {
 }
 
 impl<'a> Splitter<'a> {
+    /// A job over several days goes to the batch lane at once, and its chunks hold as many lots fewer as it has days.
     pub fn new(job: Job, market: &'a MarketData, limits: SplitLimits) -> Splitter<'a> {
         let (lane, days) = match job.calculation {
             Calculation::Valuation => (None, 1),

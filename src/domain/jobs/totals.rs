@@ -73,6 +73,7 @@ impl ControlTotals {
 }
 
 impl Counts {
+    /// Adds what another part accounts for.
     pub fn add(&mut self, other: Counts) {
         self.contracts += other.contracts;
         self.positions += other.positions;

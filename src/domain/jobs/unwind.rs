@@ -1,4 +1,7 @@
 //! Closing lots of a request -> what each takes from the open lots, by its unwinding method.
+//!
+//! The order of relief is that of `lots`. The queue is not: a request lists longs and shorts of a position side by side, a closing lot that finds
+//! nothing opens nothing, and each lot comes with a method of its own; none of that can be in a position.
 
 use std::collections::BTreeMap;
 

@@ -6,6 +6,7 @@ use super::contract::{Contract, Financing, Leg, Rate};
 use super::market::MarketData;
 use crate::domain::names::{IndexName, Symbol};
 
+/// Names of prices, of indices and of dividends.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Wanted {
     pub prices: BTreeSet<Symbol>,

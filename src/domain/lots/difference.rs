@@ -34,6 +34,7 @@ pub enum DifferenceId {
 }
 
 impl Difference {
+    /// What is to be added to the old number.
     pub fn delta(&self) -> Decimal {
         self.new - self.old
     }

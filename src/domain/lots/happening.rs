@@ -114,6 +114,7 @@ impl Happening {
         Some((date, phase, exec_time, source_seq, &self.id))
     }
 
+    /// The lot that comes; `None` for anything else that happens.
     pub fn arrival(&self) -> Option<&Arrival> {
         match &self.what {
             What::Arrival(arrival) => Some(arrival),

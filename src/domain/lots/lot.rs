@@ -114,10 +114,12 @@ impl Lot {
         }
     }
 
+    /// What a unit of it costs, exact.
     pub fn unit_cost(&self) -> UnitCost {
         self.shared.as_deref().copied().unwrap_or(UnitCost::Price(self.price))
     }
 
+    /// Its place among the lots of its position, but for the id.
     pub fn age(&self) -> Age {
         Age { trade_date: self.trade_date, exec_time: self.exec_time, source_seq: self.source_seq }
     }

@@ -97,6 +97,7 @@ pub(in crate::domain) enum Rank<A> {
 pub static FIFO: ReliefPolicy = ReliefPolicy { first: ReliefMethod::Fifo, changes: Vec::new() };
 
 impl ReliefPolicy {
+    /// A method from the beginning, and those that take its place, each from a day on; in any order.
     pub fn new(first: ReliefMethod, mut changes: Vec<(NaiveDate, ReliefMethod)>) -> ReliefPolicy {
         changes.sort_by_key(|&(since, _)| since); // stable: of one day the later listed stays the later
         ReliefPolicy { first, changes }
@@ -161,6 +162,7 @@ impl<A> Rank<A> {
         }
     }
 
+    /// The age it was ranked with.
     pub fn age(self) -> A {
         match self {
             Rank::Oldest(age) | Rank::Newest(Reverse(age)) | Rank::Highest(_, age) | Rank::Lowest(_, age) => age,

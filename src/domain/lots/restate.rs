@@ -255,6 +255,7 @@ pub(in crate::domain) fn facts_from_latest<L: Ledger>(ledger: &L) -> impl Iterat
 }
 
 impl<'a> Fact<'a> {
+    /// Where it stands in business order.
     pub fn moment(&self) -> Moment<'a> {
         match *self {
             Fact::Trade(trade) => of_trade(order_of(trade)),

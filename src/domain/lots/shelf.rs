@@ -41,10 +41,12 @@ impl Shelf {
         shelf
     }
 
+    /// Keeps what a trade record changed.
     pub fn keep(&mut self, capture: Capture) {
         self.keep_facts(capture.trades, capture.happened, capture.lots, capture.position);
     }
 
+    /// Keeps what a happening changed.
     pub fn keep_happen(&mut self, change: Happen) {
         self.keep_facts(change.trades, change.happened, change.lots, change.position);
     }

@@ -43,12 +43,14 @@ pub struct Edge {
     pub fx: Decimal,
 }
 
+/// Where a slice ends, and what ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End<Id> {
     pub edge: Edge,
     pub by: ClosedBy<Id>,
 }
 
+/// What a slice starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OpenedBy {
     Open,
@@ -56,6 +58,7 @@ pub enum OpenedBy {
     Action,
 }
 
+/// What ended a slice; `Id` names the trade, the action or the transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ClosedBy<Id> {
     Close(Id),
@@ -79,6 +82,7 @@ pub struct Life<Id> {
     pub steps: Vec<Step<Id>>,
 }
 
+/// One thing that happened to a lot. Steps of a day stand as the day goes: actions and moves at its start, then closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<Id> {
     /// So many units, not signed, were closed.
@@ -248,6 +252,7 @@ impl<Id> Step<Id> {
         }
     }
 
+    /// The business day on which it counts.
     pub fn date(&self) -> NaiveDate {
         match self {
             Step::Close { edge, .. } | Step::CashInLieu { edge, .. } => edge.date,

@@ -12,6 +12,7 @@ pub struct Units {
 }
 
 impl Units {
+    /// The same signed quantity on every day.
     pub fn constant(quantity: Decimal) -> Units {
         Units { first: quantity, changes: Vec::new() }
     }

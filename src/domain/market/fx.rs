@@ -143,6 +143,7 @@ impl Leg<'_> {
 }
 
 impl Pair {
+    /// The pair of the inverse rate.
     pub fn opposite(self) -> Pair {
         Pair { price: self.settlement, settlement: self.price }
     }

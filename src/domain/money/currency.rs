@@ -23,6 +23,7 @@ impl Currency {
         Ok(Currency { code: bytes, decimals })
     }
 
+    /// Its three capitals.
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.code).expect("a code of the table is ASCII")
     }

@@ -40,10 +40,12 @@ pub struct Money {
 /// Every amount is exact before it is rounded once, to a [`Unit`]; a currency alone rounds halves away from zero. `None` means that the
 /// result has more than 64 bits of minor units.
 impl Money {
+    /// Nothing, which is a result.
     pub fn zero(currency: Currency) -> Money {
         Money { minor: 0, currency }
     }
 
+    /// An amount in whole units of the currency, to minor units: 12.345 USD are 1,235 cents.
     pub fn round(amount: Decimal, to: impl Into<Unit>) -> Option<Money> {
         Money::product(amount, Decimal::ONE, to)
     }

@@ -24,6 +24,7 @@ pub struct RoundingPolicy {
 }
 
 impl RoundingPolicy {
+    /// One mode for all currencies.
     pub fn new(usual: Rounding) -> RoundingPolicy {
         RoundingPolicy { usual, exceptions: Vec::new() }
     }
@@ -36,6 +37,7 @@ impl RoundingPolicy {
         self
     }
 
+    /// What amounts in a currency are rounded to.
     #[inline]
     pub fn unit(&self, currency: Currency) -> Unit {
         let exception = self.exceptions.iter().find(|(other, _)| *other == currency);

@@ -12,6 +12,7 @@ pub struct Ratio {
 }
 
 impl Ratio {
+    /// Units that stay as they are.
     pub const ONE: Ratio = Ratio { numerator: 1, denominator: 1 };
 
     /// `None` when either is zero.
@@ -35,10 +36,12 @@ impl Ratio {
         Ratio::new(self.numerator.checked_add(self.denominator)?, self.denominator)
     }
 
+    /// New units.
     pub fn numerator(self) -> Decimal {
         self.numerator.into()
     }
 
+    /// The old units they come for.
     pub fn denominator(self) -> Decimal {
         self.denominator.into()
     }

@@ -25,6 +25,7 @@ pub struct Days {
 }
 
 impl Days {
+    /// Calendar days.
     pub fn whole(days: i64) -> Days {
         Days { numerator: days, denominator: 1 }
     }

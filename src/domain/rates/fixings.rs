@@ -43,6 +43,7 @@ pub struct Counted {
 pub struct NotAFixingDay(pub NaiveDate);
 
 impl Fixings {
+    /// An index that has published nothing yet. `year_days` is 360 or 365, `days` its fixing calendar.
     pub fn new(index: IndexName, year_days: i64, days: BusinessDays) -> Fixings {
         let published = vec![None; days.count()];
         Fixings { index, year_days, days, published }

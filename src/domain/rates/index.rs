@@ -15,10 +15,12 @@ pub struct Index {
 }
 
 impl Index {
+    /// Fixings without any table yet.
     pub fn new(fixings: Fixings) -> Index {
         Index { fixings, tables: Vec::new() }
     }
 
+    /// What it published.
     pub fn fixings(&self) -> &Fixings {
         &self.fixings
     }

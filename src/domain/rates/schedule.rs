@@ -74,6 +74,7 @@ impl<'a> Schedule<'a> {
         self.last_unlocked + 1
     }
 
+    /// `i_j`: from when on an observation bears interest.
     pub fn interest_date(&self, observation: usize) -> NaiveDate {
         self.days.date(observation).clamp(self.period.start, self.period.end)
     }

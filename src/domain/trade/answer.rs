@@ -29,6 +29,7 @@ pub struct Answer {
     pub realised_delta: Option<Money>,
 }
 
+/// What became of a version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Accepted,

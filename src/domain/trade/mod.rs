@@ -69,6 +69,7 @@ pub struct Terms {
     pub relief: Option<Box<Instruction>>,
 }
 
+/// Which way a trade goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     Buy,
@@ -122,12 +123,14 @@ impl Terms {
         self.side.signed(self.quantity)
     }
 
+    /// The place of a trade with these terms and that id.
     pub fn order<'a>(&self, id: &'a TradeId) -> BusinessOrder<'a> {
         (self.trade_date, self.exec_time, self.source_seq, id)
     }
 }
 
 impl Side {
+    /// A quantity above zero with the sign that the side gives it: plus when bought.
     pub fn signed(self, quantity: Decimal) -> Decimal {
         match self {
             Side::Buy => quantity,
