@@ -36,7 +36,7 @@ fn replay(name: &'static str, what: &'static str, method: ReliefMethod, trade: &
         let captured = capture(&shelf, &trade, place(LOTS)).expect("it fits");
         Done { flows: captured.answers.len() as u64, lots: 1 }
     };
-    Scenario { name, what, round: Box::new(round) }
+    Scenario { name, what, allocations_max: f64::INFINITY, round: Box::new(round) }
 }
 
 fn place(offset: u32) -> Place {

@@ -21,6 +21,8 @@ pub struct Done {
 pub struct Scenario {
     pub name: &'static str,
     pub what: &'static str,
+    /// How often a lot may ask for memory, on average; the bench fails over one more.
+    pub allocations_max: f64,
     pub round: Box<dyn FnMut() -> Done + Send>,
 }
 
@@ -73,12 +75,15 @@ fn measure(mut scenario: Scenario, quick: bool) -> Value {
         rounds.push(start.elapsed().as_secs_f64());
         allocated = allocations::allocations() - before;
     }
+    let allocations_per_lot = allocated as f64 / done.lots as f64;
+    let allowed = allocations_per_lot <= scenario.allocations_max;
+    assert!(allowed, "{}: {allocations_per_lot} allocations a lot", scenario.name);
     rounds.sort_by(f64::total_cmp);
     let (best, median) = (rounds[0], rounds[rounds.len() / 2]);
     json!({
         "name": scenario.name, "what": scenario.what, "results": done.flows, "lots": done.lots, "rounds": rounds.len(),
         "results_per_second": done.flows as f64 / best, "results_per_second_median": done.flows as f64 / median,
         "ns_per_lot": best * 1e9 / done.lots as f64, "ns_per_result": best * 1e9 / done.flows as f64,
-        "allocations_per_lot": allocated as f64 / done.lots as f64,
+        "allocations_per_lot": allocations_per_lot,
     })
 }

@@ -96,7 +96,9 @@ impl Portfolio {
 
     fn scenario(self, name: &'static str, what: &'static str, threads: usize) -> Scenario {
         let lots = (self.lots.len() * LOTS) as u64;
-        Scenario { name, what, round: Box::new(move || Done { flows: self.round(threads), lots }) }
+        // Slices and flows of a lot need no memory; what a valuation asks for is shared by the lots of its position.
+        let allocations_max = if self.own_terms { 2.5 / LOTS as f64 } else { 0.001 };
+        Scenario { name, what, allocations_max, round: Box::new(move || Done { flows: self.round(threads), lots }) }
     }
 
     fn round(&self, threads: usize) -> u64 {
