@@ -134,7 +134,10 @@ fn f06_workers_come_and_go() {
         let name = MORE[scene.random.random_range(0..MORE.len())];
         match scene.workers.remove(name) {
             Some(mut worker) => worker.drain(),
-            None => scene.start(name),
+            None => {
+                scene.start(name);
+                scene.workers.get_mut(name).expect("it runs").wait_for_line("admin port open"); // from here on it drains when told
+            }
         }
         scene.hit();
         thread::sleep(Duration::from_secs(1));

@@ -1,7 +1,7 @@
 //! The load: a source that sends at a steady pace and does not give up while brokers are away.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,11 @@ use crate::cluster;
 const PACE: u64 = 1_000;
 
 pub struct Feed {
-    sender: JoinHandle<u64>,
+    sender: Option<JoinHandle<u64>>,
+    sent: u64,
     enough: Arc<AtomicBool>,
+    /// Records a second.
+    pace: Arc<AtomicU64>,
 }
 
 /// The standard mix of the faults: 2,000 keys, 1 % poison, 2 % duplicates, 2 % late.
@@ -36,34 +39,51 @@ impl Feed {
         let registry = Registry::new(&cluster::variable("BOOKFLOW_REGISTRY_URL")).expect("an address");
         let schemas =
             Schemas::connect(Box::new(registry), &[(topic.as_str(), SchemaName::Trade)]).expect("the registry");
-        let enough = Arc::new(AtomicBool::new(false));
-        let told = enough.clone();
+        let (enough, pace) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(PACE)));
+        let (told, paced) = (enough.clone(), pace.clone());
         let sender = thread::spawn(move || {
-            send(&topic, &load, &schemas, partitions, |sent| sent >= least && told.load(Ordering::Relaxed))
+            let enough = |sent| sent >= least && told.load(Ordering::Relaxed);
+            send(&topic, &load, &schemas, partitions, &paced, enough)
         });
-        Feed { sender, enough }
+        Feed { sender: Some(sender), sent: 0, enough, pace }
+    }
+
+    /// From now on so many times the usual number of records a second.
+    pub fn hurry(&self, times: u64) {
+        self.pace.store(PACE * times, Ordering::Relaxed);
     }
 
     /// Waits until everything is on the topic; answers how much that is.
-    pub fn end(self) -> u64 {
+    pub fn end(&mut self) -> u64 {
         self.enough.store(true, Ordering::Relaxed);
-        self.sender.join().expect("the load is sent")
+        if let Some(sender) = self.sender.take() {
+            self.sent = sender.join().expect("the load is sent");
+        }
+        self.sent
     }
 }
 
-fn send(topic: &str, load: &Load, schemas: &Schemas, partitions: i32, enough: impl Fn(u64) -> bool) -> u64 {
+fn send(
+    topic: &str,
+    load: &Load,
+    schemas: &Schemas,
+    partitions: i32,
+    pace: &AtomicU64,
+    enough: impl Fn(u64) -> bool,
+) -> u64 {
     let mut client = ClientConfig::new();
     client
         .set("bootstrap.servers", cluster::variable("BOOKFLOW_KAFKA_BOOTSTRAP"))
         .set("enable.idempotence", "true")
         .set("message.timeout.ms", "300000");
     let producer: BaseProducer = client.create().expect("a producer");
-    let (mut wire, began, mut sent) = (Wire::default(), Instant::now(), 0);
+    let (mut wire, mut sent, mut due) = (Wire::default(), 0, Instant::now());
     for generated in load.trades().expect("a load") {
         if enough(sent) {
             break;
         }
-        thread::sleep(Duration::from_micros(sent * 1_000_000 / PACE).saturating_sub(began.elapsed()));
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        due += Duration::from_micros(1_000_000 / pace.load(Ordering::Relaxed));
         wire.fill(&generated, schemas);
         let mut record: BaseRecord<[u8], [u8]> = BaseRecord::to(topic).partition(wire.partition(partitions));
         if let Some(key) = wire.key() {

@@ -41,6 +41,37 @@ fn f26_the_disk_of_local_copies_is_full() {
 }
 
 #[test]
+#[ignore = "mounts a file system: run tests/chaos f27"]
+fn f27_the_disk_of_local_copies_turns_read_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mount = |arguments: &[&str]| {
+        let done = Command::new(arguments[0]).args(&arguments[1..]).arg(folder.path()).status().expect("mount");
+        assert!(done.success(), "{arguments:?}: this row needs the right to mount");
+    };
+    mount(&["mount", "-t", "tmpfs", "-o", "size=256m", "none"]);
+    let mut scene =
+        Scene::with("F27", "disk of the local copies read-only, then writable again", copies(folder.path()));
+    thread::sleep(Duration::from_secs(2));
+    mount(&["mount", "-o", "remount,ro"]);
+    scene.hit();
+    crate::cluster::until("a copy that is not written", || {
+        thread::sleep(Duration::from_millis(50));
+        (scene.said("local copy not written") > 0).then_some(())
+    });
+    WORKERS.into_iter().for_each(|name| busy(&mut scene, name));
+    mount(&["mount", "-o", "remount,rw"]);
+    scene.healed();
+    for name in WORKERS {
+        scene.kill(name);
+        scene.start(name);
+        busy(&mut scene, name);
+    }
+    assert!(scene.said("local copy read") > 0, "no copy was of use");
+    scene.end();
+    mount(&["umount"]);
+}
+
+#[test]
 fn f28_local_copies_are_damaged_rolled_back_and_deleted() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut scene = Scene::with(

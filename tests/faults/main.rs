@@ -13,6 +13,10 @@ mod scene; // a load, three workers, and what is said in the end
 mod feed; // the load
 mod brokers; // brokers as processes, and who leads what
 mod deaths; // F01-F06: workers die, pause, come and go
-mod outages; // F08-F14: brokers die, pause, come and go
+mod outages; // F08-F14, F17: brokers die, pause, come and go
 mod network; // F15-F22: between a worker and the brokers
+mod logs; // F23, F24: records that are gone
 mod inputs; // F26-F39: disks, state and what is on the topic
+mod limits; // F29-F31: memory, CPU, clocks
+mod jobs; // F32, F40, F41: jobs while things break
+mod soak; // any of them, one after the other, for as long as is asked

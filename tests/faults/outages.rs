@@ -1,7 +1,9 @@
-//! F08-F14: brokers that die, pause, come and go. All of these need the three brokers of `tests/chaos`.
+//! F08-F14, F17: brokers that die, pause, come and go, and cannot reach each other. All of these need the three brokers of `tests/chaos`.
 
 use std::thread;
 use std::time::Duration;
+
+use rand::RngExt;
 
 use crate::brokers;
 use crate::scene::{Scene, WORKERS};
@@ -110,6 +112,34 @@ fn f14_a_broker_stands_still() {
         thread::sleep(Duration::from_secs(12));
         brokers::signal(*broker, "CONT");
         scene.healed();
+    }
+    scene.end();
+}
+
+#[test]
+#[ignore = "three brokers, nft and control groups: run tests/chaos f17"]
+fn f17_brokers_cannot_reach_each_other() {
+    let all = brokers::all();
+    let mut scene = Scene::new("F17", "brokers cut off from each other one by one, mended in any order");
+    let links = brokers::Links::of(&all);
+    for _ in 0..2 {
+        let alone = all[scene.random.random_range(0..all.len())];
+        let mut cuts: Vec<(i32, i32)> =
+            all.into_iter().filter(|other| *other != alone).map(|other| (alone, other)).collect();
+        for (one, other) in &cuts {
+            links.cut(*one, *other);
+            scene.hit();
+            thread::sleep(Duration::from_secs(3));
+        }
+        // Longer than a broker's session: the others go on without it.
+        thread::sleep(Duration::from_secs(9));
+        while !cuts.is_empty() {
+            let (one, other) = cuts.swap_remove(scene.random.random_range(0..cuts.len()));
+            links.mend(one, other);
+            thread::sleep(Duration::from_secs(2));
+        }
+        scene.healed();
+        thread::sleep(Duration::from_secs(5));
     }
     scene.end();
 }

@@ -15,6 +15,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
+use crate::cluster::until;
 use crate::feed::{Feed, load};
 use crate::program::{Installation, Running};
 
@@ -24,20 +25,20 @@ pub const WORKERS: [&str; 3] = ["w1", "w2", "w3"];
 pub const SESSION: Duration = Duration::from_secs(10);
 pub const TRANSACTION: Duration = Duration::from_secs(8);
 /// From the heal to a lag of zero.
-const HEALS: Duration = Duration::from_secs(240);
+pub const HEALS: Duration = Duration::from_secs(240);
 
 /// The brokers are everybody's: one fault at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
 pub struct Scene {
     row: &'static str,
-    fault: &'static str,
+    fault: String,
     /// They end before the folder of their logs does.
     pub workers: BTreeMap<&'static str, Running>,
     pub installation: Installation,
-    feed: Feed,
+    pub feed: Feed,
     pub random: Xoshiro256PlusPlus,
-    copies: Option<PathBuf>,
+    wishes: Wishes,
     seed: u64,
     hits: u32,
     healed: Instant,
@@ -53,6 +54,12 @@ pub struct Wishes {
     /// A worker that reaches the brokers only there.
     pub through: Option<(&'static str, String)>,
     pub load: Option<fn(Load) -> Load>,
+    /// A program that becomes the worker, with its arguments.
+    pub under: Vec<String>,
+    /// Not `book` alone.
+    pub all_stages: bool,
+    /// Their clocks jump, so that times of answers say nothing.
+    pub clocks_lie: bool,
 }
 
 impl Scene {
@@ -66,12 +73,14 @@ impl Scene {
         let (seed, trades) = (asked("BOOKFLOW_FAULT_SEED", 1), asked("BOOKFLOW_FAULT_TRADES", 10_000));
         eprintln!("{row} {fault}: seed {seed}, {trades} trades at least");
         let mut installation = Installation::new(&row.to_lowercase(), PARTITIONS as u32);
+        installation.under.clone_from(&wishes.under);
         for (key, value) in &wishes.settings {
             installation.set(key, value);
         }
         let mut workers = BTreeMap::new();
         for name in WORKERS {
-            let mut worker = start(&installation, name, &wishes.through, &wishes.copies);
+            let through = wishes.through.as_ref().filter(|(of, _)| *of == name);
+            let mut worker = start(&installation, name, &wishes, through.map(|(_, address)| address.as_str()));
             worker.wait_for_line("admin port open"); // the first one has made the first start
             workers.insert(name, worker);
         }
@@ -80,12 +89,12 @@ impl Scene {
         let random = Xoshiro256PlusPlus::seed_from_u64(seed);
         let mut scene = Scene {
             row,
-            fault,
+            fault: fault.to_owned(),
             installation,
             workers,
             feed,
             random,
-            copies: wishes.copies,
+            wishes,
             seed,
             hits: 0,
             healed: Instant::now(),
@@ -120,12 +129,12 @@ impl Scene {
     }
 
     pub fn start(&mut self, name: &'static str) {
-        let worker = start(&self.installation, name, &None, &self.copies);
+        let worker = start(&self.installation, name, &self.wishes, None);
         self.workers.insert(name, worker);
     }
 
     pub fn start_through(&mut self, name: &'static str, bootstrap: &str) {
-        let worker = start(&self.installation, name, &Some((name, bootstrap.to_owned())), &self.copies);
+        let worker = start(&self.installation, name, &self.wishes, Some(bootstrap));
         self.workers.insert(name, worker);
     }
 
@@ -138,8 +147,16 @@ impl Scene {
         WORKERS[self.random.random_range(0..WORKERS.len())]
     }
 
+    /// How often a text stands in the logs of all workers, those that are dead included.
     pub fn said(&self, message: &str) -> usize {
-        said(&self.installation, message)
+        let logs = fs::read_dir(self.installation.folder.path()).expect("the folder").filter_map(Result::ok);
+        let logs = logs.filter(|file| file.path().extension().is_some_and(|ending| ending == "log"));
+        logs.map(|log| String::from_utf8_lossy(&fs::read(log.path()).expect("a log")).matches(message).count()).sum()
+    }
+
+    /// A figure of this row alone, told with its fault.
+    pub fn note(&mut self, figure: &str) {
+        self.fault += &format!("; {figure}");
     }
 
     /// The load ends, the lag goes to zero, the workers drain, the auditor finds nothing; then the figures are printed.
@@ -154,49 +171,58 @@ impl Scene {
         let report = self.installation.verified();
         let count = |name: &str| report[name].as_u64().expect("a count");
         assert_eq!(count("records"), sent + count("rebooks"), "{}: {report:#}", self.row);
-        let (silence_p50, silence_max) = silence(&self.installation.broker());
-        println!(
-            "| {} | {} | {} | {} | {sent} | 0 / 0 / 0 / 0 | {:.1} / {:.1} | {:.1} | {} | {} | {} | {} |",
-            self.row,
-            self.fault,
-            self.seed,
-            self.hits,
-            silence_p50.as_secs_f64(),
-            silence_max.as_secs_f64(),
-            lag_zero.as_secs_f64(),
-            said(&self.installation, "end of the transaction unknown"),
-            said(&self.installation, "producer created anew"),
-            said(&self.installation, "fenced: all tasks"),
-            said(&self.installation, "task restored"),
-        );
+        let (p50, max) = silence(&self.installation.broker());
+        let silence = match self.wishes.clocks_lie {
+            true => {
+                assert!(max > Duration::from_secs(3_600), "no clock has jumped");
+                "–".to_owned()
+            }
+            false => format!("{:.1} / {:.1}", p50.as_secs_f64(), max.as_secs_f64()),
+        };
+        self.print(sent, "0 / 0 / 0 / 0", &format!("{silence} | {:.1}", lag_zero.as_secs_f64()));
         report
+    }
+
+    /// What cannot be made good any more: a worker must stop by itself with this exit code and these words, and never go on in silence.
+    pub fn stops(mut self, code: i32, words: &str) {
+        assert!(self.hits > 0, "{}: nothing was hit", self.row);
+        let sent = self.feed.end();
+        let (status, said) = until("a worker that stops by itself", || {
+            thread::sleep(Duration::from_millis(50));
+            let mut ended = self.workers.values_mut().filter_map(|worker| Some((worker.ended()?, worker.said())));
+            ended.next()
+        });
+        assert_eq!(status.code(), Some(code), "{said}");
+        assert!(said.contains(words), "{said}");
+        self.print(sent, &format!("stops with exit code {code}"), "– | –");
+    }
+
+    fn print(&self, sent: u64, verdict: &str, times: &str) {
+        let Scene { row, fault, seed, hits, .. } = self;
+        let [doubts, anew, fenced, restored] =
+            ["end of the transaction unknown", "producer created anew", "fenced: all tasks", "task restored"]
+                .map(|message| self.said(message));
+        println!(
+            "| {row} | {fault} | {seed} | {hits} | {sent} | {verdict} | {times} | {doubts} | {anew} | {fenced} | {restored} |"
+        );
     }
 }
 
-fn start(
-    installation: &Installation,
-    name: &'static str,
-    through: &Option<(&'static str, String)>,
-    copies: &Option<PathBuf>,
-) -> Running {
-    let mut arguments = vec!["--stages", "book", "--first-start"];
+fn start(installation: &Installation, name: &'static str, wishes: &Wishes, through: Option<&str>) -> Running {
+    let mut arguments = vec!["--first-start"];
     let (bootstrap, folder);
-    if let Some((_, address)) = through.as_ref().filter(|(of, _)| *of == name) {
+    if !wishes.all_stages {
+        arguments.extend(["--stages", "book"]);
+    }
+    if let Some(address) = through {
         bootstrap = format!("kafka.bootstrap={address}");
         arguments.extend(["--set", &bootstrap]);
     }
-    if let Some(copies) = copies {
+    if let Some(copies) = &wishes.copies {
         folder = format!("worker.state_folder={}", copies.join(name).display());
         arguments.extend(["--set", &folder, "--set", "worker.copy_every=1s"]);
     }
     installation.worker(name, &arguments)
-}
-
-/// How often a text stands in the logs of all workers, those that are dead included.
-fn said(installation: &Installation, message: &str) -> usize {
-    let logs = fs::read_dir(installation.folder.path()).expect("the folder").filter_map(Result::ok);
-    let logs = logs.filter(|file| file.path().extension().is_some_and(|ending| ending == "log"));
-    logs.map(|log| String::from_utf8_lossy(&fs::read(log.path()).expect("a log")).matches(message).count()).sum()
 }
 
 /// The longest time between two answers of a partition, by the clocks of those who wrote them: of the middle partition and of
@@ -221,6 +247,6 @@ fn silence(broker: &dyn Broker) -> (Duration, Duration) {
     (longest[longest.len() / 2], longest[longest.len() - 1])
 }
 
-fn asked(variable: &str, usual: u64) -> u64 {
+pub fn asked(variable: &str, usual: u64) -> u64 {
     std::env::var(variable).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
 }

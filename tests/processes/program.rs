@@ -22,6 +22,8 @@ const LIMIT: Duration = Duration::from_secs(300);
 pub struct Installation {
     pub namespace: &'static str,
     settings: Vec<(String, String)>,
+    /// What workers are started by, with its arguments: a program that becomes the worker, such as `env` or `prlimit`.
+    pub under: Vec<String>,
     /// Where workers write their logs; tests keep what they need there too.
     pub folder: TempDir,
 }
@@ -44,7 +46,7 @@ impl Installation {
         ];
         let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let folder = tempfile::tempdir().expect("a folder for the test");
-        Installation { namespace: cluster::unique(word), settings, folder }
+        Installation { namespace: cluster::unique(word), settings, under: Vec::new(), folder }
     }
 
     pub fn found(&self, partitions: u32) {
@@ -58,9 +60,11 @@ impl Installation {
         self.settings.push((key.replacen('.', "__", 1).to_uppercase(), value.to_owned()));
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bookflow"));
-        command.args(arguments).current_dir(self.folder.path()).env_clear();
+    fn command(&self, under: &[String], arguments: &[&str]) -> Command {
+        let words = under.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_bookflow")]);
+        let mut words = words.chain(arguments.iter().copied());
+        let mut command = Command::new(words.next().expect("the program itself at least"));
+        command.args(words).current_dir(self.folder.path()).env_clear();
         command.env("BOOKFLOW_KAFKA__NAMESPACE", self.namespace);
         command.envs(self.settings.iter().map(|(name, value)| (format!("BOOKFLOW_{name}"), value)));
         command
@@ -71,7 +75,7 @@ impl Installation {
         let file = || tempfile::tempfile_in(&self.folder).expect("a file for what the program says");
         let (mut out, mut err) = (file(), file());
         let handle = |file: &File| file.try_clone().expect("a second handle");
-        let mut command = self.command(arguments);
+        let mut command = self.command(&[], arguments);
         command.stdin(Stdio::null()).stdout(handle(&out)).stderr(handle(&err));
         let mut child = command.spawn().expect("the program can be started");
         let deadline = Instant::now() + LIMIT;
@@ -98,15 +102,19 @@ impl Installation {
     }
 
     pub fn start(&self, name: &str, arguments: &[&str]) -> Running {
+        self.start_under(&[], name, arguments)
+    }
+
+    fn start_under(&self, under: &[String], name: &str, arguments: &[&str]) -> Running {
         let log = self.folder.path().join(format!("{name}.log"));
         let file = File::options().create(true).append(true).open(&log).expect("a log file");
         let from = file.metadata().expect("its length").len();
-        let child = self.command(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn();
+        let child = self.command(under, arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn();
         Running { child: child.expect("the program can be started"), log, from }
     }
 
     pub fn worker(&self, instance: &str, more: &[&str]) -> Running {
-        self.start(instance, &[&["worker", "--log", "json", "--instance", instance], more].concat())
+        self.start_under(&self.under, instance, &[&["worker", "--log", "json", "--instance", instance], more].concat())
     }
 
     /// The topics and groups of this installation, seen without the program.
@@ -182,9 +190,21 @@ impl Running {
     }
 
     pub fn memory_mb(&self) -> f64 {
+        self.status("VmRSS:") / 1024.0
+    }
+
+    pub fn threads(&self) -> f64 {
+        self.status("Threads:")
+    }
+
+    pub fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("the process lives").count()
+    }
+
+    fn status(&self, name: &str) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the process lives");
-        let kb = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
-        kb.map_or(0.0, |kb: f64| kb / 1024.0)
+        let number = status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok());
+        number.unwrap_or(0.0)
     }
 
     pub fn ended(&mut self) -> Option<ExitStatus> {

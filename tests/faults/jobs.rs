@@ -1,0 +1,139 @@
+//! F32, F40, F41: jobs while workers die, while Redis does what it likes, and while there is much to do.
+
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::brokers;
+use crate::cluster::{unique, variable};
+use crate::program::{Installation, argument};
+use crate::scene::{Scene, WORKERS, Wishes};
+
+/// What a command ends with when broker or registry do not answer in time.
+const UNREACHABLE: i32 = 6;
+/// Ends with exit code 7 as every job with an error row does.
+const WITH_ERRORS: i32 = 7;
+
+fn all_stages() -> Wishes {
+    let settings = vec![("worker.static_membership", "true".to_owned())];
+    Wishes { settings, all_stages: true, ..Wishes::default() }
+}
+
+/// Sends a job of so many contracts; all jobs of a size have the same content.
+fn submit(installation: &Installation, job: &str, contracts: u32, more: &[&str]) {
+    let path = installation.folder.path().join(format!("{job}.json"));
+    let contracts = contracts.to_string();
+    installation.ok(&["generate", "job", "--contracts", &contracts, "--id", job, "--out", argument(&path)]);
+    // Whoever cannot reach the broker in time submits again: the job is the same.
+    let mut submitted = (0..5).map(|_| installation.run(&[&["submit", "job", argument(&path)], more].concat()));
+    let last = submitted.find(|ended| ended.status.code() != Some(UNREACHABLE));
+    assert!(last.as_ref().is_some_and(|ended| ended.status.success()), "{last:?}");
+}
+
+fn outcome(installation: &Installation, job: &str) -> Value {
+    let ended = installation.run(&["watch", job, "--json"]);
+    assert!(matches!(ended.status.code(), Some(0 | WITH_ERRORS)), "{ended:?}");
+    serde_json::from_str(ended.out.lines().last().expect("the outcome")).expect("JSON")
+}
+
+#[test]
+#[ignore = "long: run tests/chaos f41"]
+fn f41_workers_die_with_jobs_in_flight() {
+    const CONTRACTS: u32 = 400;
+    let mut scene = Scene::with("F41", "workers of calculate and collect killed with a job in flight", all_stages());
+    submit(&scene.installation, "UNDISTURBED", CONTRACTS, &[]);
+    let undisturbed = outcome(&scene.installation, "UNDISTURBED");
+    assert_eq!(undisturbed["ending"], "COMPLETED", "{undisturbed:#}");
+    for job in ["A", "B", "C", "D", "E"] {
+        submit(&scene.installation, job, CONTRACTS, &[]);
+        scene.any_moment(600);
+        let victim = scene.any_worker();
+        scene.kill(victim);
+        scene.hit();
+        scene.start(victim);
+        let disturbed = outcome(&scene.installation, job);
+        assert_eq!((&disturbed["ending"], &disturbed["totals"]), (&undisturbed["ending"], &undisturbed["totals"]));
+    }
+    // Nobody calculates until the time is over; what comes then comes too late.
+    WORKERS.into_iter().for_each(|name| scene.kill(name));
+    let collector = scene.installation.worker("collector", &["--stages", "collect"]);
+    scene.workers.insert("collector", collector);
+    submit(&scene.installation, "LATE", CONTRACTS, &["--set", "jobs.timeout=2s"]);
+    scene.hit();
+    let late = outcome(&scene.installation, "LATE");
+    assert_eq!(late["ending"], "TIMED_OUT", "{late:#}");
+    WORKERS.into_iter().for_each(|name| scene.start(name));
+    let report = scene.end();
+    assert_eq!(report["jobs"], 7, "{report:#}");
+}
+
+#[test]
+#[ignore = "long: run tests/chaos f32"]
+fn f32_redis_stands_still_forgets_and_dies() {
+    const CONTRACTS: u32 = 200;
+    let mut wishes = all_stages();
+    wishes.settings.push(("redis.url", variable("BOOKFLOW_REDIS_URL")));
+    wishes.settings.push(("cache.results", "true".to_owned()));
+    wishes.settings.push(("cache.results_prefix", format!("{}:", unique("results"))));
+    let mut scene = Scene::with("F32", "Redis stopped, emptied and killed while it is used for results", wishes);
+    let path = format!("{}/redis/pid", variable("BOOKFLOW_DEV_DIR"));
+    let redis = std::fs::read_to_string(path).expect("dev/up has started it").trim().to_owned();
+    let signal = |name: &str| assert!(Command::new("kill").args([name, &redis]).status().expect("kill").success());
+    submit(&scene.installation, "BEFORE", CONTRACTS, &[]);
+    let before = outcome(&scene.installation, "BEFORE");
+    let same = |scene: &Scene, job: &str| {
+        submit(&scene.installation, job, CONTRACTS, &[]);
+        let now = outcome(&scene.installation, job);
+        assert_eq!((&now["ending"], &now["totals"]), (&before["ending"], &before["totals"]), "{job}");
+    };
+    same(&scene, "CACHED");
+    signal("-STOP");
+    scene.hit();
+    same(&scene, "STOPPED");
+    signal("-CONT");
+    scene.installation.ok(&["cache", "clear"]);
+    scene.hit();
+    same(&scene, "EMPTIED");
+    signal("-KILL");
+    scene.hit();
+    same(&scene, "KILLED");
+    brokers::start();
+    same(&scene, "BACK");
+    scene.healed();
+    let report = scene.end();
+    assert_eq!(report["jobs"], 6, "{report:#}");
+}
+
+#[test]
+#[ignore = "long: run tests/chaos f40"]
+fn f40_ten_times_the_load_and_a_large_job_and_small_ones_between() {
+    let mut scene =
+        Scene::with("F40", "ten times the load for 15 s, a job of 5,000 contracts, small jobs between", all_stages());
+    // From the command to its outcome, the start of the process included.
+    let small = |scene: &Scene, job: String| {
+        let began = Instant::now();
+        submit(&scene.installation, &job, 1, &["--wait"]);
+        began.elapsed().as_secs_f64()
+    };
+    let mut before: Vec<f64> = (0..5).map(|number| small(&scene, format!("BEFORE-{number}"))).collect();
+    scene.feed.hurry(10);
+    scene.hit();
+    submit(&scene.installation, "LARGE", 5_000, &[]);
+    let (began, mut meanwhile) = (Instant::now(), Vec::new());
+    while began.elapsed() < Duration::from_secs(15) {
+        meanwhile.push(small(&scene, format!("SMALL-{}", meanwhile.len())));
+        thread::sleep(Duration::from_millis(200));
+    }
+    scene.feed.hurry(1);
+    scene.healed();
+    assert_eq!(outcome(&scene.installation, "LARGE")["ending"], "COMPLETED");
+    let middle = |times: &mut Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        (times[times.len() / 2], times[times.len() - 1])
+    };
+    let ((before, _), (meanwhile, worst)) = (middle(&mut before), middle(&mut meanwhile));
+    scene.note(&format!("a small job {before:.1} s before, {meanwhile:.1} s then, {worst:.1} s at the worst"));
+    scene.end();
+}
