@@ -104,11 +104,12 @@ impl Book {
     fn write(
         &mut self,
         key: &PositionKey,
+        number: Option<Number>,
         capture: Capture,
         cause: Cause,
         context: &mut Context<'_>,
     ) -> Result<(), ProcessError> {
-        let number = self.numbers.of(key);
+        let number = number.unwrap_or_else(|| self.numbers.of(key));
         if capture.position.is_some() {
             self.due.touch(number, cause);
         }
@@ -190,6 +191,8 @@ impl Book {
         if was != named {
             was.iter().for_each(|was| self.leave(position, was));
             named.iter().for_each(|named| self.join(position, named, || security(&of)));
+            // That a lot has arrived under it is told of a contract that trades name, too.
+            self.due.wake(position);
         }
         if before != after {
             before.iter().for_each(|before| self.moments.delete(&position, before));
@@ -223,7 +226,10 @@ impl Book {
     fn leave(&mut self, position: Number, contract: &ContractId) {
         match self.contracts.get(&position, contract) {
             Some(&known) if known > 1 => self.contracts.put(&position, contract.clone(), known - 1),
-            _ => self.contracts.delete(&position, contract),
+            _ => {
+                self.contracts.delete(&position, contract);
+                self.due.wake(position);
+            }
         }
     }
 
@@ -244,7 +250,7 @@ impl Book {
         {
             return Ok(problem);
         }
-        match agree(&OnePosition::of(self, key), &agreed) {
+        match agree(&OnePosition::numbered(self, key, Some(number)), &agreed) {
             Ok(change) => self.put(key, number, change, cause, context).map(|()| problem),
             Err(refusal) => Ok(Some(disagreement(&refusal))),
         }
@@ -260,12 +266,15 @@ impl Book {
     ) -> Result<(), ProcessError> {
         let key = self.numbers.keys[number as usize].clone();
         let disagreement = self.agree(&key, number, cause, knowledge, context)?;
-        let position = OnePosition::of(self, &key);
+        let position = OnePosition::numbered(self, &key, Some(number));
         let contracts = self.contracts.scan(&number).map(|(contract, _)| contract);
         let told = flows(&position, contracts, &security(&key), knowledge, disagreement.as_ref());
+        let revision = position.position.map_or(0, |position| position.revision);
+        if disagreement.is_none() && !knowledge.acted(&key.security()) && told.as_ref().is_none_or(Told::unknown) {
+            self.due.silence(number);
+        }
         let last = self.told(&key);
         let Some(told) = told.or_else(|| (!last.is_empty()).then(Told::default)) else { return Ok(()) };
-        let revision = position.position.map_or(0, |position| position.revision);
         let records = told
             .records(&key, revision, knowledge, &last)
             .map_err(|unwritable| ProcessError::rejected("unencodable", unwritable))?;
@@ -361,9 +370,10 @@ impl Stage for Book {
             Delivery::Trade(trade) => trade,
             Delivery::Lot(moved) => return self.arrive(&moved.sent, cause, context),
         };
-        self.numbers.share(&mut trade.key);
-        let capture = capture(&OnePosition::with(self, &trade), &trade, topics::place(cause)).map_err(refused)?;
-        self.write(&trade.key, capture, cause, context)
+        let number = self.numbers.share(&mut trade.key);
+        let position = OnePosition::with(self, &trade, number);
+        let capture = capture(&position, &trade, topics::place(cause)).map_err(refused)?;
+        self.write(&trade.key, number, capture, cause, context)
     }
 
     fn on_rejected(
@@ -385,6 +395,7 @@ impl Stage for Book {
 
     fn on_turn_end(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let knowledge = context.view::<Knowledge>(KNOWLEDGE)?;
+        self.due.queue_changed(knowledge);
         let due = self.due.of_turn();
         due.into_iter().try_for_each(|(position, cause)| self.tell(position, cause, knowledge, context))
     }

@@ -24,6 +24,10 @@ pub struct Due {
     queued: HashSet<Number>,
     /// How many of those that wait are worked off in this turn.
     taken: usize,
+    /// Positions of which trades change nothing that is told: none of their contracts is known, and that has been said. By number.
+    silent: Vec<bool>,
+    /// Those that this turn has found to be so.
+    silenced: Vec<Number>,
     /// The last change that is queued.
     seen: u64,
     /// Positions with a trade that names a contract; they are looked for by what they depend on. Only grows: one too many publishes nothing.
@@ -41,6 +45,7 @@ impl Due {
 
     /// A position's flows depend on a contract from now on.
     pub fn follow(&mut self, position: Number, security: Symbol, contract: &ContractId) {
+        self.wake(position);
         push(&mut self.of_contract, contract.clone(), position);
         push(&mut self.of_security, security, position);
     }
@@ -48,6 +53,18 @@ impl Due {
     /// A trade has changed the position.
     pub fn touch(&mut self, position: Number, cause: Cause) {
         self.touched.push((position, cause));
+    }
+
+    /// Trades need not tell the position's flows any more, until it wakes.
+    pub fn silence(&mut self, position: Number) {
+        self.silenced.push(position);
+    }
+
+    /// Its contracts have changed, or what is known of them. One too many publishes nothing.
+    pub fn wake(&mut self, position: Number) {
+        if let Some(silent) = self.silent.get_mut(position as usize) {
+            *silent = false;
+        }
     }
 
     /// Queues what depends on what has changed since it was last looked at.
@@ -58,6 +75,7 @@ impl Due {
         }
         for (subject, cause) in knowledge.changed_after(seen) {
             for position in self.dependents(subject, knowledge) {
+                self.wake(position);
                 if self.queued.insert(position) {
                     self.waiting.push_back((position, cause));
                 }
@@ -86,7 +104,9 @@ impl Due {
     /// What is due in this turn, each position once with its last cause.
     pub fn of_turn(&self) -> Vec<(Number, Cause)> {
         let mut seen = HashSet::new();
-        let all = self.touched.iter().rev().chain(self.waiting.iter().take(self.taken));
+        let silent = |position: Number| self.silent.get(position as usize).is_some_and(|silent| *silent);
+        let touched = self.touched.iter().rev().filter(|(position, _)| !silent(*position));
+        let all = touched.chain(self.waiting.iter().take(self.taken));
         all.copied().filter(|(position, _)| seen.insert(*position)).collect()
     }
 
@@ -114,11 +134,17 @@ impl Undoable for Due {
 
     fn undo_turn(&mut self) {
         self.touched.clear();
+        self.silenced.clear();
         self.taken = 0;
     }
 
     fn keep_turn(&mut self) {
         self.touched.clear();
+        for position in self.silenced.drain(..) {
+            let positions = self.silent.len().max(position as usize + 1);
+            self.silent.resize(positions, false);
+            self.silent[position as usize] = true;
+        }
         for (position, _) in self.waiting.drain(..std::mem::take(&mut self.taken)) {
             self.queued.remove(&position);
         }

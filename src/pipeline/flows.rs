@@ -24,6 +24,8 @@ use crate::messages::wire::Unwritable;
 pub struct Told {
     pub(super) blocked: Vec<BlockedContract>,
     pub(super) flows: Vec<FlowRow>,
+    /// Whether the position's lots have a say: some contract's terms are at hand.
+    by_lots: bool,
 }
 
 /// The flows of a position under the contracts that its live trades name or its lots came under, as they stand at the end of the business date; `None` when they name
@@ -47,6 +49,7 @@ pub fn flows<'c, L: Ledger>(
     if standings.is_empty() {
         return (!told.blocked.is_empty()).then_some(told);
     }
+    told.by_lots = true;
     let settles = Settles { security, knowledge, unknown: Cell::new(None) };
     for share in &mut shares(ledger, &settles) {
         let contract = share.contract;
@@ -159,6 +162,11 @@ fn no_reference() -> Obstacle {
 }
 
 impl Told {
+    /// Whether all of it is that contracts are not known: then it says so until one of them comes, whatever trades come.
+    pub fn unknown(&self) -> bool {
+        !self.by_lots && self.blocked.iter().all(|blocked| blocked.obstacle.reason == "MISSING_CONTRACT")
+    }
+
     fn block(&mut self, contract: &ContractId, obstacle: Obstacle) {
         self.blocked.push(BlockedContract { contract: contract.clone(), obstacle });
     }
@@ -203,7 +211,7 @@ impl Told {
         let known: HashMap<FlowId, &FlowRow> = before.flows.iter().map(|row| (row.id, row)).collect();
         let blocked = self.blocked.into_iter().filter(|blocked| !before.blocked.contains(blocked)).collect();
         let flows = self.flows.into_iter().filter(|row| known.get(&row.id) != Some(&row)).collect();
-        Told { blocked, flows }
+        Told { blocked, flows, ..self }
     }
 }
 

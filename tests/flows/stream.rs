@@ -1,7 +1,8 @@
 //! What leaves when: with the trade, with what flows depend on, and not without a reason.
 
+use bookflow::domain::key::ContractId;
 use bookflow::domain::trade::captured::Place;
-use bookflow::domain::trade::{Side, TradeEvent};
+use bookflow::domain::trade::{Side, Terms, TradeEvent};
 use bookflow::messages::data_point::{DataKind, Value};
 use bookflow::pipeline::topics;
 
@@ -76,6 +77,33 @@ fn what_is_missing_blocks_flows_and_never_the_capture() {
     desk.settle();
     assert_eq!(desk.amounts(), FIRST);
     assert_eq!(desk.revision(), 1, "the trade was captured once, whatever was missing");
+}
+
+#[test]
+fn an_unknown_contract_is_told_once_until_the_contracts_or_what_is_known_of_them_change() {
+    let mut desk = Desk::new();
+    for id in ["T1", "T2", "T3"] {
+        desk.trade(id, Side::Buy, "100", "50", 3);
+        desk.settle();
+    }
+    let blocked = |desk: &Desk| -> Vec<String> {
+        desk.now().0.iter().map(|blocked| format!("{} {}", blocked.contract, blocked.obstacle.reason)).collect()
+    };
+    assert_eq!((desk.told().len(), blocked(&desk)), (1, vec!["SWAP-1 MISSING_CONTRACT".to_owned()]));
+    let other = ContractId::new("SWAP-2").expect("a name");
+    let moved = |contract| TradeEvent::Amend(Terms { contract, ..terms(Side::Buy, "100", "50", 3) });
+    desk.version("T1", 2, moved(Some(other)));
+    desk.settle();
+    assert_eq!((desk.told().len(), blocked(&desk).len()), (2, 2), "another contract that is not known");
+    desk.contract(1, TERMS);
+    desk.security();
+    desk.price(10, 1, "53");
+    desk.business_date(10);
+    desk.settle();
+    assert_eq!((desk.now().1.len(), blocked(&desk)), (4, vec!["SWAP-2 MISSING_CONTRACT".to_owned()]));
+    desk.version("T1", 3, moved(None));
+    desk.settle();
+    assert_eq!((desk.now().1.len(), blocked(&desk).len()), (4, 0));
 }
 
 #[test]

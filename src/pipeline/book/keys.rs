@@ -71,11 +71,11 @@ impl Numbers {
         number
     }
 
-    /// Exchanges a key for the one that everything else of its position holds.
-    pub fn share(&self, key: &mut PositionKey) {
-        if let Some((known, _)) = self.known.get_key_value(key) {
-            *key = known.clone();
-        }
+    /// Exchanges a key for the one that everything else of its position holds; none while there is no such position.
+    pub fn share(&self, key: &mut PositionKey) -> Option<Number> {
+        let (known, number) = self.known.get_key_value(key)?;
+        *key = known.clone();
+        Some(*number)
     }
 }
 

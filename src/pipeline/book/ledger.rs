@@ -24,13 +24,17 @@ pub(super) struct OnePosition<'a> {
 
 impl<'a> OnePosition<'a> {
     pub fn of(book: &'a Book, key: &'a PositionKey) -> Self {
-        let number = book.numbers.known.get(key).copied();
+        OnePosition::numbered(book, key, book.numbers.known.get(key).copied())
+    }
+
+    /// The same where its number is known, if it has one.
+    pub fn numbered(book: &'a Book, key: &'a PositionKey, number: Option<Number>) -> Self {
         OnePosition { book, key, number, position: book.positions.get(key), known: None }
     }
 
-    pub fn with(book: &'a Book, trade: &'a Trade) -> Self {
+    pub fn with(book: &'a Book, trade: &'a Trade, number: Option<Number>) -> Self {
         let known = book.trades.get(&TradeKeyRef(&trade.key, &trade.id));
-        OnePosition { known: Some((&trade.id, known)), ..OnePosition::of(book, &trade.key) }
+        OnePosition { known: Some((&trade.id, known)), ..OnePosition::numbered(book, &trade.key, number) }
     }
 
     /// The entries of this position in business order.
