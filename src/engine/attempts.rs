@@ -65,6 +65,9 @@ impl Worker {
     /// makes librdkafka wait for its retry back-off, and records that were purged leave holes in its sequence numbers.)
     fn make_way(&mut self, open: &mut Open) -> Result<(), Failure> {
         if open.records > 0 {
+            if self.end_turn(open)?.is_some() {
+                return Err(Failure::Undo("a task waits for something unavailable"));
+            }
             self.commit(open)?;
             self.beat.committed(open.records);
             (open.records, open.bytes) = (0, 0);

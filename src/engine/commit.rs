@@ -6,6 +6,7 @@ use super::broker::{BrokerError, ErrorKind, OffsetToCommit, Producer, TopicParti
 use super::mark::TurnMark;
 use super::settings::Planted;
 use super::stop::Stop;
+use super::table::Undoable;
 use super::task::Task;
 use super::turn::{Failure, Open};
 use super::worker::{Producing, Turn, Worker};
@@ -21,7 +22,7 @@ impl Worker {
         if !self.tasks.values().any(|task| task.touched) {
             return Ok(Turn::Idle);
         }
-        self.queue_state_changes()?;
+        self.queue_state_changes(|_| true)?;
         if self.planted(Planted::OffsetsBeforeOutputs) {
             let outputs = std::mem::take(&mut self.outbox);
             self.end_transaction(open)?;
@@ -44,14 +45,19 @@ impl Worker {
         Ok(Turn::Committed { records: open.records })
     }
 
+    /// What tables do not keep for the turn's end: the broker works on it meanwhile.
+    pub(super) fn queue_prompt_changes(&mut self) -> Result<(), Failure> {
+        self.queue_state_changes(|table| table.prompt())
+    }
+
     /// One changelog record per changed entry, to the task's own partition number whatever the key.
-    fn queue_state_changes(&mut self) -> Result<(), Failure> {
+    fn queue_state_changes(&mut self, which: fn(&dyn Undoable) -> bool) -> Result<(), Failure> {
         let Worker { tasks, outbox, .. } = self;
         for task in tasks.values_mut().filter(|task| task.touched) {
             let partition = task.partition;
             let mut failed = None;
             task.stage.tables(&mut |table| {
-                let Some(topic) = table.topic() else { return };
+                let Some(topic) = table.topic().filter(|_| which(table)) else { return };
                 let to = TopicPartition { topic, partition };
                 let queued = table.changes(&mut |key, value| outbox.push(to, key, value, Vec::new()));
                 failed = queued.err().or(failed.take());

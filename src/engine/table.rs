@@ -1,4 +1,4 @@
-//! State: typed entries in memory, undoable until their turn is committed, published once per entry and turn.
+//! State: typed entries in memory, undoable until their turn is committed, published at the latest with its end, each change once.
 //!
 //! Values over an undo log: reading costs one look-up, a turn that commits forgets its log, a record or a turn that fails
 //! is rolled back. A `Table` is also its changelog topic; what is derived from tables is an `Index`.
@@ -37,8 +37,13 @@ pub trait Undoable {
     fn keep_turn(&mut self);
     fn changed(&self) -> bool;
 
-    /// Hands out the changelog records of this turn, one per changed entry, in the order of their first change.
-    fn changes(&self, _emit: Emit<'_>) -> Result<(), String> {
+    /// Whether its changes leave with the records that make them instead of at the turn's end.
+    fn prompt(&self) -> bool {
+        false
+    }
+
+    /// Hands out a changelog record per entry that has changed since the last call in this turn, in the order of their first change.
+    fn changes(&mut self, _emit: Emit<'_>) -> Result<(), String> {
         Ok(())
     }
 
@@ -68,11 +73,14 @@ pub struct Entry(Number);
 
 pub struct Table<K, V> {
     topic: &'static str,
+    prompt: bool,
     codec: Box<dyn Codec<K, V>>,
     slots: Slots<K, Slot<V>>,
     /// The entries that this turn has changed, in the order of their first change.
     dirty: Vec<Dirty<V>>,
-    /// How many of them were changed when the record began.
+    /// Places in `dirty` of what has not been handed out as it is now.
+    unsaid: Vec<u32>,
+    /// How many entries were dirty when the record began.
     record: usize,
     /// What this record has replaced in entries that were dirty already. What earlier records of the turn replaced is of no
     /// more use: a turn is undone as a whole.
@@ -92,6 +100,16 @@ struct Dirty<V> {
     cause: Cause,
     /// What it was when the turn began; boxed because most entries are new.
     before: Option<Box<V>>,
+    said: Said,
+}
+
+/// What the changelog has of a dirty entry.
+#[derive(Clone, Copy, PartialEq)]
+enum Said {
+    Nothing,
+    /// A value of this turn that has been replaced since.
+    Past,
+    Now,
 }
 
 struct Replaced<V> {
@@ -111,7 +129,13 @@ impl<V> Default for Slot<V> {
 impl<K: Hash + Eq, V> Table<K, V> {
     pub fn new(topic: &'static str, codec: impl Codec<K, V> + 'static) -> Self {
         let codec = Box::new(codec);
-        Table { topic, codec, slots: Slots::default(), dirty: Vec::new(), record: 0, replaced: Vec::new() }
+        let (dirty, unsaid, replaced) = (Vec::new(), Vec::new(), Vec::new());
+        Table { topic, prompt: false, codec, slots: Slots::default(), dirty, unsaid, record: 0, replaced }
+    }
+
+    /// For entries that mostly change once: their way to the broker need not begin with the end of the turn. One that changes again leaves again.
+    pub fn promptly(self) -> Self {
+        Table { prompt: true, ..self }
     }
 
     /// `key` may be a borrowed form that hashes as the key does.
@@ -146,15 +170,22 @@ impl<K: Hash + Eq, V> Table<K, V> {
         let before = mem::replace(&mut slot.value, value);
         if slot.dirty == CLEAN {
             slot.dirty = self.dirty.len() as u32;
-            let dirty = self.dirty.push_mut(Dirty { entry, cause, before: before.map(Box::new) });
+            self.unsaid.push(slot.dirty);
+            let dirty = self.dirty.push_mut(Dirty { entry, cause, before: before.map(Box::new), said: Said::Nothing });
             return dirty.before.as_deref();
         }
-        let cause = mem::replace(&mut self.dirty[slot.dirty as usize].cause, cause);
+        let dirty = &mut self.dirty[slot.dirty as usize];
+        if dirty.said == Said::Now {
+            dirty.said = Said::Past;
+            self.unsaid.push(slot.dirty);
+        }
+        let cause = mem::replace(&mut dirty.cause, cause);
         self.replaced.push_mut(Replaced { entry, value: before, cause }).value.as_ref()
     }
 
     /// Undoes first changes until so many are left.
     fn undo_to(&mut self, left: usize) {
+        self.unsaid.retain(|&place| (place as usize) < left);
         for Dirty { entry, before, .. } in self.dirty.drain(left..) {
             match before {
                 Some(value) => self.slots[entry] = Slot { value: Some(*value), dirty: CLEAN },
@@ -189,6 +220,7 @@ impl<K: Hash + Eq, V> Undoable for Table<K, V> {
     }
 
     fn keep_turn(&mut self) {
+        self.unsaid.clear();
         for Dirty { entry, .. } in self.dirty.drain(..) {
             let slot = &mut self.slots[entry];
             slot.dirty = CLEAN;
@@ -203,9 +235,14 @@ impl<K: Hash + Eq, V> Undoable for Table<K, V> {
         !self.dirty.is_empty()
     }
 
-    fn changes(&self, emit: Emit<'_>) -> Result<(), String> {
+    fn prompt(&self) -> bool {
+        self.prompt
+    }
+
+    fn changes(&mut self, emit: Emit<'_>) -> Result<(), String> {
         let (mut bytes, mut value_bytes) = (Vec::new(), Vec::new());
-        for Dirty { entry, cause, before } in &self.dirty {
+        for place in self.unsaid.drain(..) {
+            let Dirty { entry, cause, before, said } = &mut self.dirty[place as usize];
             let key = self.slots.key(*entry);
             bytes.clear();
             self.codec.write_key(key, &mut bytes);
@@ -215,10 +252,11 @@ impl<K: Hash + Eq, V> Undoable for Table<K, V> {
                     self.codec.write_value(key, value, *cause, &mut value_bytes)?;
                     emit(&bytes, Some(&value_bytes));
                 }
-                // What came and went within the turn was never seen by anybody.
-                None if before.is_none() => {}
+                // What came and went in between was never seen by anybody.
+                None if before.is_none() && *said == Said::Nothing => {}
                 None => emit(&bytes, None),
             }
+            *said = Said::Now;
         }
         Ok(())
     }
@@ -254,6 +292,7 @@ impl<K: Hash + Eq, V> Undoable for Table<K, V> {
     fn clear(&mut self) {
         self.slots = Slots::default();
         self.dirty.clear();
+        self.unsaid.clear();
         self.begin_record();
     }
 
@@ -322,7 +361,7 @@ mod tests {
         table.iter().map(|(_, &key, &value)| (key, value)).collect()
     }
 
-    fn changes(table: &Table<u8, u8>) -> Vec<(u8, Option<u8>)> {
+    fn changes(table: &mut Table<u8, u8>) -> Vec<(u8, Option<u8>)> {
         let mut changes = Vec::new();
         table
             .changes(&mut |key, value| changes.push((key[0], value.map(|value| value[0]))))
@@ -338,6 +377,8 @@ mod tests {
         UndoRecord,
         UndoTurn,
         KeepTurn,
+        /// What has changed leaves between two records.
+        Publish,
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -348,6 +389,7 @@ mod tests {
             1 => Just(Step::UndoRecord),
             1 => Just(Step::UndoTurn),
             1 => Just(Step::KeepTurn),
+            1 => Just(Step::Publish),
         ];
         prop::collection::vec(step, 0..60)
     }
@@ -357,6 +399,8 @@ mod tests {
         fn a_table_is_what_plain_copies_of_a_map_would_be(steps in steps()) {
             let (mut table, mut index) = (table(), Index::<(), u8, u8>::default());
             let (mut now, mut record, mut turn) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+            // What a reader of the changelog has, the open turn included.
+            let mut replica = BTreeMap::new();
             for step in steps {
                 match step {
                     Step::Put(key, value) => {
@@ -379,13 +423,23 @@ mod tests {
                         index.undo_record();
                         now.clone_from(&record);
                     }
+                    Step::Publish => {
+                        table.begin_record();
+                        index.begin_record();
+                        record.clone_from(&now);
+                        read(&mut table, &mut replica);
+                        prop_assert_eq!(&replica, &now);
+                    }
                     Step::UndoTurn => {
                         table.undo_turn();
                         index.undo_turn();
                         now.clone_from(&turn);
                         record.clone_from(&turn);
+                        replica.clone_from(&turn);
                     }
                     Step::KeepTurn => {
+                        read(&mut table, &mut replica);
+                        prop_assert_eq!(&replica, &now);
                         table.keep_turn();
                         index.keep_turn();
                         turn.clone_from(&now);
@@ -394,17 +448,30 @@ mod tests {
                 }
                 prop_assert_eq!(content(&table), now.clone());
                 prop_assert_eq!(index.scan(&()).map(|(&key, &value)| (key, value)).collect::<BTreeMap<_, _>>(), now.clone());
-                // What is published is enough to turn the last committed state into this one.
-                let mut replica = turn.clone();
-                for (key, value) in changes(&table) {
-                    match value {
-                        Some(value) => replica.insert(key, value),
-                        None => replica.remove(&key),
-                    };
-                }
-                prop_assert_eq!(replica, now.clone());
             }
         }
+    }
+
+    fn read(table: &mut Table<u8, u8>, replica: &mut BTreeMap<u8, u8>) {
+        for (key, value) in changes(table) {
+            match value {
+                Some(value) => replica.insert(key, value),
+                None => replica.remove(&key),
+            };
+        }
+    }
+
+    #[test]
+    fn what_has_been_published_is_published_again_when_it_changes_and_goes_with_a_tombstone() {
+        let mut table = table();
+        table.put(1, 1, CAUSE);
+        table.put(2, 2, CAUSE);
+        assert_eq!(changes(&mut table), [(1, Some(1)), (2, Some(2))]);
+        assert_eq!(changes(&mut table), []);
+        table.begin_record();
+        table.put(1, 3, CAUSE);
+        table.delete(&2, CAUSE);
+        assert_eq!(changes(&mut table), [(1, Some(3)), (2, None)]);
     }
 
     #[test]
@@ -413,9 +480,9 @@ mod tests {
         for value in 0..5 {
             table.put(1, value, CAUSE);
         }
-        assert_eq!(changes(&table), [(1, Some(4))]);
+        assert_eq!(changes(&mut table), [(1, Some(4))]);
         table.keep_turn();
-        assert_eq!(changes(&table), []);
+        assert_eq!(changes(&mut table), []);
     }
 
     #[test]
@@ -425,7 +492,7 @@ mod tests {
         table.keep_turn();
         table.delete(&1, CAUSE);
         table.delete(&2, CAUSE);
-        assert_eq!(changes(&table), [(1, None)]);
+        assert_eq!(changes(&mut table), [(1, None)]);
     }
 
     #[test]
@@ -433,7 +500,7 @@ mod tests {
         let mut table = table();
         table.put(1, 1, CAUSE);
         table.delete(&1, CAUSE);
-        assert_eq!(changes(&table), []);
+        assert_eq!(changes(&mut table), []);
         table.keep_turn();
         assert_eq!((content(&table), table.len()), (BTreeMap::new(), 0));
     }
@@ -480,7 +547,7 @@ mod tests {
         let (mut original, mut replica) = (table(), table());
         original.put(1, 1, CAUSE);
         original.put(2, 2, CAUSE);
-        for (key, value) in changes(&original) {
+        for (key, value) in changes(&mut original) {
             replica.restore(&[key], value.map(|value| [value]).as_ref().map(|value| &value[..])).expect("readable");
         }
         replica.restore(&[1], None).expect("readable");

@@ -113,6 +113,7 @@ impl Worker {
             // That the task is lost over it is the records' doing: it must count as a death.
             self.life = Life(self.clock.now_us());
         }
+        self.queue_prompt_changes()?;
         self.produce(open)?;
         Ok(None)
     }
@@ -195,7 +196,7 @@ impl Worker {
     }
 
     /// Lets every touched task do what is due once a turn. Answers the task that has to wait, and for what.
-    fn end_turn(&mut self, open: &mut Open) -> Result<Option<(i32, String)>, Failure> {
+    pub(super) fn end_turn(&mut self, open: &mut Open) -> Result<Option<(i32, String)>, Failure> {
         let now_us = self.clock.now_us();
         let Worker { checked, views, outbox, tasks, .. } = self;
         for task in tasks.values_mut().filter(|task| task.running() && task.touched) {

@@ -67,7 +67,7 @@ pub struct Book {
 impl Book {
     pub fn new(schemas: Arc<Schemas>, jobs_kept: Duration) -> Self {
         Book {
-            trades: Table::new(CAPTURED_TRADES, Trades::new(schemas.clone())),
+            trades: Table::new(CAPTURED_TRADES, Trades::new(schemas.clone())).promptly(),
             positions: Table::new(POSITIONS, Positions::new(schemas.clone())),
             lots: Table::new(LOTS, Trades::new(schemas.clone())),
             actions: Table::new(CAPTURED_ACTIONS, Trades::new(schemas.clone())),
