@@ -1,59 +1,70 @@
 //! An index: ordered entries of a group, derived from tables. It has no topic and is rebuilt after a restore.
 
 use std::collections::BTreeMap;
-use std::hash::Hash;
-
-use hashbrown::HashMap;
 
 use super::table::Undoable;
 
 /// Undone with its turn, never published.
 pub struct Index<G, O, V> {
-    groups: HashMap<G, BTreeMap<O, V>>,
+    groups: Vec<BTreeMap<O, V>>,
     undo: Vec<(G, O, Option<V>)>,
     record: usize,
 }
 
-impl<G, O, V> Default for Index<G, O, V> {
-    fn default() -> Self {
-        Index { groups: HashMap::new(), undo: Vec::new(), record: 0 }
+/// Groups are numbered from 0, without large gaps.
+pub trait Group: Copy {
+    fn number(self) -> usize;
+}
+
+/// All in one.
+impl Group for () {
+    fn number(self) -> usize {
+        0
     }
 }
 
-impl<G: Hash + Eq + Clone, O: Ord + Clone, V> Index<G, O, V> {
+impl Group for u32 {
+    fn number(self) -> usize {
+        self as usize
+    }
+}
+
+impl<G, O, V> Default for Index<G, O, V> {
+    fn default() -> Self {
+        Index { groups: Vec::new(), undo: Vec::new(), record: 0 }
+    }
+}
+
+impl<G: Group, O: Ord + Clone, V> Index<G, O, V> {
     pub fn put(&mut self, group: &G, order: O, value: V) {
         let before = self.set(group, order.clone(), Some(value));
-        self.undo.push((group.clone(), order, before));
+        self.undo.push((*group, order, before));
     }
 
     pub fn delete(&mut self, group: &G, order: &O) {
         let before = self.set(group, order.clone(), None);
-        self.undo.push((group.clone(), order.clone(), before));
+        self.undo.push((*group, order.clone(), before));
     }
 
     pub fn get(&self, group: &G, order: &O) -> Option<&V> {
-        self.groups.get(group)?.get(order)
+        self.groups.get(group.number())?.get(order)
     }
 
     /// The group's entries in order; walk it from either end.
     pub fn scan<'a>(&'a self, group: &G) -> impl DoubleEndedIterator<Item = (&'a O, &'a V)> + use<'a, G, O, V> {
-        self.groups.get(group).into_iter().flat_map(BTreeMap::iter)
+        self.groups.get(group.number()).into_iter().flat_map(BTreeMap::iter)
     }
 
     fn set(&mut self, group: &G, order: O, value: Option<V>) -> Option<V> {
+        let group = group.number();
         match value {
-            Some(value) => match self.groups.get_mut(group) {
-                Some(entries) => entries.insert(order, value),
-                None => self.groups.entry(group.clone()).or_default().insert(order, value),
-            },
-            None => {
-                let entries = self.groups.get_mut(group)?;
-                let before = entries.remove(&order);
-                if entries.is_empty() {
-                    self.groups.remove(group);
+            Some(value) => {
+                if self.groups.len() <= group {
+                    self.groups.resize_with(group + 1, BTreeMap::new);
                 }
-                before
+                self.groups[group].insert(order, value)
             }
+            None => self.groups.get_mut(group)?.remove(&order),
         }
     }
 
@@ -66,7 +77,7 @@ impl<G: Hash + Eq + Clone, O: Ord + Clone, V> Index<G, O, V> {
     }
 }
 
-impl<G: Hash + Eq + Clone, O: Ord + Clone, V> Undoable for Index<G, O, V> {
+impl<G: Group, O: Ord + Clone, V> Undoable for Index<G, O, V> {
     fn begin_record(&mut self) {
         self.record = self.undo.len();
     }
@@ -96,6 +107,6 @@ impl<G: Hash + Eq + Clone, O: Ord + Clone, V> Undoable for Index<G, O, V> {
     }
 
     fn len(&self) -> usize {
-        self.groups.len()
+        self.groups.iter().filter(|entries| !entries.is_empty()).count()
     }
 }

@@ -5,6 +5,7 @@ use super::lot::Lot;
 use super::method::{FIFO, ReliefPolicy};
 use super::position::Position;
 use crate::domain::key::TradeId;
+use crate::domain::trade::BusinessOrder;
 use crate::domain::trade::captured::CapturedTrade;
 
 /// The one position that a trade or a happening belongs to.
@@ -21,6 +22,11 @@ pub trait Ledger {
 
     /// The live trades, latest in business order first.
     fn trades_from_latest(&self) -> impl Iterator<Item = &CapturedTrade>;
+
+    /// Where the latest of them stands: every trade that is captured asks, and most ask nothing else.
+    fn latest_trade(&self) -> Option<BusinessOrder<'_>> {
+        self.trades_from_latest().next().and_then(CapturedTrade::order)
+    }
 
     /// Since when which relief method is agreed.
     fn policy(&self) -> &ReliefPolicy {

@@ -71,9 +71,8 @@ pub(in crate::domain) fn restate<L: Ledger>(ledger: &L, change: &Change<'_>) -> 
 /// Whether the trade comes after all that is known, and takes the oldest lots at their own cost.
 fn appends<L: Ledger>(ledger: &L, id: &TradeId, terms: &Terms) -> bool {
     let order = terms.order(id);
-    let latest = ledger.trades_from_latest().next().map(order_of);
     let happened = ledger.happened_from_latest().next().and_then(|happened| happened.happening.moment());
-    latest.is_none_or(|latest| latest < order)
+    ledger.latest_trade().is_none_or(|latest| latest < order)
         && happened.is_none_or(|happened| happened < of_trade(order))
         && ledger.position().is_none_or(|position| position.costing == Costing::ByLot)
         && terms.relief.is_none()

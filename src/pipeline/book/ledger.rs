@@ -8,8 +8,8 @@ use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::lot::Lot;
 use crate::domain::lots::method::{FIFO, ReliefPolicy};
 use crate::domain::lots::position::Position;
-use crate::domain::trade::Trade;
 use crate::domain::trade::captured::CapturedTrade;
+use crate::domain::trade::{BusinessOrder, Trade};
 use crate::engine::table::Entry;
 
 /// What it always is asked for is looked up once.
@@ -75,6 +75,11 @@ impl Ledger for OnePosition<'_> {
 
     fn lots_fifo(&self) -> impl Iterator<Item = &Lot> {
         self.scan(&self.book.open).filter_map(|entry| self.book.lots.at(entry))
+    }
+
+    fn latest_trade(&self) -> Option<BusinessOrder<'_>> {
+        let ((date, time, seq, id), _) = self.book.live.scan(&self.number?).next_back()?;
+        Some((*date, *time, *seq, id))
     }
 
     fn trades_from_latest(&self) -> impl Iterator<Item = &CapturedTrade> {
