@@ -1,11 +1,13 @@
 //! What a change at some point in business order comes to: later facts are undone and applied again, differences returned.
 //!
 //! The work is in proportion to what lies after the point of change. A trade that is the last in business order, the
-//! usual case, is appended: it reads the lots it relieves and nothing else.
+//! usual case, is appended: it reads the lots it relieves and nothing else. So is a late one that opens a lot which nobody would have taken from since.
+
+use rust_decimal::Decimal;
 
 use super::cost::UnitCost;
 use super::happening::{Effect, Happened, Happening, Moment, Sent, What, of_trade, resend};
-use super::lot::{Before, Chosen, Image, Lot, LotChange};
+use super::lot::{Age, Before, Chosen, Image, Lot, LotChange, Relief};
 use super::method::ReliefMethod;
 use super::open_lots::{Deal, Done, Facts, OpenLots};
 use super::position::{Costing, Position};
@@ -13,7 +15,7 @@ use super::relief::{Closing, OutOfRange, Picked, Totals};
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::trade::captured::CapturedTrade;
-use crate::domain::trade::{BusinessOrder, Terms};
+use crate::domain::trade::{BusinessOrder, Terms, WHOLE_LIMIT};
 
 /// One fact becomes another, or none.
 pub(in crate::domain) struct Change<'a> {
@@ -68,15 +70,40 @@ pub(in crate::domain) fn restate<L: Ledger>(ledger: &L, change: &Change<'_>) -> 
     }
 }
 
-/// Whether the trade comes after all that is known, and takes the oldest lots at their own cost.
+/// Whether the trade leaves all that is known as it is, and takes the oldest lots at their own cost if any.
 fn appends<L: Ledger>(ledger: &L, id: &TradeId, terms: &Terms) -> bool {
     let order = terms.order(id);
     let happened = ledger.happened_from_latest().next().and_then(|happened| happened.happening.moment());
-    ledger.latest_trade().is_none_or(|latest| latest < order)
-        && happened.is_none_or(|happened| happened < of_trade(order))
+    happened.is_none_or(|happened| happened < of_trade(order))
         && ledger.position().is_none_or(|position| position.costing == Costing::ByLot)
         && terms.relief.is_none()
         && ledger.policy().method_on(terms.trade_date) == ReliefMethod::Fifo
+        && (ledger.latest_trade().is_none_or(|latest| latest < order) || passed_by(ledger, terms, order))
+}
+
+/// Whether a late trade opens a lot that no later trade would have taken anything of, because all that they took is older.
+fn passed_by<L: Ledger>(ledger: &L, terms: &Terms, order: BusinessOrder<'_>) -> bool {
+    let opens = terms.signed_quantity();
+    let mut quantity = ledger.position().map_or(Decimal::ZERO, |position| position.quantity);
+    for trade in ledger.trades_from_latest().take_while(|trade| order_of(trade) > order) {
+        let change = terms_of(trade).signed_quantity();
+        let plain = trade.before.is_none() && trade.refused.is_none() && terms_of(trade).relief.is_none();
+        let unmoved = match change.is_sign_negative() == opens.is_sign_negative() {
+            true => trade.reliefs.is_empty(),
+            false => trade.opened.is_zero() && trade.reliefs.iter().all(|relief| older_by_fifo(relief, order)),
+        };
+        if !plain || !unmoved || (quantity + opens).abs() >= WHOLE_LIMIT {
+            return false;
+        }
+        quantity -= change;
+    }
+    let closes = !quantity.is_zero() && quantity.is_sign_negative() != opens.is_sign_negative();
+    !closes && (quantity + opens).abs() < WHOLE_LIMIT
+}
+
+fn older_by_fifo(relief: &Relief, order: BusinessOrder<'_>) -> bool {
+    let Age { trade_date, exec_time, source_seq } = relief.age;
+    relief.chosen == Chosen::By(ReliefMethod::Fifo) && (trade_date, exec_time, source_seq, &relief.lot) < order
 }
 
 fn append<L: Ledger>(
