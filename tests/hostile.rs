@@ -4,7 +4,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use bookflow::domain::jobs::chunk::{Chunk, ChunkResult};
+use bookflow::domain::jobs::chunk::ChunkResult;
 use bookflow::domain::jobs::collect::Progress;
 use bookflow::domain::jobs::job::Outcome;
 use bookflow::domain::jobs::share::Share;
@@ -13,6 +13,7 @@ use bookflow::domain::lots::position::Position;
 use bookflow::domain::market::snapshot::MarketSnapshot;
 use bookflow::domain::trade::Trade;
 use bookflow::domain::trade::captured::CapturedTrade;
+use bookflow::messages::any_chunk::AnyChunk;
 use bookflow::messages::blotter::BlotterRow;
 use bookflow::messages::calculation_request::CalculationRequest;
 use bookflow::messages::captured_action::CapturedAction;
@@ -92,7 +93,7 @@ fn read(schemas: &Schemas, schema: SchemaName, record: &[u8]) {
         SchemaName::Position => drop(schemas.decode::<Position>(record)),
         SchemaName::Lot => drop(schemas.decode::<Lot>(record)),
         SchemaName::Blotter => drop(schemas.decode::<BlotterRow>(record)),
-        SchemaName::Chunk => drop(schemas.decode::<Chunk>(record)),
+        SchemaName::Chunk => drop(schemas.decode::<AnyChunk>(record)),
         SchemaName::JobCashFlows => drop(schemas.decode::<JobCashFlows>(record)),
         SchemaName::ChunkResult => drop(schemas.decode::<ChunkResult>(record)),
         SchemaName::JobControl => drop(schemas.decode::<JobControl>(record)),
@@ -197,6 +198,7 @@ fn many_flows() -> Vec<u8> {
         });
         out.long(0);
     });
+    out.long(0); // no rows
     body
 }
 

@@ -97,15 +97,25 @@ fn of_job(
     schemas: &Schemas,
     session: &Session,
 ) -> Result<Exit, Failure> {
-    let mut shown = 0u64;
+    let (mut shown, mut blocked) = (0u64, 0u64);
     let cut = job_flows::each(broker, schemas, job, |message| {
+        // Contracts of a document are in no position.
+        for row in message.flows.rows.iter().filter(|row| arguments.position.is_none() && arguments.wants(row)) {
+            shown += 1;
+            blocked += u64::from(row.result.is_err());
+            say_row(row, "job", job.as_str(), json!({}), session)?;
+        }
         for flow in message.flows.flows.iter().filter(|flow| arguments.wants_of_job(flow)) {
             shown += 1;
             say_of_job(job, flow, session)?;
         }
         Ok(())
     })?;
-    session.output.note(format!("{shown} flows"));
+    session.output.note(if blocked > 0 {
+        format!("{shown} flows, {blocked} blocked")
+    } else {
+        format!("{shown} flows")
+    });
     if cut && shown == 0 {
         session.output.note("the oldest flows are past their retention: those of this job may be among them");
     }
@@ -185,14 +195,29 @@ fn say_blocked(told: &PositionFlows, blocked: &BlockedContract, session: &Sessio
 }
 
 fn say(told: &PositionFlows, row: &FlowRow, session: &Session) -> Result<(), Failure> {
+    let json = json!({ "revision": told.revision, "day": told.day.map(|day| day.to_string()) });
+    say_row(row, "position", told.key.as_str(), json, session)
+}
+
+/// A flow of a position or a job, with what is said of that beside it.
+fn say_row(row: &FlowRow, owner: &str, name: &str, mut json: Value, session: &Session) -> Result<(), Failure> {
     let date = |date: Option<NaiveDate>| date.map(|date| date.to_string());
-    let mut json = json!({
-        "flow": row.id.to_string(), "position": told.key.as_str(), "contract": row.contract.as_str(),
-        "kind": row.kind.name(), "status": row.stage.name(), "of": row.of.as_str(), "detail": row.detail.as_deref(),
-        "closed_by": row.closed_by.as_deref(), "start": row.start.to_string(), "end": date(row.end),
-        "payment_date": date(row.payment_date), "currency": row.currency.code(), "revision": told.revision,
-        "day": date(told.day),
-    });
+    json[owner] = name.into();
+    for (name, value) in [
+        ("flow", Some(row.id.to_string())),
+        ("contract", Some(row.contract.to_string())),
+        ("kind", Some(row.kind.name().to_owned())),
+        ("status", Some(row.stage.name().to_owned())),
+        ("of", Some(row.of.to_string())),
+        ("detail", row.detail.as_ref().map(ToString::to_string)),
+        ("closed_by", row.closed_by.as_ref().map(ToString::to_string)),
+        ("start", Some(row.start.to_string())),
+        ("end", date(row.end)),
+        ("payment_date", date(row.payment_date)),
+        ("currency", Some(row.currency.code().to_owned())),
+    ] {
+        json[name] = value.into();
+    }
     let amount = match &row.result {
         Ok(amount) => {
             let money = Money { minor: amount.minor, currency: row.currency };
@@ -216,7 +241,7 @@ fn say(told: &PositionFlows, row: &FlowRow, session: &Session) -> Result<(), Fai
         row.stage.name(),
         row.kind.name(),
         row.contract,
-        told.key,
+        name,
         row.of,
     );
     session.output.say(json, text.trim_end())

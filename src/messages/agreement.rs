@@ -175,7 +175,7 @@ messages! {
     position: crate::domain::lots::position::Position, samples::position(), samples::place();
     lot: crate::domain::lots::lot::Lot, samples::lot(), samples::place();
     blotter: crate::messages::blotter::BlotterRow, samples::blotter_row(), samples::place();
-    chunk: crate::domain::jobs::chunk::Chunk, job_samples::chunk(), prop::option::of(samples::place());
+    chunk: crate::messages::any_chunk::AnyChunk, job_samples::any_chunk(), prop::option::of(samples::place());
     job_cash_flows: crate::messages::cash_flows::JobCashFlows, job_samples::job_cash_flows(), samples::place();
     chunk_result: crate::domain::jobs::chunk::ChunkResult, job_samples::chunk_result(), samples::place();
     job_control: crate::messages::job_control::JobControl, job_samples::job_control(), prop::option::of(samples::place());

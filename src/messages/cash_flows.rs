@@ -8,6 +8,7 @@ use crate::domain::key::ContractId;
 use crate::domain::names::{LotId, PositionId};
 use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
+use crate::messages::position_flows;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
 
@@ -31,7 +32,8 @@ impl Message for JobCashFlows {
         let job = input.job()?;
         let contract = input.name("contract", ContractId::new)?;
         let (part, piece) = (input.number()?, input.number()?);
-        Ok(JobCashFlows { job, flows: ContractFlows { contract, part, piece, flows: input.array(read_flow)? } })
+        let (flows, rows) = (input.array(read_flow)?, input.array(position_flows::read_flow)?);
+        Ok(JobCashFlows { job, flows: ContractFlows { contract, part, piece, flows, rows } })
     }
 }
 
@@ -41,6 +43,7 @@ pub(super) fn write_contract_flows(out: &mut Encoder, flows: &ContractFlows) {
     out.number(flows.part);
     out.number(flows.piece);
     out.array(flows.flows.iter(), write_flow);
+    out.array(flows.rows.iter(), position_flows::write_flow);
 }
 
 fn write_flow(out: &mut Encoder, flow: &CashFlow) {

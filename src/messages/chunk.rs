@@ -14,6 +14,7 @@ use crate::domain::lots::cost::signed_like;
 use crate::domain::lots::given::{Deal, GivenClose, GivenLot};
 use crate::domain::names::{IndexName, LotId, PositionId, Symbol};
 use crate::domain::trade::captured::Place;
+use crate::messages::any_chunk::AnyChunk;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
@@ -28,31 +29,44 @@ impl Message for Chunk {
     const SCHEMA: SchemaName = SchemaName::Chunk;
 
     fn write(&self, out: &mut Encoder) {
-        write_job(out, &self.job);
-        out.number(self.number);
-        out.array(self.contracts.iter(), write_contract);
-        out.notices(&self.notices);
-        write_series(out, &self.market.prices, Symbol::as_str, |out, value| out.quantity(value));
-        write_series(out, &self.market.rates, IndexName::as_str, |out, value| out.rate(value));
-        out.array(self.market.dividends.iter(), |out, (name, dividends)| {
-            out.text(name.as_str());
-            out.array(dividends.iter(), write_dividend);
-        });
+        write_of_request(out, self);
+        out.optional(None::<()>, |_, ()| ());
     }
 
     fn read(input: &mut Decoder) -> Result<Self, Unreadable> {
-        Ok(Chunk {
-            job: read_job(input)?,
-            number: input.number()?,
-            contracts: input.array(read_contract)?,
-            notices: input.notices()?,
-            market: MarketData {
-                prices: read_series(input, "prices", Symbol::new, |input| input.quantity())?,
-                rates: read_series(input, "rates", IndexName::new, |input| input.rate())?,
-                dividends: read_named(input, "dividends", Symbol::new, |input| input.array(read_dividend))?,
-            },
-        })
+        match AnyChunk::read(input)? {
+            AnyChunk::OfRequest(chunk) => Ok(chunk),
+            AnyChunk::OfDocument(_) => Err(invalid("document")("it is a chunk of a document")),
+        }
     }
+}
+
+/// All but the document, which is behind it.
+pub(super) fn write_of_request(out: &mut Encoder, chunk: &Chunk) {
+    write_job(out, &chunk.job);
+    out.number(chunk.number);
+    out.array(chunk.contracts.iter(), write_contract);
+    out.notices(&chunk.notices);
+    write_series(out, &chunk.market.prices, Symbol::as_str, |out, value| out.quantity(value));
+    write_series(out, &chunk.market.rates, IndexName::as_str, |out, value| out.rate(value));
+    out.array(chunk.market.dividends.iter(), |out, (name, dividends)| {
+        out.text(name.as_str());
+        out.array(dividends.iter(), write_dividend);
+    });
+}
+
+pub(super) fn read_of_request(input: &mut Decoder) -> Result<Chunk, Unreadable> {
+    Ok(Chunk {
+        job: read_job(input)?,
+        number: input.number()?,
+        contracts: input.array(read_contract)?,
+        notices: input.notices()?,
+        market: MarketData {
+            prices: read_series(input, "prices", Symbol::new, |input| input.quantity())?,
+            rates: read_series(input, "rates", IndexName::new, |input| input.rate())?,
+            dividends: read_named(input, "dividends", Symbol::new, |input| input.array(read_dividend))?,
+        },
+    })
 }
 
 fn write_job(out: &mut Encoder, job: &Job) {

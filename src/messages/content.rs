@@ -9,7 +9,7 @@ use crate::messages::chunk::read_days;
 use crate::messages::key::chunk_key_of;
 use crate::messages::message::Cause;
 use crate::messages::schemas::{SchemaName, Schemas};
-use crate::messages::wire::{Decoder, Unreadable};
+use crate::messages::wire::{Decoder, Unreadable, invalid};
 
 /// What a chunk's record says before its contracts are read.
 pub struct Content<'a> {
@@ -22,7 +22,7 @@ pub struct Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    /// None for a record of another schema, or one that does not begin as a chunk does: reading it whole tells what it is.
+    /// None for a record of another schema, or one that does not begin as a chunk with contracts does: reading it whole tells what it is.
     pub fn of(schemas: &Schemas, record: &'a [u8]) -> Option<Content<'a>> {
         Content::read(schemas.own_body(SchemaName::Chunk, record)?).ok()
     }
@@ -35,11 +35,11 @@ impl<'a> Content<'a> {
         let days = input.span(|input| read_days(input).map(drop))?;
         let number = input.number()?;
         let contracts_and_market = input.rest();
-        let first = match input.block()? {
-            0 => None,
-            _ => Some((input.name("contract", ContractId::new)?, input.number()?)),
-        };
-        let key = chunk_key_of(&job, first.as_ref().map(|(id, part)| (id, *part)), number);
+        if input.block()? == 0 {
+            return Err(invalid("contracts")("there are none"));
+        }
+        let (first, part) = (input.name("contract", ContractId::new)?, input.number()?);
+        let key = chunk_key_of(&job, Some((&first, part)), number);
         Ok(Content { job, number, key, days, contracts_and_market })
     }
 

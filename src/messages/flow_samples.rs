@@ -55,7 +55,7 @@ fn obstacle() -> impl Strategy<Value = Obstacle> {
 }
 
 prop_compose! {
-    fn row()(
+    pub fn row()(
         names in (any::<u128>(), contract_id(), 0..SWAP_FLOW_KINDS.len(), 0..STAGES.len()),
         texts in ("[A-Z|0-9]{1,30}", option::of("[A-Z]{1,10}"), option::of("[A-Z|0-9]{1,30}")),
         dates in (date(), option::of(date()), option::of(date())),

@@ -14,6 +14,7 @@ use crate::domain::jobs::totals::{ControlTotals, Counts};
 use crate::domain::key::{ContractId, Timestamp};
 use crate::domain::lots::given::{Deal, GivenClose, GivenLot};
 use crate::domain::names::{IndexName, LotId, PositionId, Symbol};
+use crate::messages::any_chunk::{AnyChunk, DocumentChunk, StatedContract};
 use crate::messages::cash_flows::JobCashFlows;
 use crate::messages::job_control::{ControlWord, JobControl};
 use crate::messages::looks::{CAUSE, day, looks, number, usd};
@@ -78,9 +79,35 @@ fn a_chunk() {
         "rates": [{"name": "SOFR", "base": null, "changes": [{"date": "2026-01-06", "value": "0.13"}]}],
         "dividends": [{"name": "AAPL",
             "dividends": [{"ex_date": "2026-01-07", "per_share": "9", "currency": "USD",
-                "withholding": {"rate": "0.15", "treatment": "NET_AMOUNT"}}]}]
+                "withholding": {"rate": "0.15", "treatment": "NET_AMOUNT"}}]}],
+        "document": null
     });
     looks(chunk, Some(CAUSE), wanted);
+}
+
+#[test]
+fn a_chunk_of_a_document() {
+    let chunk = DocumentChunk {
+        job: Job {
+            id: name(JobId::new, "J"),
+            request: 10,
+            valuation_date: day(10),
+            calculation: Calculation::Valuation,
+        },
+        number: 11,
+        notices: vec![],
+        around: "{}".into(),
+        counts: Counts { contracts: 6, positions: 7, lots: 8 },
+        contracts: vec![StatedContract { id: name(ContractId::new, "C"), place: 5, json: "[]".into() }],
+    };
+    let wanted = json!({
+        "job": {"id": "J", "request": "0x0000000000000000000000000000000a", "valuation_date": "2026-01-10",
+            "calculation": "VALUATION", "from": null, "to": null},
+        "number": 11, "contracts": [], "notices": [], "prices": [], "rates": [], "dividends": [],
+        "document": {"around": "{}", "counts": {"contracts": 6, "positions": 7, "lots": 8},
+            "contracts": [{"id": "C", "place": 5, "json": "[]"}]}
+    });
+    looks(AnyChunk::OfDocument(chunk), Some(CAUSE), wanted);
 }
 
 #[test]
@@ -106,10 +133,19 @@ fn cash_flows() {
             "dividend": null
         });
         shown[field] = wanted;
-        let flows =
-            ContractFlows { contract: name(ContractId::new, "C"), part: 4, piece: 5, flows: vec![flow(explain)] };
+        let flows = ContractFlows {
+            contract: name(ContractId::new, "C"),
+            part: 4,
+            piece: 5,
+            flows: vec![flow(explain)],
+            rows: vec![],
+        };
         let message = JobCashFlows { job: name(JobId::new, "J"), flows };
-        looks(message, CAUSE, json!({"job": "J", "contract": "C", "part": 4, "piece": 5, "flows": [shown]}));
+        looks(
+            message,
+            CAUSE,
+            json!({"job": "J", "contract": "C", "part": 4, "piece": 5, "flows": [shown], "rows": []}),
+        );
     };
     let performance =
         Explain::Performance { quantity: number("1"), cost_price: number("2"), price: number("3"), price_date: day(4) };

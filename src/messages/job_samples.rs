@@ -23,6 +23,7 @@ use crate::domain::jobs::totals::{ControlTotals, Counts};
 use crate::domain::key::{ContractId, InvalidName, Timestamp};
 use crate::domain::lots::given::{Deal, GivenClose, GivenLot};
 use crate::domain::names::{IndexName, LotId, PositionId, Symbol};
+use crate::messages::any_chunk::{AnyChunk, DocumentChunk, StatedContract};
 use crate::messages::calculation_request::{Asked, CalculationRequest, RequestWord};
 use crate::messages::cash_flows::JobCashFlows;
 use crate::messages::dead_letter::{DeadLetter, Original};
@@ -173,6 +174,18 @@ pub fn chunk() -> impl Strategy<Value = Chunk> {
         .prop_map(|(job, number, contracts, notices, market)| Chunk { job, number, contracts, notices, market })
 }
 
+pub fn any_chunk() -> impl Strategy<Value = AnyChunk> {
+    let stated = (name(ContractId::new), version(), "\\PC{0,20}");
+    let stated = stated.prop_map(|(id, place, json)| StatedContract { id, place, json: json.into() });
+    let document = (job(), version(), vec(notice(), 0..3), "\\PC{0,20}", counts(), vec(stated, 0..3)).prop_map(
+        |(job, number, notices, around, counts, contracts)| {
+            let around = around.into();
+            AnyChunk::OfDocument(DocumentChunk { job, number, notices, around, counts, contracts })
+        },
+    );
+    prop_oneof![chunk().prop_map(AnyChunk::OfRequest), document]
+}
+
 fn explain() -> impl Strategy<Value = Explain> {
     let span = (date(), date(), rate(), option::of(date())).prop_map(|(from, to, rate, observed)| RateSpan {
         from,
@@ -221,10 +234,11 @@ pub fn job_cash_flows() -> impl Strategy<Value = JobCashFlows> {
             }
         },
     );
-    (name(JobId::new), name(ContractId::new), (version(), version()), vec(flow, 0..4)).prop_map(
-        |(job, contract, (part, piece), flows)| JobCashFlows {
+    let rows = vec(flow_samples::row(), 0..4);
+    (name(JobId::new), name(ContractId::new), (version(), version()), vec(flow, 0..4), rows).prop_map(
+        |(job, contract, (part, piece), flows, rows)| JobCashFlows {
             job,
-            flows: ContractFlows { contract, part, piece, flows },
+            flows: ContractFlows { contract, part, piece, flows, rows },
         },
     )
 }

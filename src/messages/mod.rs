@@ -13,7 +13,8 @@ pub mod contract; // topic contracts
 pub mod data_point; // topics market-data, reference-data
 pub mod position_flows; // topic cash-flows
 pub mod market_snapshot; // topic market-snapshots
-pub mod chunk; // topics calculation-chunks.*
+pub mod any_chunk; // topics calculation-chunks.*
+pub mod chunk; // of them those of a request
 pub mod content; // a chunk without the names of its job
 pub mod cash_flows; // topic job-cash-flows
 pub mod chunk_result; // topic chunk-results

@@ -149,7 +149,7 @@ fn read_blocked(input: &mut Decoder) -> Result<BlockedContract, Unreadable> {
     Ok(BlockedContract { contract: input.name("contract", ContractId::new)?, obstacle: read_obstacle(input)? })
 }
 
-fn write_flow(out: &mut Encoder, flow: &FlowRow) {
+pub(super) fn write_flow(out: &mut Encoder, flow: &FlowRow) {
     let text = |out: &mut Encoder, text: &CompactString| out.text(text);
     out.hash(flow.id.0);
     out.text(flow.contract.as_str());
@@ -170,7 +170,7 @@ fn write_flow(out: &mut Encoder, flow: &FlowRow) {
     out.optional(flow.result.as_ref().err(), write_obstacle);
 }
 
-fn read_flow(input: &mut Decoder) -> Result<FlowRow, Unreadable> {
+pub(super) fn read_flow(input: &mut Decoder) -> Result<FlowRow, Unreadable> {
     let text = |input: &mut Decoder| input.text().map(CompactString::from);
     Ok(FlowRow {
         id: FlowId(input.hash()?),

@@ -55,19 +55,19 @@ schema_names! {
     Position "position": 1 2;
     Lot "lot": 1 2;
     Blotter "blotter": 1;
-    Chunk "chunk": 1 2 3 4;
-    JobCashFlows "job_cash_flows": 1 2 3 4;
-    ChunkResult "chunk_result": 1 2;
+    Chunk "chunk": 1 2 3 4 5;
+    JobCashFlows "job_cash_flows": 1 2 3 4 5;
+    ChunkResult "chunk_result": 1 2 3;
     JobControl "job_control": 1 2;
-    JobProgress "job_progress": 1 2 3;
-    Outcome "outcome": 1 2 3;
+    JobProgress "job_progress": 1 2 3 4;
+    Outcome "outcome": 1 2 3 4;
     DeadLetter "dead_letter": 1;
     Contract "contract": 1;
     DataPoint "data_point": 1;
     PositionFlows "position_flows": 1 2;
     MarketSnapshot "market_snapshot": 1;
     CalculationRequest "calculation_request": 1;
-    RecalculationShare "recalculation_share": 1;
+    RecalculationShare "recalculation_share": 1 2;
     CapturedAction "captured_action": 1;
 }
 

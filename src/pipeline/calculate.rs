@@ -5,16 +5,19 @@ use std::sync::Arc;
 use super::refusals::{WRONG_KEY, in_place, undecodable};
 use super::topics::{self, CHUNK_RESULTS, JOB_CASH_FLOWS};
 use crate::cache::results::Results;
-use crate::domain::jobs::calculate::calculate;
-use crate::domain::jobs::chunk::{Chunk, ChunkResult};
-use crate::domain::jobs::notice::NoticeCode;
+use crate::domain::jobs::agreements::{Stated, calculate_agreements};
+use crate::domain::jobs::calculate::{Calculated, calculate, contained, not_calculated};
+use crate::domain::jobs::chunk::ChunkResult;
+use crate::domain::jobs::notice::{NoticeCode, Place};
 use crate::engine::batch::Record;
 use crate::engine::stage::{Context, ProcessError, Stage};
 use crate::engine::table::Undoable;
+use crate::messages::any_chunk::{AnyChunk, DocumentChunk};
 use crate::messages::came_to::CameTo;
 use crate::messages::cash_flows::JobCashFlows;
 use crate::messages::content::Content;
-use crate::messages::key::{chunk_key, flows_key, parse_chunk_key};
+use crate::messages::document::{Around, Unreadable};
+use crate::messages::key::{flows_key, parse_chunk_key};
 use crate::messages::schemas::Schemas;
 
 pub struct Calculate {
@@ -40,9 +43,9 @@ impl Stage for Calculate {
             return self.with_results(results, &content, record, context);
         }
         let chunk = self.chunk(record, context)?;
-        let calculated = calculate(&chunk);
+        let calculated = calculated(&chunk)?;
         let place = topics::place(record.cause());
-        let job = &chunk.job.id;
+        let job = &chunk.job().id;
         for flows in calculated.flows {
             let key = flows_key(job, &flows.contract, flows.part, flows.piece);
             let message = JobCashFlows { job: job.clone(), flows };
@@ -61,7 +64,7 @@ impl Stage for Calculate {
     ) -> Result<(), ProcessError> {
         // The key tells, because reading the value again may kill us again; but not where the value says that the key is wrong.
         let told = match record.value.filter(|_| reason == WRONG_KEY) {
-            Some(value) => self.schemas.decode::<Chunk>(value).ok().map(|(_, chunk)| chunk_key(&chunk).into_bytes()),
+            Some(value) => self.schemas.decode::<AnyChunk>(value).ok().map(|(_, chunk)| chunk.key().into_bytes()),
             None => record.key.map(Vec::from),
         };
         let Some((job, first, number)) = told.and_then(|key| parse_chunk_key(&key)) else { return Ok(()) };
@@ -88,7 +91,7 @@ impl Calculate {
             in_place(record, &content.key, context)?;
             return self.send(&came_to, content, record, context);
         }
-        let calculated = calculate(&self.chunk(record, context)?);
+        let calculated = calculated(&self.chunk(record, context)?)?;
         let bytes = CameTo::write(&calculated).map_err(|error| ProcessError::rejected("unencodable", error))?;
         let came_to = CameTo::read(&bytes).map_err(|error| ProcessError::rejected("unencodable", error))?;
         self.send(&came_to, content, record, context)?;
@@ -116,10 +119,10 @@ impl Calculate {
         })
     }
 
-    fn chunk(&self, record: &Record<'_>, context: &Context<'_>) -> Result<Chunk, ProcessError> {
+    fn chunk(&self, record: &Record<'_>, context: &Context<'_>) -> Result<AnyChunk, ProcessError> {
         let value = record.value.unwrap_or_default();
-        let (_, chunk) = self.schemas.decode::<Chunk>(value).map_err(undecodable)?;
-        in_place(record, &chunk_key(&chunk), context)?;
+        let (_, chunk) = self.schemas.decode::<AnyChunk>(value).map_err(undecodable)?;
+        in_place(record, &chunk.key(), context)?;
         Ok(chunk)
     }
 
@@ -127,4 +130,37 @@ impl Calculate {
         let place = topics::place(record.cause());
         context.send(CHUNK_RESULTS, result.job.as_str().as_bytes(), |out| self.schemas.encode(result, place, out))
     }
+}
+
+/// What a chunk comes to.
+pub fn calculated(chunk: &AnyChunk) -> Result<Calculated, ProcessError> {
+    match chunk {
+        AnyChunk::OfRequest(chunk) => Ok(calculate(chunk)),
+        AnyChunk::OfDocument(chunk) => of_document(chunk),
+    }
+}
+
+/// Reads the contracts and calculates them. What one of them breaks, in reading as in calculating, is a row of its own.
+fn of_document(chunk: &DocumentChunk) -> Result<Calculated, ProcessError> {
+    let DocumentChunk { job, number, notices, around, counts, contracts } = chunk;
+    let mut around = Around::read(around).map_err(|invalid| ProcessError::rejected("undecodable", invalid))?;
+    let mut stated = Vec::with_capacity(contracts.len());
+    for contract in contracts {
+        let path = format!("contracts[{}]", contract.place);
+        let read = contained(|| {
+            let agreement = around.contract(&contract.json, contract.place as usize)?;
+            around.prepare(&agreement);
+            Ok(agreement)
+        });
+        let agreement = match read {
+            Ok(Ok(agreement)) => Ok(agreement),
+            Ok(Err(Unreadable { invalid, .. })) => {
+                let message = format!("{}; the contract is not calculated", invalid.problem);
+                Err(Place::of(&contract.id).error(NoticeCode::Unreadable, &invalid.path.to_string(), message))
+            }
+            Err(broken) => Err(not_calculated(&contract.id, &path, &broken)),
+        };
+        stated.push(Stated { id: contract.id.clone(), path, agreement });
+    }
+    Ok(calculate_agreements(job, *number, *counts, notices.clone(), stated, &around.market))
 }

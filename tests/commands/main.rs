@@ -1,7 +1,8 @@
-//! The binary as a black box. `usage` needs nothing; `bench`, `flow` and `day` run on the real broker and registry that `dev/up` has started.
+//! The binary as a black box. `usage` needs nothing; `bench`, `flow`, `day` and `documents` run on the real broker and registry that `dev/up` has started.
 
 mod bench;
 mod binary;
 mod day;
+mod documents;
 mod flow;
 mod usage;

@@ -8,3 +8,4 @@ mod replaced; // numbers of the replaced service, right and wrong
 mod published; // golden cases of financing and dividends
 mod chunks; // cutting changes nothing
 mod outcomes; // how a job ends
+mod documents; // contracts with all their terms

@@ -7,11 +7,11 @@ use crate::cli::parts;
 use crate::cli::session::Session;
 use crate::cli::submit::job::Submission;
 use crate::cli::tail::{From, Tail};
-use crate::domain::jobs::chunk::Chunk;
 use crate::domain::jobs::collect::ChunkSet;
-use crate::domain::jobs::job::{Ending, Job, JobId, Lane, Outcome};
+use crate::domain::jobs::job::{Ending, JobId, Lane, Outcome};
 use crate::domain::jobs::totals::Counts;
 use crate::engine::broker::Broker;
+use crate::messages::any_chunk::AnyChunk;
 use crate::messages::key::of_job;
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::{CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME};
@@ -44,8 +44,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         same_attempt(&job, &next, &known)?;
         submission.announce(request, Some(job.clone()), &config)?;
         let mut sent = ChunkSet::default();
-        each(broker, &schemas, &job, request, |lane, chunk| match sent.insert(chunk.number) {
-            true => submission.chunk(lane, &Chunk { job: Job { id: next.clone(), ..chunk.job }, ..chunk }),
+        each(broker, &schemas, &job, request, |lane, chunk| match sent.insert(chunk.number()) {
+            true => submission.chunk(lane, &chunk.of(next.clone())),
             false => Ok(()),
         })?;
         submission.plan(chunks, Some(counts))?;
@@ -118,7 +118,7 @@ fn same_attempt(job: &JobId, next: &JobId, known: &Known) -> Result<(), Failure>
 fn all_there(broker: &dyn Broker, schemas: &Schemas, job: &JobId, request: u128, chunks: u32) -> Result<(), Failure> {
     let mut there = ChunkSet::default();
     each(broker, schemas, job, request, |_, chunk| {
-        there.insert(chunk.number);
+        there.insert(chunk.number());
         Ok(())
     })?;
     let missing = there.missing(chunks);
@@ -136,14 +136,14 @@ fn each(
     schemas: &Schemas,
     job: &JobId,
     request: u128,
-    mut take: impl FnMut(Lane, Chunk) -> Result<(), Failure>,
+    mut take: impl FnMut(Lane, AnyChunk) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let beginning = of_job(job).into_bytes();
     for (lane, topic) in [(Lane::Realtime, CALCULATION_CHUNKS_REALTIME), (Lane::Batch, CALCULATION_CHUNKS_BATCH)] {
         Tail::open(broker, topic, From::Start)?.to_end(|record| {
             let value = record.value.filter(|_| record.key.is_some_and(|key| key.starts_with(&beginning)));
-            match value.map(|value| schemas.decode::<Chunk>(value)) {
-                Some(Ok((_, chunk))) if chunk.job.id == *job && chunk.job.request == request => take(lane, chunk),
+            match value.map(|value| schemas.decode::<AnyChunk>(value)) {
+                Some(Ok((_, chunk))) if chunk.job().id == *job && chunk.job().request == request => take(lane, chunk),
                 _ => Ok(()),
             }
         })?;

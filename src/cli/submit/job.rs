@@ -10,6 +10,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::document;
 use super::recalculation::{self, Document};
 use super::sender::Sender;
 use crate::cli::config::Config;
@@ -30,10 +31,11 @@ use crate::domain::key::Timestamp;
 use crate::engine::broker::{Broker, TopicPartition};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::priority::give_way;
+use crate::messages::any_chunk::AnyChunk;
 use crate::messages::calculation_request::{Asked, CalculationRequest, RequestWord};
+use crate::messages::document::stream::has_its_shape;
 use crate::messages::job_control::{ControlWord, JobControl};
-use crate::messages::key::chunk_key;
-use crate::messages::request::{MarketSource, Request, Stopped, read_contracts, read_request};
+use crate::messages::request::{MarketSource, Request, RequestError, Stopped, read_contracts, read_request};
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::{
     CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CALCULATION_REQUESTS, JOB_CONTROL,
@@ -42,13 +44,13 @@ use crate::pipeline::topics::{
 /// Sends a calculation job, with its contracts or by reference to positions; answers with the job's name, or with --wait with its outcome
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// File with the request, or - for standard input
-    file: String,
-    /// Name of the job instead of the request's own requestId
+    /// File with the request or the document (docs/calculate.md), or - for standard input
+    pub(super) file: String,
+    /// Name of the job instead of the request's own requestId; a document has none, and without this it is named after its bytes
     #[arg(long, value_name = "NAME")]
-    idempotency_key: Option<String>,
+    pub(super) idempotency_key: Option<String>,
     #[command(flatten)]
-    waiting: Waiting,
+    pub(super) waiting: Waiting,
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
@@ -56,8 +58,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     if let Some(document) = recalculation::document(&mut file, arguments.idempotency_key.as_deref())? {
         return by_reference(&document, arguments, session);
     }
-    let mut request = read_request(BufReader::new(&file))
-        .map_err(|error| Failure::new(Exit::Partial, format!("{}: {}", arguments.file, chain(&error))))?;
+    let unreadable =
+        |error: RequestError| Failure::new(Exit::Partial, format!("{}: {}", arguments.file, chain(&error)));
+    if has_its_shape(&file).map_err(unreadable)? {
+        return document::run(file, arguments, session);
+    }
+    file.rewind()?;
+    let mut request = read_request(BufReader::new(&file)).map_err(unreadable)?;
     if let Some(key) = &arguments.idempotency_key {
         request.job.id = JobId::new(key).map_err(|error| Failure::usage(format!("--idempotency-key: {error}")))?;
     }
@@ -127,7 +134,7 @@ fn complete(request: &mut Request, file: &mut File, known: &Known, config: &Conf
     market_data::complete(request, BufReader::new(file), config)
 }
 
-fn same_request(job: &JobId, request: u128, known: &Known) -> Result<(), Failure> {
+pub(super) fn same_request(job: &JobId, request: u128, known: &Known) -> Result<(), Failure> {
     match known.request().filter(|other| *other != request) {
         None => Ok(()),
         Some(other) => {
@@ -149,7 +156,7 @@ fn open(file: &str) -> Result<File, Failure> {
     Ok(spool)
 }
 
-fn lane_name(lane: Lane) -> &'static str {
+pub(super) fn lane_name(lane: Lane) -> &'static str {
     match lane {
         Lane::Realtime => "real-time",
         Lane::Batch => "batch",
@@ -184,12 +191,22 @@ impl Submission {
 
     /// First the announcement, so that a job that is cut off here still ends at its deadline; last the plan.
     pub fn run(&mut self, file: &File, request: &Request, config: &Config, session: &Session) -> Result<Plan, Failure> {
-        self.announce(request.job.request, None, config)?;
         let limits = parts::split_limits(config);
+        self.send_all(request.job.request, config, |hand_over| read_chunks(file, request, limits, session, hand_over))
+    }
+
+    /// Sends the chunks that `read` hands over, between the announcement of the request and its plan.
+    pub fn send_all(
+        &mut self,
+        request: u128,
+        config: &Config,
+        read: impl FnOnce(&SyncSender<(Lane, AnyChunk)>) -> Result<Plan, Failure> + Send,
+    ) -> Result<Plan, Failure> {
+        self.announce(request, None, config)?;
         // Read ahead of what is being sent, so that neither waits for the other.
         let plan = thread::scope(|scope| {
             let (hand_over, chunks) = mpsc::sync_channel(CHUNKS_AHEAD);
-            let reading = scope.spawn(move || read_chunks(file, request, limits, session, &hand_over));
+            let reading = scope.spawn(move || read(&hand_over));
             let sent = chunks.into_iter().try_for_each(|(lane, chunk)| self.chunk(lane, &chunk));
             let read = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             sent.and(read)
@@ -205,7 +222,7 @@ impl Submission {
         self.commit()
     }
 
-    pub fn chunk(&mut self, lane: Lane, chunk: &Chunk) -> Result<(), Failure> {
+    pub fn chunk(&mut self, lane: Lane, chunk: &AnyChunk) -> Result<(), Failure> {
         let (topic, partitions) = match lane {
             Lane::Realtime => (CALCULATION_CHUNKS_REALTIME, self.partitions[1]),
             Lane::Batch => (CALCULATION_CHUNKS_BATCH, self.partitions[2]),
@@ -213,8 +230,8 @@ impl Submission {
         self.value.clear();
         self.schemas
             .encode(chunk, None, &mut self.value)
-            .map_err(|error| Failure::new(Exit::Failed, format!("chunk {}: {error}", chunk.number)))?;
-        self.send(topic, partitions, chunk_key(chunk).as_bytes())
+            .map_err(|error| Failure::new(Exit::Failed, format!("chunk {}: {error}", chunk.number())))?;
+        self.send(topic, partitions, chunk.key().as_bytes())
     }
 
     pub fn plan(&mut self, chunks: u32, counts: Option<Counts>) -> Result<(), Failure> {
@@ -284,6 +301,16 @@ fn overtaken(job: &JobId, failure: Failure) -> Failure {
     }
 }
 
+/// Hands chunks over to whoever sends them.
+pub fn pass_on<C>(
+    hand_over: &SyncSender<(Lane, AnyChunk)>,
+    any: impl Fn(C) -> AnyChunk,
+    chunks: Vec<(Lane, C)>,
+) -> Result<(), Failure> {
+    let nobody = |_| Failure::new(Exit::Failed, "chunks are read that nobody sends");
+    chunks.into_iter().try_for_each(|(lane, chunk)| hand_over.send((lane, any(chunk))).map_err(nobody))
+}
+
 /// About 400 KB each, and several times that in memory.
 const CHUNKS_AHEAD: usize = 8;
 
@@ -293,11 +320,9 @@ fn read_chunks(
     request: &Request,
     limits: SplitLimits,
     session: &Session,
-    hand_over: &SyncSender<(Lane, Chunk)>,
+    hand_over: &SyncSender<(Lane, AnyChunk)>,
 ) -> Result<Plan, Failure> {
-    let nobody = |_| Failure::new(Exit::Failed, "chunks are read that nobody sends");
-    let pass_on =
-        |chunks: Vec<(Lane, Chunk)>| chunks.into_iter().try_for_each(|chunk| hand_over.send(chunk).map_err(nobody));
+    let pass_on = |chunks: Vec<(Lane, Chunk)>| pass_on(hand_over, AnyChunk::OfRequest, chunks);
     let mut splitter = Splitter::new(request.job.clone(), &request.market, limits)
         .without_dividends_of(request.untold_dividends.clone());
     let bar = session.output.progress(request.contracts, "contracts");

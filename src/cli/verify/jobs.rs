@@ -7,13 +7,14 @@ use super::letters::{Letters, at};
 use super::report::{Damage, Report, Window};
 use super::snapshot::Snapshot;
 use crate::cli::failure::Failure;
-use crate::domain::jobs::chunk::{Chunk, ChunkResult};
+use crate::domain::jobs::chunk::ChunkResult;
 use crate::domain::jobs::job::{Ending, JobId, Outcome};
 use crate::domain::jobs::share;
 use crate::domain::jobs::totals::{ControlTotals, Counts};
 use crate::domain::trade::captured::Place;
 use crate::engine::batch::Record;
 use crate::engine::broker::{Broker, TopicPartition};
+use crate::messages::any_chunk::AnyChunk;
 use crate::messages::calculation_request::CalculationRequest;
 use crate::messages::cash_flows::JobCashFlows;
 use crate::messages::job_control::{ControlWord, JobControl};
@@ -86,8 +87,8 @@ impl Audit<'_> {
     fn read_flows(&mut self) -> Result<(), Failure> {
         self.each::<JobCashFlows>(JOB_CASH_FLOWS, |audit, _, cause, message| {
             let totals = audit.flows.entry(cause).or_default();
-            message.flows.flows.iter().for_each(|flow| totals.add_flow(flow));
-            audit.report.counts.flows += message.flows.flows.len() as u64;
+            totals.add_contract(&message.flows);
+            audit.report.counts.flows += (message.flows.flows.len() + message.flows.rows.len()) as u64;
         })
     }
 
@@ -122,7 +123,8 @@ impl Audit<'_> {
         let letters = self.letters.take(place);
         let results = self.results.remove(&place).unwrap_or_default();
         let flows = self.flows.remove(&place).unwrap_or_default();
-        let chunk = decode::<Chunk>(self.schemas, record)?.ok().map(|(_, chunk)| (chunk.job.id, chunk.number));
+        let chunk =
+            decode::<AnyChunk>(self.schemas, record)?.ok().map(|(_, chunk)| (chunk.job().id.clone(), chunk.number()));
         let readable = chunk.is_some();
         let keyed = || parse_chunk_key(record.key?).map(|(job, _, number)| (job, number));
         let told = chunk.or_else(keyed);

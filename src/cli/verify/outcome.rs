@@ -57,7 +57,7 @@ fn recalculated(job: &JobId, broker: &dyn Broker, schemas: &Schemas) -> Result<C
     let mut totals = ControlTotals::default();
     let cut = job_flows::each(broker, schemas, job, |message| {
         totals.counts.contracts += u64::from((message.flows.part, message.flows.piece) == (0, 0));
-        message.flows.flows.iter().for_each(|flow| totals.add_flow(flow));
+        totals.add_contract(&message.flows);
         Ok(())
     })?;
     match cut && totals.flows == 0 {

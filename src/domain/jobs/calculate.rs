@@ -15,6 +15,7 @@ use super::payment::Payment;
 use super::rates::RequestedRates;
 use super::totals::ControlTotals;
 use crate::domain::flows::id::FlowId;
+use crate::domain::key::ContractId;
 use crate::domain::lots::given::GivenLot;
 use crate::domain::lots::slice::{ClosedBy, End, Slice};
 use crate::domain::names::LotId;
@@ -27,7 +28,7 @@ pub struct Calculated {
 }
 
 /// Flows of one published record: about 250 KB of usual names, and below the topic's bound with the longest ones.
-const PIECE_FLOWS: usize = 1_000;
+pub(super) const PIECE_FLOWS: usize = 1_000;
 
 /// Calculates every contract of a chunk; what cannot be calculated becomes a row and stops nothing else.
 pub fn calculate(chunk: &Chunk) -> Calculated {
@@ -44,8 +45,8 @@ pub fn calculate(chunk: &Chunk) -> Calculated {
                 calculate_contract(part, &chunk.market, &own, &chunk.job)
             }
         });
-        let (of_contract, notices) =
-            calculated.unwrap_or_else(|broken| (Vec::new(), vec![not_calculated(part, &broken)]));
+        let (of_contract, notices) = calculated
+            .unwrap_or_else(|broken| (Vec::new(), vec![not_calculated(&part.id, "contractPositions", &broken)]));
         totals.counts.add(part.counts);
         of_contract.iter().for_each(|flow| totals.add_flow(flow));
         rows.extend(notices);
@@ -59,16 +60,17 @@ pub fn calculate(chunk: &Chunk) -> Calculated {
 }
 
 /// A defect that one contract runs into must not cost the others their flows: what panicked is told as a text.
-fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);
         text.or_else(|| panic.downcast_ref().cloned()).unwrap_or_else(|| "no message".into())
     })
 }
 
-fn not_calculated(part: &ContractPart, broken: &str) -> Notice {
+/// The row of a contract on which the calculation broke down.
+pub fn not_calculated(contract: &ContractId, field: &str, broken: &str) -> Notice {
     let message = format!("the calculation broke down ({broken}); a defect: report it with this contract");
-    Place::of(&part.id).error(NoticeCode::NotCalculated, "contractPositions", message)
+    Place::of(contract).error(NoticeCode::NotCalculated, field, message)
 }
 
 /// At least one, so that a contract without flows is answered, too.
@@ -77,7 +79,7 @@ fn pieces(part: &ContractPart, mut flows: Vec<CashFlow>) -> Vec<ContractFlows> {
     loop {
         let rest = flows.split_off(flows.len().min(PIECE_FLOWS));
         let piece = pieces.len() as u32;
-        pieces.push(ContractFlows { contract: part.id.clone(), part: part.part, piece, flows });
+        pieces.push(ContractFlows { contract: part.id.clone(), part: part.part, piece, flows, rows: Vec::new() });
         if rest.is_empty() {
             return pieces;
         }

@@ -8,6 +8,7 @@ use super::job::{Job, JobId};
 use super::market::MarketData;
 use super::notice::{Notice, NoticeCode, Place};
 use super::totals::{ControlTotals, Counts};
+use crate::domain::flows::row::FlowRow;
 use crate::domain::key::ContractId;
 use crate::domain::lots::given::GivenLot;
 use crate::domain::money::Currency;
@@ -56,6 +57,8 @@ pub struct ContractFlows {
     /// A part of many flows comes in several pieces, dense from 0.
     pub piece: u32,
     pub flows: Vec<CashFlow>,
+    /// Those of a document's contract, which has no others.
+    pub rows: Vec<FlowRow>,
 }
 
 /// What a chunk came to: all that flows through the job's key.

@@ -15,6 +15,7 @@ pub mod payment; // what a leg pays for a slice, or why it has no amount
 pub mod rates; // the rates of a request as indices
 mod legs; // what each kind of leg pays
 pub mod calculate; // a chunk -> its cash flows
+pub mod agreements; // the same of a document's contracts
 pub mod recalculation; // jobs by reference: what is asked of every partition
 pub mod share; // what one partition does of it
 pub mod collect; // chunk results -> one outcome

@@ -65,11 +65,13 @@ pub enum NoticeCode {
     OutsideContract,
     /// A flow or a contract of a position without an amount: an input is missing.
     Blocked,
+    /// What is odd about a contract of a document and calculated all the same.
+    Odd,
 }
 
 impl NoticeCode {
     /// All of them, in the order of their declaration.
-    pub const ALL: [NoticeCode; 21] = [
+    pub const ALL: [NoticeCode; 22] = [
         NoticeCode::Unreadable,
         NoticeCode::Unsupported,
         NoticeCode::DuplicateId,
@@ -91,6 +93,7 @@ impl NoticeCode {
         NoticeCode::MarketDataFetched,
         NoticeCode::OutsideContract,
         NoticeCode::Blocked,
+        NoticeCode::Odd,
     ];
 
     /// The code as it is written in rows and outcomes.
@@ -117,6 +120,7 @@ impl NoticeCode {
             NoticeCode::MarketDataFetched => "MARKET_DATA_FETCHED",
             NoticeCode::OutsideContract => "OUTSIDE_CONTRACT",
             NoticeCode::Blocked => "BLOCKED",
+            NoticeCode::Odd => "ODD",
         }
     }
 }

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
 use super::cashflow::{CashFlow, FlowKind, FlowStatus};
+use super::chunk::ContractFlows;
 use crate::domain::flows::id::first_128_bits;
 use crate::domain::flows::row::{FlowRow, RowAmount};
 use crate::domain::money::Currency;
@@ -37,6 +38,12 @@ pub struct Counts {
 }
 
 impl ControlTotals {
+    /// Counts the flows of a contract in.
+    pub fn add_contract(&mut self, flows: &ContractFlows) {
+        flows.flows.iter().for_each(|flow| self.add_flow(flow));
+        flows.rows.iter().for_each(|row| self.add_row(row, None));
+    }
+
     /// Counts one flow in.
     pub fn add_flow(&mut self, flow: &CashFlow) {
         self.flows += 1;

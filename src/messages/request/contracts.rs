@@ -33,16 +33,23 @@ impl<E> From<RequestError> for Stopped<E> {
 }
 
 /// Hands each contract of a request to `take`, in order, until it fails.
-pub fn read_contracts<E>(
+pub fn read_contracts<E>(reader: impl Read, take: impl FnMut(ReadContract) -> Result<(), E>) -> Result<(), Stopped<E>> {
+    read_each(reader, LIST, read_contract, take)
+}
+
+/// Hands each item of a list of the document to `take`, as `read` makes it of its bytes and its path.
+pub(in crate::messages) fn read_each<T: Send, E>(
     reader: impl Read,
-    mut take: impl FnMut(ReadContract) -> Result<(), E>,
+    list: &'static str,
+    read: fn(&[u8], &Path) -> T,
+    mut take: impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), Stopped<E>> {
     thread::scope(|scope| {
         let mut ahead = Ahead::new(scope, Batch::read);
-        let mut take_all = |read: Vec<ReadContract>| read.into_iter().try_for_each(&mut take).map_err(Stopped::Taker);
-        let mut batch = Batch::default();
+        let mut take_all = |read: Vec<T>| read.into_iter().try_for_each(&mut take).map_err(Stopped::Taker);
+        let mut batch = Batch { list, read, first: 0, json: Vec::new(), ends: Vec::new() };
         Scanner::new(reader).document(|scanner, member| {
-            if member != LIST {
+            if member != list {
                 return Ok(scanner.skip()?);
             }
             scanner.list(|scanner| {
@@ -51,7 +58,8 @@ pub fn read_contracts<E>(
                 if batch.json.len() < BATCH_BYTES {
                     return Ok(());
                 }
-                let next = Batch { first: batch.first + batch.ends.len(), ..Batch::default() };
+                let first = batch.first + batch.ends.len();
+                let next = Batch { list, read, first, json: Vec::new(), ends: Vec::new() };
                 ahead.give(std::mem::replace(&mut batch, next)).map_or(Ok(()), &mut take_all)
             })
         })?;
@@ -65,23 +73,24 @@ const LIST: &str = "contractPositions";
 /// 256 KB: some fifty contracts of twenty lots, worth handing to a thread. A small request is one batch and needs no other thread.
 const BATCH_BYTES: usize = 256 * 1024;
 
-/// Contracts as they stand in the request, one behind the other.
-#[derive(Default)]
-struct Batch {
+/// Items as they stand in the document, one behind the other.
+struct Batch<T> {
+    list: &'static str,
+    read: fn(&[u8], &Path) -> T,
     /// Place of the first in the list.
     first: usize,
     json: Vec<u8>,
     ends: Vec<usize>,
 }
 
-impl Batch {
-    fn read(self) -> Vec<ReadContract> {
-        let list = Path::root(LIST);
+impl<T> Batch<T> {
+    fn read(self) -> Vec<T> {
+        let list = Path::root(self.list);
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        let contract = |(index, (start, end)): (usize, (usize, &usize))| {
-            read_contract(&self.json[start..*end], &list.item(self.first + index))
+        let item = |(index, (start, end)): (usize, (usize, &usize))| {
+            (self.read)(&self.json[start..*end], &list.item(self.first + index))
         };
-        starts.zip(&self.ends).enumerate().map(contract).collect()
+        starts.zip(&self.ends).enumerate().map(item).collect()
     }
 }
 

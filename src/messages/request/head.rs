@@ -78,7 +78,7 @@ enum Type {
 
 /// Reads the whole document once, so that one that is cut off is known before the first contract is handed out.
 pub fn read_request(reader: impl Read) -> Result<Request, RequestError> {
-    let mut reader = Hashing { reader, hash: Xxh3::new() };
+    let mut reader = Hashing::new(reader);
     let mut around = b"{".to_vec();
     let mut listed = None;
     Scanner::new(&mut reader).document(|scanner, member| {
@@ -102,7 +102,7 @@ pub fn read_request(reader: impl Read) -> Result<Request, RequestError> {
     })?;
     around.push(b'}');
     let wire: WireRequest = serde_json::from_slice(&around)?;
-    let request = reader.hash.digest128();
+    let request = reader.hash();
     let mut notices = Vec::new();
     let job = job(&wire, request, &mut notices)?;
     let market_source = market_source(&wire)?;
@@ -168,9 +168,20 @@ fn market_source(wire: &WireRequest) -> Result<MarketSource, InvalidValue> {
 const MARKET_SOURCES: [(&str, MarketSource); 3] =
     [("SELF_CONTAINED", MarketSource::Sent), ("HYBRID", MarketSource::SentFirst), ("ENDPOINTS", MarketSource::Service)];
 
-struct Hashing<R> {
+/// Hashes what is read through it.
+pub(in crate::messages) struct Hashing<R> {
     reader: R,
     hash: Xxh3,
+}
+
+impl<R> Hashing<R> {
+    pub fn new(reader: R) -> Hashing<R> {
+        Hashing { reader, hash: Xxh3::new() }
+    }
+
+    pub fn hash(&self) -> u128 {
+        self.hash.digest128()
+    }
 }
 
 impl<R: Read> Read for Hashing<R> {

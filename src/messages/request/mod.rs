@@ -9,12 +9,14 @@ mod single; // the same of one name, as a service says it
 mod contract; // one contract
 mod interest; // the terms of an interest leg
 pub(crate) mod scalar; // single values: exact or refused
-mod scan; // a document cut into its values
+pub(super) mod scan; // a document cut into its values
 
 use std::fmt;
 use std::io;
 
+pub(super) use contracts::read_each;
 pub use contracts::{ReadContract, Stopped, read_contracts};
+pub(super) use head::Hashing;
 pub use head::{MarketSource, Request, read_request};
 pub use single::{read_dividends, read_price, read_rate};
 

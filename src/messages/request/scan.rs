@@ -7,7 +7,7 @@ use wide::u8x16;
 use super::RequestError;
 
 /// A document that is read in blocks; it holds one block.
-pub(super) struct Scanner<R> {
+pub(in crate::messages) struct Scanner<R> {
     reader: R,
     block: Vec<u8>,
     /// The next byte, and the end of the block's content.
