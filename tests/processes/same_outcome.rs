@@ -1,12 +1,16 @@
-//! One job, cut into chunks of any size, through any number of workers that are killed and restarted: one outcome, to the byte.
+//! One job, cut into chunks of any size or by reference, through any number of workers that are killed and restarted: one outcome, to the byte.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use bookflow::engine::broker::{Broker, Reader, TopicPartition};
+use bookflow::pipeline::topics::{CALCULATION_OUTCOMES, HISTORICAL_FLOWS};
 
 use crate::program::{Installation, Running, argument};
 
 /// 4,000 positions: the batch lane, 2 to 80 chunks.
 const CONTRACTS: &str = "1000";
+const PARTITIONS: i32 = 4;
 const STAGE: &str = "calculate.batch";
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -17,7 +21,10 @@ fn an_outcome_is_the_same_through_any_workers_any_chunks_restarts_and_deaths() {
         for (number, worker) in workers.iter_mut().enumerate() {
             busy(worker);
             worker.drain();
-            assert!(number > 0 || outcomes(installation) == 0, "the job was over before the first restart");
+            assert!(
+                number > 0 || records(installation, "calculation-outcomes") == 0,
+                "the job was over before the first restart"
+            );
             *worker = start(installation, number);
         }
     });
@@ -25,7 +32,10 @@ fn an_outcome_is_the_same_through_any_workers_any_chunks_restarts_and_deaths() {
         for number in 0..workers.len() {
             busy(&mut workers[number]);
             workers.remove(number).kill();
-            assert!(number > 0 || outcomes(installation) == 0, "the job was over before the first death");
+            assert!(
+                number > 0 || records(installation, "calculation-outcomes") == 0,
+                "the job was over before the first death"
+            );
             workers.insert(number, start(installation, number));
         }
     });
@@ -34,9 +44,53 @@ fn an_outcome_is_the_same_through_any_workers_any_chunks_restarts_and_deaths() {
     assert_eq!(undisturbed, killed);
 }
 
+/// 300 positions on 57 days.
+const HISTORY: &str =
+    r#"{"requestId": "HISTORY", "type": "HISTORICAL", "selection": "ALL", "from": "2024-01-01", "to": "2024-03-19"}"#;
+
+#[test]
+fn a_job_by_reference_is_the_same_through_any_workers_and_deaths() {
+    let undisturbed = history(1, |_, _| ());
+    let killed = history(2, |installation, workers| {
+        let mut reader = installation.broker().reader().expect("a reader");
+        for number in 0..workers.len() {
+            wait(&mut workers[number], "flow of the job", |_| begun(&mut *reader, HISTORICAL_FLOWS));
+            workers.remove(number).kill();
+            assert!(number > 0 || !begun(&mut *reader, CALCULATION_OUTCOMES), "over before the first death");
+            workers.insert(number, start(installation, number));
+        }
+    });
+    assert!(undisturbed.contains("COMPLETED"), "{undisturbed}");
+    assert_eq!(undisturbed, killed);
+}
+
+/// The outcome of a historical series over captured trades, after `disturb` has had its way with the workers.
+fn history(count: usize, disturb: impl FnOnce(&Installation, &mut Vec<Running>)) -> String {
+    let mut installation = Installation::new("history", PARTITIONS as u32);
+    installation.set("worker.static_membership", "true");
+    let market = installation.folder.path().join("market.json");
+    installation.ok(&["generate", "market", "--keys", "300", "--records", "120000", "--out", argument(&market)]);
+    for part in ["reference-data", "contracts", "market-data"] {
+        installation.ok(&["submit", part, argument(&market)]);
+    }
+    let mut workers: Vec<_> = (0..count).map(|number| start(&installation, number)).collect();
+    workers.iter_mut().for_each(|worker| joined(worker, "book"));
+    installation.ok(&["generate", "trades", "--keys", "300", "--records", "3000", "--poison", "0"]);
+    installation.consumed(PATIENCE);
+    let job = installation.folder.path().join("job.json");
+    std::fs::write(&job, HISTORY).expect("a file can be written");
+    installation.ok(&["submit", "job", argument(&job)]);
+    disturb(&installation, &mut workers);
+    let outcome = installation.ok(&["submit", "job", argument(&job), "--wait", "--json"]);
+    installation.ok(&["verify", "--job", "HISTORY"]);
+    workers.iter_mut().for_each(Running::drain);
+    installation.verified();
+    outcome
+}
+
 /// The outcome as it is printed, after `disturb` has had its way with the workers.
 fn outcome(count: usize, positions: &str, disturb: impl FnOnce(&Installation, &mut Vec<Running>)) -> String {
-    let mut installation = Installation::new("same", 4);
+    let mut installation = Installation::new("same", PARTITIONS as u32);
     installation.set("jobs.chunk_positions", positions);
     installation.set("jobs.chunk_lots", "100000");
     // One chunk a turn, so that there is a middle to be disturbed in; static members, who are back at once.
@@ -46,7 +100,7 @@ fn outcome(count: usize, positions: &str, disturb: impl FnOnce(&Installation, &m
     let request = request(&installation);
     let mut workers: Vec<_> = (0..count).map(|number| start(&installation, number)).collect();
     // Whoever comes first would else have done the job before the others have joined.
-    workers.iter_mut().for_each(joined);
+    workers.iter_mut().for_each(|worker| joined(worker, STAGE));
     installation.ok(&["submit", "job", argument(&request)]);
     disturb(&installation, &mut workers);
     let outcome = installation.ok(&["submit", "job", argument(&request), "--wait", "--json"]);
@@ -66,9 +120,9 @@ fn start(installation: &Installation, number: usize) -> Running {
 }
 
 /// Waits until a worker has partitions of the stage.
-fn joined(worker: &mut Running) {
+fn joined(worker: &mut Running, stage: &str) {
     wait(worker, "partitions", |worker| {
-        worker.lines("rebalance").iter().any(|line| line["stage"] == STAGE && line["partitions"] != "[]")
+        worker.lines("rebalance").iter().any(|line| line["stage"] == stage && line["partitions"] != "[]")
     });
 }
 
@@ -85,7 +139,11 @@ fn wait(worker: &mut Running, what: &str, mut ask: impl FnMut(&mut Running) -> b
     }
 }
 
-/// Outcomes there are.
-fn outcomes(installation: &Installation) -> usize {
-    installation.ok(&["watch", "calculation-outcomes", "--json"]).lines().count()
+/// Whether anything is on a topic, asked often.
+fn begun(reader: &mut dyn Reader, topic: &'static str) -> bool {
+    (0..PARTITIONS).any(|partition| reader.bounds(TopicPartition { topic, partition }).expect("bounds").end > 0)
+}
+
+fn records(installation: &Installation, topic: &str) -> usize {
+    installation.ok(&["watch", topic, "--json"]).lines().count()
 }
