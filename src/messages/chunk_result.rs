@@ -1,4 +1,4 @@
-//! `chunk-results`: what a chunk came to; counts and totals only, never the bulk.
+//! `chunk-results.realtime`, `chunk-results.batch`: what a chunk came to; counts and totals only, never the bulk.
 
 use crate::domain::jobs::chunk::ChunkResult;
 use crate::domain::trade::captured::Place;

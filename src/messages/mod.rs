@@ -17,7 +17,7 @@ pub mod any_chunk; // topics calculation-chunks.*
 pub mod chunk; // of them those of a request
 pub mod content; // a chunk without the names of its job
 pub mod cash_flows; // topic job-cash-flows
-pub mod chunk_result; // topic chunk-results
+pub mod chunk_result; // topics chunk-results.realtime and .batch
 pub mod came_to; // flows and result without the names of their job
 pub mod job_control; // topic job-control
 pub mod job_progress; // topic job-progress

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::refusals::{WRONG_KEY, in_place, undecodable};
-use super::topics::{self, CHUNK_RESULTS, JOB_CASH_FLOWS};
+use super::topics::{self, JOB_CASH_FLOWS};
 use crate::cache::results::Results;
 use crate::domain::jobs::agreements::{Stated, calculate_agreements};
 use crate::domain::jobs::calculate::{Calculated, calculate, contained, not_calculated};
@@ -22,13 +22,15 @@ use crate::messages::schemas::Schemas;
 
 pub struct Calculate {
     schemas: Arc<Schemas>,
+    /// The topic of its lane.
+    answers: &'static str,
     /// What chunks came to before, if that is kept at all.
     results: Option<Arc<Results>>,
 }
 
 impl Calculate {
-    pub fn new(schemas: Arc<Schemas>, results: Option<Arc<Results>>) -> Self {
-        Calculate { schemas, results }
+    pub fn new(schemas: Arc<Schemas>, answers: &'static str, results: Option<Arc<Results>>) -> Self {
+        Calculate { schemas, answers, results }
     }
 }
 
@@ -114,7 +116,7 @@ impl Calculate {
             let key = flows_key(job, &flows.contract, flows.part, flows.piece);
             context.send(JOB_CASH_FLOWS, key.as_bytes(), |out| flows.encode(&self.schemas, job, place, out))?;
         }
-        context.send(CHUNK_RESULTS, job.as_str().as_bytes(), |out| {
+        context.send(self.answers, job.as_str().as_bytes(), |out| {
             came_to.encode_result(&self.schemas, job, content.number, place, out)
         })
     }
@@ -128,7 +130,7 @@ impl Calculate {
 
     fn answer(&self, result: &ChunkResult, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let place = topics::place(record.cause());
-        context.send(CHUNK_RESULTS, result.job.as_str().as_bytes(), |out| self.schemas.encode(result, place, out))
+        context.send(self.answers, result.job.as_str().as_bytes(), |out| self.schemas.encode(result, place, out))
     }
 }
 

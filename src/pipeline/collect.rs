@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::refusals::{in_place, undecodable};
-use super::topics::{self, CALCULATION_OUTCOMES, CHUNK_RESULTS, JOB_PROGRESS};
+use super::topics::{self, CALCULATION_OUTCOMES, JOB_CONTROL, JOB_PROGRESS};
 use crate::domain::jobs::chunk::ChunkResult;
 use crate::domain::jobs::collect::{Progress, Tick};
 use crate::domain::jobs::job::{JobEvent, JobId, Outcome};
@@ -44,12 +44,12 @@ impl Collect {
     fn read(&self, record: &Record<'_>, context: &Context<'_>) -> Result<(JobId, JobEvent), ProcessError> {
         let value =
             record.value.ok_or_else(|| ProcessError::rejected("tombstone", "a word about a job has a value"))?;
-        let (job, event) = if record.from.topic == CHUNK_RESULTS {
-            let (_, result) = self.schemas.decode::<ChunkResult>(value).map_err(undecodable)?;
-            (result.job.clone(), JobEvent::Chunk(result))
-        } else {
+        let (job, event) = if record.from.topic == JOB_CONTROL {
             let (_, control) = self.schemas.decode::<JobControl>(value).map_err(undecodable)?;
             (control.job, control.word.into())
+        } else {
+            let (_, result) = self.schemas.decode::<ChunkResult>(value).map_err(undecodable)?;
+            (result.job.clone(), JobEvent::Chunk(result))
         };
         in_place(record, job.as_str(), context)?;
         Ok((job, event))

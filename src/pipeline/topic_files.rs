@@ -85,7 +85,7 @@ const FILES: &[(&str, &str)] = files![
     "calculation-chunks.realtime",
     "calculation-chunks.batch",
     "job-cash-flows",
-    "chunk-results",
+    "chunk-results.realtime",
     "job-control",
     "calculation-outcomes",
     "job-progress",
@@ -101,6 +101,7 @@ const FILES: &[(&str, &str)] = files![
     "historical-flows",
     "what-if-flows",
     "captured-actions",
+    "chunk-results.batch",
 ];
 
 /// The files that are compiled in.

@@ -12,7 +12,8 @@ pub const BLOTTER: &str = "blotter";
 pub const CALCULATION_CHUNKS_REALTIME: &str = "calculation-chunks.realtime";
 pub const CALCULATION_CHUNKS_BATCH: &str = "calculation-chunks.batch";
 pub const JOB_CASH_FLOWS: &str = "job-cash-flows";
-pub const CHUNK_RESULTS: &str = "chunk-results";
+pub const CHUNK_RESULTS_REALTIME: &str = "chunk-results.realtime";
+pub const CHUNK_RESULTS_BATCH: &str = "chunk-results.batch";
 pub const JOB_CONTROL: &str = "job-control";
 pub const CALCULATION_OUTCOMES: &str = "calculation-outcomes";
 pub const JOB_PROGRESS: &str = "job-progress";
@@ -29,7 +30,7 @@ pub const WHAT_IF_FLOWS: &str = "what-if-flows";
 pub const DEAD_LETTERS: &str = "dead-letters";
 
 /// A topic's number on the wire. Numbers stand in every record for ever: append, never reorder.
-const CODES: [(u16, &str); 24] = [
+const CODES: [(u16, &str); 25] = [
     (1, TRADES),
     (2, CAPTURED_TRADES),
     (3, POSITIONS),
@@ -38,7 +39,7 @@ const CODES: [(u16, &str); 24] = [
     (6, CALCULATION_CHUNKS_REALTIME),
     (7, CALCULATION_CHUNKS_BATCH),
     (8, JOB_CASH_FLOWS),
-    (9, CHUNK_RESULTS),
+    (9, CHUNK_RESULTS_REALTIME),
     (10, JOB_CONTROL),
     (11, CALCULATION_OUTCOMES),
     (12, JOB_PROGRESS),
@@ -54,6 +55,7 @@ const CODES: [(u16, &str); 24] = [
     (22, HISTORICAL_FLOWS),
     (23, WHAT_IF_FLOWS),
     (24, CAPTURED_ACTIONS),
+    (25, CHUNK_RESULTS_BATCH),
 ];
 
 /// Every topic, in the order of its number.

@@ -24,10 +24,10 @@ pub const COLLECT: &str = "collect";
 /// ```text
 /// contracts, market-data, reference-data ═ views ═╗
 /// trades, calculation-requests ─► book ═══════════╩═► blotter, captured-trades, captured-actions, positions, lots, cash-flows (and trades: rebooks),
-///                                                     recalculations, recalculation-shares, historical-flows, what-if-flows, chunk-results
-/// calculation-chunks.realtime ──► calculate.realtime ─► job-cash-flows, chunk-results
-/// calculation-chunks.batch ─────► calculate.batch ────► job-cash-flows, chunk-results
-/// job-control, chunk-results ───► collect ───────────► calculation-outcomes, job-progress
+///                                                     recalculations, recalculation-shares, historical-flows, what-if-flows, chunk-results.batch
+/// calculation-chunks.realtime ──► calculate.realtime ─► job-cash-flows, chunk-results.realtime
+/// calculation-chunks.batch ─────► calculate.batch ────► job-cash-flows, chunk-results.batch
+/// job-control, both of these ───► collect ───────────► calculation-outcomes, job-progress
 /// any of them ──────────────────► dead-letters
 /// ```
 pub fn topology(schemas: Arc<Schemas>) -> Topology {
@@ -66,14 +66,14 @@ pub fn topology_with(schemas: Arc<Schemas>, settings: Settings) -> Topology {
                     RECALCULATIONS,
                     RECALCULATION_SHARES,
                 ],
-                outputs: vec![BLOTTER, TRADES, HISTORICAL_FLOWS, WHAT_IF_FLOWS, CHUNK_RESULTS],
+                outputs: vec![BLOTTER, TRADES, HISTORICAL_FLOWS, WHAT_IF_FLOWS, CHUNK_RESULTS_BATCH],
                 tick: Some(CHANGES_EVERY),
                 ..stage(BOOK, TRADES, move || Box::new(Book::new(book.clone(), jobs_kept)))
             },
-            calculate(CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME, &schemas, &results),
-            calculate(CALCULATE_BATCH, CALCULATION_CHUNKS_BATCH, &schemas, &results),
+            calculate(CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME, CHUNK_RESULTS_REALTIME, &schemas, &results),
+            calculate(CALCULATE_BATCH, CALCULATION_CHUNKS_BATCH, CHUNK_RESULTS_BATCH, &schemas, &results),
             StageSpec {
-                companions: vec![CHUNK_RESULTS],
+                companions: vec![CHUNK_RESULTS_REALTIME, CHUNK_RESULTS_BATCH],
                 state: vec![JOB_PROGRESS],
                 outputs: vec![CALCULATION_OUTCOMES],
                 tick: Some(DEADLINES_EVERY),
@@ -101,18 +101,20 @@ const CHANGES_EVERY: Duration = Duration::from_millis(50);
 /// How late a deadline may be noticed.
 const DEADLINES_EVERY: Duration = Duration::from_millis(500);
 
-/// The two lanes are one stage twice, with a group of their own each, so that they scale on their own.
+/// The two lanes are one stage twice, with a group of their own each, so that they scale on their own, and with answers of
+/// their own: readers of a partition wait for the oldest open transaction in it, and those of the batch lane are long.
 fn calculate(
     name: &'static str,
     chunks: &'static str,
+    answers: &'static str,
     schemas: &Arc<Schemas>,
     results: &Option<Arc<Results>>,
 ) -> StageSpec {
     let (schemas, results) = (schemas.clone(), results.clone());
     StageSpec {
-        outputs: vec![JOB_CASH_FLOWS, CHUNK_RESULTS],
+        outputs: vec![JOB_CASH_FLOWS, answers],
         gives_way: name == CALCULATE_BATCH,
-        ..stage(name, chunks, move || Box::new(Calculate::new(schemas.clone(), results.clone())))
+        ..stage(name, chunks, move || Box::new(Calculate::new(schemas.clone(), answers, results.clone())))
     }
 }
 

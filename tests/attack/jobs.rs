@@ -30,9 +30,10 @@ fn damaged(sound: &Raw) -> Vec<(&'static str, &'static str, Raw)> {
 
 #[test]
 fn a_damaged_chunk_becomes_one_dead_letter_and_the_chunks_around_it_are_calculated() {
-    for (stage, topic) in
-        [(CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME), (CALCULATE_BATCH, CALCULATION_CHUNKS_BATCH)]
-    {
+    for (stage, topic, results) in [
+        (CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME, CHUNK_RESULTS_REALTIME),
+        (CALCULATE_BATCH, CALCULATION_CHUNKS_BATCH, CHUNK_RESULTS_BATCH),
+    ] {
         let house = House::new();
         let sound = |number| {
             let chunk = chunk(JOB, number);
@@ -48,7 +49,7 @@ fn a_damaged_chunk_becomes_one_dead_letter_and_the_chunks_around_it_are_calculat
         }
         house.work(stage);
         let answers: BTreeMap<_, _> =
-            house.read::<ChunkResult>(CHUNK_RESULTS).into_iter().map(|(_, result)| (result.number, result)).collect();
+            house.read::<ChunkResult>(results).into_iter().map(|(_, result)| (result.number, result)).collect();
         assert_eq!(answers.len(), 2 * wanted.len(), "each chunk has its answer");
         for (index, (_, name, reason, _)) in wanted.iter().enumerate() {
             let answer = |number| &answers[&number];
@@ -92,7 +93,7 @@ fn a_damaged_word_about_a_job_becomes_one_dead_letter_and_the_job_ends_once() {
         .collect();
     house.put(JOB_CONTROL, &house.raw(&planned(JOB, 2), JOB));
     for number in [1, 2] {
-        house.put(CHUNK_RESULTS, &house.caused(&result(JOB, number), CAUSE, JOB));
+        house.put(CHUNK_RESULTS_BATCH, &house.caused(&result(JOB, number), CAUSE, JOB));
     }
     house.work(COLLECT);
     expect(&house.letters(), COLLECT, wanted);
@@ -106,8 +107,8 @@ fn a_damaged_chunk_result_becomes_one_dead_letter_and_the_job_ends_once() {
     let sound = |number| house.caused(&result(JOB, number), CAUSE, JOB);
     let mut wanted = Vec::new();
     for (name, reason, raw) in damaged(&sound(99)) {
-        house.put(CHUNK_RESULTS, &sound(wanted.len() as u32 + 1));
-        wanted.push((house.place(CHUNK_RESULTS, &raw), name, reason, raw));
+        house.put(CHUNK_RESULTS_BATCH, &sound(wanted.len() as u32 + 1));
+        wanted.push((house.place(CHUNK_RESULTS_BATCH, &raw), name, reason, raw));
     }
     house.put(JOB_CONTROL, &house.raw(&planned(JOB, wanted.len() as u32), JOB));
     house.work(COLLECT);

@@ -19,7 +19,7 @@ use bookflow::messages::content::Content;
 use bookflow::messages::key::{chunk_key, partition};
 use bookflow::messages::request::{read_contracts, read_request};
 use bookflow::messages::schemas::Schemas;
-use bookflow::pipeline::topics::{CALCULATION_CHUNKS_REALTIME, CHUNK_RESULTS, DEAD_LETTERS, JOB_CASH_FLOWS};
+use bookflow::pipeline::topics::{CALCULATION_CHUNKS_REALTIME, CHUNK_RESULTS_REALTIME, DEAD_LETTERS, JOB_CASH_FLOWS};
 use bookflow::pipeline::topology::{CALCULATE_REALTIME, Settings as Kept, topology_with};
 
 use crate::server::{PAUSE, Server, cache};
@@ -61,14 +61,14 @@ fn outputs(chunks: &[Chunk], results: Option<Arc<Results>>) -> Vec<(Vec<u8>, Vec
     thread::scope(|scope| {
         scope.spawn(|| process.run().expect("it ends in order"));
         let began = Instant::now();
-        while read(&memory, CHUNK_RESULTS).len() + read(&memory, DEAD_LETTERS).len() < chunks.len() {
+        while read(&memory, CHUNK_RESULTS_REALTIME).len() + read(&memory, DEAD_LETTERS).len() < chunks.len() {
             assert!(began.elapsed() < Duration::from_secs(60), "the worker does not come to the end");
             thread::sleep(Duration::from_millis(10));
         }
         process.stopping.store(true, Ordering::Relaxed);
     });
     assert!(read(&memory, DEAD_LETTERS).is_empty());
-    [read(&memory, JOB_CASH_FLOWS), read(&memory, CHUNK_RESULTS)].concat()
+    [read(&memory, JOB_CASH_FLOWS), read(&memory, CHUNK_RESULTS_REALTIME)].concat()
 }
 
 fn put(memory: &bookflow::memory::MemoryBroker, key: &[u8], value: &[u8]) {

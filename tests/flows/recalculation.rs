@@ -197,7 +197,7 @@ fn a_cancelled_job_is_not_worked_on_any_more() {
     office.tick();
     let outcome = office.outcome("J").expect("it ended");
     assert_eq!(outcome.ending, Ending::Cancelled { reason: "enough".into() });
-    let results = office.desk.house.read::<bookflow::domain::jobs::chunk::ChunkResult>("chunk-results");
+    let results = office.desk.house.read::<bookflow::domain::jobs::chunk::ChunkResult>("chunk-results.batch");
     assert!(results.is_empty(), "{results:?}");
     office.run("NEXT", "FULL", json!({}));
 }

@@ -33,13 +33,14 @@ use self::paper::{Log, Paper};
 const PARTITIONS: i32 = 3;
 const RECORDS: u64 = 6_000;
 
-const INPUTS: [(&str, &str); 6] = [
+const INPUTS: [(&str, &str); 7] = [
     (BOOK, TRADES),
     (BOOK, CALCULATION_REQUESTS),
     (CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME),
     (CALCULATE_BATCH, CALCULATION_CHUNKS_BATCH),
     (COLLECT, JOB_CONTROL),
-    (COLLECT, CHUNK_RESULTS),
+    (COLLECT, CHUNK_RESULTS_REALTIME),
+    (COLLECT, CHUNK_RESULTS_BATCH),
 ];
 
 /// What a worker made of a load with everything in it; the same for all tests.
@@ -267,7 +268,7 @@ fn an_older_telling_behind_a_newer_one_is_torn() {
 #[test]
 fn a_chunk_without_its_result_is_lost() {
     let mut paper = worked();
-    only_log(&mut paper, CHUNK_RESULTS).records.remove(2);
+    only_log(&mut paper, CHUNK_RESULTS_REALTIME).records.remove(2);
     let report = audited(&paper);
     assert_eq!(report.damage(Damage::Lost), 1, "{report}");
 }
@@ -275,7 +276,7 @@ fn a_chunk_without_its_result_is_lost() {
 #[test]
 fn a_chunk_with_two_results_is_doubled() {
     let mut paper = worked();
-    let log = only_log(&mut paper, CHUNK_RESULTS);
+    let log = only_log(&mut paper, CHUNK_RESULTS_REALTIME);
     let (_, key, value) = log.records[2].clone();
     log.records.push((log.end, key, value));
     log.end += 1;

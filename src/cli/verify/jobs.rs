@@ -23,10 +23,11 @@ use crate::messages::message::Message;
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::{
     self, CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CALCULATION_OUTCOMES, CALCULATION_REQUESTS,
-    CHUNK_RESULTS, JOB_CASH_FLOWS, JOB_CONTROL,
+    CHUNK_RESULTS_BATCH, CHUNK_RESULTS_REALTIME, JOB_CASH_FLOWS, JOB_CONTROL,
 };
 
 const LANES: [&str; 2] = [CALCULATION_CHUNKS_REALTIME, CALCULATION_CHUNKS_BATCH];
+const RESULTS: [&str; 2] = [CHUNK_RESULTS_REALTIME, CHUNK_RESULTS_BATCH];
 
 /// What the auditor knows of one job. Chunks are kept by number and totals, never with their contents.
 #[derive(Default)]
@@ -61,9 +62,8 @@ pub fn audit(
     letters: &mut Letters,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let all =
-        [LANES[0], LANES[1], CALCULATION_REQUESTS, JOB_CONTROL, CHUNK_RESULTS, JOB_CASH_FLOWS, CALCULATION_OUTCOMES];
-    let mut partitions = all.into_iter().flat_map(|topic| snapshot.partitions(topic));
+    let others = [CALCULATION_REQUESTS, JOB_CONTROL, JOB_CASH_FLOWS, CALCULATION_OUTCOMES];
+    let mut partitions = LANES.into_iter().chain(RESULTS).chain(others).flat_map(|topic| snapshot.partitions(topic));
     if let Some(cut) = partitions.find(|partition| snapshot.bounds(*partition).start > 0) {
         report
             .unproved
@@ -73,7 +73,7 @@ pub fn audit(
     let (flows, results, jobs) = Default::default();
     let mut audit = Audit { broker, schemas, snapshot, letters, report, flows, results, jobs };
     audit.read_flows()?;
-    audit.read_results()?;
+    RESULTS.into_iter().try_for_each(|results| audit.read_results(results))?;
     LANES.into_iter().try_for_each(|lane| audit.chunks(lane))?;
     audit.requests()?;
     audit.causeless();
@@ -92,8 +92,8 @@ impl Audit<'_> {
         })
     }
 
-    fn read_results(&mut self) -> Result<(), Failure> {
-        self.each::<ChunkResult>(CHUNK_RESULTS, |audit, record, cause, result| {
+    fn read_results(&mut self, topic: &'static str) -> Result<(), Failure> {
+        self.each::<ChunkResult>(topic, |audit, record, cause, result| {
             let read = audit.consumed(record);
             let job = audit.jobs.entry(result.job.clone()).or_default();
             match read {

@@ -9,19 +9,20 @@ use crate::cli::failure::Failure;
 use crate::engine::broker::{Bounds, Broker, BrokerError, CommittedOffset, ErrorKind, Member, TopicPartition};
 use crate::engine::mark::TurnMark;
 use crate::pipeline::topics::{
-    self, CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CALCULATION_REQUESTS, CHUNK_RESULTS, JOB_CONTROL,
-    TRADES,
+    self, CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CALCULATION_REQUESTS, CHUNK_RESULTS_BATCH,
+    CHUNK_RESULTS_REALTIME, JOB_CONTROL, TRADES,
 };
 use crate::pipeline::topology::{BOOK, CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT};
 
 /// Every input of every stage.
-const INPUTS: [(&str, &str); 6] = [
+const INPUTS: [(&str, &str); 7] = [
     (BOOK, TRADES),
     (BOOK, CALCULATION_REQUESTS),
     (CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME),
     (CALCULATE_BATCH, CALCULATION_CHUNKS_BATCH),
     (COLLECT, JOB_CONTROL),
-    (COLLECT, CHUNK_RESULTS),
+    (COLLECT, CHUNK_RESULTS_REALTIME),
+    (COLLECT, CHUNK_RESULTS_BATCH),
 ];
 
 const COMMITTED_WAIT: Duration = Duration::from_secs(5);

@@ -28,7 +28,7 @@ use crate::pipeline::due::Number;
 use crate::pipeline::flows::{Told, flows, series};
 use crate::pipeline::knowledge::{KNOWLEDGE, Knowledge, Subject, subjects};
 use crate::pipeline::refusals::{WRONG_KEY, undecodable};
-use crate::pipeline::topics::{self, CHUNK_RESULTS, HISTORICAL_FLOWS, WHAT_IF_FLOWS};
+use crate::pipeline::topics::{self, CHUNK_RESULTS_BATCH, HISTORICAL_FLOWS, WHAT_IF_FLOWS};
 
 /// What a tick does of a job at most, so that no trade waits longer than some milliseconds: positions of few lots on one day.
 const EFFORT_A_TICK: u64 = 200;
@@ -353,7 +353,7 @@ impl Book {
 
     fn tell_result(&self, result: &ChunkResult, cause: Cause, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let key = result.job.as_str().as_bytes();
-        context.send(CHUNK_RESULTS, key, |out| self.schemas.encode(result, topics::place(cause), out))
+        context.send(CHUNK_RESULTS_BATCH, key, |out| self.schemas.encode(result, topics::place(cause), out))
     }
 }
 
