@@ -1,4 +1,4 @@
-//! `bench` of jobs at a small size: every scenario comes to its end and prints its conditions. Nothing is said about time.
+//! `bench` at a small size: every scenario comes to its end and prints its conditions. Nothing is said about time.
 
 use serde_json::Value;
 
@@ -41,7 +41,28 @@ fn every_scenario_of_jobs_tells_its_time_its_steps_its_memory_and_its_conditions
 #[test]
 fn small_requests_are_measured_alone_and_beside_a_large_job() {
     let told = run(&["jobs-latency", "--contracts", "300", "--requests", "3"]);
-    assert_eq!(told["alone"]["requests"], 3, "{told:#}");
-    assert!(told["beside"]["requests"].as_u64() > Some(0), "{told:#}");
+    assert_eq!(told["alone"]["count"], 3, "{told:#}");
+    assert!(told["beside"]["count"].as_u64() > Some(0), "{told:#}");
     assert!(told["moved_p99_ms"].is_number(), "{told:#}");
+    for step in ["to_result", "to_outcome", "to_reader"] {
+        assert_eq!(told["alone"]["steps"][step]["count"], 3, "{told:#}");
+    }
+}
+
+#[test]
+fn every_scenario_of_trades_tells_its_figures_beside_their_aims() {
+    let told = run(&["latency", "--rates", "50", "--seconds", "2"]);
+    let round = &told["rounds"][0];
+    assert_eq!((&round["ours"]["count"], &round["limit"]["count"]), (&100.into(), &100.into()), "{told:#}");
+    assert!(round["ratio_p50"].is_number() && told["aim_ratio"].is_number(), "{told:#}");
+
+    let told = run(&["hot-key", "--trades", "2000", "--flood", "200", "--others", "50", "--seconds", "2"]);
+    assert_eq!(told["others_beside"]["count"], 100, "{told:#}");
+    assert!(told["rate"].is_number() && told["aim_rate"].is_number() && told["moved_p99_ms"].is_number(), "{told:#}");
+
+    let told = run(&["restore", "--lots", "2000"]);
+    assert!(told["ratio"].is_number() && told["aim_ratio"].is_number(), "{told:#}");
+
+    let told = run(&["scale", "--trades", "2000", "--workers", "1,2"]);
+    assert!(told["rounds"][1]["cost_ratio"].is_number() && told["aim_cost_ratio"].is_number(), "{told:#}");
 }

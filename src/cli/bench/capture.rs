@@ -162,7 +162,8 @@ impl Loaded {
     }
 }
 
-fn output(volume: &Volume, consumed: u64, config: &Config) -> Output {
+/// What the loop has to write for the same.
+pub fn output(volume: &Volume, consumed: u64, config: &Config) -> Output {
     let records = volume.records.max(1);
     Output {
         topic: parts::full_name(config, &format!("copy.{}", volume.topic)),

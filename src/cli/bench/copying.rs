@@ -1,5 +1,6 @@
 //! The limit: a loop by hand that only copies bytes, exactly once, with the fan-out, the sizes and the rhythm of our worker.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message;
@@ -116,7 +117,7 @@ impl Copying<'_> {
         for (partition, offset) in next {
             offsets.add_partition_offset(&self.input, partition, Offset::Offset(offset))?;
         }
-        producer.flush(CALL)?;
+        drain(producer)?;
         let group = consumer.group_metadata().ok_or(KafkaError::Canceled)?;
         producer.send_offsets_to_transaction(&offsets, &group, CALL)?;
         producer.commit_transaction(CALL)?;
@@ -167,7 +168,7 @@ impl Copying<'_> {
             .set("transactional.id", &self.id)
             .set("enable.idempotence", "true")
             .set("acks", "all")
-            .set("linger.ms", "5")
+            .set("linger.ms", "1")
             .set("queue.buffering.max.messages", "1000000")
             .set("queue.buffering.max.kbytes", "524288");
         config
@@ -182,3 +183,18 @@ impl Copying<'_> {
         config
     }
 }
+
+/// Not `flush`: it looks for delivery reports every 100 ms only, and the loop must be no worse than it can be.
+fn drain(producer: &BaseProducer) -> Result<(), KafkaError> {
+    let began = Instant::now();
+    while producer.in_flight_count() > 0 {
+        if began.elapsed() > CALL {
+            return Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut));
+        }
+        producer.poll(Duration::ZERO);
+        thread::sleep(LOOK_AGAIN);
+    }
+    Ok(())
+}
+
+const LOOK_AGAIN: Duration = Duration::from_micros(200);

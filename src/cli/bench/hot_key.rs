@@ -3,11 +3,12 @@
 use std::thread;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::capture::capture;
 use super::jobs::rounded;
-use super::probe::{Source, latencies, quantiles};
+use super::probe::{Source, latencies};
+use super::times::Times;
 use super::{conditions, namespace, stock};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
@@ -18,6 +19,7 @@ use crate::cli::parts;
 use crate::cli::session::Session;
 use crate::domain::key::TradeId;
 use crate::domain::trade::Trade;
+use crate::pipeline::topics::TRADES;
 
 /// Trades captured per second when all are of one key, and the latency of other keys beside it
 #[derive(clap::Args, Debug)]
@@ -49,10 +51,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     session.output.note(format!("one key alone: {rate:.0} trades/s"));
     let config = namespace::fresh(&config, 2, arguments.partitions)?;
     let (alone, beside) = others(arguments, &config, session)?;
-    let p99 = |figures: &Value| figures["p99_ms"].as_f64().unwrap_or(f64::NAN);
     let answer = json!({
-        "scenario": "hot-key", "rate": rate.round(), "others_alone": alone, "others_beside": beside,
-        "moved_p99_ms": rounded(p99(&beside) - p99(&alone)),
+        "scenario": "hot-key", "rate": rate.round(), "aim_rate": AIM, "others_alone": alone.figures(), "others_beside": beside.figures(),
+        "moved_p99_ms": rounded(beside.quantile_ms(0.99) - alone.quantile_ms(0.99)), "aim_moved_p99_ms": 0,
         "conditions": conditions(&config, json!({
             "trades": arguments.trades, "flood_per_second": arguments.flood, "others_per_second": arguments.others,
             "seconds": arguments.seconds, "partitions": arguments.partitions, "threads": arguments.threads,
@@ -63,7 +64,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 }
 
 /// The latency of the other keys, without and with the flood.
-fn others(arguments: &Arguments, config: &Config, session: &Session) -> Result<(Value, Value), Failure> {
+fn others(arguments: &Arguments, config: &Config, session: &Session) -> Result<(Times, Times), Failure> {
     let _worker = stock::workers(1, arguments.threads, config, session)?;
     let count = arguments.others * arguments.seconds;
     let load = Load { zipf: 0.0, mix: Mix::PLAIN, keys: 1_000, ..Load::new(2, 4 * count + WARM_UP) };
@@ -72,19 +73,21 @@ fn others(arguments: &Arguments, config: &Config, session: &Session) -> Result<(
     let mut next = |count: u64| -> Vec<Trade> { others.by_ref().take(count as usize).collect() };
     latencies(config, arguments.others, next(WARM_UP))?;
     let alone = latencies(config, arguments.others, next(count))?;
-    let source = Source::open(config)?;
+    let source = Source::open(config, TRADES)?;
     let beside = thread::scope(|scope| {
         let flood = one_key(arguments.flood * (arguments.seconds + AHEAD.as_secs() + 1));
         let hot = flood.trades()?.filter_map(trade).map(|trade| Trade { id: of_flood(&trade.id), ..trade });
-        let flood = scope.spawn(|| source.steady(arguments.flood, hot, |_| {}));
+        let flood = scope.spawn(|| source.steady(arguments.flood, hot, |_, _| {}));
         thread::sleep(AHEAD);
         let beside = latencies(config, arguments.others, next(count))?;
         flood.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         Ok::<_, Failure>(beside)
     })?;
-    Ok((quantiles(alone), quantiles(beside)))
+    Ok((alone, beside))
 }
 
+/// Trades a second of one key.
+const AIM: u64 = 20_000;
 /// Trades before anything is measured.
 const WARM_UP: u64 = 500;
 /// How long the flood runs before the others are watched.

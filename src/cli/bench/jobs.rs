@@ -67,7 +67,7 @@ struct Submitted {
     peak_rss_mb: f64,
 }
 
-pub fn run(scenario: Scenario, arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+pub fn run(scenario: Scenario, aim_seconds: f64, arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let scenario = Scenario { contracts: arguments.contracts.unwrap_or(scenario.contracts), ..scenario };
     let config = session.config()?;
     let folder = tempfile::tempdir()?;
@@ -82,7 +82,7 @@ pub fn run(scenario: Scenario, arguments: &Arguments, session: &Session) -> Resu
     }
     rounds.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
     let alone = alone::measure(&path, &config)?;
-    let answer = answer(scenario, arguments, &config, &rounds, &alone, path.metadata()?.len());
+    let answer = answer(scenario, aim_seconds, arguments, &config, &rounds, &alone, path.metadata()?.len());
     session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;
     Ok(Exit::Ok)
 }
@@ -214,6 +214,7 @@ fn since(before: &CpuByThread, after: &CpuByThread) -> CpuByThread {
 
 fn answer(
     scenario: Scenario,
+    aim_seconds: f64,
     arguments: &Arguments,
     config: &Config,
     rounds: &[Round],
@@ -224,7 +225,7 @@ fn answer(
     let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
     json!({
         "scenario": scenario.name,
-        "seconds": rounded(middle.seconds),
+        "seconds": rounded(middle.seconds), "aim_seconds": aim_seconds,
         "seconds_by_stage": alone.seconds().into_iter().map(|(step, time)| (step, rounded(time))).collect::<BTreeMap<_, _>>(),
         "worker_cpu_seconds": middle.cpu,
         "peak_rss_mb": middle.worker_rss_mb.round(),

@@ -1,83 +1,157 @@
-//! `bench jobs-latency`: real-time requests of one lot, alone and while a large job is worked off beside them.
+//! `bench latency`: from when a trade is due at its source to when a read_committed reader has its answer, beside the copying loop.
 
-use std::fs::File;
-use std::io::BufWriter;
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::client::Client;
-use super::jobs::{BATCH_160K, Scenario, job, rounded, warm_up, workers};
-use super::namespace;
-use super::process::Process;
+use super::capture::output;
+use super::copying::Copying;
+use super::jobs::rounded;
+use super::probe::Source;
+use super::times::Times;
+use super::{conditions, namespace, ours, stock};
+use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::generate::load::{Load, Mix};
+use crate::cli::generate::trades::Generated;
+use crate::cli::parts;
 use crate::cli::session::Session;
+use crate::cli::tail::{From, Tail};
+use crate::domain::trade::Trade;
+use crate::pipeline::topics::{BLOTTER, TRADES};
 
-/// Real-time requests of one lot, alone and beside a job of 160,000 contracts
+/// Produce to visible at several rates, beside a loop that only copies in the same rhythm
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// Contracts of the large job
-    #[arg(long, default_value_t = BATCH_160K.contracts)]
-    contracts: u32,
-    /// Requests that are measured alone
-    #[arg(long, default_value_t = 200)]
-    requests: usize,
+    /// Trades a second, one round each
+    #[arg(long, value_delimiter = ',', default_values_t = [23, 184, 10_000])]
+    rates: Vec<u64>,
+    /// How long each is measured
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
     #[arg(long, default_value_t = 8)]
     partitions: i32,
-    /// Threads of each stage
+    /// Positions that the trades are spread over
+    #[arg(long, default_value_t = 10_000)]
+    keys: u32,
+    /// Threads of the worker; the loop has one
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: u8,
 }
 
-const ONE_LOT: Scenario = Scenario { name: "one-lot", contracts: 1, positions: 1, lots: 1 };
+/// The loop's topics: a round of its own beside ours.
+const COPY_TRADES: &str = "copy.trades";
+const COPY_BLOTTER: &str = "copy.blotter";
+/// Sent and answered before anything is measured.
+const WARM_UP: Duration = Duration::from_secs(3);
+/// How long the last answers may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// At most this many times the loop's median and 99th percentile.
+const AIM: f64 = 1.3;
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
-    let config = namespace::fresh(&session.config()?, 1, arguments.partitions)?;
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("request.json");
-    let large = Scenario { contracts: arguments.contracts, ..BATCH_160K };
-    large.write(large.name, &mut BufWriter::new(File::create(&path)?))?;
-    let mut client = Client::open(&config)?;
-    let _workers = workers(1, arguments.threads, &config, session)?;
-    warm_up(&mut client)?;
-    let mut alone = Vec::new();
-    for number in 0..arguments.requests.max(1) {
-        alone.push(one(&mut client, &format!("alone-{number}"))?);
+    let config = session.config()?;
+    let mut rounds = Vec::new();
+    for (number, per_second) in arguments.rates.iter().enumerate() {
+        let config = namespace::fresh(&config, number + 1, arguments.partitions)?;
+        let round = round(*per_second, arguments, &config, session)?;
+        session.output.note(round.to_string());
+        rounds.push(round);
     }
-    let mut beside = Vec::new();
-    let mut follower = Client::open(&config)?;
-    let mut submit = Process::start(&config, session, &["submit", "job", &path.to_string_lossy()])?;
-    let mut ended = false;
-    while !ended || beside.is_empty() {
-        beside.push(one(&mut client, &format!("beside-{}", beside.len()))?);
-        ended |= follower.look(&job(large.name)?)?.is_some();
-    }
-    submit.wait()?;
-    let (alone, beside) = (figures(alone), figures(beside));
-    let p99 = |figures: &Value| figures["p99_ms"].as_f64().unwrap_or(f64::NAN);
     let answer = json!({
-        "scenario": "jobs-latency", "alone": alone, "beside": beside, "moved_p99_ms": rounded(p99(&beside) - p99(&alone)),
-        "conditions": {
-            "broker": config.kafka.bootstrap, "bookflow": env!("CARGO_PKG_VERSION"),
-            "cores": std::thread::available_parallelism().map_or(0, |cores| cores.get()),
-            "contracts": arguments.contracts, "partitions": arguments.partitions, "threads": arguments.threads,
-        },
+        "scenario": "latency", "rounds": rounds, "aim_ratio": AIM,
+        "conditions": conditions(&config, json!({
+            "seconds": arguments.seconds, "partitions": arguments.partitions, "keys": arguments.keys, "threads": arguments.threads,
+            "latency": "from when a trade was due, whether or not the source was late, to when a read_committed reader had its answer",
+            "limit": "a loop on the same broker that copies as many records of the same sizes, one after the other with us",
+        })),
     });
     session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;
     Ok(Exit::Ok)
 }
 
-fn one(client: &mut Client, id: &str) -> Result<Duration, Failure> {
-    let mut json = Vec::new();
-    ONE_LOT.write(id, &mut json)?;
-    let began = Instant::now();
-    client.ask(&json)?;
-    Ok(began.elapsed())
+/// The worker, what it wrote, and then the loop that writes as much.
+fn round(per_second: u64, arguments: &Arguments, config: &Config, session: &Session) -> Result<Value, Failure> {
+    let (warm_up, count) = (per_second * WARM_UP.as_secs(), per_second * arguments.seconds);
+    let load = || -> Result<_, Failure> {
+        let load = Load { zipf: 0.0, mix: Mix::PLAIN, keys: arguments.keys, ..Load::new(1, warm_up + count) };
+        Ok(load.trades()?.filter_map(trade))
+    };
+    let ours = {
+        let _worker = stock::workers(1, arguments.threads, config, session)?;
+        let mut trades = load()?;
+        measured(config, (TRADES, BLOTTER), per_second, trades.by_ref().take(warm_up as usize), warm_up)?;
+        measured(config, (TRADES, BLOTTER), per_second, trades, count)?
+    };
+    let volumes = ours::volumes(parts::broker(config)?.as_ref(), arguments.partitions)?;
+    let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, warm_up + count, config)).collect();
+    let names = volumes.iter().map(|volume| format!("copy.{}", volume.topic)).chain([COPY_TRADES.to_owned()]);
+    namespace::create(config, arguments.partitions, names.collect())?;
+    let copying = Copying {
+        input: parts::full_name(config, COPY_TRADES),
+        outputs,
+        records: warm_up + count,
+        turn: config.worker.turn_time,
+        id: format!("{}.copy", config.kafka.namespace),
+        config,
+    };
+    let limit = thread::scope(|scope| {
+        let copying = scope.spawn(|| copying.run());
+        let mut trades = load()?;
+        let topics = (COPY_TRADES, COPY_BLOTTER);
+        measured(config, topics, per_second, trades.by_ref().take(warm_up as usize), warm_up)?;
+        let limit = measured(config, topics, per_second, trades, count);
+        copying.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        limit
+    })?;
+    let ratio = |quantile| rounded(ours.quantile_ms(quantile) / limit.quantile_ms(quantile));
+    Ok(json!({
+        "per_second": per_second, "ours": ours.figures(), "limit": limit.figures(), "ratio_p50": ratio(0.5), "ratio_p99": ratio(0.99),
+    }))
 }
 
-fn figures(mut times: Vec<Duration>) -> Value {
-    times.sort();
-    let at = |share: f64| rounded(times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3);
-    json!({ "requests": times.len(), "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1.0) })
+/// Sends in a steady rhythm, and reads the answers beside it. Both topics keep the order of a partition and have one
+/// record for each: the n-th answer is that of the n-th trade, so that nobody has to look into it.
+fn measured(
+    config: &Config,
+    (trades_topic, answers_topic): (&'static str, &'static str),
+    per_second: u64,
+    trades: impl Iterator<Item = Trade> + Send,
+    count: u64,
+) -> Result<Times, Failure> {
+    let source = Source::open(config, trades_topic)?;
+    let mut answers = Tail::open(parts::broker(config)?.as_ref(), answers_topic, From::End)?;
+    let unanswered: Vec<_> = (0..source.partitions).map(|_| Mutex::new(VecDeque::new())).collect();
+    let unanswered = |partition: i32| unanswered[partition as usize].lock().unwrap_or_else(PoisonError::into_inner);
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            source.steady(per_second, trades, |trade, due| unanswered(source.partition(trade)).push_back(due))
+        });
+        let (mut times, mut heard) = (Times::new(), Instant::now());
+        while times.count() < count && heard.elapsed() < PATIENCE {
+            answers.round(|record| {
+                heard = Instant::now();
+                let due = unanswered(record.from.partition).pop_front();
+                let due = due.ok_or_else(|| Failure::new(Exit::Failed, "an answer to a trade that was not sent"))?;
+                times.record(heard.saturating_duration_since(due));
+                Ok(())
+            })?;
+        }
+        sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        match times.count() {
+            all if all == count => Ok(times),
+            some => Err(Failure::new(Exit::Failed, format!("{some} of {count} trades are answered"))),
+        }
+    })
+}
+
+fn trade(generated: Generated) -> Option<Trade> {
+    match generated {
+        Generated::Trade(trade) => Some(trade),
+        Generated::Poison { .. } => None,
+    }
 }

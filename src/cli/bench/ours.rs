@@ -43,14 +43,15 @@ pub fn run(
     let process = Process { lanes: vec![Lane { stage: BOOK.to_owned(), threads }], ..process };
     thread::scope(|scope| {
         let worker = scope.spawn(|| process.run());
-        let measured = watch(&process, records, || worker.is_finished());
+        let measured = watch(&process, broker.as_ref(), records, || worker.is_finished());
         process.stopping.store(true, Ordering::Relaxed);
         worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         measured
     })
 }
 
-fn watch(process: &Process, records: u64, ended: impl Fn() -> bool) -> Result<Measured, Failure> {
+/// A turn whose end was in doubt and that turned out to be committed is not among the records that threads report.
+fn watch(process: &Process, broker: &dyn Broker, records: u64, ended: impl Fn() -> bool) -> Result<Measured, Failure> {
     let done = || process.health.reports().values().map(|report| report.records).sum::<u64>();
     let (mut first, mut last) = (None, Sample::now(0));
     let mut moved = Instant::now();
@@ -62,7 +63,8 @@ fn watch(process: &Process, records: u64, ended: impl Fn() -> bool) -> Result<Me
             first.get_or_insert(last);
             moved = Instant::now();
         }
-        if last.records >= records && moved.elapsed() > QUIET {
+        let quiet = first.is_some() && moved.elapsed() > QUIET;
+        if quiet && (last.records >= records || embedded::caught_up(broker)?) {
             return Ok(last.since(&first.unwrap_or(last)));
         }
         if ended() || moved.elapsed() > PATIENCE {

@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use serde_json::{Value, json};
 
-use super::jobs::rounded;
+use super::times::Times;
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
@@ -42,7 +41,7 @@ const CALL: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Source {
-    pub fn open(config: &Config) -> Result<Source, Failure> {
+    pub fn open(config: &Config, topic: &'static str) -> Result<Source, Failure> {
         let mut client = ClientConfig::new();
         client
             .set("bootstrap.servers", &config.kafka.bootstrap)
@@ -51,9 +50,9 @@ impl Source {
         for (name, value) in &config.kafka.properties {
             client.set(name, value.reveal());
         }
-        let partitions = partitions(parts::broker(config)?.as_ref(), TRADES)?;
+        let partitions = partitions(parts::broker(config)?.as_ref(), topic)?;
         let producer = client.create().map_err(|error| failed(&error))?;
-        Ok(Source { producer, topic: parts::full_name(config, TRADES), schemas: parts::schemas(config)?, partitions })
+        Ok(Source { producer, topic: parts::full_name(config, topic), schemas: parts::schemas(config)?, partitions })
     }
 
     pub fn partition(&self, trade: &Trade) -> i32 {
@@ -76,18 +75,19 @@ impl Source {
         Ok(())
     }
 
-    /// Sends at a steady rhythm; one that falls behind catches up at once.
+    /// Sends at a steady rhythm; one that falls behind catches up at once. `before` hears when each was due: whoever measures from
+    /// there counts the waits that a late source would hide.
     pub fn steady(
         &self,
         per_second: u64,
         trades: impl Iterator<Item = Trade>,
-        mut before: impl FnMut(&Trade),
+        mut before: impl FnMut(&Trade, Instant),
     ) -> Result<(), Failure> {
         let began = Instant::now();
         for (number, trade) in trades.enumerate() {
-            let due = Duration::from_secs_f64(number as f64 / per_second as f64);
-            thread::sleep(due.saturating_sub(began.elapsed()));
-            before(&trade);
+            let due = began + Duration::from_secs_f64(number as f64 / per_second as f64);
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            before(&trade, due);
             self.send(&trade)?;
         }
         self.producer.flush(CALL).map_err(|error| failed(&error))
@@ -113,38 +113,32 @@ impl Answers {
 }
 
 /// Sends these trades at a steady rhythm and answers how long each took until its answer was visible.
-pub fn latencies(config: &Config, per_second: u64, trades: Vec<Trade>) -> Result<Vec<Duration>, Failure> {
-    let (source, mut answers) = (Source::open(config)?, Answers::open(config)?);
-    let count = trades.len();
+pub fn latencies(config: &Config, per_second: u64, trades: Vec<Trade>) -> Result<Times, Failure> {
+    let (source, mut answers) = (Source::open(config, TRADES)?, Answers::open(config)?);
+    let count = trades.len() as u64;
     let sent: Mutex<HashMap<TradeId, Instant>> = Mutex::default();
     let sent = || sent.lock().unwrap_or_else(PoisonError::into_inner);
     thread::scope(|scope| {
         let sender = scope.spawn(|| {
-            source.steady(per_second, trades.into_iter(), |trade| {
-                sent().insert(trade.id.clone(), Instant::now());
+            source.steady(per_second, trades.into_iter(), |trade, due| {
+                sent().insert(trade.id.clone(), due);
             })
         });
-        let (mut times, mut heard) = (Vec::new(), Instant::now());
-        while times.len() < count && heard.elapsed() < PATIENCE {
+        let (mut times, mut heard) = (Times::new(), Instant::now());
+        while times.count() < count && heard.elapsed() < PATIENCE {
             answers.round(|row| {
-                if let Some(began) = sent().remove(&row.answer.id) {
-                    times.push(began.elapsed());
+                if let Some(due) = sent().remove(&row.answer.id) {
                     heard = Instant::now();
+                    times.record(heard.saturating_duration_since(due));
                 }
             })?;
         }
         sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        match times.len() == count {
-            true => Ok(times),
-            false => Err(Failure::new(Exit::Failed, format!("{} of {count} trades are answered", times.len()))),
+        match times.count() {
+            all if all == count => Ok(times),
+            some => Err(Failure::new(Exit::Failed, format!("{some} of {count} trades are answered"))),
         }
     })
-}
-
-pub fn quantiles(mut times: Vec<Duration>) -> Value {
-    times.sort();
-    let at = |share: f64| rounded(times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3);
-    json!({ "trades": times.len(), "p50_ms": at(0.5), "p99_ms": at(0.99), "p999_ms": at(0.999), "max_ms": at(1.0) })
 }
 
 fn failed(error: &dyn std::error::Error) -> Failure {

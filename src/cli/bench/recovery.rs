@@ -20,6 +20,7 @@ use crate::cli::parts;
 use crate::cli::session::Session;
 use crate::domain::key::TradeId;
 use crate::domain::trade::Trade;
+use crate::pipeline::topics::TRADES;
 
 /// From `kill -9` of a worker to the first committed answer of each partition it had
 #[derive(clap::Args, Debug)]
@@ -55,7 +56,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let answer = json!({
         "scenario": "recovery", "first_seconds": seconds(first), "all_seconds": seconds(last),
         "partitions_moved": moved.len(), "bound_seconds": rounded(bound.as_secs_f64()),
-        "beyond_bound_seconds": last.map(|last| rounded(last.as_secs_f64() - bound.as_secs_f64())),
+        "beyond_bound_seconds": last.map(|last| rounded(last.as_secs_f64() - bound.as_secs_f64())), "aim_beyond_bound_seconds": 1,
         "conditions": conditions(&config, json!({
             "lots": arguments.lots, "positions": stock::KEYS, "partitions": arguments.partitions, "workers": 2,
             "threads": arguments.threads, "membership": "dynamic", "local_copies": false,
@@ -70,7 +71,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 /// Keeps a trade coming to each partition, lets `kill` happen, and answers how long after it each partition answered a trade
 /// that was sent after it.
 fn watch(config: &Config, kill: impl FnOnce()) -> Result<BTreeMap<i32, Duration>, Failure> {
-    let (source, mut answers) = (Source::open(config)?, Answers::open(config)?);
+    let (source, mut answers) = (Source::open(config, TRADES)?, Answers::open(config)?);
     let over = AtomicBool::new(false);
     let sent: Mutex<BTreeMap<String, (i32, Instant)>> = Mutex::default();
     let sent = || sent.lock().unwrap_or_else(PoisonError::into_inner);

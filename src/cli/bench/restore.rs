@@ -38,6 +38,8 @@ pub struct Arguments {
 }
 
 const STATE: [&str; 3] = [CAPTURED_TRADES, POSITIONS, LOTS];
+/// At least this share of a bare consumer's rate.
+const AIM: f64 = 0.5;
 const PATIENCE: Duration = Duration::from_secs(300);
 const CALL: Duration = Duration::from_secs(20);
 
@@ -49,7 +51,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let ours = restored(&config, arguments.threads, bare.records)?;
     let answer = json!({
         "scenario": "restore", "records": bare.records, "rate": ours.per_second.round(), "limit_rate": bare.per_second.round(),
-        "ratio": rounded(ours.per_second / bare.per_second), "seconds": rounded(ours.records as f64 / ours.per_second),
+        "ratio": rounded(ours.per_second / bare.per_second), "aim_ratio": AIM, "seconds": rounded(ours.records as f64 / ours.per_second),
         "cpu_us_per_record": rounded(ours.cpu_us_per_record), "limit_cpu_us_per_record": rounded(bare.cpu_us_per_record),
         "conditions": conditions(&config, json!({
             "lots": arguments.lots, "positions": stock::KEYS, "partitions": arguments.partitions, "threads": arguments.threads,

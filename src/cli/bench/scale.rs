@@ -37,6 +37,8 @@ struct Round {
 
 /// A group whose members have all joined is still for this long.
 const SETTLES: Duration = Duration::from_secs(4);
+/// At most this many times the cost of the first round.
+const AIM: f64 = 1.1;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
@@ -59,7 +61,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         })
         .collect();
     let answer = json!({
-        "scenario": "scale", "rounds": shown,
+        "scenario": "scale", "rounds": shown, "aim_cost_ratio": AIM,
         "conditions": conditions(&config, json!({
             "trades": arguments.trades, "partitions": arguments.partitions, "keys": arguments.shape.keys,
             "zipf": arguments.shape.zipf, "plain": arguments.shape.plain, "seed": arguments.shape.seed,

@@ -1,0 +1,125 @@
+//! `bench jobs-latency`: real-time requests of one lot, alone and while a large job is worked off beside them.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::jobs::{BATCH_160K, Scenario, job, rounded, warm_up, workers};
+use super::process::Process;
+use super::times::Times;
+use super::{conditions, namespace};
+use crate::cli::config::Config;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::parts;
+use crate::cli::session::Session;
+use crate::cli::tail::{From, Tail};
+use crate::engine::clock::{Clock, SystemClock};
+use crate::pipeline::topics::{CALCULATION_OUTCOMES, CHUNK_RESULTS_REALTIME};
+
+/// Real-time requests of one lot, alone and beside a job of 160,000 contracts
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Contracts of the large job
+    #[arg(long, default_value_t = BATCH_160K.contracts)]
+    contracts: u32,
+    /// Requests that are measured alone
+    #[arg(long, default_value_t = 200)]
+    requests: usize,
+    #[arg(long, default_value_t = 8)]
+    partitions: i32,
+    /// Threads of each stage
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    threads: u8,
+}
+
+const ONE_LOT: Scenario = Scenario { name: "one-lot", contracts: 1, positions: 1, lots: 1 };
+
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let config = namespace::fresh(&session.config()?, 1, arguments.partitions)?;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("request.json");
+    let large = Scenario { contracts: arguments.contracts, ..BATCH_160K };
+    large.write(large.name, &mut BufWriter::new(File::create(&path)?))?;
+    let mut client = Client::open(&config)?;
+    let _workers = workers(1, arguments.threads, &config, session)?;
+    warm_up(&mut client)?;
+    let mut alone = Vec::new();
+    for number in 0..arguments.requests.max(1) {
+        alone.push(Request::make(&mut client, format!("alone-{number}"))?);
+    }
+    let mut beside = Vec::new();
+    let mut follower = Client::open(&config)?;
+    let mut submit = Process::start(&config, session, &["submit", "job", &path.to_string_lossy()])?;
+    let mut ended = false;
+    while !ended || beside.is_empty() {
+        beside.push(Request::make(&mut client, format!("beside-{}", beside.len()))?);
+        ended |= follower.look(&job(large.name)?)?.is_some();
+    }
+    submit.wait()?;
+    let times = |requests: &[Request]| requests.iter().map(|request| request.took).collect::<Times>();
+    let moved = times(&beside).quantile_ms(0.99) - times(&alone).quantile_ms(0.99);
+    let (results, outcomes) = (written(&config, CHUNK_RESULTS_REALTIME)?, written(&config, CALCULATION_OUTCOMES)?);
+    let figures = |requests: &[Request]| steps(requests, &results, &outcomes);
+    let answer = json!({
+        "scenario": "jobs-latency", "alone": figures(&alone), "beside": figures(&beside),
+        "moved_p99_ms": rounded(moved), "aim_moved_p99_ms": 20,
+        "conditions": conditions(&config, json!({
+            "contracts": arguments.contracts, "partitions": arguments.partitions, "threads": arguments.threads,
+            "steps": "to the chunk's result, from there to the outcome, from there to its reader: by the records' time stamps, in whole milliseconds",
+        })),
+    });
+    session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;
+    Ok(Exit::Ok)
+}
+
+/// One that was answered.
+struct Request {
+    id: String,
+    began_us: i64,
+    ended_us: i64,
+    took: Duration,
+}
+
+impl Request {
+    fn make(client: &mut Client, id: String) -> Result<Request, Failure> {
+        let mut json = Vec::new();
+        ONE_LOT.write(&id, &mut json)?;
+        let clock = SystemClock::start();
+        let (began_us, began) = (clock.now_us(), Instant::now());
+        client.ask(&json)?;
+        Ok(Request { id, began_us, ended_us: clock.now_us(), took: began.elapsed() })
+    }
+}
+
+/// When the first record of each job was written.
+fn written(config: &Config, topic: &'static str) -> Result<HashMap<Vec<u8>, i64>, Failure> {
+    let mut first = HashMap::new();
+    Tail::open(parts::broker(config)?.as_ref(), topic, From::Start)?.to_end(|record| {
+        first.entry(record.key.unwrap_or_default().to_vec()).or_insert(record.timestamp_us);
+        Ok(())
+    })?;
+    Ok(first)
+}
+
+/// The whole, and each step of it alone.
+fn steps(requests: &[Request], results: &HashMap<Vec<u8>, i64>, outcomes: &HashMap<Vec<u8>, i64>) -> Value {
+    let (mut whole, mut to_result, mut to_outcome, mut to_reader) =
+        (Times::new(), Times::new(), Times::new(), Times::new());
+    let between = |from: i64, to: i64| Duration::from_micros(u64::try_from(to - from).unwrap_or(0));
+    for request in requests {
+        whole.record(request.took);
+        let id = request.id.as_bytes();
+        let (Some(&result), Some(&outcome)) = (results.get(id), outcomes.get(id)) else { continue };
+        to_result.record(between(request.began_us, result));
+        to_outcome.record(between(result, outcome));
+        to_reader.record(between(outcome, request.ended_us));
+    }
+    let mut figures = whole.figures();
+    figures["steps"] = json!({ "to_result": to_result.figures(), "to_outcome": to_outcome.figures(), "to_reader": to_reader.figures() });
+    figures
+}
