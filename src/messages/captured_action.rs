@@ -5,6 +5,8 @@ use rust_decimal::Decimal;
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
 use crate::domain::lots::happening::{Arrival, Departure, Effect, Happened, Happening, Phase, Sent, What};
+use crate::domain::lots::origin::{Change, Origin, Stay};
+use crate::domain::names::Symbol;
 use crate::domain::number::ratio::Ratio;
 use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
@@ -252,6 +254,45 @@ pub(super) fn write_arrival(out: &mut Encoder, arrival: &Arrival) {
     out.instant(arrival.exec_time);
     out.count(arrival.source_seq);
     write_lot(out, &arrival.lot);
+    out.optional(arrival.origin.as_deref(), write_origin);
+}
+
+fn write_origin(out: &mut Encoder, Origin { price, stays, changes }: &Origin) {
+    out.quantity(*price);
+    out.array(stays.iter(), |out, Stay { security, until }| {
+        out.text(security.as_str());
+        out.date(*until);
+    });
+    out.array(changes.iter(), |out, change| {
+        let (date, units, kept) = match *change {
+            Change::Units { date, before, after } => (date, Some((before, after)), None),
+            Change::Cost { date, kept } => (date, None, Some(kept)),
+        };
+        out.date(date);
+        out.optional(units, |out, (before, after)| {
+            out.exact(before);
+            out.exact(after);
+        });
+        out.optional(kept, Encoder::exact);
+    });
+}
+
+fn read_origin(input: &mut Decoder) -> Result<Origin, Unreadable> {
+    let price = input.quantity()?;
+    let stays = input.array(|input| {
+        let security = Symbol::new(input.text()?).map_err(invalid("security"))?;
+        Ok(Stay { security, until: input.date()? })
+    })?;
+    let changes = input.array(|input| {
+        let date = input.date()?;
+        let units = input.optional(|input| Ok((input.exact("before")?, input.exact("after")?)))?;
+        match (units, input.optional(|input| input.exact("kept"))?) {
+            (Some((before, after)), None) if !after.is_zero() => Ok(Change::Units { date, before, after }),
+            (None, Some(kept)) => Ok(Change::Cost { date, kept }),
+            _ => Err(invalid("changes")("each has units that something came of, or a part of the cost")),
+        }
+    })?;
+    Ok(Origin { price, stays, changes })
 }
 
 /// The lot is of the position it arrives in, under the id of its arrival.
@@ -260,8 +301,9 @@ pub(super) fn read_arrival(input: &mut Decoder, to: &PositionKey, id: &TradeId) 
     let phase = if input.boolean()? { Phase::Action } else { Phase::Trade };
     let (exec_time, source_seq) = (input.instant()?, input.count()?);
     let lot = read_lot(input, to)?;
+    let origin = input.optional(read_origin)?.map(Box::new);
     match lot.id == *id {
-        true => Ok(Arrival { date, phase, exec_time, source_seq, lot }),
+        true => Ok(Arrival { date, phase, exec_time, source_seq, lot, origin }),
         false => Err(invalid("lot")(format!("it is {} in the arrival of {id}", lot.id))),
     }
 }

@@ -7,9 +7,11 @@ use crate::domain::lots::cost::UnitCost;
 use crate::domain::lots::happening::{Arrival, Effect, Happened, Happening, Phase, Sent, What};
 use crate::domain::lots::lot::{Age, Before, Chosen, Image, Lot, Relief};
 use crate::domain::lots::method::{InvalidInstruction, ReliefMethod, ReliefPolicy};
+use crate::domain::lots::origin::{Change, Origin, Stay};
 use crate::domain::lots::position::{Costing, Position};
 use crate::domain::market::snapshot::{MarketSnapshot, Moment, SnapshotName};
 use crate::domain::money::{Currency, Money};
+use crate::domain::names::Symbol;
 use crate::domain::number::ratio::Ratio;
 use crate::domain::trade::answer::{Answer, Verdict};
 use crate::domain::trade::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
@@ -211,7 +213,22 @@ fn a_captured_trade() {
 fn a_captured_action() {
     let to = PositionKey::parse("A_B_NEW").expect("a key");
     let arrived = Lot { key: to.clone(), id: trade_id("X#OMS|T"), revision: 0, ..a_lot_of("T") };
-    let arrival = Arrival { date: day(8), phase: Phase::Action, exec_time: Timestamp(0), source_seq: 0, lot: arrived };
+    let origin = Origin {
+        price: number("5.5"),
+        stays: vec![Stay { security: Symbol::new("S").expect("a name"), until: day(8) }],
+        changes: vec![
+            Change::Cost { date: day(7), kept: number("0.75") },
+            Change::Units { date: day(8), before: number("-10"), after: number("-15") },
+        ],
+    };
+    let arrival = Arrival {
+        date: day(8),
+        phase: Phase::Action,
+        exec_time: Timestamp(0),
+        source_seq: 0,
+        lot: arrived,
+        origin: Some(Box::new(origin)),
+    };
     let kind = ActionKind::MergerMixed {
         cash: number("1.5"),
         to: to.clone(),
@@ -237,7 +254,14 @@ fn a_captured_action() {
     });
     let arrival = json!({
         "date": "2026-01-08", "start_of_day": true, "exec_time": "1970-01-01T00:00:00Z", "source_seq": 0,
-        "arrived": lot
+        "arrived": lot,
+        "origin": {
+            "price": "5.5", "stays": [{"security": "S", "until": "2026-01-08"}],
+            "changes": [
+                {"date": "2026-01-07", "units": null, "kept": "0.75"},
+                {"date": "2026-01-08", "units": {"before": "-10", "after": "-15"}, "kept": null}
+            ]
+        }
     });
     let wanted = json!({
         "account_book_security": "A_B_S", "id": "OMS|X", "version": 2, "what": "MERGER_MIXED", "date": "2026-01-08",

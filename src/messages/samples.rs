@@ -13,8 +13,10 @@ use crate::domain::lots::cost::UnitCost;
 use crate::domain::lots::happening::{Arrival, Departure, Effect, Happened, Happening, Phase, Sent, What};
 use crate::domain::lots::lot::{Age, Before, Image, Lot, Relief};
 use crate::domain::lots::method::{Instruction, InvalidInstruction, ReliefPolicy};
+use crate::domain::lots::origin::{Change, Origin, Stay};
 use crate::domain::lots::position::{Costing, Position};
 use crate::domain::money::{Currency, Money};
+use crate::domain::names::Symbol;
 use crate::domain::number::ratio::Ratio;
 use crate::domain::trade::answer::{Answer, Refusal, Verdict};
 use crate::domain::trade::captured::{CapturedTrade, HeldVersion, Place, TradeStatus};
@@ -215,12 +217,28 @@ fn action() -> BoxedStrategy<CorporateAction> {
 /// A lot that arrives in a position under an id.
 fn arrival(to: PositionKey, id: TradeId) -> BoxedStrategy<Arrival> {
     let phase = prop_oneof![Just(Phase::Action), Just(Phase::Trade)];
-    (date(), phase, any::<i64>(), count(), lot())
-        .prop_map(move |(date, phase, exec_time, source_seq, lot)| {
+    (date(), phase, any::<i64>(), count(), lot(), option::of(origin()))
+        .prop_map(move |(date, phase, exec_time, source_seq, lot, origin)| {
             let lot = Lot { key: to.clone(), id: id.clone(), revision: 0, ..lot };
-            Arrival { date, phase, exec_time: Timestamp(exec_time), source_seq, lot }
+            let origin = origin.map(Box::new);
+            Arrival { date, phase, exec_time: Timestamp(exec_time), source_seq, lot, origin }
         })
         .boxed()
+}
+
+fn origin() -> impl Strategy<Value = Origin> {
+    let security = "[A-Z]{1,9}".prop_map(|name| Symbol::new(&name).expect("a name"));
+    let stay = (security, date()).prop_map(|(security, until)| Stay { security, until });
+    let units = || quantity().prop_filter("there are some", |units| !units.is_zero());
+    let change = prop_oneof![
+        (date(), units(), units()).prop_map(|(date, before, after)| Change::Units { date, before, after }),
+        (date(), quantity()).prop_map(|(date, kept)| Change::Cost { date, kept }),
+    ];
+    (quantity(), vec(stay, 0..3), vec(change, 0..3)).prop_map(|(price, stays, changes)| Origin {
+        price,
+        stays,
+        changes,
+    })
 }
 
 fn sent() -> BoxedStrategy<Sent> {

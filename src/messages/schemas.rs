@@ -50,7 +50,7 @@ macro_rules! schema_names {
 }
 
 schema_names! {
-    Trade "trade": 1 2 3;
+    Trade "trade": 1 2 3 4;
     CapturedTrade "captured_trade": 1 2 3 4;
     Position "position": 1 2;
     Lot "lot": 1 2;
@@ -68,7 +68,7 @@ schema_names! {
     MarketSnapshot "market_snapshot": 1;
     CalculationRequest "calculation_request": 1;
     RecalculationShare "recalculation_share": 1 2;
-    CapturedAction "captured_action": 1;
+    CapturedAction "captured_action": 1 2;
 }
 
 impl SchemaName {

@@ -16,7 +16,7 @@ use self::ledger::OnePosition;
 use self::recalculations::Recalculations;
 use super::codecs::{FlowParts, FlowsKey, Positions, Trades};
 use super::due::{Due, Number};
-use super::flows::{Told, arrived_under, flows};
+use super::flows::{Told, arrived_under, earlier_securities, flows};
 use super::knowledge::{ISSUER, KNOWLEDGE, Knowledge};
 use super::refusals::{in_place, refused, undecodable};
 use super::topics::{
@@ -185,7 +185,9 @@ impl Book {
         let after = moment(&action);
         let key = TradeKey { position: action.key.clone(), trade: action.happened.happening.id.clone() };
         let (of, named) = (action.key.clone(), arrived_under(&action.happened).cloned());
+        let earlier: Vec<Symbol> = earlier_securities(&action.happened).cloned().collect();
         let (entry, before) = self.actions.put(key, action, cause);
+        earlier.into_iter().for_each(|security| self.due.remember(position, security));
         let was = before.and_then(|before| arrived_under(&before.happened)).cloned();
         let before = before.and_then(moment);
         if was != named {
@@ -352,9 +354,11 @@ impl Stage for Book {
             self.due.hold(self.numbers.of(key), security(key));
         }
         for (entry, key, action) in self.actions.iter() {
+            let number = self.numbers.of(&key.position);
             if let Some(moment) = moment(action) {
-                self.moments.put(&self.numbers.of(&key.position), moment, entry);
+                self.moments.put(&number, moment, entry);
             }
+            earlier_securities(&action.happened).for_each(|earlier| self.due.remember(number, earlier.clone()));
         }
         for (entry, key, lot) in self.lots.iter() {
             reorder(&mut self.open, self.numbers.of(&key.position), None, Some(owned(lot.order())), entry);

@@ -50,6 +50,11 @@ impl Due {
         push(&mut self.of_security, security, position);
     }
 
+    /// A position's flows depend on what is known of another security from now on: its lots were of it.
+    pub fn remember(&mut self, position: Number, security: Symbol) {
+        push(&mut self.of_security, security, position);
+    }
+
     /// A trade has changed the position.
     pub fn touch(&mut self, position: Number, cause: Cause) {
         self.touched.push((position, cause));

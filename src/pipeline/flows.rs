@@ -1,7 +1,8 @@
 //! A position under its contracts -> the record of its current flows, when that differs from the last one.
 
-use std::cell::Cell;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -15,7 +16,9 @@ use crate::domain::lots::happening::Happened;
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::life;
 use crate::domain::names::Symbol;
+use crate::domain::swap::arrived::Before;
 use crate::domain::swap::position::shares;
+use crate::domain::swap::terms::Swap;
 use crate::messages::position_flows::{PositionFlows, Rows};
 use crate::messages::wire::Unwritable;
 
@@ -41,7 +44,7 @@ pub fn flows<'c, L: Ledger>(
     let mut standings = BTreeMap::new();
     let arrived = arrived(ledger);
     for contract in contracts {
-        match hindered(disagreement, &arrived, contract).and_then(|()| knowledge.standing(contract, security)) {
+        match standing(disagreement, &arrived, contract, security, |of| knowledge.standing(contract, of)) {
             Ok(standing) => drop(standings.insert(contract, standing)),
             Err(obstacle) => told.block(contract, obstacle),
         }
@@ -50,10 +53,10 @@ pub fn flows<'c, L: Ledger>(
         return (!told.blocked.is_empty()).then_some(told);
     }
     told.by_lots = true;
-    let settles = Settles { security, knowledge, unknown: Cell::new(None) };
+    let settles = Settles { security, knowledge, unknown: OnceCell::new() };
     for share in &mut shares(ledger, &settles) {
         let contract = share.contract;
-        let Some(standing) = standings.get(contract) else { continue };
+        let Some((swap, before)) = standings.get(contract) else { continue };
         if let Some(obstacle) = settles.obstacle() {
             told.block(contract, obstacle);
             continue;
@@ -61,7 +64,7 @@ pub fn flows<'c, L: Ledger>(
         let day = knowledge.day().expect("terms are resolved as of the business date");
         let ended = knowledge.with_market(|market| {
             let each = |flow| told.flows.push(FlowRow::from(flow));
-            share.flows(standing, market, day, each)
+            share.flows(swap, before, market, day, each)
         });
         if let Err(reason) = ended {
             told.block(contract, Obstacle::from(reason));
@@ -80,16 +83,15 @@ pub(super) fn series<L: Ledger>(
     disagreement: Option<&Obstacle>,
     days: impl Iterator<Item = NaiveDate>,
 ) -> Vec<(NaiveDate, Told)> {
-    let settles = Settles { security, knowledge, unknown: Cell::new(None) };
+    let settles = Settles { security, knowledge, unknown: OnceCell::new() };
     let (mut shares, arrived) = (shares(ledger, &settles), arrived(ledger));
     let mut series = Vec::new();
     for day in days {
         let mut told = Told::default();
         for contract in contracts {
-            let swap = match hindered(disagreement, &arrived, contract)
-                .and_then(|()| knowledge.standing_on(contract, security, day))
-            {
-                Ok(swap) if swap.trades_on(day) => swap,
+            let on_day = |of: &Symbol| knowledge.standing_on(contract, of, day);
+            let (swap, before) = match standing(disagreement, &arrived, contract, security, on_day) {
+                Ok(standing) if standing.0.trades_on(day) => standing,
                 Ok(_) => continue,
                 Err(obstacle) => {
                     told.block(contract, obstacle);
@@ -100,7 +102,7 @@ pub(super) fn series<L: Ledger>(
             let ended = settles.obstacle().map_or(Ok(()), Err).and_then(|()| {
                 knowledge.with_market(|market| {
                     let each = |flow| told.flows.push(FlowRow::from(flow));
-                    share.flows(&swap, market, day, each).map_err(Obstacle::from)
+                    share.flows(&swap, &before, market, day, each).map_err(Obstacle::from)
                 })
             });
             if let Err(obstacle) = ended {
@@ -122,13 +124,14 @@ pub fn explained<L: Ledger>(
     knowledge: &Knowledge,
     id: FlowId,
 ) -> Option<Explanation> {
-    let standing = knowledge.standing(contract, security).ok()?;
+    let (swap, before) =
+        standing(None, &arrived(ledger), contract, security, |of| knowledge.standing(contract, of)).ok()?;
     let day = knowledge.day()?;
-    let settles = Settles { security, knowledge, unknown: Cell::new(None) };
+    let settles = Settles { security, knowledge, unknown: OnceCell::new() };
     knowledge.with_market(|market| {
         let mut shares = shares(ledger, &settles);
         let share = shares.iter_mut().find(|share| share.contract == contract)?;
-        let flows = share.explained(&standing, market, day, |other| other == id).ok()?;
+        let flows = share.explained(&swap, &before, market, day, |other| other == id).ok()?;
         flows.into_iter().find_map(|flow| flow.explanation)
     })
 }
@@ -138,26 +141,48 @@ pub fn arrived_under(happened: &Happened) -> Option<&ContractId> {
     happened.happening.arrival()?.lot.contract.as_ref()
 }
 
-fn arrived<L: Ledger>(ledger: &L) -> BTreeSet<&ContractId> {
-    ledger.happened_from_latest().filter_map(arrived_under).collect()
+/// The securities that a lot was of before it arrived.
+pub fn earlier_securities(happened: &Happened) -> impl Iterator<Item = &Symbol> {
+    let origin = happened.happening.arrival().and_then(|arrival| arrival.origin.as_ref());
+    origin.into_iter().flat_map(|origin| &origin.stays).map(|stay| &stay.security)
 }
 
-/// Why no flow of a contract can be known, whatever its terms.
-fn hindered(
-    disagreement: Option<&Obstacle>,
-    arrived: &BTreeSet<&ContractId>,
-    contract: &ContractId,
-) -> Result<(), Obstacle> {
-    match disagreement {
-        Some(disagreement) => Err(disagreement.clone()),
-        None if arrived.contains(contract) => Err(no_reference()),
-        None => Ok(()),
+/// The securities of which the lots of each contract were before they arrived; `None` where that of one is not known.
+fn arrived<L: Ledger>(ledger: &L) -> BTreeMap<&ContractId, Option<BTreeSet<&Symbol>>> {
+    let mut arrived: BTreeMap<_, Option<BTreeSet<&Symbol>>> = BTreeMap::new();
+    for happened in ledger.happened_from_latest() {
+        let Some(contract) = arrived_under(happened) else { continue };
+        let securities = arrived.entry(contract).or_insert_with(|| Some(BTreeSet::new()));
+        match happened.happening.arrival().and_then(|arrival| arrival.origin.as_ref()) {
+            Some(_) => securities.iter_mut().for_each(|known| known.extend(earlier_securities(happened))),
+            None => *securities = None,
+        }
     }
+    arrived
+}
+
+/// The terms of a contract for a security and for those that its lots were of before, or why no flow of it can be known.
+fn standing(
+    disagreement: Option<&Obstacle>,
+    arrived: &BTreeMap<&ContractId, Option<BTreeSet<&Symbol>>>,
+    contract: &ContractId,
+    security: &Symbol,
+    terms: impl Fn(&Symbol) -> Result<Arc<Swap>, Obstacle>,
+) -> Result<(Arc<Swap>, Before), Obstacle> {
+    if let Some(disagreement) = disagreement {
+        return Err(disagreement.clone());
+    }
+    let earlier = match arrived.get(contract) {
+        None => BTreeSet::new(),
+        Some(securities) => securities.clone().ok_or_else(no_reference)?,
+    };
+    let before = earlier.into_iter().map(|earlier| Ok((earlier.clone(), terms(earlier)?)));
+    Ok((terms(security)?, before.collect::<Result<_, Obstacle>>()?))
 }
 
 fn no_reference() -> Obstacle {
-    let message = "a lot came from another position, and what its legs are measured from there is not known here; calculate the contract \
-                   as a document with `transfers`";
+    let message = "a lot came from another position before it travelled with what it is measured from; have its corporate action sent again \
+                   with a new version";
     Obstacle { reason: "MISSING_REFERENCE_PRICE".into(), message: message.into() }
 }
 
@@ -247,14 +272,13 @@ fn records(
 struct Settles<'a> {
     security: &'a Symbol,
     knowledge: &'a Knowledge,
-    /// A trade date whose settlement nobody knows.
-    unknown: Cell<Option<NaiveDate>>,
+    /// A trade date whose settlement nobody knows, and the security of the trade.
+    unknown: OnceCell<(Symbol, NaiveDate)>,
 }
 
 impl Settles<'_> {
     fn obstacle(&self) -> Option<Obstacle> {
-        let trade_date = self.unknown.get()?;
-        let security = self.security;
+        let (security, trade_date) = self.unknown.get()?;
         let message = format!(
             "a trade of {trade_date} does not say when it settles, and the market of {security} is not known or has no cycle for that \
              date; send the security with its market, or amend the trade"
@@ -264,9 +288,10 @@ impl Settles<'_> {
 }
 
 impl life::Market for Settles<'_> {
-    fn settle_date(&self, trade_date: NaiveDate) -> NaiveDate {
-        self.knowledge.settle_date(self.security, trade_date).unwrap_or_else(|| {
-            self.unknown.set(Some(trade_date));
+    fn settle_date(&self, elsewhere: Option<&Symbol>, trade_date: NaiveDate) -> NaiveDate {
+        let security = elsewhere.unwrap_or(self.security);
+        self.knowledge.settle_date(security, trade_date).unwrap_or_else(|| {
+            self.unknown.get_or_init(|| (security.clone(), trade_date));
             trade_date
         })
     }

@@ -23,4 +23,5 @@ mod batch; // a load of any size, and the batch over it
 mod recalculation; // what comes of such jobs
 mod snapshots; // names for what is known
 mod explained; // what was told, calculated again from the log
+mod arrived; // lots that go on in another security
 mod agreed; // what contracts and issuers say of lots, whatever is known first

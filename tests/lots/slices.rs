@@ -6,6 +6,7 @@ use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Frac
 use bookflow::domain::lots::happening::{Happening, What};
 use bookflow::domain::lots::life::{Market, lives};
 use bookflow::domain::lots::slice::{ClosedBy, Edge, End, OpenedBy, Reset, Slice};
+use bookflow::domain::names::Symbol;
 use bookflow::domain::number::ratio::Ratio;
 use bookflow::domain::trade::TradeEvent;
 use chrono::{Days, NaiveDate};
@@ -19,7 +20,7 @@ use crate::ledger::{Books, date, decimal, dollars, terms, trade, trade_id};
 struct Plain;
 
 impl Market for Plain {
-    fn settle_date(&self, trade_date: NaiveDate) -> NaiveDate {
+    fn settle_date(&self, _: Option<&Symbol>, trade_date: NaiveDate) -> NaiveDate {
         trade_date + Days::new(2)
     }
 

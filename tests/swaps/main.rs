@@ -9,3 +9,4 @@ mod explained; // every flow can be calculated again from its explanation
 mod stream; // a document and the stream of its trades come to the same
 mod replaced; // what the replaced service got wrong
 mod actions; // corporate actions and transfers
+mod arrived; // lots that go on in another position

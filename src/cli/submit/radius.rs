@@ -10,12 +10,14 @@ use crate::cli::tail::{From, Tail};
 use crate::domain::key::ContractId;
 use crate::domain::names::Symbol;
 use crate::engine::broker::Broker;
+use crate::messages::captured_action::CapturedAction;
 use crate::messages::contract::ContractVersion;
 use crate::messages::document::standing::read_any_underlier;
 use crate::messages::position_flows::PositionFlows;
 use crate::messages::schemas::Schemas;
+use crate::pipeline::flows::earlier_securities;
 use crate::pipeline::knowledge::{Subject, subjects};
-use crate::pipeline::topics::{CASH_FLOWS, CONTRACTS};
+use crate::pipeline::topics::{CAPTURED_ACTIONS, CASH_FLOWS, CONTRACTS};
 
 #[derive(Default)]
 pub struct Radius {
@@ -35,6 +37,7 @@ pub fn radius(
         return Ok(Radius::default());
     }
     let named = contracts_of(broker, schemas, changed, reference)?;
+    let measured = measured_elsewhere(broker, schemas, changed)?;
     // By position and part.
     let mut reached: HashMap<(u128, u32), Vec<ContractId>> = HashMap::new();
     Tail::open(broker, CASH_FLOWS, From::Start)?.to_end(|record| {
@@ -42,7 +45,9 @@ pub fn radius(
         let place = (xxh3_128(flows.key.as_str().as_bytes()), flows.part);
         let security = Symbol::new(&flows.key.security()).expect("a part of a key is a name");
         let of_security = [Subject::Underlier(security.clone()), Subject::CorporateActions(security)];
-        let whole = changed.contains(&Subject::All) || of_security.iter().any(|subject| changed.contains(subject));
+        let whole = changed.contains(&Subject::All)
+            || of_security.iter().any(|subject| changed.contains(subject))
+            || measured.contains(&place.0);
         let Ok((blocked, rows)) = flows.rows.read() else { return Ok(()) };
         let mut contracts: Vec<_> = blocked.into_iter().map(|blocked| blocked.contract).collect();
         contracts.extend(rows.into_iter().map(|row| row.contract));
@@ -58,6 +63,22 @@ pub fn radius(
         Ok(())
     })?;
     Ok(counted(reached))
+}
+
+/// Positions with lots that were of a security before they arrived which changes.
+fn measured_elsewhere(
+    broker: &dyn Broker,
+    schemas: &Schemas,
+    changed: &HashSet<Subject>,
+) -> Result<HashSet<u128>, Failure> {
+    let mut measured = HashSet::new();
+    each::<CapturedAction>(broker, schemas, CAPTURED_ACTIONS, |CapturedAction { key, happened }| {
+        let changes = |security: &Symbol| changed.contains(&Subject::Underlier(security.clone()));
+        if earlier_securities(&happened).any(changes) {
+            measured.insert(xxh3_128(key.as_str().as_bytes()));
+        }
+    })?;
+    Ok(measured)
 }
 
 /// A contract may stand in several parts of a position.

@@ -1,5 +1,6 @@
 //! Corporate actions on the lots of a position. Lots that go elsewhere are returned as arrivals for the other position.
 
+use chrono::NaiveDate;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::corporate_action::{ActionKind, CorporateAction, Fractions};
@@ -8,8 +9,10 @@ use super::happening::{Effect, Phase};
 use super::lot::{Chosen, Lot, Relief};
 use super::method::ReliefMethod;
 use super::open_lots::{OpenLot, OpenLots, Turn};
+use super::origin::Change;
 use super::relief::{Closing, OutOfRange};
 use super::transfer::{Moved, When};
+use super::units::part_of;
 use crate::domain::key::{Timestamp, TradeId};
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::money::{Currency, Money};
@@ -23,6 +26,23 @@ struct Held<'a> {
     cost: Decimal,
     /// That the position closes by on the ex date.
     method: ReliefMethod,
+}
+
+/// What goes on in another security of a lot held.
+struct Successor {
+    /// Unrounded, not signed.
+    cost: Decimal,
+    /// The units it comes of, signed.
+    of: Decimal,
+    /// The part of what the lot is measured from, if not all of it.
+    taken: Option<Decimal>,
+}
+
+impl Successor {
+    fn changes(&self, date: NaiveDate, after: Decimal) -> Vec<Change> {
+        let cost = self.taken.map(|kept| Change::Cost { date, kept });
+        cost.into_iter().chain([Change::Units { date, before: self.of, after }]).collect()
+    }
 }
 
 impl<'a> Held<'a> {
@@ -57,15 +77,18 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         let Some(held) = self.held(action)? else { return Ok(Effect::default()) };
         let currency = held[0].lot.facts.currency();
         let mut effect = match &action.kind {
-            ActionKind::Split { ratio, fractions } => self.split(&held, *ratio, *fractions, currency)?,
+            ActionKind::Split { ratio, fractions } => {
+                self.split(&held, action.ex_date, *ratio, *fractions, currency)?
+            }
             ActionKind::StockDividend { per_unit, fractions } => {
-                self.split(&held, per_unit.on_top().ok_or(OutOfRange)?, *fractions, currency)?
+                let ratio = per_unit.on_top().ok_or(OutOfRange)?;
+                self.split(&held, action.ex_date, ratio, *fractions, currency)?
             }
             ActionKind::MergerCash { price } => self.buy_out(&held, *price, currency)?,
             ActionKind::SpinOff { ratio, parent_close, child_close, fractions, .. } => {
                 let child = child_close.checked_mul(ratio.numerator()).ok_or(OutOfRange)?;
                 let parent = parent_close.checked_mul(ratio.denominator()).ok_or(OutOfRange)?;
-                let mut parts = self.part(&held, child, parent, currency)?;
+                let (mut parts, kept) = (self.part(&held, child, parent, currency)?, action.kind.kept());
                 for ((held, part), units) in held.iter().zip(&mut parts).zip(scale(&held, *ratio)?) {
                     if units.is_zero() {
                         *part = Decimal::ZERO; // no child, no cost of it
@@ -73,12 +96,21 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
                     let quantity = held.lot.remaining;
                     self.resize(held.id, quantity, shared(held.cost - *part, quantity));
                 }
-                self.succeed(id, action, &held, &parts, *ratio, *fractions)?
+                let child = |(held, cost): (&Held<'_>, Decimal)| Successor {
+                    cost,
+                    of: held.lot.remaining,
+                    taken: Some(Decimal::ONE - kept),
+                };
+                let children: Vec<Successor> = held.iter().zip(parts).map(child).collect();
+                let effect = self.succeed(id, action, &held, &children, *ratio, *fractions)?;
+                held.iter().for_each(|held| self.changed(held.id, Change::Cost { date: action.ex_date, kept }));
+                effect
             }
             ActionKind::MergerStock { ratio, fractions, .. } => {
                 held.iter().for_each(|held| self.take(held.id, held.lot.remaining));
-                let costs: Vec<Decimal> = held.iter().map(|held| held.cost).collect();
-                self.succeed(id, action, &held, &costs, *ratio, *fractions)?
+                let all = |held: &Held<'_>| Successor { cost: held.cost, of: held.lot.remaining, taken: None };
+                let successors: Vec<Successor> = held.iter().map(all).collect();
+                self.succeed(id, action, &held, &successors, *ratio, *fractions)?
             }
             ActionKind::MergerMixed { cash, ratio, price, fractions, .. } => {
                 let stock = price.checked_mul(ratio.numerator()).ok_or(OutOfRange)?;
@@ -89,14 +121,19 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
                     reliefs.push(held.relief(held.lot.remaining, *cash, *part, currency)?);
                     self.take(held.id, held.lot.remaining);
                 }
-                let carried: Vec<Decimal> = held.iter().zip(&parts).map(|(held, part)| held.cost - part).collect();
-                let mut effect = self.succeed(id, action, &held, &carried, *ratio, *fractions)?;
+                let whole = paid.checked_add(stock).ok_or(OutOfRange)?;
+                let rest = |(held, part): (&Held<'_>, &Decimal)| {
+                    let of = held.lot.remaining - part_of(held.lot.remaining, paid, whole);
+                    Successor { cost: held.cost - part, of, taken: None }
+                };
+                let rests: Vec<Successor> = held.iter().zip(&parts).map(rest).collect();
+                let mut effect = self.succeed(id, action, &held, &rests, *ratio, *fractions)?;
                 reliefs.append(&mut effect.reliefs);
                 Effect { reliefs, ..effect }
             }
             ActionKind::SymbolChange { .. } => {
                 held.iter().for_each(|held| self.take(held.id, held.lot.remaining));
-                let same = |held: &Held<'a>| Moved { of: held.id, lot: held.lot };
+                let same = |held: &Held<'a>| Moved { of: held.id, lot: held.lot, changes: Vec::new() };
                 self.send(id, action, held.iter().map(same))?
             }
         };
@@ -129,6 +166,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
     fn split(
         &mut self,
         held: &[Held<'a>],
+        date: NaiveDate,
         ratio: Ratio,
         fractions: Fractions,
         currency: Currency,
@@ -141,6 +179,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         }
         for (held, remaining) in held.iter().zip(scaled).filter(|(_, remaining)| !remaining.is_zero()) {
             self.resize(held.id, remaining, shared(held.cost, remaining));
+            self.changed(held.id, Change::Units { date, before: held.lot.remaining, after: remaining });
         }
         let Fractions::CashInLieu { price } = fractions else {
             return Ok(Effect { reliefs: vanished.reliefs, ..Effect::default() });
@@ -184,13 +223,13 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         held.iter().map(|held| of_lot(held).ok_or(OutOfRange)).collect()
     }
 
-    /// Lots of another security for the lots held: ratio x quantity at the given costs, fractions paid from the last ones.
+    /// Lots of another security for the lots held: ratio x quantity, fractions paid from the last ones.
     fn succeed(
         &mut self,
         id: &TradeId,
         action: &CorporateAction,
         held: &[Held<'a>],
-        costs: &[Decimal],
+        successors: &[Successor],
         ratio: Ratio,
         fractions: Fractions,
     ) -> Result<Effect, OutOfRange> {
@@ -203,14 +242,14 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         };
         let cash_in_lieu = cash(signed_like(total, left), price, currency)?;
         let (mut moved, mut reliefs) = (Vec::with_capacity(held.len()), Vec::new());
-        for ((held, quantity), cost) in held.iter().zip(quantities).zip(costs).rev() {
+        for ((held, quantity), successor) in held.iter().zip(quantities).zip(successors).rev() {
             if quantity.is_zero() {
-                if !cost.is_zero() {
-                    reliefs.push(held.relief(held.lot.remaining, Decimal::ZERO, *cost, currency)?);
+                if !successor.cost.is_zero() {
+                    reliefs.push(held.relief(held.lot.remaining, Decimal::ZERO, successor.cost, currency)?);
                 }
                 continue;
             }
-            let cost = shared(*cost, quantity);
+            let cost = shared(successor.cost, quantity);
             let paid = signed_like(quantity, left.min(quantity.abs()));
             if !paid.is_zero() {
                 let of_paid = cost.amount_of(paid.abs()).ok_or(OutOfRange)?;
@@ -218,7 +257,8 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
                 left -= paid.abs();
             }
             if quantity != paid {
-                moved.push(Moved { of: held.id, lot: OpenLot { remaining: quantity - paid, cost, ..held.lot } });
+                let lot = OpenLot { remaining: quantity - paid, cost, ..held.lot };
+                moved.push(Moved { of: held.id, lot, changes: successor.changes(action.ex_date, quantity) });
             }
         }
         Ok(Effect { reliefs, cash_in_lieu, ..self.send(id, action, moved.into_iter())? })
@@ -226,7 +266,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
 
     /// What moves arrives in the other position at the start of the ex date.
     fn send(
-        &self,
+        &mut self,
         id: &TradeId,
         action: &CorporateAction,
         mut moved: impl Iterator<Item = Moved<'a>>,
@@ -234,7 +274,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         let to = action.to().expect("only an action with another security moves lots");
         let when = When { date: action.ex_date, phase: Phase::Action, exec_time: Timestamp(0), source_seq: 0 };
         let sent = moved.try_fold(Vec::new(), |mut sent, moved| {
-            sent.push(moved.sent(self.key, id, to, when)?);
+            sent.push(self.sent(moved, id, to, when)?);
             Ok(sent)
         })?;
         Ok(Effect { sent, ..Effect::default() })

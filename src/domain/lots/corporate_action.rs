@@ -87,6 +87,13 @@ impl ActionKind {
         }
     }
 
+    /// The part of its cost that a lot keeps.
+    pub fn kept(&self) -> Decimal {
+        let ActionKind::SpinOff { ratio, parent_close, child_close, .. } = self else { return Decimal::ONE };
+        let parent = parent_close * ratio.denominator();
+        parent / (parent + child_close * ratio.numerator())
+    }
+
     /// What it says of units that are no whole ones, where it makes any.
     pub fn fractions(&mut self) -> Option<&mut Fractions> {
         match self {

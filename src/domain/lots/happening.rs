@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use super::corporate_action::CorporateAction;
 use super::lot::{Before, Lot, Relief};
 use super::method::{Instruction, InvalidInstruction};
+use super::origin::Origin;
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
 use crate::domain::money::Money;
 use crate::domain::trade::BusinessOrder;
@@ -54,6 +55,8 @@ pub struct Arrival {
     pub source_seq: u64,
     /// As it arrives. Its id is the happening's.
     pub lot: Lot,
+    /// None where nobody has said it.
+    pub origin: Option<Box<Origin>>,
 }
 
 /// When in a business day something counts.
@@ -112,6 +115,14 @@ impl Happening {
             What::Withdrawn => return None,
         };
         Some((date, phase, exec_time, source_seq, &self.id))
+    }
+
+    /// The same, as whoever does not know where a lot comes from would say it.
+    pub fn without_origin(mut self) -> Happening {
+        if let What::Arrival(arrival) = &mut self.what {
+            arrival.origin = None;
+        }
+        self
     }
 
     /// The lot that comes; `None` for anything else that happens.

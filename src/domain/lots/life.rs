@@ -7,20 +7,21 @@ use rust_decimal::Decimal;
 
 use super::corporate_action::{ActionKind, CorporateAction, Fractions};
 use super::cost::signed_like;
-use super::happening::{Effect, Happened, What};
+use super::happening::{Arrival, Effect, Happened, What};
 use super::lot::{Image, Relief};
 use super::restate::{Fact, facts_from_latest};
 use super::slice::{Edge, Life, Step};
 use super::units::part_of;
 use crate::domain::key::TradeId;
 use crate::domain::lots::ledger::Ledger;
+use crate::domain::names::Symbol;
 use crate::domain::trade::Terms;
 use crate::domain::trade::captured::CapturedTrade;
 
 /// What a life needs that trades leave open.
 pub trait Market {
-    /// When a trade of that date settles that does not say it itself.
-    fn settle_date(&self, trade_date: NaiveDate) -> NaiveDate;
+    /// When a trade of that date settles that does not say it itself: one of the position's own, or in the security that a lot comes from.
+    fn settle_date(&self, elsewhere: Option<&Symbol>, trade_date: NaiveDate) -> NaiveDate;
 
     /// Units of settlement currency for one of the price's on a day.
     fn fx(&self, date: NaiveDate) -> Decimal;
@@ -57,7 +58,7 @@ impl<'a, M: Market> Lives<'a, '_, M> {
         let Some(terms) = trade.terms() else { return };
         let edge = self.edge_of(terms);
         self.close(&trade.id, &trade.reliefs, edge);
-        self.open(&trade.id, trade.opened, edge, edge.date);
+        self.open(&trade.id, trade.opened, edge);
     }
 
     fn happened(&mut self, happened: &'a Happened) {
@@ -74,15 +75,36 @@ impl<'a, M: Market> Lives<'a, '_, M> {
                 }
             }
             What::Arrival(arrival) => {
+                // What it closes is closed at its own unit cost, and so is what closes it of the arrival: at whatever price, both sides come to the
+                // difference of what they were measured from.
                 let lot = &arrival.lot;
-                let price = lot.unit_cost().per_unit();
-                self.close(id, &happened.effect.reliefs, self.edge(arrival.date, arrival.date, price));
-                let settle_date = lot.settle_date.unwrap_or_else(|| self.market.settle_date(lot.trade_date));
-                let opened = self.edge(arrival.date, settle_date.max(arrival.date), price);
-                self.open(id, happened.effect.opened, opened, lot.trade_date);
+                let life = self.arrived(id, arrival);
+                let settle_date = life.opened.settle_date.max(arrival.date);
+                let edge = self.edge(arrival.date, settle_date, lot.unit_cost().per_unit());
+                self.lives.insert(id, life);
+                self.close(id, &happened.effect.reliefs, edge);
+                let closed = lot.remaining.abs() - happened.effect.opened.abs();
+                if !closed.is_zero() {
+                    self.step(id, Step::Close { by: id, units: closed, edge });
+                }
             }
             What::Withdrawn => {}
         }
+    }
+
+    /// A lot as it arrives, with its life before as far as that is told.
+    fn arrived(&self, id: &'a TradeId, arrival: &Arrival) -> Life<&'a TradeId> {
+        let Arrival { date, lot, origin, .. } = arrival;
+        let elsewhere = origin.as_ref().and_then(|origin| origin.stays.first()).map(|stay| &stay.security);
+        let settle_date = lot.settle_date.unwrap_or_else(|| self.market.settle_date(elsewhere, lot.trade_date));
+        let Some(origin) = origin else {
+            let opened = self.edge(*date, settle_date.max(*date), lot.unit_cost().per_unit());
+            return Life { quantity: lot.remaining, opened, priced: lot.trade_date, steps: Vec::new() };
+        };
+        let (quantity, mut steps) = origin.steps(id, lot.remaining);
+        steps.push(Step::Arrive { date: *date });
+        let opened = self.edge(lot.trade_date, settle_date, origin.price);
+        Life { quantity, opened, priced: lot.trade_date, steps }
     }
 
     fn act(&mut self, by: &'a TradeId, action: &CorporateAction, image: &'a Image, effect: &Effect) {
@@ -96,11 +118,7 @@ impl<'a, M: Market> Lives<'a, '_, M> {
                 let became = image.after.abs() + paid;
                 self.exchange(by, date, image, Exchanged { units, became, paid }, *fractions);
             }
-            ActionKind::SpinOff { ratio, parent_close, child_close, .. } => {
-                let parent = parent_close * ratio.denominator();
-                let kept = parent / (parent + child_close * ratio.numerator());
-                self.step(lot, Step::SpinOff { by, date, kept });
-            }
+            ActionKind::SpinOff { .. } => self.step(lot, Step::SpinOff { by, date, kept: action.kind.kept() }),
             ActionKind::MergerStock { fractions, .. } => {
                 let arrived = arrived(effect, by, lot);
                 self.exchange(by, date, image, Exchanged { units, became: arrived + paid, paid }, *fractions);
@@ -156,9 +174,9 @@ impl<'a, M: Market> Lives<'a, '_, M> {
         }
     }
 
-    fn open(&mut self, id: &'a TradeId, quantity: Decimal, opened: Edge, priced: NaiveDate) {
+    fn open(&mut self, id: &'a TradeId, quantity: Decimal, opened: Edge) {
         if !quantity.is_zero() {
-            self.lives.insert(id, Life { quantity, opened, priced, steps: Vec::new() });
+            self.lives.insert(id, Life { quantity, opened, priced: opened.date, steps: Vec::new() });
         }
     }
 
@@ -167,7 +185,7 @@ impl<'a, M: Market> Lives<'a, '_, M> {
     }
 
     fn edge_of(&self, terms: &Terms) -> Edge {
-        let settle_date = terms.settle_date.unwrap_or_else(|| self.market.settle_date(terms.trade_date));
+        let settle_date = terms.settle_date.unwrap_or_else(|| self.market.settle_date(None, terms.trade_date));
         self.edge(terms.trade_date, settle_date, terms.price)
     }
 

@@ -5,6 +5,7 @@ pub mod lot; // what a trade opened; what a trade closed
 pub mod position; // what trades add up to
 pub mod method; // which lots are taken first, and since when that is agreed
 pub mod corporate_action; // what an issuer does to the lots of a position
+pub mod origin; // where a lot comes from that arrives
 pub mod happening; // what happens to a position besides trades
 pub mod ledger; // what a change may read: the facts of one position
 pub(in crate::domain) mod relief; // what one fact takes from the open lots

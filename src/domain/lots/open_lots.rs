@@ -11,9 +11,10 @@ use rust_decimal::Decimal;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::cost::{UnitCost, share, signed_like};
-use super::happening::Effect;
+use super::happening::{Arrival, Effect, What};
 use super::lot::{Age, Before, Chosen, Image, Lot, LotChange, Relief};
 use super::method::{Instruction, Rank, Ranking};
+use super::origin::Change;
 use super::position::Costing;
 use super::relief::{Closing, OutOfRange, Picked, Totals, cost};
 use crate::domain::key::{PositionKey, TradeId};
@@ -37,6 +38,13 @@ pub(super) struct OpenLots<'a, L, I: Iterator<Item = &'a Lot>> {
     pool: Option<i64>,
     /// Of the fact that is being applied.
     images: BTreeMap<&'a TradeId, Image>,
+    /// Happenings of the ledger that are undone, its latest ones.
+    undone: usize,
+    /// Arrivals and what issuers changed of lots, as far as it was applied since.
+    arrivals: BTreeMap<&'a TradeId, &'a Arrival>,
+    changes: BTreeMap<&'a TradeId, Vec<Change>>,
+    /// What issuers changed by what is not undone; made once a lot leaves.
+    changed_before: Option<BTreeMap<&'a TradeId, Vec<Change>>>,
 }
 
 /// An id behind a hash of it: ids have long beginnings in common, and a replay looks lots up more than anything else. Its order says nothing.
@@ -91,6 +99,8 @@ pub(super) struct Done<'a> {
     pub reliefs: &'a [Relief],
     pub change: Decimal,
     pub before: Option<&'a Before>,
+    /// It is no trade.
+    pub happened: bool,
 }
 
 impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
@@ -106,6 +116,10 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
             totals,
             pool: (totals.costing == Costing::Pooled).then_some(totals.cost),
             images: BTreeMap::new(),
+            undone: 0,
+            arrivals: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            changed_before: None,
         }
     }
 
@@ -126,6 +140,30 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         }
         self.pool = done.before.and_then(|before| before.pool);
         self.totals.quantity -= done.change;
+        self.undone += usize::from(done.happened);
+    }
+
+    /// A lot has arrived, as it is said now.
+    pub fn arrive(&mut self, id: &'a TradeId, arrival: &'a Arrival) {
+        self.arrivals.insert(id, arrival);
+    }
+
+    /// The lot as it arrived under an id, if it did.
+    pub fn arrival(&self, id: &TradeId) -> Option<&'a Arrival> {
+        let known = || self.ledger.happened(id).and_then(|happened| happened.happening.arrival());
+        self.arrivals.get(id).copied().or_else(known)
+    }
+
+    /// An issuer has changed an open lot.
+    pub fn changed(&mut self, id: &'a TradeId, change: Change) {
+        self.changes.entry(id).or_default().push(change);
+    }
+
+    /// What issuers have changed of a lot in this position up to now.
+    pub fn changes_of(&mut self, id: &TradeId) -> impl Iterator<Item = Change> {
+        let (ledger, undone) = (self.ledger, self.undone);
+        let before = self.changed_before.get_or_insert_with(|| changes(ledger, undone));
+        before.get(id).into_iter().chain(self.changes.get(id)).flatten().copied()
     }
 
     /// Closes what stands against it and opens a lot with the rest.
@@ -385,6 +423,20 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         }
         Ok(sum)
     }
+}
+
+/// What issuers have changed of each lot, without what the latest happenings did.
+fn changes<L: Ledger>(ledger: &L, undone: usize) -> BTreeMap<&TradeId, Vec<Change>> {
+    let mut changes: BTreeMap<_, Vec<Change>> = BTreeMap::new();
+    let stand: Vec<_> = ledger.happened_from_latest().skip(undone).collect();
+    for happened in stand.into_iter().rev() {
+        let What::Action(action) = &happened.happening.what else { continue };
+        for image in happened.effect.before.iter().flat_map(|before| &before.lots) {
+            let change = Change::of(action, image, &happened.effect);
+            changes.entry(&image.lot.id).or_default().extend(change);
+        }
+    }
+    changes
 }
 
 impl<'a> OpenLot<'a> {

@@ -261,6 +261,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
                 What::Arrival(arrival) => {
                     let (lot, date) = (&arrival.lot, arrival.date);
                     let cost = lot.unit_cost();
+                    self.arrive(id, arrival);
                     self.deal(Deal { id, facts: Facts::Lot(lot), quantity: lot.remaining, cost, date })
                 }
                 What::Withdrawn => Ok(Effect::default()),
@@ -304,6 +305,7 @@ impl<'a> Fact<'a> {
                 reliefs: &trade.reliefs,
                 change: terms_of(trade).signed_quantity(),
                 before: trade.before.as_deref(),
+                happened: false,
             },
             Fact::Happened(Happened { happening, effect }) => Done {
                 id: &happening.id,
@@ -311,6 +313,7 @@ impl<'a> Fact<'a> {
                 reliefs: &effect.reliefs,
                 change: effect.change,
                 before: effect.before.as_deref(),
+                happened: true,
             },
         }
     }

@@ -28,7 +28,8 @@ pub fn by_settlement<Id: Copy>(slices: &mut Vec<Slice<Id>>) {
 
 fn settles_before_it_starts<Id: Copy>(slice: &Slice<Id>) -> bool {
     let settled = |end: &End<Id>| -> NaiveDate { end.edge.settle_date };
-    let closed = slice.end.as_ref().filter(|end| end.by.pays_out());
+    let leaves = |end: &&End<Id>| end.by.pays_out() || matches!(end.by, ClosedBy::Move(_));
+    let closed = slice.end.as_ref().filter(leaves);
     slice.opened_by == OpenedBy::Reset && closed.is_some_and(|end| settled(end) < slice.start.settle_date)
 }
 

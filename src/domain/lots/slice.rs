@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::cost::signed_like;
+use super::settlement::by_settlement;
 use super::units::{Units, part_of};
 
 /// A quantity of a lot with one notional and one fate. `Id` names what closed it.
@@ -56,6 +57,8 @@ pub enum OpenedBy {
     Open,
     Reset,
     Action,
+    /// It came from another position, and goes on from what it was measured from there.
+    Arrival,
 }
 
 /// What ended a slice; `Id` names the trade, the action or the transfer.
@@ -77,7 +80,7 @@ pub struct Life<Id> {
     /// Signed, as opened.
     pub quantity: Decimal,
     pub opened: Edge,
-    /// The day that its opening price is of: its trade date, which of a lot that came from another position is an earlier one.
+    /// The day that its opening price is of: its trade date, or an earlier one of a lot whose life before it arrived is not told.
     pub priced: NaiveDate,
     pub steps: Vec<Step<Id>>,
 }
@@ -95,6 +98,8 @@ pub enum Step<Id> {
     SpinOff { by: Id, date: NaiveDate, kept: Decimal },
     /// So many units, not signed, went to another position at the start of the day.
     Move { by: Id, date: NaiveDate, units: Decimal },
+    /// From the day on it is in this position: what came before happened in others.
+    Arrive { date: NaiveDate },
 }
 
 /// A valuation at the close of a day: performance starts anew from its price, financing from its settlement date, which the contract says.
@@ -109,6 +114,7 @@ impl<Id> Life<Id> {
             Step::Split { date, before, after } => Step::Split { date, before, after },
             Step::SpinOff { by, date, kept } => Step::SpinOff { by: name(by), date, kept },
             Step::Move { by, date, units } => Step::Move { by: name(by), date, units },
+            Step::Arrive { date } => Step::Arrive { date },
         };
         let Life { quantity, opened, priced, steps } = self;
         Life { quantity, opened, priced, steps: steps.into_iter().map(renamed).collect() }
@@ -127,11 +133,31 @@ impl<Id: Copy> Life<Id> {
     /// The same as the lot stood at the end of a day: what happened later has cut nothing yet. They come in place of what was in `slices`, so that
     /// one lot after another needs no memory of its own.
     pub fn slices_until(&self, day: NaiveDate, resets: &[Reset], slices: &mut Vec<Slice<Id>>) {
+        self.cut(self.steps.iter(), day, resets, slices);
+    }
+
+    /// The same in the order in which they settle, as financing sees them: from the opening on, wherever the lot was. A notional that was switched
+    /// elsewhere may settle here.
+    pub fn financed_until(&self, day: NaiveDate, resets: &[Reset], slices: &mut Vec<Slice<Id>>) {
+        self.cut(self.steps.iter().filter(|step| !matches!(step, Step::Arrive { .. })), day, resets, slices);
+        by_settlement(slices);
+    }
+
+    fn cut<'s>(
+        &'s self,
+        steps: impl Iterator<Item = &'s Step<Id>>,
+        day: NaiveDate,
+        resets: &[Reset],
+        slices: &mut Vec<Slice<Id>>,
+    ) where
+        Id: 's,
+    {
         slices.clear();
         let reference = Reference { date: self.priced, quantity: self.quantity };
-        let mut cut = Cut { open: self.quantity, start: self.opened, reference, opened_by: OpenedBy::Open, slices };
+        let (open, start, settled) = (self.quantity, self.opened, self.opened.settle_date);
+        let mut cut = Cut { open, start, settled, reference, opened_by: OpenedBy::Open, slices };
         let mut resets = resets.iter().filter(|reset| (self.opened.date..=day).contains(&reset.date)).peekable();
-        for step in self.steps.iter().take_while(|step| step.date() <= day) {
+        for step in steps.take_while(|step| step.date() <= day) {
             // A day begins with its actions, goes on with its trades and ends with its valuation.
             while let Some(reset) = resets.next_if(|reset| reset.date < step.date()) {
                 cut.reset(*reset);
@@ -142,8 +168,9 @@ impl<Id: Copy> Life<Id> {
                 Step::Split { date, after, .. } => cut.split(date, after),
                 Step::SpinOff { by, date, kept } => cut.spin_off(by, date, kept),
                 Step::Move { by, date, units } => {
-                    cut.end(units, End { edge: cut.unchanged(date), by: ClosedBy::Move(by) });
+                    cut.end(units, End { edge: cut.moved(date), by: ClosedBy::Move(by) });
                 }
+                Step::Arrive { date } => cut.arrive(date),
             }
         }
         resets.for_each(|reset| cut.reset(*reset));
@@ -153,6 +180,15 @@ impl<Id: Copy> Life<Id> {
             let (quantity, start) = (self.quantity, self.opened);
             slices.push(Slice { quantity, start, reference, opened_by: OpenedBy::Open, end: None });
         }
+    }
+
+    /// From when on it is in this position.
+    pub fn since(&self) -> NaiveDate {
+        let arrived = self.steps.iter().find_map(|step| match step {
+            Step::Arrive { date } => Some(*date),
+            _ => None,
+        });
+        arrived.unwrap_or(self.opened.date)
     }
 
     /// The quantity over time of one of its slices, up to its end or to a day.
@@ -188,6 +224,8 @@ impl<Id: Copy> Life<Id> {
 struct Cut<'s, Id> {
     open: Decimal,
     start: Edge,
+    /// When the opening settles.
+    settled: NaiveDate,
     /// Of all that is open.
     reference: Reference,
     opened_by: OpenedBy,
@@ -232,6 +270,16 @@ impl<Id: Copy> Cut<'_, Id> {
         Edge { date, settle_date: date.max(self.start.settle_date), ..self.start }
     }
 
+    /// Where a position hands over to another: whoever holds the lot from the day on is paid and pays from then on, as soon as it has settled at all.
+    fn moved(&self, date: NaiveDate) -> Edge {
+        Edge { date, settle_date: date.max(self.settled), ..self.start }
+    }
+
+    fn arrive(&mut self, date: NaiveDate) {
+        self.slices.clear();
+        (self.start, self.opened_by) = (self.moved(date), OpenedBy::Arrival);
+    }
+
     fn part(&mut self, quantity: Decimal, referred: Decimal, end: Option<End<Id>>) {
         if !quantity.is_zero() {
             let reference = Reference { quantity: referred, ..self.reference };
@@ -248,7 +296,7 @@ impl<Id> Step<Id> {
                 open - signed_like(open, *units)
             }
             Step::Split { after, .. } => *after,
-            Step::SpinOff { .. } => open,
+            Step::SpinOff { .. } | Step::Arrive { .. } => open,
         }
     }
 
@@ -256,7 +304,9 @@ impl<Id> Step<Id> {
     pub fn date(&self) -> NaiveDate {
         match self {
             Step::Close { edge, .. } | Step::CashInLieu { edge, .. } => edge.date,
-            Step::Split { date, .. } | Step::SpinOff { date, .. } | Step::Move { date, .. } => *date,
+            Step::Split { date, .. } | Step::SpinOff { date, .. } | Step::Move { date, .. } | Step::Arrive { date } => {
+                *date
+            }
         }
     }
 }

@@ -5,15 +5,20 @@ use chrono::NaiveDate;
 use super::cost::signed_like;
 use super::happening::{Arrival, Departure, Effect, Happening, Phase, Sent, What};
 use super::lot::Lot;
-use super::open_lots::{OpenLot, OpenLots, Turn};
+use super::open_lots::{Facts, OpenLot, OpenLots, Turn};
+use super::origin::{Change, Origin, Stay};
 use super::relief::OutOfRange;
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
 use crate::domain::lots::ledger::Ledger;
+use crate::domain::names::Symbol;
+use crate::domain::trade::captured::CapturedTrade;
 
 /// A lot, or a part of one, as it goes to another position.
 pub(super) struct Moved<'a> {
     pub of: &'a TradeId,
     pub lot: OpenLot<'a>,
+    /// What its leaving changes of it.
+    pub changes: Vec<Change>,
 }
 
 /// From when on it is there.
@@ -45,8 +50,8 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         {
             let lot = self.lot(of);
             let taken = most.unwrap_or(lot.remaining.abs()).min(left);
-            let moved = Moved { of, lot: OpenLot { remaining: signed_like(lot.remaining, taken), ..lot } };
-            sent.push(moved.sent(self.key, id, &departure.to, when)?);
+            let lot_taken = OpenLot { remaining: signed_like(lot.remaining, taken), ..lot };
+            sent.push(self.sent(Moved { of, lot: lot_taken, changes: Vec::new() }, id, &departure.to, when)?);
             self.picture(of);
             self.take(of, signed_like(lot.remaining, taken));
             left -= taken;
@@ -55,16 +60,37 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         let before = self.end(pool, 0)?;
         Ok(Effect { change, before, sent, missing, refused: choice.refused, ..Effect::default() })
     }
-}
 
-impl Moved<'_> {
-    /// The arrival of the lot in the position `to`, moved by the fact `by` of the position `from`.
-    pub fn sent(self, from: &PositionKey, by: &TradeId, to: &PositionKey, when: When) -> Result<Sent, OutOfRange> {
-        let id = TradeId::moved(by, self.of).map_err(|_| OutOfRange)?;
-        let opened = self.lot.remaining;
-        let lot = Lot { key: to.clone(), opened, id: id.clone(), ..self.lot.to_lot(from, self.of, 0) };
+    /// The arrival of the lot in the position `to`, moved by the fact `by`.
+    pub(super) fn sent(
+        &mut self,
+        moved: Moved<'a>,
+        by: &TradeId,
+        to: &PositionKey,
+        when: When,
+    ) -> Result<Sent, OutOfRange> {
+        let Moved { of, lot, changes } = moved;
+        let id = TradeId::moved(by, of).map_err(|_| OutOfRange)?;
+        let origin = self.origin(of, lot.facts, changes, when.date).map(Box::new);
+        let lot = Lot { key: to.clone(), opened: lot.remaining, id: id.clone(), ..lot.to_lot(self.key, of, 0) };
         let When { date, phase, exec_time, source_seq } = when;
-        let what = What::Arrival(Box::new(Arrival { date, phase, exec_time, source_seq, lot }));
+        let what = What::Arrival(Box::new(Arrival { date, phase, exec_time, source_seq, lot, origin }));
         Ok(Sent { to: to.clone(), happening: Happening { id, version: 0, what } })
+    }
+
+    /// Where the lot comes from once it has left on a day, after `changes`; none when nobody has said where it came from itself.
+    fn origin(&mut self, of: &'a TradeId, facts: Facts<'a>, changes: Vec<Change>, until: NaiveDate) -> Option<Origin> {
+        let mut origin = match facts {
+            Facts::Trade(terms) => Origin::of_trade(terms.price),
+            Facts::Lot(_) => match self.ledger.captured(of).and_then(CapturedTrade::terms) {
+                Some(terms) => Origin::of_trade(terms.price),
+                None => self.arrival(of)?.origin.as_deref()?.clone(),
+            },
+        };
+        origin.changes.extend(self.changes_of(of));
+        origin.changes.extend(changes);
+        let security = Symbol::new(&self.key.security()).expect("a part of a key is a name");
+        origin.stays.push(Stay { security, until });
+        Some(origin)
     }
 }

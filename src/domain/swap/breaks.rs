@@ -41,10 +41,11 @@ impl<'a> Valuation<'a> {
         let mut breaks = BTreeMap::<(NaiveDate, Id), Break>::new();
         let mut slices = Vec::new();
         for lot in lots {
-            lot.life.slices_until(self.day, &self.resets, &mut slices);
+            lot.life.slices_until(self.day, self.resets(lot), &mut slices);
             for slice in &slices {
                 let Some(End { edge, by: ClosedBy::Close(by) }) = &slice.end else { continue };
-                if edge.date < termination {
+                // What an arrival closes of itself against others ends with them.
+                if edge.date < termination && *by != lot.id {
                     let currency = self.swap.currencies.settlement;
                     let new = || Break { fee, parts: Vec::new(), ended: edge.settle_date, termination, currency };
                     let found = breaks.entry((edge.date, *by)).or_insert_with(new);

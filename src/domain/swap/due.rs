@@ -109,7 +109,8 @@ impl<Id: Copy> Matter for Performance<'_, '_, Id> {
                 performance(pad, &span, Some((quantity, &opening)), swap.equity.fx, swap.currencies)?
             }
         };
-        Ok(Calculated { amount, provisional: start.provisional() || end.provisional() })
+        let elsewhere = lot.elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.provisional(slice));
+        Ok(Calculated { amount, provisional: start.provisional() || end.provisional() || elsewhere })
     }
 }
 

@@ -1,9 +1,12 @@
 //! The lots under a swap -> everything that is due of them on a day, in a fixed order: lot by lot as given, and of a lot equity, interest, night
 //! fees, dividends.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::arrived::Elsewhere;
 use super::due::{Dividend, Due, FeeOfNights, FeeOfTrade, Interest, Performance, Reinvestment, Statement};
 use super::flow::{FlowName, Kind};
 use super::terms::InterestPeriod;
@@ -15,23 +18,25 @@ use crate::domain::equity::mark::Mark;
 use crate::domain::equity::terms::UnwindPayment;
 use crate::domain::fees::trade::{TradeFee, TradeFeeKind, Traded};
 use crate::domain::flows::status::Stage;
-use crate::domain::lots::settlement::by_settlement;
 use crate::domain::lots::slice::{ClosedBy, End, Life, OpenedBy, Slice};
 use crate::domain::rates::schedule::Period;
 use crate::domain::trade::captured::CapturedTrade;
 
 /// One lot and what happened to it.
+#[derive(Clone)]
 pub struct Lot<Id> {
     pub id: Id,
     pub life: Life<Id>,
     /// From a day on its units are not known: what they would follow from is missing.
     pub unknown: Option<(NaiveDate, Blocked)>,
+    /// Of a lot that came from another position.
+    pub elsewhere: Option<Arc<Elsewhere>>,
 }
 
 impl<Id> Lot<Id> {
     /// A lot whose units are known on all days.
     pub fn new(id: Id, life: Life<Id>) -> Lot<Id> {
-        Lot { id, life, unknown: None }
+        Lot { id, life, unknown: None, elsewhere: None }
     }
 
     /// Whether the units of a day are known.
@@ -59,16 +64,15 @@ impl<Id> Default for Slices<Id> {
 impl<'a> Valuation<'a> {
     /// Enters everything that is due of a lot into a statement.
     pub fn dues<Id: Copy>(&self, lot: &Lot<Id>, cut: &mut Slices<Id>, statement: &mut impl Statement<'a, Id>) {
-        if lot.life.opened.date > self.day {
+        if lot.life.since() > self.day {
             return;
         }
-        lot.life.slices_until(self.day, &self.resets, &mut cut.performance);
+        lot.life.slices_until(self.day, self.resets(lot), &mut cut.performance);
         let stands = |slice: &&Slice<Id>| slice.start.date <= self.day && !self.after_its_end(slice);
         let until_today = || cut.performance.iter().filter(stands);
         until_today().for_each(|slice| self.equity(lot, slice, statement));
         if let Some(side) = self.side(lot.life.quantity) {
-            lot.life.slices_until(self.day, &side.resets, &mut cut.financing);
-            by_settlement(&mut cut.financing);
+            lot.life.financed_until(self.day, self.switches(lot, side), &mut cut.financing);
             cut.financing.iter().for_each(|slice| self.interest(lot, slice, side, statement));
         }
         if !self.swap.daily_fees.is_empty() {
@@ -150,6 +154,7 @@ impl<'a> Valuation<'a> {
             OpenedBy::Open => self.priced("opening price", date, price),
             OpenedBy::Reset => self.close(date),
             OpenedBy::Action => self.priced("reference price after the spin-off", date, price),
+            OpenedBy::Arrival => self.priced("reference price where it came from", date, price),
         }
     }
 
@@ -211,10 +216,10 @@ impl<'a> Valuation<'a> {
     }
 
     /// From the settlement of the start to that of the end; of an open slice to the end of all interest periods. A valuation that switches the
-    /// notional before the lot has settled starts nothing early.
+    /// notional before the lot has settled starts nothing early, and what a lot bore elsewhere is told there.
     fn settled<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> (NaiveDate, NaiveDate) {
         let last = self.swap.interest_periods.last().map_or(self.day, |interest| interest.period.end);
-        let from = slice.start.settle_date.max(lot.life.opened.settle_date);
+        let from = slice.start.settle_date.max(lot.life.opened.settle_date).max(lot.life.since());
         (from, slice.end.as_ref().map_or(last, |end| end.edge.settle_date))
     }
 

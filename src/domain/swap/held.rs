@@ -23,6 +23,7 @@ use crate::domain::lots::life::{Market, lives};
 use crate::domain::lots::method::InvalidInstruction;
 use crate::domain::lots::shelf::Shelf;
 use crate::domain::lots::slice::{Life, Step};
+use crate::domain::names::Symbol;
 use crate::domain::trade::Side;
 use crate::domain::trade::answer::Refusal;
 use crate::domain::trade::capture::capture;
@@ -53,7 +54,7 @@ pub enum Why {
 }
 
 impl<'a> Holding<'a> {
-    /// Captures what the agreement says as a stream of it would be.
+    /// Captures what the agreement says as a stream of it would be; but what lots that come are measured from it says itself.
     pub fn of(agreement: &'a Agreement) -> (Holding<'a>, Vec<Problem>) {
         let trades = match &agreement.held {
             Held::Lots(lots) => return (Holding::Given { lots, happenings: &agreement.happenings }, Vec::new()),
@@ -67,8 +68,8 @@ impl<'a> Holding<'a> {
                 Err(refusal) => problems.push(Problem { of: trade.id.clone(), why: Why::Refused(refusal) }),
             }
         }
-        for happening in &agreement.happenings {
-            match happen(&shelf, &agreement.key, happening) {
+        for happening in agreement.happenings.iter().cloned().map(Happening::without_origin) {
+            match happen(&shelf, &agreement.key, &happening) {
                 Ok(change) => shelf.keep_happen(change),
                 Err(refusal) => problems.push(Problem { of: happening.id.clone(), why: Why::Refused(refusal) }),
             }
@@ -128,11 +129,14 @@ impl<'a> Holding<'a> {
 
 pub(super) fn splits<'h>(happenings: impl Iterator<Item = &'h Happening>) -> Splits {
     let split = |happening: &Happening| match &happening.what {
-        What::Action(action) => Some((action.ex_date, action.kind.new_units()?)),
+        What::Action(action) => {
+            let ratio = action.kind.new_units()?;
+            Some((action.ex_date, ratio.denominator(), ratio.numerator()))
+        }
         _ => None,
     };
     let mut splits: Splits = happenings.filter_map(split).collect();
-    splits.sort_by_key(|(ex_date, _)| *ex_date);
+    splits.sort_by_key(|(ex_date, ..)| *ex_date);
     splits
 }
 
@@ -179,7 +183,7 @@ fn missing(shelf: &Shelf) -> impl Iterator<Item = Problem> {
 struct Stated;
 
 impl Market for Stated {
-    fn settle_date(&self, trade_date: NaiveDate) -> NaiveDate {
+    fn settle_date(&self, _: Option<&Symbol>, trade_date: NaiveDate) -> NaiveDate {
         trade_date
     }
 

@@ -10,6 +10,7 @@ pub mod flow; // a cash flow: what it pays for, when, what it comes to
 pub mod valuation; // a swap on a day, with the market values it names
 mod due; // one flow that is due, and its amount on a pad
 pub mod dues; // lots -> everything that is due of them
+pub mod arrived; // lots that were valued elsewhere before
 mod reinvest; // dividends that buy units
 mod breaks; // what ends before its time, and what that costs
 pub mod warning; // what is odd, and calculated all the same

@@ -47,7 +47,7 @@ impl<'a> Valuation<'a> {
     /// What `units` that came of a lot are measured from.
     fn reference_of(&self, lot: &Lot<&str>, by: &TradeId, units: Decimal) -> Result<ReferencePrice, Blocked> {
         let mut slices = Vec::new();
-        lot.life.slices_until(self.day, &self.resets, &mut slices);
+        lot.life.slices_until(self.day, self.resets(lot), &mut slices);
         let (mut date, mut worth): (Option<NaiveDate>, Decimal) = (None, Decimal::ZERO);
         for slice in &slices {
             let part = match slice.end.map(|end| end.by) {

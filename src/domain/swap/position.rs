@@ -1,9 +1,11 @@
 //! A captured position under the contracts that its trades name -> every cash flow of it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
+use super::arrived::Before;
 use super::due::Statement;
 use super::dues::{Lot, Slices};
 use super::flow::Flow;
@@ -14,8 +16,10 @@ use super::valuation::{Splits, Valuation};
 use crate::domain::blocked::Blocked;
 use crate::domain::flows::id::FlowId;
 use crate::domain::key::ContractId;
+use crate::domain::lots::happening::{Arrival, Happening};
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::life::{Market as Settlement, lives};
+use crate::domain::lots::origin::Origin;
 use crate::domain::market::Market;
 use crate::domain::trade::captured::CapturedTrade;
 
@@ -24,6 +28,8 @@ pub struct Share<'a> {
     pub contract: &'a ContractId,
     lots: Vec<Lot<&'a str>>,
     trades: Vec<&'a CapturedTrade>,
+    /// Of the lots that came from other positions.
+    arrivals: BTreeMap<&'a str, (&'a Arrival, &'a Origin)>,
     /// Commission is in the prices of the lots already, if it belongs there.
     priced: bool,
     happenings: Happenings<'a>,
@@ -44,6 +50,7 @@ pub fn shares<'a, L: Ledger>(ledger: &'a L, settlement: &impl Settlement) -> Vec
             contract: of,
             lots: Vec::new(),
             trades: Vec::new(),
+            arrivals: BTreeMap::new(),
             priced: false,
             happenings: Happenings::default(),
         })
@@ -54,11 +61,16 @@ pub fn shares<'a, L: Ledger>(ledger: &'a L, settlement: &impl Settlement) -> Vec
             share(&mut shares, of).trades.push(trade);
         }
     }
+    for (arrival, of) in ledger.happened_from_latest().filter_map(|one| under_contract(&one.happening)) {
+        let arrivals = &mut share(&mut shares, of).arrivals;
+        arrivals.extend(arrival.origin.as_deref().map(|origin| (arrival.lot.id.as_str(), (arrival, origin))));
+    }
     if shares.is_empty() {
         return Vec::new();
     }
+    let arrived = |id| ledger.happened(id).and_then(|one| under_contract(&one.happening)).map(|(_, of)| of);
     for (id, life) in lives(ledger, settlement) {
-        if let Some(of) = ledger.captured(id).and_then(contract) {
+        if let Some(of) = ledger.captured(id).and_then(contract).or_else(|| arrived(id)) {
             let life = life.renamed(|by| by.as_str());
             share(&mut shares, of).lots.push(Lot::new(id.as_str(), life));
         }
@@ -76,11 +88,18 @@ pub fn shares<'a, L: Ledger>(ledger: &'a L, settlement: &impl Settlement) -> Vec
     shares
 }
 
+/// A lot that arrived, and its contract.
+fn under_contract(happening: &Happening) -> Option<(&Arrival, &ContractId)> {
+    let arrival = happening.arrival()?;
+    Some((arrival, arrival.lot.contract.as_ref()?))
+}
+
 impl<'a> Share<'a> {
     /// Shows every flow of the share as it stands at the end of a day: of each lot by age, then of each trade.
     pub fn flows<'s>(
         &mut self,
         swap: &'s Swap,
+        before: &Before,
         market: &'s Market,
         day: NaiveDate,
         each: impl FnMut(Flow<'s, &'a str>),
@@ -88,25 +107,27 @@ impl<'a> Share<'a> {
     where
         'a: 's,
     {
-        self.enter(swap, market, day, &mut Shown { rounding: &swap.rounding, each })
+        self.enter(swap, before, market, day, &mut Shown { rounding: &swap.rounding, each })
     }
 
     /// The same flows with an explanation of those that are wanted.
     pub fn explained(
         &mut self,
         swap: &'a Swap,
+        before: &Before,
         market: &'a Market,
         day: NaiveDate,
         wanted: impl Fn(FlowId) -> bool,
     ) -> Result<Vec<Explained<'a>>, Blocked> {
         let mut kept = Explaining { rounding: &swap.rounding, wanted, flows: Vec::new() };
-        self.enter(swap, market, day, &mut kept)?;
+        self.enter(swap, before, market, day, &mut kept)?;
         Ok(kept.flows)
     }
 
     fn enter<'s>(
         &mut self,
         swap: &'s Swap,
+        before: &Before,
         market: &'s Market,
         day: NaiveDate,
         statement: &mut impl Statement<'s, &'a str>,
@@ -120,11 +141,18 @@ impl<'a> Share<'a> {
             self.lots.iter_mut().try_for_each(|lot| put_commission_into_prices(&mut lot.life, rate, traded, true))?;
         }
         let valuation = Valuation::new(swap, market, day, self.happenings.splits.clone());
-        valuation.reinvest(&mut self.lots);
+        // What a day's valuation makes of lots is nothing to the next one.
+        let mut lots = Cow::Borrowed(&self.lots[..]);
+        if swap.dividends.as_ref().is_some_and(|dividends| dividends.reinvested) {
+            valuation.reinvest(lots.to_mut());
+        }
+        if !self.arrivals.is_empty() {
+            valuation.look_back(lots.to_mut(), &self.arrivals, before, market);
+        }
         let mut slices = Slices::default();
-        self.lots.iter().for_each(|lot| valuation.dues(lot, &mut slices, statement));
+        lots.iter().for_each(|lot| valuation.dues(lot, &mut slices, statement));
         self.trades.iter().for_each(|trade| valuation.trade_fees(trade.id.as_str(), trade, statement));
-        valuation.break_fees(&self.lots, statement);
+        valuation.break_fees(&lots, statement);
         Ok(())
     }
 }

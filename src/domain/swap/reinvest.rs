@@ -45,6 +45,18 @@ impl<'a> Valuation<'a> {
         }
     }
 
+    /// Why the units of a lot are not known where it goes, if dividends have bought some while it stood here for so long.
+    pub(super) fn left_behind(&self, tenure: Tenure) -> Option<Blocked> {
+        let closed = tenure.closed?.trade;
+        let bought = |passed: &Passed<'_>| self.bought_on(passed).is_some_and(|date| date < closed);
+        let entitled = |passed: &Passed<'_>| {
+            let open = Tenure { closed: None, ..tenure };
+            passed.cut_off.entitled(Decimal::ONE, open).is_some()
+        };
+        let left = self.dividends.iter().any(|passed| bought(passed) && entitled(passed));
+        left.then_some(Blocked::MissingTerm { term: LEAVING })
+    }
+
     /// The day on which a dividend buys units, if it has come; its ex date while the day cannot be told.
     fn bought_on(&self, passed: &Passed<'_>) -> Option<NaiveDate> {
         let date = match &passed.dates {
@@ -68,7 +80,8 @@ impl<'a> Valuation<'a> {
         let Passed { cut_off, dates, .. } = passed;
         let before = before_trades(life, date);
         let open = life.steps[..before].iter().fold(life.quantity, |open, step| step.left(open));
-        let opened = Dates { trade: life.opened.date, settle: life.opened.settle_date };
+        let since = life.since();
+        let opened = Dates { trade: since, settle: life.opened.settle_date.max(since) };
         if open.is_zero() || cut_off.entitled(open, Tenure { opened, closed: None }).is_none() {
             return Ok(());
         }
@@ -158,6 +171,7 @@ fn scale<Id>(steps: &mut [Step<Id>], mut open: Decimal, mut grown: Decimal) -> R
         match step {
             Step::Close { units, .. } | Step::CashInLieu { units, .. } => *units = (grown - stays).abs(),
             Step::Split { before, after, .. } => (*before, *after) = (grown, stays),
+            Step::Arrive { .. } => {}
             Step::SpinOff { .. } | Step::Move { .. } => return Err((date, Blocked::MissingTerm { term: LEAVING })),
         }
         (open, grown) = (left, stays);

@@ -27,12 +27,11 @@ use crate::domain::lots::units::Units;
 use crate::domain::market::Market;
 use crate::domain::market::carry::{Accepted, Quote};
 use crate::domain::market::fx::{FxMode, FxRate, Pair};
-use crate::domain::number::ratio::Ratio;
 use crate::domain::rates::schedule::Period;
 use crate::domain::schedule::Disrupted;
 
-/// New units for old ones, by ex date.
-pub type Splits = Vec<(NaiveDate, Ratio)>;
+/// Old units and new ones, by ex date.
+pub type Splits = Vec<(NaiveDate, Decimal, Decimal)>;
 
 /// Everything a swap's amounts on a day are calculated from.
 pub struct Valuation<'a> {
@@ -47,7 +46,7 @@ pub struct Valuation<'a> {
     /// The same as each side's financing sees them: its notional changes on the switch dates of its terms.
     pub long: Option<Side<'a>>,
     pub short: Option<Side<'a>>,
-    blocked: BTreeMap<NaiveDate, Blocked>,
+    pub(super) blocked: BTreeMap<NaiveDate, Blocked>,
     /// All valuation dates with their payments, as far as calendars reach.
     pub equity_payments: Vec<Payment>,
     pub interest_payments: Vec<Payment>,
@@ -192,9 +191,8 @@ impl<'a> Valuation<'a> {
     /// The quantity of a slice over time. What is closed is still held until it settles, and a split that is known for later is seen ahead.
     pub fn units<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Units {
         let last = slice.end.as_ref().map_or(self.day, |end| end.edge.date);
-        let later = self.splits.iter().filter(|(ex_date, _)| *ex_date > last);
-        let later = later.map(|(ex_date, ratio)| (*ex_date, ratio.denominator(), ratio.numerator()));
-        lot.life.units(slice, self.day).then(later)
+        let later = self.splits.iter().filter(|(ex_date, ..)| *ex_date > last);
+        lot.life.units(slice, self.day).then(later.copied())
     }
 
     /// The quantity of a slice at the end of a day. Without a split it is the same on all.
@@ -203,6 +201,17 @@ impl<'a> Valuation<'a> {
             return slice.quantity;
         }
         self.units(lot, slice).on(day)
+    }
+
+    /// The valuation dates that a lot sees.
+    pub fn resets<'l, Id>(&'l self, lot: &'l Lot<Id>) -> &'l [Reset] {
+        lot.elsewhere.as_ref().map_or(&self.resets, |elsewhere| &elsewhere.resets)
+    }
+
+    /// The same as the financing of one of its sides sees them.
+    pub fn switches<'l, Id>(&'l self, lot: &'l Lot<Id>, side: &'l Side<'_>) -> &'l [Reset] {
+        let Some(elsewhere) = &lot.elsewhere else { return &side.resets };
+        if lot.life.quantity.is_sign_negative() { &elsewhere.short } else { &elsewhere.long }
     }
 
     /// The financing of a signed quantity.
@@ -216,8 +225,9 @@ impl<'a> Valuation<'a> {
             return Ok(());
         }
         let start = slice.start.date;
-        let Some((date, reason)) = self.blocked.range(lot.life.opened.date..=start).next_back() else { return Ok(()) };
-        let later = self.resets.iter().any(|reset| reset.date > *date && reset.date <= start);
+        let blocked = lot.elsewhere.as_ref().map_or(&self.blocked, |elsewhere| &elsewhere.blocked);
+        let Some((date, reason)) = blocked.range(lot.life.opened.date..=start).next_back() else { return Ok(()) };
+        let later = self.resets(lot).iter().any(|reset| reset.date > *date && reset.date <= start);
         if later { Ok(()) } else { Err(reason.clone()) }
     }
 
@@ -239,7 +249,7 @@ impl<'a> Valuation<'a> {
         }
         let last = self.market.prices.get(&self.swap.underlier).and_then(|quotes| quotes.last(date));
         let accepted = self.swap.prices.accept(&self.swap.underlier, last, date)?;
-        if self.splits.iter().any(|(ex_date, _)| accepted.quote.date < *ex_date && *ex_date <= date) {
+        if self.splits.iter().any(|(ex_date, ..)| accepted.quote.date < *ex_date && *ex_date <= date) {
             return Err(Blocked::MissingPrice { of: self.swap.underlier.clone(), date });
         }
         Ok(accepted)

@@ -61,7 +61,7 @@ impl<'a> Valuation<'a> {
     fn held_over<Id: Copy>(&self, lots: &[Lot<Id>], declared: &Declared) -> bool {
         let mut slices = Vec::new();
         lots.iter().any(|lot| {
-            lot.life.slices_until(self.day, &self.resets, &mut slices);
+            lot.life.slices_until(self.day, self.resets(lot), &mut slices);
             slices.iter().any(|slice| {
                 let end = slice.end.as_ref().map_or(self.day, |end| end.edge.date);
                 self.swap.equity.return_type.leaves_out(slice.start.date, end, declared.ex_date)

@@ -86,7 +86,7 @@ fn arrival(
         revision: 0,
     };
     let date = object.member("date")?.not_before(trade_date)?;
-    Ok(Arrival { date, phase: Phase::Trade, exec_time: Timestamp::default(), source_seq, lot })
+    Ok(Arrival { date, phase: Phase::Trade, exec_time: Timestamp::default(), source_seq, lot, origin: None })
 }
 
 /// What the legs measure the lot from: the last valuation of the contract it comes from.

@@ -25,7 +25,7 @@ use crate::messages::key::day_key;
 use crate::messages::position_flows::PositionFlows;
 use crate::messages::wire::Unwritable;
 use crate::pipeline::due::Number;
-use crate::pipeline::flows::{Told, flows, series};
+use crate::pipeline::flows::{Told, earlier_securities, flows, series};
 use crate::pipeline::knowledge::{KNOWLEDGE, Knowledge, Subject, subjects};
 use crate::pipeline::refusals::{WRONG_KEY, undecodable};
 use crate::pipeline::topics::{self, CHUNK_RESULTS_BATCH, HISTORICAL_FLOWS, WHAT_IF_FLOWS};
@@ -206,7 +206,10 @@ impl Book {
         }
         let changed = |subject: &Subject| since.changed.contains(subject);
         let of_security = [Subject::Underlier(case.security.clone()), Subject::CorporateActions(case.security.clone())];
-        if changed(&Subject::All) || of_security.iter().any(changed) {
+        let position = OnePosition::of(self, case.key);
+        let mut earlier = position.happened_from_latest().flat_map(earlier_securities);
+        let measured_elsewhere = earlier.any(|security| changed(&Subject::Underlier(security.clone())));
+        if changed(&Subject::All) || of_security.iter().any(changed) || measured_elsewhere {
             return None;
         }
         for contract in &case.contracts {
