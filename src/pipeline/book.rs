@@ -235,8 +235,7 @@ impl Book {
         }
     }
 
-    /// Works a position out again if it was by anything else than its contract and its issuer say now; of several contracts that its live trades
-    /// name, the one with the least id counts. Answers why that cannot be.
+    /// Works a position out again if it was by anything else than its contracts and its issuer say now. Answers why that cannot be.
     fn agree(
         &mut self,
         key: &PositionKey,
@@ -245,8 +244,8 @@ impl Book {
         knowledge: &Knowledge,
         context: &mut Context<'_>,
     ) -> Result<Option<Obstacle>, ProcessError> {
-        let contract = self.contracts.scan(&number).next().map(|(contract, _)| contract);
-        let (agreed, problem) = knowledge.agreed(key, contract);
+        let contracts = self.contracts.scan(&number).map(|(contract, _)| contract);
+        let (agreed, problem) = knowledge.agreed(key, contracts);
         // Most positions are as agreed, and their issuers do nothing.
         if agreed.actions.is_empty() && self.positions.get(key).is_none_or(|position| position.relief == *agreed.policy)
         {

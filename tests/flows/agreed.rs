@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bookflow::cli::verify::audit;
 use bookflow::domain::flows::row::{BlockedContract, FlowRow};
-use bookflow::domain::key::{PositionKey, TradeId};
+use bookflow::domain::key::{ContractId, PositionKey, TradeId};
 use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
 use bookflow::domain::lots::happen::happen;
 use bookflow::domain::lots::happening::{Happened, Happening, What};
@@ -17,10 +17,11 @@ use bookflow::domain::trade::capture::capture;
 use bookflow::domain::trade::captured::{CapturedTrade, Place};
 use bookflow::domain::trade::{Side, Terms, Trade, TradeEvent};
 use bookflow::messages::captured_action::CapturedAction;
+use bookflow::messages::contract::ContractVersion;
 use bookflow::messages::data_point::{DataKind, Value};
 use bookflow::messages::document::METHODS;
 use bookflow::messages::position_flows::PositionFlows;
-use bookflow::pipeline::topics::{CAPTURED_ACTIONS, CAPTURED_TRADES, POSITIONS};
+use bookflow::pipeline::topics::{CAPTURED_ACTIONS, CAPTURED_TRADES, CONTRACTS, POSITIONS};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
@@ -442,6 +443,50 @@ fn a_symbol_change_takes_the_lots_along_and_brings_them_back_when_it_is_cancelle
     assert_eq!(quantities(&desk), [Some(75.into()), Some(0.into())]);
     let report = audit(&desk.house.stand.broker, &desk.house.schemas, 10).expect("it can be read");
     assert!(report.clean() && report.unproved.is_empty(), "{report}");
+}
+
+/// A version of another contract with the same terms but what it says of relief.
+fn other(desk: &Desk, version: u32, relief: &str) {
+    let id = ContractId::new("SWAP-0").expect("a name");
+    let json = TERMS.replacen('{', relief, 1).replace("SWAP-1", "SWAP-0");
+    let contract = ContractVersion { id, version, terms: Some(json.into()) };
+    desk.house.place(CONTRACTS, &desk.house.raw(&contract, &contract.key()));
+}
+
+/// A lot is of the contract of its trade; how lots are closed is one thing for all of a position.
+#[test]
+fn contracts_of_one_position_say_the_same_of_its_lots_or_block_them() {
+    let mut desk = Desk::new();
+    market(&desk);
+    desk.contract(1, &TERMS.replacen('{', r#"{"relief": "LIFO","#, 1));
+    desk.trade("T1", Side::Buy, "10", "10", 3);
+    desk.trade("T2", Side::Buy, "10", "11", 4);
+    let under = |id: &str, terms| {
+        let contract = Some(ContractId::new("SWAP-0").expect("a name"));
+        desk.version(id, 1, TradeEvent::New(Terms { contract, ..terms }));
+    };
+    under("T3", terms(Side::Sell, "10", "12", 5));
+    desk.settle();
+    let realised = |desk: &Desk| last(desk).expect("a position").realised.minor;
+    let blocked = |desk: &Desk| -> Vec<String> {
+        desk.now().0.iter().map(|blocked| format!("{} {}", blocked.contract, blocked.obstacle.reason)).collect()
+    };
+    assert_eq!((realised(&desk), blocked(&desk)), (1_000, vec!["SWAP-0 MISSING_CONTRACT".to_owned()]), "one is known");
+    other(&desk, 1, r#"{"relief": "HIFO","#);
+    desk.settle();
+    let both = ["SWAP-0 CONTRACTS_DISAGREE".to_owned(), "SWAP-1 CONTRACTS_DISAGREE".to_owned()];
+    assert_eq!((realised(&desk), blocked(&desk)), (2_000, both.to_vec()), "oldest first, and no flows");
+    desk.crash();
+    desk.settle();
+    assert_eq!((realised(&desk), blocked(&desk)), (2_000, both.to_vec()));
+    desk.house.audit();
+    other(&desk, 2, r#"{"relief": "LIFO","#);
+    desk.settle();
+    assert_eq!((realised(&desk), blocked(&desk)), (1_000, vec![]));
+    let contracts: Vec<_> = desk.now().1.into_iter().map(|row| row.contract.to_string()).collect();
+    assert!(!contracts.is_empty() && contracts.iter().all(|contract| contract == "SWAP-1"), "{contracts:?}");
+    let report = desk.house.audit();
+    assert!(report.unproved.is_empty(), "{report}");
 }
 
 #[test]

@@ -221,7 +221,7 @@ struct Again {
 impl Again {
     fn calculated(key: &PositionKey, shelf: &Shelf, knowledge: &Knowledge) -> Again {
         let contracts = contracts(shelf);
-        let (agreed, mut obstacle) = knowledge.agreed(key, contracts.first().copied());
+        let (agreed, mut obstacle) = knowledge.agreed(key, contracts.iter().copied());
         let change = agree(shelf, &agreed).unwrap_or_else(|refusal| {
             obstacle = Some(disagreement(&refusal));
             Happen::default()

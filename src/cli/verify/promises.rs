@@ -72,11 +72,16 @@ impl Promises {
     ) -> Option<String> {
         let named = expected.trades.values().filter_map(Known::terms).filter_map(|terms| terms.contract.as_ref());
         let arrived = expected.arrivals.values().filter_map(|moved| moved.arrival()?.lot.contract.as_ref());
-        let contract = named.chain(arrived).min();
-        let (agreed, _) = self.now.agreed(key, contract);
-        let of = contract.map_or("no contract".to_owned(), |contract| format!("contract {contract}"));
+        let contracts: BTreeSet<&ContractId> = named.chain(arrived).collect();
+        let (agreed, _) = self.now.agreed(key, contracts.iter().copied());
+        let of = match contracts.is_empty() {
+            true => "no contract".to_owned(),
+            false => {
+                format!("contract {}", contracts.into_iter().map(ContractId::as_str).collect::<Vec<_>>().join(", "))
+            }
+        };
         if agreed.policy != relief {
-            return Some(format!("{of} has another relief policy by now; verify again when `book` has applied it"));
+            return Some(format!("{of}: another relief policy counts by now; verify again when `book` has applied it"));
         }
         let known = |action: &&Happening| match happened.iter().find(|one| one.happening.id == action.id) {
             Some(one) => one.happening == **action,

@@ -316,7 +316,7 @@ impl Book {
         let (contracts, security) = (|| case.selected.iter(), &case.security);
         let before = flows(&position, contracts(), security, work.as_it_was, disagreement.as_ref()).unwrap_or_default();
         // What issuers did stays as it is: only terms are tried.
-        let policy = changed.agreed(case.key, case.contracts.first()).0.policy;
+        let policy = changed.agreed(case.key, case.contracts.iter()).0.policy;
         let after = match position.policy() == policy {
             true => flows(&position, contracts(), security, changed, disagreement.as_ref()),
             false => {

@@ -55,8 +55,8 @@ pub struct Knowledge {
 struct Terms {
     version: u32,
     json: Option<Arc<str>>,
-    /// Oldest first and fractions kept as long as it cannot be read.
-    on_lots: OnLots,
+    /// None as long as it cannot be read: it then says nothing of lots.
+    on_lots: Option<OnLots>,
 }
 
 impl Knowledge {
@@ -129,11 +129,16 @@ impl Knowledge {
         standing.map_err(|invalid| obstacle("UNREADABLE_TERMS", invalid.to_string()))
     }
 
-    /// What counts for a position whose contract this is: oldest first, and fractions kept, while there is none or it is not known. The
-    /// problem is that of an action that cannot be followed as agreed; its fractions are kept.
-    pub fn agreed(&self, key: &PositionKey, contract: Option<&ContractId>) -> (Agreed<'_>, Option<Obstacle>) {
-        let on_lots = contract.and_then(|contract| self.contracts.get(contract)).map(|terms| &terms.on_lots);
-        let (mut actions, mut problem) = (Vec::new(), None);
+    /// What counts for a position whose contracts these are: what they say as far as they are known. Oldest first, and fractions kept, while none
+    /// is, and while they say different things; that is a problem then, as is an action that cannot be followed as agreed.
+    pub fn agreed<'c>(
+        &self,
+        key: &PositionKey,
+        contracts: impl Iterator<Item = &'c ContractId>,
+    ) -> (Agreed<'_>, Option<Obstacle>) {
+        let known = contracts.filter_map(|contract| Some((contract, self.contracts.get(contract)?.on_lots.as_ref()?)));
+        let (on_lots, mut problem) = self.agreed_by_all(key, known);
+        let mut actions = Vec::new();
         if self.facts.any_action() {
             let fractions = on_lots.map(|on_lots| on_lots.fractions).unwrap_or_default();
             for action in self.facts.actions(&key.security()) {
@@ -148,6 +153,24 @@ impl Knowledge {
             }
         }
         (Agreed { policy: on_lots.map_or(&FIFO, |on_lots| &on_lots.relief), actions }, problem)
+    }
+
+    /// What all contracts of a position say of its lots. Lots are closed in one order, whichever contract a close is under.
+    fn agreed_by_all<'c, 'k>(
+        &self,
+        key: &PositionKey,
+        mut known: impl Iterator<Item = (&'c ContractId, &'k OnLots)>,
+    ) -> (Option<&'k OnLots>, Option<Obstacle>) {
+        let Some((first, on_lots)) = known.next() else { return (None, None) };
+        let unlike = |other: &OnLots| {
+            other.relief != on_lots.relief || (other.fractions != on_lots.fractions && self.acted(&key.security()))
+        };
+        let Some((other, _)) = known.find(|(_, other)| unlike(other)) else { return (Some(on_lots), None) };
+        let message = format!(
+            "contracts {first} and {other} do not say the same `relief` and `fractions` of the lots that they have in common; state the same in \
+             both (a list says since when), or amend the trades of one of them"
+        );
+        (None, Some(Obstacle { reason: "CONTRACTS_DISAGREE".into(), message: message.into() }))
     }
 
     /// Whether the issuer of a security has ever done anything to the lots of its holders.
@@ -171,7 +194,7 @@ impl Knowledge {
             return;
         }
         self.facts.forget(&contract.id);
-        let on_lots = contract.terms.as_deref().and_then(|json| read_on_lots(json).ok()).unwrap_or_default();
+        let on_lots = contract.terms.as_deref().and_then(|json| read_on_lots(json).ok());
         let terms = Terms { version: contract.version, json: contract.terms.map(Arc::from), on_lots };
         self.contracts.insert(contract.id.clone(), terms);
         self.changes.note(Subject::Contract(contract.id), cause);

@@ -6,11 +6,13 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 final class Contracts {
+    /** No policy: the contract is withdrawn. */
     private record Version(int number, Method.Policy policy) {}
 
     private final Map<String, Version> known = new HashMap<>();
@@ -24,13 +26,17 @@ final class Contracts {
         }
     }
 
-    /** Of several contracts the one with the least name counts; oldest first where there is none, or it is not known. */
+    /** What all of them say that are known; oldest first where none is, and where they say different things. */
     Method.Policy policy(List<String> contracts) {
-        return contracts.stream().min(Fold.ORDER_OF_IDS).map(known::get).map(Version::policy).orElse(Method.Policy.OLDEST_FIRST);
+        var said = contracts.stream().map(known::get).filter(Objects::nonNull).map(Version::policy).filter(Objects::nonNull).distinct().toList();
+        return said.size() == 1 ? said.get(0) : Method.Policy.OLDEST_FIRST;
     }
 
     private static Method.Policy policy(Object terms) throws Exception {
-        JsonNode relief = terms == null ? null : new ObjectMapper().readTree(Schemas.text(terms)).get("relief");
+        if (terms == null) {
+            return null;
+        }
+        JsonNode relief = new ObjectMapper().readTree(Schemas.text(terms)).get("relief");
         if (relief == null) {
             return Method.Policy.OLDEST_FIRST;
         }
