@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
 use crate::domain::lots::cost::UnitCost;
-use crate::domain::lots::happening::{Arrival, Departure, Effect, Happened, Happening, Phase, Sent, What};
+use crate::domain::lots::happening::{Arrival, Departure, Effect, Happened, Happening, OPENING, Phase, Sent, What};
 use crate::domain::lots::lot::{Age, Before, Image, Lot, Relief};
 use crate::domain::lots::method::{Instruction, InvalidInstruction, ReliefPolicy};
 use crate::domain::lots::origin::{Change, Origin, Stay};
@@ -241,8 +241,12 @@ fn origin() -> impl Strategy<Value = Origin> {
     })
 }
 
-fn sent() -> BoxedStrategy<Sent> {
-    (key(), trade_id(), version())
+fn opening_id() -> impl Strategy<Value = TradeId> {
+    trade_id().prop_map(|id| TradeId::new(OPENING, id.trade_id()).expect("two names"))
+}
+
+fn sent(id: impl Strategy<Value = TradeId> + 'static) -> BoxedStrategy<Sent> {
+    (key(), id, version())
         .prop_flat_map(|(to, id, version)| {
             let arrived = arrival(to.clone(), id.clone()).prop_map(|arrival| What::Arrival(Box::new(arrival)));
             prop_oneof![Just(What::Withdrawn), arrived].prop_map(move |what| {
@@ -256,7 +260,8 @@ fn sent() -> BoxedStrategy<Sent> {
 pub fn delivery() -> BoxedStrategy<Delivery> {
     prop_oneof![
         trade().prop_map(Delivery::Trade),
-        (key(), sent()).prop_map(|(from, sent)| Delivery::Lot(Moved { from, sent }))
+        (key(), sent(trade_id())).prop_map(|(from, sent)| Delivery::Lot(Moved { from: Some(from), sent })),
+        sent(opening_id()).prop_map(|sent| Delivery::Lot(Moved { from: None, sent })),
     ]
     .boxed()
 }
@@ -274,7 +279,7 @@ pub fn captured_action() -> BoxedStrategy<CapturedAction> {
         vec(relief(), 0..3),
         option::of(before()),
         option::of(money()),
-        vec(sent(), 0..3),
+        vec(sent(trade_id()), 0..3),
         option::of(refused()),
     )
         .boxed();

@@ -50,7 +50,7 @@ macro_rules! schema_names {
 }
 
 schema_names! {
-    Trade "trade": 1 2 3 4;
+    Trade "trade": 1 2 3 4 5;
     CapturedTrade "captured_trade": 1 2 3 4;
     Position "position": 1 2;
     Lot "lot": 1 2;

@@ -1,29 +1,53 @@
-//! `trades`: one version of a trade, or of a lot that comes from another position.
+//! `trades`: one version of a trade, or of a lot that comes from another position or was there before.
 
 use crate::domain::key::{PositionKey, TradeId};
-use crate::domain::lots::happening::{Happening, Sent, What};
-use crate::domain::trade::Trade;
+use crate::domain::lots::happening::{Happening, ISSUER, OPENING, Sent, What};
 use crate::domain::trade::captured::Place;
+use crate::domain::trade::{Trade, TradeEvent};
 use crate::messages::captured_action::{read_arrival, write_arrival};
 use crate::messages::message::Message;
 use crate::messages::parts::{EVENTS, EventName, event};
 use crate::messages::schemas::SchemaName;
 use crate::messages::wire::{Decoder, Encoder, Unreadable, invalid};
 
-/// What a record of the topic says. Sources send trades; lots are sent by positions.
+/// What a record of the topic says. Sources send trades and lots that were there before, positions send lots to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     Trade(Trade),
     Lot(Moved),
 }
 
-/// A lot on its way to another position.
+/// A lot on its way to a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
-    pub from: PositionKey,
+    /// None: it was there before.
+    pub from: Option<PositionKey>,
     /// An arrival, or that it does not come after all.
     pub sent: Sent,
 }
+
+impl Delivery {
+    /// The position that it is for.
+    pub fn key(&self) -> &PositionKey {
+        match self {
+            Delivery::Trade(trade) => &trade.key,
+            Delivery::Lot(moved) => &moved.sent.to,
+        }
+    }
+
+    /// Whether only bookflow itself may send it.
+    pub fn internal(&self) -> bool {
+        match self {
+            Delivery::Trade(Trade { id, event, .. }) => {
+                matches!(event, TradeEvent::RebookIn { .. }) || RESERVED.contains(&id.source())
+            }
+            Delivery::Lot(moved) => moved.from.is_some(),
+        }
+    }
+}
+
+/// No trade has one of these sources.
+const RESERVED: [&str; 2] = [ISSUER, OPENING];
 
 impl Message for Trade {
     type Cause = Option<Place>;
@@ -56,7 +80,7 @@ impl Message for Delivery {
         write_names(out, to, &happening.id, happening.version);
         out.symbol(&EVENTS, if arrival.is_some() { &EventName::LotIn } else { &EventName::LotWithdrawn });
         out.optional(None::<()>, |_, ()| ());
-        out.optional(Some(from), write_parts);
+        out.optional(from.as_ref(), write_parts);
         out.optional(arrival, write_arrival);
     }
 
@@ -67,12 +91,15 @@ impl Message for Delivery {
         let parts = input.event_parts(read_parts)?;
         let arrival = input.optional(|input| read_arrival(input, &key, &id))?;
         let what = match (&parts, arrival) {
-            ((EventName::LotIn, None, Some(_)), Some(arrival)) => What::Arrival(Box::new(arrival)),
-            ((EventName::LotWithdrawn, None, Some(_)), None) => What::Withdrawn,
+            ((EventName::LotIn, None, _), Some(arrival)) => What::Arrival(Box::new(arrival)),
+            ((EventName::LotWithdrawn, None, _), None) => What::Withdrawn,
             (_, None) => return Ok(Delivery::Trade(Trade { key, id, version, event: event(parts)? })),
-            _ => return Err(invalid("lot")("only LOT_IN has a lot, with the position that it comes from")),
+            _ => return Err(invalid("lot")("only LOT_IN has a lot, and no terms")),
         };
-        let from = parts.2.expect("it was looked at");
+        let from = parts.2;
+        if from.is_none() && id.source() != OPENING {
+            return Err(invalid("rebook")("a lot that comes from no position is one of source opening"));
+        }
         Ok(Delivery::Lot(Moved { from, sent: Sent { to: key, happening: Happening { id, version, what } } }))
     }
 }

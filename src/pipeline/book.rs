@@ -17,7 +17,7 @@ use self::recalculations::Recalculations;
 use super::codecs::{FlowParts, FlowsKey, Positions, Trades};
 use super::due::{Due, Number};
 use super::flows::{Told, arrived_under, earlier_securities, flows};
-use super::knowledge::{ISSUER, KNOWLEDGE, Knowledge};
+use super::knowledge::{KNOWLEDGE, Knowledge};
 use super::refusals::{in_place, refused, undecodable};
 use super::topics::{
     self, BLOTTER, CALCULATION_REQUESTS, CAPTURED_ACTIONS, CAPTURED_TRADES, CASH_FLOWS, LOTS, POSITIONS, TRADES,
@@ -34,7 +34,6 @@ use crate::domain::trade::answer::{Answer, Refusal};
 use crate::domain::trade::arrive::arrive;
 use crate::domain::trade::capture::{Capture, capture};
 use crate::domain::trade::captured::{CapturedTrade, Place};
-use crate::domain::trade::{Trade, TradeEvent};
 use crate::engine::batch::Record;
 use crate::engine::index::Index;
 use crate::engine::stage::{Cause, Context, ProcessError, Stage};
@@ -87,15 +86,11 @@ impl Book {
     fn read(&self, record: &Record<'_>, context: &Context<'_>) -> Result<Delivery, ProcessError> {
         let value = record.value.ok_or_else(|| ProcessError::rejected("tombstone", "a trade has a value"))?;
         let (cause, delivery) = self.schemas.decode::<Delivery>(value).map_err(undecodable)?;
-        let (key, internal) = match &delivery {
-            Delivery::Trade(trade) => (&trade.key, internal(trade)),
-            Delivery::Lot(moved) => (&moved.sent.to, true),
-        };
-        in_place(record, key.as_str(), context)?;
-        if internal && cause.is_none() {
+        in_place(record, delivery.key().as_str(), context)?;
+        if delivery.internal() && cause.is_none() {
             return Err(ProcessError::rejected(
                 "internal_event",
-                "only another position sends a REBOOK_IN or a lot, and no source is called corporate-action",
+                "only another position sends a REBOOK_IN or a lot that it had, and no source is called corporate-action or opening",
             ));
         }
         Ok(delivery)
@@ -175,7 +170,7 @@ impl Book {
         }
         for sent in sends {
             let (to, cause) = (sent.to.clone(), Some(topics::place(cause)));
-            let moved = Delivery::Lot(Moved { from: key.clone(), sent });
+            let moved = Delivery::Lot(Moved { from: Some(key.clone()), sent });
             context.send(TRADES, to.as_str().as_bytes(), |out| self.schemas.encode(&moved, cause, out))?;
         }
         Ok(())
@@ -416,11 +411,6 @@ pub fn disagreement(refusal: &Refusal) -> Obstacle {
         "the relief method of the contract or a corporate action cannot be applied: {refusal}; amend what is out of proportion"
     );
     Obstacle { reason: "LOTS_REFUSED".into(), message: message.into() }
-}
-
-/// Whether only bookflow itself may send it.
-fn internal(trade: &Trade) -> bool {
-    matches!(trade.event, TradeEvent::RebookIn { .. }) || trade.id.source() == ISSUER
 }
 
 /// The contract that a live trade names.

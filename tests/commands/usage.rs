@@ -117,3 +117,16 @@ fn a_file_is_checked_row_by_row_and_bad_rows_go_beside_it() {
     assert_eq!(row["row"], "A,B,S,OMS,T2,x,FORCE");
     assert_eq!(run(&["submit", "trades", "no-such-file"]).code, 1);
 }
+
+#[test]
+fn lots_are_checked_as_trades_are() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let lot = r#"{"account":"A","book":"B","security":"S","lot_id":"L1","quantity":100,"price":50,"currency":"USD","trade_date":"2024-01-31","from":"2025-01-02"}"#;
+    let rows = format!("{lot}\n{}\n", lot.replace("100", "\"none\""));
+    fs::write(folder.path().join("lots.ndjson"), rows).expect("can be written");
+    let checked = answer(command(folder.path(), &[], &["submit", "lots", "lots.ndjson", "--dry-run", "--json"]));
+    assert_eq!(checked.code, 7, "{}", checked.err);
+    assert_eq!((&checked.object()["lots"], &checked.object()["rejected"]), (&1.into(), &1.into()));
+    let rejected = fs::read_to_string(folder.path().join("lots.ndjson.rejected")).expect("was written");
+    assert!(rejected.contains("quantity: "), "{rejected}");
+}

@@ -53,7 +53,7 @@ pub fn trade(mut fields: Fields) -> Result<Trade, RowError> {
     Ok(Trade { key, id, version, event })
 }
 
-fn position(fields: &mut Fields, prefix: &str) -> Result<PositionKey, RowError> {
+pub fn position(fields: &mut Fields, prefix: &str) -> Result<PositionKey, RowError> {
     let mut part = |name: &str| fields.required(&format!("{prefix}{name}"));
     let (account, book, security) = (part("account")?, part("book")?, part("security")?);
     PositionKey::new(&account, &book, &security).map_err(|error| RowError(format!("{prefix}{error}")))
@@ -84,7 +84,7 @@ fn terms(fields: &mut Fields) -> Result<Terms, RowError> {
     terms.checked().map_err(|error| RowError(error.to_string()))
 }
 
-fn decimal(fields: &mut Fields, name: &str) -> Result<Decimal, RowError> {
+pub fn decimal(fields: &mut Fields, name: &str) -> Result<Decimal, RowError> {
     let text = fields.required(name)?;
     parse_decimal(&text).ok_or_else(|| wrong(name, &text, "an exact decimal number such as 155.25"))
 }

@@ -3,10 +3,9 @@
 use std::io::{self, BufRead, Read};
 
 use super::fields::{Fields, RowError};
-use super::{old_trade, row};
-use crate::domain::trade::Trade;
+use crate::messages::trade::Delivery;
 
-/// A line is one trade: longer ones are something else, and must not fill the memory.
+/// A line is one trade or lot: longer ones are something else, and must not fill the memory.
 const LINE_BYTES_MAX: u64 = 1 << 20;
 /// Enough of a bad row to find and repair it.
 const SHOWN_CHARS_MAX: usize = 4_000;
@@ -15,10 +14,17 @@ const SHOWN_CHARS_MAX: usize = 4_000;
 pub enum Form {
     /// By the file's name: `.csv` is CSV, everything else one JSON object per line
     Auto,
-    /// One JSON object per line: the fields of `schemas/trade.avsc`, or the replaced service's trade
+    /// One JSON object per line
     Ndjson,
-    /// A header with the names of the schema's fields, then one trade per line
+    /// A header with the names of the fields, then one row per line
     Csv,
+}
+
+/// What rows become, whatever the form of the file.
+#[derive(Clone, Copy)]
+pub struct Reading {
+    pub json: fn(&str) -> Result<Vec<Delivery>, RowError>,
+    pub columns: fn(Fields) -> Result<Delivery, RowError>,
 }
 
 /// What a row came to.
@@ -26,12 +32,13 @@ pub struct Row {
     /// From 1; of CSV with its header.
     pub line: u64,
     pub text: String,
-    pub trades: Result<Vec<Trade>, RowError>,
+    pub deliveries: Result<Vec<Delivery>, RowError>,
 }
 
 /// Hands out each row of NDJSON; lines without content are no rows.
 pub fn ndjson<E: From<io::Error>>(
     mut input: impl BufRead,
+    reading: Reading,
     mut take: impl FnMut(Row) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut line = Vec::new();
@@ -50,19 +57,22 @@ pub fn ndjson<E: From<io::Error>>(
         if text.is_empty() {
             continue;
         }
-        let trades = match (complete, std::str::from_utf8(&line)) {
+        let deliveries = match (complete, std::str::from_utf8(&line)) {
             (false, _) => Err(RowError(format!("the line is longer than {LINE_BYTES_MAX} bytes"))),
             (true, Err(_)) => Err(RowError("the line is not UTF-8".into())),
-            (true, Ok(_)) if old_trade::old(text) => old_trade::trades(text),
-            (true, Ok(_)) => Fields::of_json(text).and_then(row::trade).map(|trade| vec![trade]),
+            (true, Ok(_)) => (reading.json)(text),
         };
-        take(Row { line: number, text: shown(text), trades })?;
+        take(Row { line: number, text: shown(text), deliveries })?;
     }
     Ok(())
 }
 
 /// Hands out each row of CSV.
-pub fn csv<E: From<io::Error>>(input: impl Read, mut take: impl FnMut(Row) -> Result<(), E>) -> Result<(), E> {
+pub fn csv<E: From<io::Error>>(
+    input: impl Read,
+    reading: Reading,
+    mut take: impl FnMut(Row) -> Result<(), E>,
+) -> Result<(), E> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(input);
     let header = reader.byte_headers().map_err(io::Error::from)?.clone();
     let header: Vec<_> = header.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
@@ -70,18 +80,19 @@ pub fn csv<E: From<io::Error>>(input: impl Read, mut take: impl FnMut(Row) -> Re
     while reader.read_byte_record(&mut record).map_err(io::Error::from)? {
         let line = record.position().map_or(0, csv::Position::line);
         let text: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
-        take(Row { line, text: shown(&text.join(",")), trades: columns(&header, &record).map(|trade| vec![trade]) })?;
+        let read = columns(&header, &record).and_then(reading.columns);
+        take(Row { line, text: shown(&text.join(",")), deliveries: read.map(|delivery| vec![delivery]) })?;
     }
     Ok(())
 }
 
-fn columns(header: &[String], record: &csv::ByteRecord) -> Result<Trade, RowError> {
+fn columns(header: &[String], record: &csv::ByteRecord) -> Result<Fields, RowError> {
     if record.len() != header.len() {
         return Err(RowError(format!("{} columns, the header has {}", record.len(), header.len())));
     }
     let texts: Result<Vec<_>, _> = record.iter().map(std::str::from_utf8).collect();
     let texts = texts.map_err(|_| RowError("the line is not UTF-8".into()))?;
-    row::trade(Fields::of_columns(header.iter().map(String::as_str).zip(texts))?)
+    Fields::of_columns(header.iter().map(String::as_str).zip(texts))
 }
 
 fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
@@ -105,6 +116,7 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::submit::trades::TRADES;
 
     const GOOD: &str =
         r#"{"account":"A","book":"B","security":"S","source":"O","trade_id":"T","version":1,"event":"FORCE"}"#;
@@ -112,10 +124,10 @@ mod tests {
     fn lines(input: &[u8]) -> Vec<(u64, Result<usize, String>)> {
         let mut rows = Vec::new();
         let take = |row: Row| {
-            rows.push((row.line, row.trades.map(|trades| trades.len()).map_err(|error| error.0)));
+            rows.push((row.line, row.deliveries.map(|trades| trades.len()).map_err(|error| error.0)));
             Ok::<_, io::Error>(())
         };
-        ndjson(input, take).expect("memory can be read");
+        ndjson(input, TRADES, take).expect("memory can be read");
         rows
     }
 
@@ -141,10 +153,10 @@ mod tests {
                      A,B,S,O,\"T\n1\",1,FORCE\nA,B,S,O,T2,1\nA,B,S,O,T3,1,FORCE\n";
         let mut rows = Vec::new();
         let take = |row: Row| {
-            rows.push((row.line, row.trades.is_ok()));
+            rows.push((row.line, row.deliveries.is_ok()));
             Ok::<_, io::Error>(())
         };
-        csv(input.as_bytes(), take).expect("memory can be read");
+        csv(input.as_bytes(), TRADES, take).expect("memory can be read");
         // A name with a line break in it is refused by the name's own rule.
         assert_eq!(rows, [(2, false), (4, false), (5, true)]);
     }

@@ -1,153 +1,30 @@
-//! `submit trades`: a file of trades onto the topic `trades`; good rows go on, bad ones into a file with line and reason.
+//! `submit trades`: a file of trades onto the topic `trades`.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read};
-use std::path::Path;
-use std::sync::Arc;
-
-use serde_json::json;
-
-use super::rejected::Rejected;
-use super::rows::{self, Form, Row};
-use super::sender::Sender;
+use super::deliveries::{Source, submit};
+use super::fields::Fields;
+use super::rows::Reading;
+use super::{old_trade, row};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::parts;
 use crate::cli::session::Session;
-use crate::cli::tail::partitions;
-use crate::domain::trade::Trade;
-use crate::messages::schemas::Schemas;
-use crate::pipeline::topics::TRADES;
+use crate::messages::trade::Delivery;
 
-/// Sends trades from NDJSON or CSV; rows that cannot be taken go to FILE.rejected
+/// Sends trades from NDJSON or CSV, with the fields of `schemas/trade.avsc` or as the replaced service has them; rows that cannot be taken go to FILE.rejected
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// File of trades, or - for standard input
-    file: String,
-    /// Form of the file
-    #[arg(long, value_enum, default_value = "auto")]
-    form: Form,
-    /// Read and check only, send nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    source: Source,
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
-    let file = arguments.file.as_str();
-    let (input, size) = open(file)?;
-    let mut submission = Submission {
-        target: if arguments.dry_run { None } else { Some(Target::open(session)?) },
-        rejected: Rejected::beside(file),
-        trades: 0,
-        last_line: 0,
-        committed_line: 0,
-    };
-    let bar = session.output.progress(size, "bytes");
-    let input = bar.wrap_read(input);
-    let csv = arguments.form == Form::Csv || (arguments.form == Form::Auto && file.ends_with(".csv"));
-    let read = match csv {
-        true => rows::csv(input, |row| submission.take(row)),
-        false => rows::ndjson(BufReader::with_capacity(1 << 18, input), |row| submission.take(row)),
-    };
-    let ended = read.and_then(|()| submission.finish());
-    bar.finish_and_clear();
-    submission.rejected.finish()?;
-    ended.map_err(|failure| submission.explain(failure))?;
-    submission.report(session)
+    submit(&arguments.source, "trades", TRADES, session)
 }
 
-/// The input, and its size where that is known.
-fn open(file: &str) -> Result<(Box<dyn Read>, u64), Failure> {
-    if file == "-" {
-        return Ok((Box::new(io::stdin()), 0));
-    }
-    let opened = File::open(Path::new(file)).and_then(|opened| Ok((opened.metadata()?.len(), opened)));
-    let (size, opened) = opened.map_err(|error| Failure::from(error).during(file))?;
-    Ok((Box::new(opened), size))
-}
-
-struct Submission {
-    /// None: only looked at.
-    target: Option<Target>,
-    rejected: Rejected,
-    trades: u64,
-    last_line: u64,
-    /// All rows up to here are in committed transactions.
-    committed_line: u64,
-}
-
-struct Target {
-    schemas: Arc<Schemas>,
-    sender: Sender,
-    partitions: i32,
-    value: Vec<u8>,
-}
-
-impl Target {
-    fn open(session: &Session) -> Result<Target, Failure> {
-        let config = session.config()?;
-        let broker = parts::broker(&config)?;
-        let partitions = partitions(broker.as_ref(), TRADES)?;
-        let schemas = parts::schemas(&config)?;
-        Ok(Target { schemas, sender: Sender::open(broker.as_ref())?, partitions, value: Vec::new() })
-    }
-
-    fn send(&mut self, trade: &Trade) -> Result<bool, Failure> {
-        self.value.clear();
-        self.schemas
-            .encode(trade, None, &mut self.value)
-            .map_err(|error| Failure::new(Exit::Failed, format!("trade {}: {error}", trade.id)))?;
-        self.sender.send(TRADES, self.partitions, trade.key.as_str().as_bytes(), &self.value)
-    }
-}
-
-impl Submission {
-    fn take(&mut self, row: Row) -> Result<(), Failure> {
-        match row.trades {
-            Err(error) => self.rejected.add(row.line, &error.0, &row.text)?,
-            Ok(trades) => {
-                for trade in &trades {
-                    let committed = self.target.as_mut().map_or(Ok(false), |target| target.send(trade))?;
-                    // A row that became several trades may be cut by the end of a transaction.
-                    if committed {
-                        self.committed_line = self.last_line;
-                    }
-                }
-                self.trades += trades.len() as u64;
-            }
-        }
-        self.last_line = row.line;
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<(), Failure> {
-        if let Some(target) = &mut self.target {
-            target.sender.commit()?;
-        }
-        self.committed_line = self.last_line;
-        Ok(())
-    }
-
-    fn explain(&self, failure: Failure) -> Failure {
-        let what = format!("after line {} (all rows up to line {} are in)", self.last_line, self.committed_line);
-        let next = failure.next.clone().unwrap_or_default();
-        let again = "submit the same file again: what is in already is answered DUPLICATE and changes nothing";
-        let separator = if next.is_empty() { "" } else { "; then " };
-        failure.during(what).next(format!("{next}{separator}{again}"))
-    }
-
-    fn report(&self, session: &Session) -> Result<Exit, Failure> {
-        let Submission { trades, rejected, .. } = self;
-        let transactions = self.target.as_ref().map_or(0, |target| target.sender.committed);
-        let file = (rejected.count > 0).then(|| rejected.path.display().to_string());
-        let human = match &file {
-            None => format!("{trades} trades submitted"),
-            Some(file) => format!("{trades} trades submitted, {} rows rejected: see {file}", rejected.count),
-        };
-        session.output.say(
-            json!({ "submitted": transactions, "trades": trades, "rejected": rejected.count, "rejected_file": file }),
-            human,
-        )?;
-        Ok(if rejected.count == 0 { Exit::Ok } else { Exit::Partial })
-    }
-}
+/// Rows as trades.
+pub const TRADES: Reading = Reading {
+    json: |text| match old_trade::old(text) {
+        true => Ok(old_trade::trades(text)?.into_iter().map(Delivery::Trade).collect()),
+        false => Ok(vec![Delivery::Trade(row::trade(Fields::of_json(text)?)?)]),
+    },
+    columns: |fields| row::trade(fields).map(Delivery::Trade),
+};

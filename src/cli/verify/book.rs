@@ -24,7 +24,6 @@ use crate::messages::blotter::BlotterRow;
 use crate::messages::key;
 use crate::messages::schemas::Schemas;
 use crate::messages::trade::{Delivery, Moved};
-use crate::pipeline::knowledge::ISSUER;
 use crate::pipeline::topics::{self, BLOTTER, CAPTURED_ACTIONS, CAPTURED_TRADES, LOTS, POSITIONS, TRADES};
 
 /// Reasons that no auditor can work out from a trade: the engine's own, and a number that would not fit. They are
@@ -184,11 +183,7 @@ impl Partition<'_> {
         if refused.is_some_and(|reason| BELIEVED.contains(&reason)) {
             return Ok(());
         }
-        let key = match &delivery {
-            Delivery::Trade(trade) => &trade.key,
-            Delivery::Lot(moved) => &moved.sent.to,
-        };
-        let audited = self.positions.entry(key.clone()).or_default();
+        let audited = self.positions.entry(delivery.key().clone()).or_default();
         let beyond: Vec<_> = rows.iter().filter(|row| out_of_range(row)).map(|row| row.answer.place).collect();
         let taken = match &delivery {
             Delivery::Trade(trade) => {
@@ -282,18 +277,12 @@ fn read(schemas: &Schemas, record: &Record<'_>, partitions: i32) -> Result<Resul
         return Ok(Err("tombstone"));
     }
     let Ok((cause, delivery)) = decode::<Delivery>(schemas, record)? else { return Ok(Err("unreadable")) };
-    let (key, internal) = match &delivery {
-        Delivery::Trade(trade) => {
-            let internal = matches!(trade.event, TradeEvent::RebookIn { .. }) || trade.id.source() == ISSUER;
-            (trade.key.as_str().as_bytes(), internal)
-        }
-        Delivery::Lot(moved) => (moved.sent.to.as_str().as_bytes(), true),
-    };
+    let key = delivery.key().as_str().as_bytes();
     Ok(if record.key != Some(key) {
         Err("wrong_key")
     } else if key::partition(key, partitions) != record.from.partition {
         Err("wrong_partition")
-    } else if cause.is_none() && internal {
+    } else if cause.is_none() && delivery.internal() {
         Err("internal_event")
     } else {
         Ok(delivery)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use crate::domain::key::{PositionKey, TradeId};
-use crate::domain::lots::happening::Happening;
+use crate::domain::lots::happening::{Happening, OPENING};
 use crate::domain::money::Currency;
 use crate::domain::trade::answer::{Answer, Refusal, Verdict};
 use crate::domain::trade::captured::Place;
@@ -88,11 +88,19 @@ impl Expected {
         taken
     }
 
-    /// Takes the next version of a lot from another position.
+    /// Takes the next version of a lot that comes from another position or was there before.
     pub fn arrive(&mut self, key: &PositionKey, moved: &Happening, place: Place) -> Result<Answer, Refusal> {
         let known = self.arrivals.get(&moved.id);
         let (revision_before, current) = (self.revision, known.map_or(0, |known| known.version));
         let stale = known.is_some() && moved.version <= current;
+        if moved.id.source() == OPENING {
+            if moved.version == 0 {
+                return Err(Refusal::VersionZero);
+            }
+            if known.is_some_and(|known| moved.version == current && known != moved) {
+                return Err(Refusal::OtherLot);
+            }
+        }
         if !stale {
             let currency = moved.arrival().map(|arrival| arrival.lot.currency);
             if let (Some(position), Some(trade)) = (self.currency, currency)

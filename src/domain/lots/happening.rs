@@ -13,6 +13,12 @@ use crate::domain::key::{PositionKey, Timestamp, TradeId};
 use crate::domain::money::Money;
 use crate::domain::trade::BusinessOrder;
 
+/// The source of corporate actions among the facts of a position; no trade has it.
+pub const ISSUER: &str = "corporate-action";
+
+/// The source of lots that were there before; no trade has it.
+pub const OPENING: &str = "opening";
+
 /// One version of it. Each version says all there is to say, so that the highest one known counts, whatever came when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happening {
@@ -57,6 +63,14 @@ pub struct Arrival {
     pub lot: Lot,
     /// None where nobody has said it.
     pub origin: Option<Box<Origin>>,
+}
+
+impl Arrival {
+    /// A lot that was there before. It counts from the start of a day on: what was paid for it until then was paid elsewhere.
+    pub fn opening(lot: Lot, date: NaiveDate) -> Arrival {
+        let origin = Some(Box::new(Origin::of_trade(lot.price)));
+        Arrival { date, phase: Phase::Action, exec_time: Timestamp(0), source_seq: 0, lot, origin }
+    }
 }
 
 /// When in a business day something counts.

@@ -73,6 +73,8 @@ pub enum Refusal {
         position: Currency,
         trade: Currency,
     },
+    /// The same version of an opening lot is known with other content. Lots are never held, so no row of the blotter says it.
+    OtherLot,
     /// A force for a version that is not held.
     NothingHeld,
     TooManyHeld,
@@ -92,6 +94,7 @@ impl Refusal {
             Refusal::RebookedAway { .. } => "rebooked_away",
             Refusal::RebookToItself => "rebook_to_itself",
             Refusal::CurrencyDiffers { .. } => "currency_differs",
+            Refusal::OtherLot => "other_lot",
             Refusal::NothingHeld => "nothing_held",
             Refusal::TooManyHeld => "too_many_held",
             Refusal::OutOfRange => "out_of_range",
@@ -117,6 +120,9 @@ impl fmt::Display for Refusal {
             Refusal::RebookToItself => f.write_str("rebook names the position the trade is in"),
             Refusal::CurrencyDiffers { position, trade } => {
                 write!(f, "trade is in {trade}, the position's other trades are in {position}")
+            }
+            Refusal::OtherLot => {
+                f.write_str("version of the lot is known with other content: send a correction as the next version")
             }
             Refusal::NothingHeld => f.write_str("no held version has this number"),
             Refusal::TooManyHeld => {

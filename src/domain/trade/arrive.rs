@@ -1,10 +1,10 @@
-//! A lot that comes from another position -> what it changes, and its answer.
+//! A lot that comes from another position, or was there before -> what it changes, and its answer.
 
 use super::answer::{Answer, Refusal, Verdict};
 use super::captured::Place;
 use crate::domain::key::PositionKey;
 use crate::domain::lots::happen::{Happen, happen};
-use crate::domain::lots::happening::Happening;
+use crate::domain::lots::happening::{Happening, OPENING};
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::money::Money;
 
@@ -15,6 +15,9 @@ pub fn arrive<L: Ledger>(
     moved: &Happening,
     place: Place,
 ) -> Result<(Answer, Happen), Refusal> {
+    if moved.id.source() == OPENING {
+        admit(ledger, moved)?;
+    }
     let change = happen(ledger, key, moved)?;
     let before = ledger.position();
     let verdict = match ledger.happened(&moved.id) {
@@ -37,4 +40,16 @@ pub fn arrive<L: Ledger>(
             .map(|position| Money { minor: position.realised.minor - realised, currency: position.currency }),
     };
     Ok((answer, change))
+}
+
+/// Positions number what they send; whoever opens a book may be mistaken.
+fn admit<L: Ledger>(ledger: &L, opening: &Happening) -> Result<(), Refusal> {
+    if opening.version == 0 {
+        return Err(Refusal::VersionZero);
+    }
+    let known = ledger.happened(&opening.id).map(|known| &known.happening);
+    match known.is_some_and(|known| known.version == opening.version && known != opening) {
+        true => Err(Refusal::OtherLot),
+        false => Ok(()),
+    }
 }

@@ -18,7 +18,7 @@ use crate::domain::blocked::Blocked;
 use crate::domain::flows::row::{Obstacle, Snapshot};
 use crate::domain::key::{ContractId, PositionKey};
 use crate::domain::lots::agreed::Agreed;
-use crate::domain::lots::happening::What;
+use crate::domain::lots::happening::{ISSUER, What};
 use crate::domain::lots::method::FIFO;
 use crate::domain::market::Market;
 use crate::domain::names::Symbol;
@@ -34,9 +34,6 @@ use crate::messages::schemas::Schemas;
 
 /// The name of the view.
 pub const KNOWLEDGE: &str = "knowledge";
-
-/// The source of corporate actions among the facts of a position; no trade has it.
-pub const ISSUER: &str = "corporate-action";
 
 /// The topics it is made of.
 pub const TOPICS: [&str; 3] = [CONTRACTS, MARKET_DATA, REFERENCE_DATA];
