@@ -8,7 +8,7 @@ use super::history::History;
 use super::swarm::Swarm;
 
 /// Histories within which a bug must show. The swarm is bent towards the trouble that the bug needs.
-const TRIES: u64 = 400;
+const TRIES: u64 = 6_000;
 
 fn caught(bug: Planted, bend: impl Fn(&mut Swarm) + Copy) {
     let found = (0..TRIES).find_map(|seed| Some((seed, History::with(seed, Some(bug), bend).run().err()?)));
