@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Trade records to capture
-    #[arg(long, default_value_t = 200_000)]
+    #[arg(long, default_value_t = 100_000)]
     trades: u64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
