@@ -68,7 +68,7 @@ impl Book {
         Book {
             trades: Table::new(CAPTURED_TRADES, Trades::new(schemas.clone())).promptly(),
             positions: Table::new(POSITIONS, Positions::new(schemas.clone())),
-            lots: Table::new(LOTS, Trades::new(schemas.clone())).promptly(),
+            lots: Table::new(LOTS, Trades::new(schemas.clone())),
             actions: Table::new(CAPTURED_ACTIONS, Trades::new(schemas.clone())),
             live: Index::default(),
             open: Index::default(),
