@@ -34,19 +34,24 @@ pub struct Plan {
     pub counts: Counts,
 }
 
-/// Takes contracts one at a time and holds back no more than a real-time job: until there is one contract more, the lane is open.
+/// Chunks that are cut, in the order of their numbers. They wait until the size of the job has decided its lane, so no more than a real-time job is held back.
+pub struct Queue<C> {
+    limits: SplitLimits,
+    lane: Option<Lane>,
+    held: Vec<C>,
+    chunks: u32,
+    counts: Counts,
+}
+
+/// Takes contracts one at a time, and a contract that is too large for a chunk in pieces.
 pub struct Splitter<'a> {
     job: Job,
     market: &'a MarketData,
     /// Symbols of which nobody knows whether there are dividends.
     untold: BTreeSet<Symbol>,
     limits: SplitLimits,
-    lane: Option<Lane>,
-    /// Chunks that wait for the lane.
-    held: Vec<Chunk>,
     draft: Draft,
-    chunks: u32,
-    counts: Counts,
+    queue: Queue<Chunk>,
     /// To find a contract that comes twice.
     seen: HashSet<ContractId>,
 }
@@ -94,11 +99,8 @@ impl<'a> Splitter<'a> {
             market,
             untold: BTreeSet::new(),
             limits,
-            lane,
-            held: Vec::new(),
             draft: Draft::default(),
-            chunks: 0,
-            counts: Counts::default(),
+            queue: Queue { lane, ..Queue::new(limits) },
             seen: HashSet::new(),
         }
     }
@@ -119,9 +121,9 @@ impl<'a> Splitter<'a> {
         }
         let (part, resolved) = resolve(contract, &self.job, self.market, &self.untold);
         notices.extend(resolved);
-        self.counts.add(part.counts);
+        self.queue.count(part.counts);
         self.add(part, notices);
-        self.ready()
+        self.queue.ready()
     }
 
     /// Takes a row about something that is no contract, or none that can be read; gives the chunks that are ready.
@@ -129,16 +131,13 @@ impl<'a> Splitter<'a> {
         self.make_room(Size { positions: 1, lots: 0 });
         self.draft.size.positions += 1; // so that a request of unreadable contracts is cut, too
         self.draft.notices.push(notice);
-        self.ready()
+        self.queue.ready()
     }
 
     /// The last chunks, and what there was in all.
     pub fn finish(mut self) -> (Vec<(Lane, Chunk)>, Plan) {
         self.close();
-        let lane = self.lane.unwrap_or(Lane::Realtime);
-        self.lane = Some(lane);
-        let plan = Plan { lane, chunks: self.chunks, counts: self.counts };
-        (self.ready(), plan)
+        self.queue.finish()
     }
 
     fn add(&mut self, part: ContractPart, notices: Vec<Notice>) {
@@ -174,23 +173,44 @@ impl<'a> Splitter<'a> {
         if draft.contracts.is_empty() && draft.notices.is_empty() {
             return;
         }
-        self.chunks += 1;
-        self.held.push(Chunk {
-            job: self.job.clone(),
-            number: self.chunks,
-            market: self.market.of(&draft.contracts, &self.job),
-            contracts: draft.contracts,
-            notices: draft.notices,
-        });
+        let market = self.market.of(&draft.contracts, &self.job);
+        let Draft { contracts, notices, .. } = draft;
+        self.queue.push(|number| Chunk { job: self.job.clone(), number, market, contracts, notices });
+    }
+}
+
+impl<C> Queue<C> {
+    /// An empty one, with its lane still to be decided.
+    pub fn new(limits: SplitLimits) -> Queue<C> {
+        Queue { limits, lane: None, held: Vec::new(), chunks: 0, counts: Counts::default() }
     }
 
-    fn ready(&mut self) -> Vec<(Lane, Chunk)> {
+    /// The job has so much more.
+    pub fn count(&mut self, more: Counts) {
+        self.counts.add(more);
+    }
+
+    /// Takes the chunk of the next number.
+    pub fn push(&mut self, chunk: impl FnOnce(u32) -> C) {
+        self.chunks += 1;
+        self.held.push(chunk(self.chunks));
+    }
+
+    /// The chunks whose lane is decided.
+    pub fn ready(&mut self) -> Vec<(Lane, C)> {
         let Counts { positions, lots, .. } = self.counts;
         if positions > self.limits.realtime_positions as u64 || lots > self.limits.realtime_lots as u64 {
             self.lane = Some(Lane::Batch);
         }
         let Some(lane) = self.lane else { return Vec::new() };
         self.held.drain(..).map(|chunk| (lane, chunk)).collect()
+    }
+
+    /// The last chunks, and what there was in all.
+    pub fn finish(mut self) -> (Vec<(Lane, C)>, Plan) {
+        let lane = *self.lane.get_or_insert(Lane::Realtime);
+        let plan = Plan { lane, chunks: self.chunks, counts: self.counts };
+        (self.ready(), plan)
     }
 }
 

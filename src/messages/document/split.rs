@@ -6,22 +6,18 @@ use super::cut::{Frame, Used};
 use super::stream::StreamedContract;
 use crate::domain::jobs::job::{Job, Lane};
 use crate::domain::jobs::notice::{Notice, NoticeCode, Place};
-use crate::domain::jobs::split::{Plan, SplitLimits};
+use crate::domain::jobs::split::{Plan, Queue, SplitLimits};
 use crate::domain::jobs::totals::Counts;
 use crate::domain::key::ContractId;
 use crate::messages::any_chunk::{DocumentChunk, StatedContract};
 
-/// Takes contracts one at a time and holds back no more than a real-time job: until there is one contract more, the lane is open.
+/// Takes contracts one at a time.
 pub struct Splitter<'a> {
     job: Job,
     frame: &'a Frame,
     limits: SplitLimits,
-    lane: Option<Lane>,
-    /// Chunks that wait for the lane.
-    held: Vec<DocumentChunk>,
     draft: Draft,
-    chunks: u32,
-    counts: Counts,
+    queue: Queue<DocumentChunk>,
     /// To find a contract that comes twice.
     seen: HashSet<ContractId>,
 }
@@ -44,17 +40,7 @@ const CONTRACT_BYTES_MAX: usize = 3 << 20;
 
 impl<'a> Splitter<'a> {
     pub fn new(job: Job, frame: &'a Frame, limits: SplitLimits) -> Splitter<'a> {
-        Splitter {
-            job,
-            frame,
-            limits,
-            lane: None,
-            held: Vec::new(),
-            draft: Draft::default(),
-            chunks: 0,
-            counts: Counts::default(),
-            seen: HashSet::new(),
-        }
+        Splitter { job, frame, limits, draft: Draft::default(), queue: Queue::new(limits), seen: HashSet::new() }
     }
 
     /// Takes the next contract; gives the chunks that are ready.
@@ -84,8 +70,8 @@ impl<'a> Splitter<'a> {
         self.draft.used.extend(used);
         self.draft.counts.add(counts);
         self.draft.contracts.push(StatedContract { id, place, json });
-        self.counts.add(counts);
-        self.ready()
+        self.queue.count(counts);
+        self.queue.ready()
     }
 
     /// Takes a row about something that is no contract, or none that can be read; gives the chunks that are ready.
@@ -94,16 +80,13 @@ impl<'a> Splitter<'a> {
             self.close(); // so that a document of unreadable contracts is cut, too
         }
         self.draft.notices.push(notice);
-        self.ready()
+        self.queue.ready()
     }
 
     /// The last chunks, and what there was in all.
     pub fn finish(mut self) -> (Vec<(Lane, DocumentChunk)>, Plan) {
         self.close();
-        let lane = self.lane.unwrap_or(Lane::Realtime);
-        self.lane = Some(lane);
-        let plan = Plan { lane, chunks: self.chunks, counts: self.counts };
-        (self.ready(), plan)
+        self.queue.finish()
     }
 
     /// Closes the draft when this much more would not fit.
@@ -122,18 +105,8 @@ impl<'a> Splitter<'a> {
         if contracts.is_empty() && notices.is_empty() {
             return;
         }
-        self.chunks += 1;
         let around = self.frame.with(&used).into();
-        let (job, number) = (self.job.clone(), self.chunks);
-        self.held.push(DocumentChunk { job, number, notices, around, counts, contracts });
-    }
-
-    fn ready(&mut self) -> Vec<(Lane, DocumentChunk)> {
-        let Counts { positions, lots, .. } = self.counts;
-        if positions > self.limits.realtime_positions as u64 || lots > self.limits.realtime_lots as u64 {
-            self.lane = Some(Lane::Batch);
-        }
-        let Some(lane) = self.lane else { return Vec::new() };
-        self.held.drain(..).map(|chunk| (lane, chunk)).collect()
+        let job = self.job.clone();
+        self.queue.push(|number| DocumentChunk { job, number, notices, around, counts, contracts });
     }
 }

@@ -15,7 +15,7 @@ use super::{Around, name};
 use crate::domain::jobs::notice::{Notice, NoticeCode, Place};
 use crate::domain::key::ContractId;
 use crate::messages::request::scan::Scanner;
-use crate::messages::request::{Hashing, InvalidValue, Path, RequestError, Stopped, read_each};
+use crate::messages::request::{InvalidValue, Path, RequestError, Stopped, around, read_each};
 
 /// A document without its contracts, as it was sent.
 pub struct Head {
@@ -67,39 +67,16 @@ pub fn has_its_shape(reader: impl Read) -> Result<bool, RequestError> {
 
 /// Reads the whole document once, so that one that is cut off or wrong around its contracts is known before the first contract is handed out.
 pub fn read_head(reader: impl Read) -> Result<Head, RequestError> {
-    let mut reader = Hashing::new(reader);
-    let mut around = b"{".to_vec();
-    let mut listed = None;
-    Scanner::new(&mut reader).document(|scanner, member| {
-        if member == LIST {
-            let mut contracts = 0;
-            scanner.list(|scanner| {
-                contracts += 1;
-                scanner.skip()
-            })?;
-            return match listed.replace(contracts) {
-                None => Ok(()),
-                Some(_) => Err(Path::root(LIST).invalid("is there twice; keep one").into()),
-            };
-        }
-        if around.len() > 1 {
-            around.push(b',');
-        }
-        serde_json::to_writer(&mut around, member)?;
-        around.push(b':');
-        scanner.value(&mut around)
-    })?;
-    around.push(b'}');
-    let request = reader.hash();
-    let contracts = listed.ok_or_else(|| Path::root(LIST).invalid("missing"))?;
-    let around = String::from_utf8(around).map_err(|_| Path::default().invalid("is not UTF-8"))?;
+    let document = around(reader, LIST)?;
+    let contracts = document.listed.ok_or_else(|| Path::root(LIST).invalid("missing"))?;
+    let around = String::from_utf8(document.json).map_err(|_| Path::default().invalid("is not UTF-8"))?;
     let Around { valuation_date, unreadable_series, .. } = Around::read(&around)?;
     let left_out = |InvalidValue { path, problem }| {
         let message = format!("{problem}; the series is left out, and what needs it is blocked");
         Place::request().error(NoticeCode::Unreadable, &path.to_string(), message)
     };
     let notices = unreadable_series.into_iter().map(left_out).collect();
-    Ok(Head { request, valuation_date, contracts, notices, frame: Frame::of(&around)? })
+    Ok(Head { request: document.hash, valuation_date, contracts, notices, frame: Frame::of(&around)? })
 }
 
 /// Hands each contract to `take`, in order and with its place, until it fails. One that cannot be read is the row that stands for it.

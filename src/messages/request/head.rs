@@ -6,11 +6,10 @@ use std::io::Read;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use xxhash_rust::xxh3::Xxh3;
 
+use super::around::{Around, around};
 use super::market::{WireMarketData, market_data};
 use super::scalar::{date, text, word};
-use super::scan::Scanner;
 use super::{InvalidValue, Path, RequestError};
 use crate::domain::jobs::job::{Calculation, Job, JobId};
 use crate::domain::jobs::market::MarketData;
@@ -78,31 +77,8 @@ enum Type {
 
 /// Reads the whole document once, so that one that is cut off is known before the first contract is handed out.
 pub fn read_request(reader: impl Read) -> Result<Request, RequestError> {
-    let mut reader = Hashing::new(reader);
-    let mut around = b"{".to_vec();
-    let mut listed = None;
-    Scanner::new(&mut reader).document(|scanner, member| {
-        if member == "contractPositions" {
-            let mut contracts = 0;
-            scanner.list(|scanner| {
-                contracts += 1;
-                scanner.skip()
-            })?;
-            return match listed.replace(contracts) {
-                None => Ok(()),
-                Some(_) => Err(Path::root(member).invalid("comes twice").into()),
-            };
-        }
-        if around.len() > 1 {
-            around.push(b',');
-        }
-        serde_json::to_writer(&mut around, member)?;
-        around.push(b':');
-        scanner.value(&mut around)
-    })?;
-    around.push(b'}');
-    let wire: WireRequest = serde_json::from_slice(&around)?;
-    let request = reader.hash();
+    let Around { json, listed, hash: request } = around(reader, "contractPositions")?;
+    let wire: WireRequest = serde_json::from_slice(&json)?;
     let mut notices = Vec::new();
     let job = job(&wire, request, &mut notices)?;
     let market_source = market_source(&wire)?;
@@ -167,27 +143,3 @@ fn market_source(wire: &WireRequest) -> Result<MarketSource, InvalidValue> {
 
 const MARKET_SOURCES: [(&str, MarketSource); 3] =
     [("SELF_CONTAINED", MarketSource::Sent), ("HYBRID", MarketSource::SentFirst), ("ENDPOINTS", MarketSource::Service)];
-
-/// Hashes what is read through it.
-pub(in crate::messages) struct Hashing<R> {
-    reader: R,
-    hash: Xxh3,
-}
-
-impl<R> Hashing<R> {
-    pub fn new(reader: R) -> Hashing<R> {
-        Hashing { reader, hash: Xxh3::new() }
-    }
-
-    pub fn hash(&self) -> u128 {
-        self.hash.digest128()
-    }
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        self.hash.update(&buffer[..read]);
-        Ok(read)
-    }
-}

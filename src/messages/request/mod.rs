@@ -1,6 +1,7 @@
 //! The calculation request in JSON that today's users send, read as a stream: first what stands around the contracts, then contract after contract.
 //! In reading order:
 
+mod around; // what stands around a list
 mod head; // job and market data
 mod contracts; // the contracts, one after another
 mod ahead; // on several threads, in order
@@ -14,9 +15,9 @@ pub(super) mod scan; // a document cut into its values
 use std::fmt;
 use std::io;
 
+pub(super) use around::around;
 pub(super) use contracts::read_each;
 pub use contracts::{ReadContract, Stopped, read_contracts};
-pub(super) use head::Hashing;
 pub use head::{MarketSource, Request, read_request};
 pub use single::{read_dividends, read_price, read_rate};
 
