@@ -34,6 +34,7 @@ fn the_judge_agrees_to_the_byte() {
     let installation = worked("judged", 5_000);
     let judged = judge(&installation);
     assert_eq!(judged.differences, Vec::<String>::new(), "{}", judged.said);
+    assert!(judged.said.contains(" 0 positions set aside"), "{}", judged.said);
     for topic in [POSITIONS, LOTS, CAPTURED_TRADES] {
         assert!(judged.said.contains(&format!("\n{topic}: ")) || judged.said.starts_with(topic), "{}", judged.said);
     }
@@ -88,6 +89,25 @@ fn the_judge_agrees_on_methods_that_contracts_agree_and_on_orders_for_single_clo
         assert!(found.contains(&format!("\"problem\":\"{problem}\"")), "{problem} never came");
     }
     assert!(found.contains("\"shared\":{"), "no average was given up");
+}
+
+/// One position begins with a lot that no trade opened; the others are judged as ever.
+#[test]
+fn the_judge_sets_aside_what_trades_do_not_tell_and_says_of_how_many_positions() {
+    let installation = worked("aside", 1_000);
+    let (position, _) = latest(&installation.broker(), POSITIONS).pop_first().expect("there is one");
+    let position = String::from_utf8(position).expect("a key is text");
+    let [account, book, security]: [&str; 3] = position.split('_').collect::<Vec<_>>().try_into().expect("three parts");
+    let lot = format!(
+        "account,book,security,lot_id,quantity,price,currency,trade_date,from\n\
+         {account},{book},{security},L1,100,10,USD,2023-12-01,2024-01-01\n"
+    );
+    std::fs::write(installation.folder.path().join("lots.csv"), lot).expect("can be written");
+    installation.ok(&["submit", "lots", "lots.csv"]);
+    work_off(&installation);
+    let judged = judge(&installation);
+    assert_eq!(judged.differences, Vec::<String>::new(), "{}", judged.said);
+    assert!(judged.said.contains(" 1 positions set aside"), "{}", judged.said);
 }
 
 /// What contracts say, in turns; nothing: the contract is withdrawn.

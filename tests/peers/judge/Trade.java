@@ -34,8 +34,8 @@ record Trade(Place cause, String key, String id, int version, Event event, Terms
 
     private static Trade of(GenericRecord fields) throws Schemas.Unreadable {
         String symbol = fields.get("event").toString();
-        if (symbol.equals("UNKNOWN")) {
-            throw new Schemas.Unreadable("unknown event");
+        if (symbol.equals("UNKNOWN") || symbol.startsWith("LOT_")) {
+            throw new Schemas.Unreadable("no version of a trade");
         }
         Event event = Event.valueOf(symbol);
         String source = name(fields.get("source"), PART_LENGTH);
