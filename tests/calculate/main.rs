@@ -4,6 +4,7 @@
 mod binary;
 mod examples;
 mod forms;
+mod hostile;
 mod refusals;
 mod schema;
 mod validator;

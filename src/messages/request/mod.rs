@@ -47,12 +47,16 @@ pub struct InvalidValue {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Path(String);
 
+/// So much of a member's name is shown; no name that is read has as much.
+const NAME_SHOWN: usize = 200;
+
 impl Path {
     pub(crate) fn root(name: &str) -> Path {
         Path(name.to_owned())
     }
 
     pub(super) fn field(&self, name: &str) -> Path {
+        let name = &*scalar::shown(name, NAME_SHOWN);
         if self.0.is_empty() { Path::root(name) } else { Path(format!("{}.{name}", self.0)) }
     }
 

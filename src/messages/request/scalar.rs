@@ -31,7 +31,9 @@ pub(super) fn optional_text<'a>(raw: Raw<'a>) -> Result<Option<Cow<'a, str>>, St
     let quoted = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     match quoted {
         Some(plain) if !plain.contains('\\') => Ok(Some(Cow::Borrowed(plain))),
-        Some(_) => serde_json::from_str(json).map(|text: String| Some(Cow::Owned(text))).map_err(|e| e.to_string()),
+        Some(_) => serde_json::from_str(json)
+            .map(|text: String| Some(Cow::Owned(text)))
+            .map_err(|_| format!("{} is not a text", shortened(json))),
         None => Err(format!("{} is not a text", shortened(json))),
     }
 }
@@ -78,10 +80,24 @@ pub(in crate::messages) fn word<T: Copy>(raw: Raw<'_>, words: &[(&str, T)]) -> R
 
 /// Enough of a value to recognise it.
 pub(crate) fn shortened(value: &str) -> String {
-    match value.char_indices().nth(40) {
-        Some((end, _)) => format!("`{}...`", &value[..end]),
-        None => format!("`{value}`"),
+    format!("`{}`", shown(value, 40))
+}
+
+/// The beginning of a text as a line of a terminal can show it: what would move the cursor or turn the line around is written as its number.
+pub(super) fn shown(text: &str, longest: usize) -> Cow<'_, str> {
+    let moves = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let end = text.char_indices().nth(longest).map(|(end, _)| end);
+    if end.is_none() && !text.contains(moves) {
+        return Cow::Borrowed(text);
     }
+    let mut shown = String::new();
+    for c in text[..end.unwrap_or(text.len())].chars() {
+        if moves(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown.push_str(if end.is_some() { "..." } else { "" });
+    Cow::Owned(shown)
 }
 
 /// An exact decimal, or none.
