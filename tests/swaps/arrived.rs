@@ -254,6 +254,37 @@ fn a_lot_is_measured_through_all_the_securities_that_it_was_of() {
     );
 }
 
+/// A contract owes nothing for the days before a lot came to it, so no interest on their interest either: what both sides bear is multiplied to the
+/// whole when each compounds from its own start, and added to it when both compound from that of the period.
+#[test]
+fn compounding_from_the_slice_starts_anew_where_a_lot_arrives() {
+    let interest = |compounding, moves: bool| {
+        let mut terms = performance_valued_on(&[]);
+        terms.financing = swap().financing;
+        for side in terms.financing.iter_mut().flat_map(|financing| [&mut financing.long, &mut financing.short]) {
+            (side.compounding, side.spread) = (compounding, Decimal::ZERO);
+        }
+        let mut house = House::default();
+        house.trade("ACME", "T1 BUY 10000 @ 50.00 on 2025-03-31 settles 2025-04-01");
+        if moves {
+            house.act(1, "2025-04-15", ActionKind::SymbolChange { to: in_security("NEW") });
+        }
+        let unrounded = |flow: &Flow<'_, &str>| {
+            let amount = flow.result.as_ref().map(|calculated| calculated.amount.unrounded);
+            (flow.name.kind == Kind::Interest).then(|| amount.expect("no fixing is missing"))
+        };
+        let flows = house.flows(&terms, &mut priced(&[]), day("2025-04-25"), unrounded);
+        flows.into_iter().flatten().collect::<Vec<Decimal>>()
+    };
+    let near = |left: Decimal, right: Decimal| (left - right).abs() < decimal("0.000000000001");
+    let grown = |interest: &Decimal| Decimal::ONE - interest / decimal("500000");
+    let (parts, whole) = (interest(CompoundingBase::SliceStart, true), interest(CompoundingBase::SliceStart, false));
+    assert_eq!((parts.len(), whole.len()), (2, 1));
+    assert!(near(parts.iter().map(grown).product(), grown(&whole[0])));
+    assert!(!near(parts.iter().sum(), whole[0]));
+    assert!(near(interest(CompoundingBase::PeriodStart, true).iter().sum(), whole[0]));
+}
+
 fn transfer(to: &PositionKey, quantity: &str, date: &str) -> Happening {
     let departure = Departure {
         to: to.clone(),

@@ -91,11 +91,12 @@ pub enum NotionalSwitch {
 /// From where interest is borne on interest when notionals change within a period.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum CompoundingBase {
-    /// Each slice from its own start: `N x (P(a,b) - 1)`.
+    /// Each slice from its own start: `N x (P(a,b) - 1)`. What starts a slice starts compounding anew: a valuation that switches the notional, a
+    /// spin-off, and that the lot goes to another position, whose contract owes nothing for the days before. A split starts none.
     #[default]
     SliceStart,
     /// Non-cumulative compounded daily rates from the start of the interest period: `N x (P(S,b) - P(S,a))`. The interest of slices that follow
-    /// one another is that of the whole.
+    /// one another is that of the whole, whoever holds them.
     PeriodStart,
 }
 
