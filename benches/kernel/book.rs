@@ -20,6 +20,7 @@ pub fn scenarios() -> Vec<Scenario> {
     let late = trade(LOTS, Side::Sell, 250, LOTS / 2);
     vec![
         replay("one more trade", "closes two and a half of 6,500 lots, FIFO", ReliefMethod::Fifo, &last),
+        replay("highest cost", "the same, highest cost first: all of them are looked at", ReliefMethod::Hifo, &last),
         replay("average cost", "the same from a pool", ReliefMethod::Average, &last),
         replay("late trade", "the same, dated before 3,250 later trades: they are replayed", ReliefMethod::Fifo, &late),
     ]

@@ -1,7 +1,8 @@
 //! What the kernel calculates in a second on one core, scenario by scenario: `cargo bench --bench kernel`.
 //!
 //! Everything is warm and in memory; nothing is read, written or printed in between. A scenario runs until a second is over and tells the
-//! best and the median of its rounds, and how often its last one asked for memory. `-- --json` prints one object; `-- --quick` runs each scenario once, to see that it still works.
+//! best and the median of its rounds, and how often its last one asked for memory. `-- --json` prints one object; `-- --quick` runs each scenario once, to see that it still works;
+//! `-- PART` runs those with this in their name.
 
 mod allocations; // how often memory is asked for
 mod book; // positions under trades
@@ -32,8 +33,10 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let asked = |name: &str| arguments.iter().any(|argument| argument == name);
     let quick = asked("--quick");
+    let part = arguments.iter().skip(1).find(|argument| !argument.starts_with("--"));
     let mut scenarios = swaps::scenarios();
     scenarios.extend(book::scenarios());
+    scenarios.retain(|scenario| part.is_none_or(|part| scenario.name.contains(part.as_str())));
     let results: Vec<Value> = scenarios.into_iter().map(|scenario| measure(scenario, quick)).collect();
     let conditions = json!({
         "profile": "release", "threads": 1, "cores": std::thread::available_parallelism().map_or(0, usize::from),

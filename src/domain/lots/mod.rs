@@ -9,6 +9,8 @@ pub mod origin; // where a lot comes from that arrives
 pub mod happening; // what happens to a position besides trades
 pub mod ledger; // what a change may read: the facts of one position
 pub(in crate::domain) mod relief; // what one fact takes from the open lots
+mod open_lot; // one lot at a moment
+mod queue; // which of them is next
 mod open_lots; // the lots at a moment that moves back and forth
 mod choice; // which lots a close or a transfer takes
 mod adjust; // corporate actions on the open lots

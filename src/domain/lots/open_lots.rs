@@ -1,37 +1,32 @@
 //! The lots of a position at a moment in business order that moves back (`undo`) and forth (`deal`, `adjust`, `depart`).
 //!
-//! What the ledger says stays true of every lot that was not touched on the way, so the work is in proportion to what changes: lots are read one by
-//! one, oldest first. Only what concerns all lots, or an order by cost or from the newest, reads all of them, once.
+//! What the ledger says stays true of every lot that was not touched on the way, so the work is in proportion to what changes.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
-use std::iter::Peekable;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::cost::{UnitCost, share, signed_like};
 use super::happening::{Arrival, Effect, What};
-use super::lot::{Age, Before, Chosen, Image, Lot, LotChange, Relief};
-use super::method::{Instruction, Rank, Ranking};
+use super::lot::{Before, Chosen, Image, Lot, LotChange, Relief};
+use super::method::Ranking;
+use super::open_lot::{Facts, Name, OpenLot};
 use super::origin::Change;
 use super::position::Costing;
+use super::queue::Queue;
 use super::relief::{Closing, OutOfRange, Picked, Totals, cost};
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::lots::ledger::Ledger;
-use crate::domain::money::{Currency, Money};
-use crate::domain::trade::{BusinessOrder, Terms, WHOLE_LIMIT};
+use crate::domain::money::Money;
+use crate::domain::trade::WHOLE_LIMIT;
 
 pub(super) struct OpenLots<'a, L, I: Iterator<Item = &'a Lot>> {
     pub key: &'a PositionKey,
     pub ledger: &'a L,
-    /// The ledger's open lots, oldest first; what it says of a touched one is past.
-    stored: Peekable<I>,
+    /// What the ledger says of these is past.
     touched: BTreeMap<Name<'a>, OpenLot<'a>>,
-    /// The touched lots that have something remaining, in the order of the ranking; none until one is asked for, which is not before the last
-    /// fact has been undone.
-    queue: Option<BTreeSet<Rank<BusinessOrder<'a>>>>,
-    ranking: Ranking,
+    queue: Queue<'a, I>,
     /// Its cost is the ledger's until `close`.
     totals: Totals,
     /// What all open lots cost together while they are pooled; minor units, signed.
@@ -45,31 +40,6 @@ pub(super) struct OpenLots<'a, L, I: Iterator<Item = &'a Lot>> {
     changes: BTreeMap<&'a TradeId, Vec<Change>>,
     /// What issuers changed by what is not undone; made once a lot leaves.
     changed_before: Option<BTreeMap<&'a TradeId, Vec<Change>>>,
-}
-
-/// An id behind a hash of it: ids have long beginnings in common, and a replay looks lots up more than anything else. Its order says nothing.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Name<'a>(u64, &'a TradeId);
-
-impl<'a> Name<'a> {
-    fn of(id: &'a TradeId) -> Name<'a> {
-        Name(xxh3_64(id.as_str().as_bytes()), id)
-    }
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct OpenLot<'a> {
-    pub facts: Facts<'a>,
-    pub opened: Decimal,
-    pub remaining: Decimal,
-    pub cost: UnitCost,
-}
-
-/// Where the dates of a lot stand: with the trade that opened it, or with the lot as it was stored or arrived.
-#[derive(Clone, Copy)]
-pub(super) enum Facts<'a> {
-    Trade(&'a Terms),
-    Lot(&'a Lot),
 }
 
 /// A trade, or a lot that arrives.
@@ -109,10 +79,8 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         OpenLots {
             key,
             ledger,
-            stored: stored.peekable(),
             touched: BTreeMap::new(),
-            queue: None,
-            ranking: Ranking::Oldest,
+            queue: Queue::new(stored),
             totals,
             pool: (totals.costing == Costing::Pooled).then_some(totals.cost),
             images: BTreeMap::new(),
@@ -263,29 +231,18 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
 
     /// From here on lots are taken in this order.
     pub fn rank_by(&mut self, ranking: Ranking) {
-        if self.ranking == ranking {
-            return;
-        }
-        while self.load().is_some() {}
-        self.ranking = ranking;
-        self.queue = None;
+        self.queue.rank_by(ranking, self.ledger);
     }
 
     /// The open lot to take next.
     pub fn next(&mut self) -> Option<&'a TradeId> {
-        while self.stored.next_if(|lot| self.touched.contains_key(&Name::of(&lot.id))).is_some() {}
-        let touched = self.queue().first().map(|rank| rank.age());
-        let stored = self.stored.peek().map(|lot| lot.order());
-        match (touched, stored) {
-            (Some(touched), Some(stored)) => Some(touched.min(stored).3),
-            (touched, stored) => touched.or(stored).map(|order| order.3),
-        }
+        self.queue.first(&self.touched)
     }
 
     /// All open lots in the order of the ranking.
     pub fn all_open(&mut self) -> Vec<&'a TradeId> {
-        while self.load().is_some() {}
-        self.queue().iter().map(|rank| rank.age().3).collect()
+        self.touch_all();
+        self.queue.all(&self.touched)
     }
 
     /// What is open of a lot, which may be none of this position.
@@ -305,9 +262,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
             Entry::Occupied(lot) => return *lot.get(),
             Entry::Vacant(vacant) => *vacant.insert(OpenLot::of_ledger(self.ledger, id)),
         };
-        if let Some(queue) = self.queue.as_mut().filter(|_| !lot.remaining.is_zero()) {
-            queue.insert(lot.rank(self.ranking, id));
-        }
+        self.queue.moved(id, None, lot);
         lot
     }
 
@@ -334,18 +289,8 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         self.queue_again(id, before, after);
     }
 
-    /// Moves a lot to its place in the queue, if that is another one.
     fn queue_again(&mut self, id: &'a TradeId, before: Option<OpenLot<'a>>, after: OpenLot<'a>) {
-        if let Some(queue) = &mut self.queue {
-            let rank = |lot: OpenLot<'a>| (!lot.remaining.is_zero()).then(|| lot.rank(self.ranking, id));
-            let (before, now) = (before.and_then(rank), rank(after));
-            if before != now {
-                if let Some(rank) = before {
-                    queue.remove(&rank);
-                }
-                queue.extend(now);
-            }
-        }
+        self.queue.moved(id, before, after);
         if let Some(image) = self.images.get_mut(id) {
             image.after = after.remaining;
         }
@@ -392,26 +337,17 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         Ok((changes, totals))
     }
 
-    fn queue(&mut self) -> &BTreeSet<Rank<BusinessOrder<'a>>> {
-        let OpenLots { queue, touched, ranking, .. } = self;
-        queue.get_or_insert_with(|| {
-            let open = touched.iter().filter(|(_, lot)| !lot.remaining.is_zero());
-            open.map(|(name, lot)| lot.rank(*ranking, name.1)).collect()
-        })
-    }
-
-    /// Touches the ledger's next open lot.
-    fn load(&mut self) -> Option<()> {
-        let lot = self.stored.next()?;
-        self.lot(&lot.id);
-        Some(())
+    fn touch_all(&mut self) {
+        while let Some(id) = self.queue.pop() {
+            self.lot(id);
+        }
     }
 
     /// What the open lots cost, each on its own. Where the ledger knows that of its lots, only the touched ones are looked at.
     fn cost_by_lot(&mut self) -> Result<i64, OutOfRange> {
         let known = self.totals.costing == Costing::ByLot;
         if !known {
-            while self.load().is_some() {}
+            self.touch_all();
         }
         let mut sum = if known { self.totals.cost } else { 0 };
         for (name, lot) in &self.touched {
@@ -437,82 +373,4 @@ fn changes<L: Ledger>(ledger: &L, undone: usize) -> BTreeMap<&TradeId, Vec<Chang
         }
     }
     changes
-}
-
-impl<'a> OpenLot<'a> {
-    fn stored(lot: &'a Lot) -> OpenLot<'a> {
-        let Lot { opened, remaining, .. } = *lot;
-        OpenLot { facts: Facts::Lot(lot), opened, remaining, cost: lot.unit_cost() }
-    }
-
-    /// The lot as the ledger knows it; of a closed one nothing is left.
-    fn of_ledger(ledger: &'a impl Ledger, id: &TradeId) -> OpenLot<'a> {
-        if let Some(lot) = ledger.lot(id) {
-            return OpenLot::stored(lot);
-        }
-        if let Some(trade) = ledger.captured(id) {
-            let terms = trade.terms().expect("a trade that opened a lot is live");
-            let (opened, remaining) = (trade.opened, Decimal::ZERO);
-            return OpenLot { facts: Facts::Trade(terms), opened, remaining, cost: UnitCost::Price(terms.price) };
-        }
-        let happened = ledger.happened(id).expect("a lot was opened by a trade or arrived");
-        let lot = &happened.happening.arrival().expect("only an arrival opens a lot").lot;
-        OpenLot { opened: happened.effect.opened, remaining: Decimal::ZERO, ..OpenLot::stored(lot) }
-    }
-
-    /// Whether nothing has come of a lot that the ledger knows: told without making another one of it.
-    fn stands_as(&self, stored: &Lot) -> bool {
-        let same = matches!(self.facts, Facts::Lot(lot) if std::ptr::eq(lot, stored));
-        same && self.opened == stored.opened && self.remaining == stored.remaining && self.cost == stored.unit_cost()
-    }
-
-    fn rank(&self, ranking: Ranking, id: &'a TradeId) -> Rank<BusinessOrder<'a>> {
-        let age = match self.facts {
-            Facts::Trade(terms) => terms.order(id),
-            Facts::Lot(lot) => (lot.trade_date, lot.exec_time, lot.source_seq, id),
-        };
-        Rank::of(ranking, age, || self.cost.per_unit())
-    }
-
-    /// As it is stored or sent.
-    pub fn to_lot(self, key: &PositionKey, id: &TradeId, revision: u64) -> Lot {
-        let shared = match self.cost {
-            UnitCost::Price(_) => None,
-            shared => Some(Box::new(shared)),
-        };
-        let price = self.cost.price();
-        let OpenLot { opened, remaining, .. } = self;
-        match self.facts {
-            Facts::Trade(terms) => Lot { price, shared, ..Lot::of_trade(key, id, terms, opened, remaining, revision) },
-            Facts::Lot(lot) => Lot { price, shared, opened, remaining, revision, ..lot.clone() },
-        }
-    }
-}
-
-impl<'a> Facts<'a> {
-    /// How old the lot is.
-    pub fn age(self) -> Age {
-        match self {
-            Facts::Trade(Terms { trade_date, exec_time, source_seq, .. }) => {
-                Age { trade_date: *trade_date, exec_time: *exec_time, source_seq: *source_seq }
-            }
-            Facts::Lot(lot) => lot.age(),
-        }
-    }
-
-    /// What a trade orders for its own close.
-    pub fn instruction(self) -> Option<&'a Instruction> {
-        match self {
-            Facts::Trade(terms) => terms.relief.as_deref(),
-            Facts::Lot(_) => None,
-        }
-    }
-
-    /// Of price and cost.
-    pub fn currency(self) -> Currency {
-        match self {
-            Facts::Trade(terms) => terms.currency,
-            Facts::Lot(lot) => lot.currency,
-        }
-    }
 }
