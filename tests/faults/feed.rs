@@ -75,6 +75,9 @@ fn send(
     client
         .set("bootstrap.servers", cluster::variable("BOOKFLOW_KAFKA_BOOTSTRAP"))
         .set("enable.idempotence", "true")
+        // Five requests of a partition in flight and something to send: librdkafka asks without a pause whether it may, and takes a core that
+        // the brokers need. Bigger requests are fewer.
+        .set("linger.ms", "50")
         .set("message.timeout.ms", "300000");
     let producer: BaseProducer = client.create().expect("a producer");
     let (mut wire, mut sent, mut due) = (Wire::default(), 0, Instant::now());

@@ -163,7 +163,7 @@ fn f34_a_fifth_of_the_load_is_poison_and_a_tenth_conflicts() {
 
 #[test]
 #[ignore = "long: run tests/chaos f37"]
-fn f37_a_third_comes_twice_and_a_third_too_early() {
+fn f37_a_third_comes_twice_and_many_too_early() {
     let mixed = |load: Load| Load {
         mix: Mix { duplicates: Share(3_300), gaps: Share(1_500), late: Share(2_000), ..load.mix },
         ..load
@@ -176,7 +176,7 @@ fn f37_a_third_comes_twice_and_a_third_too_early() {
     scene.hit();
     let report = scene.end();
     let count = |name: &str| report[name].as_u64().expect("a count");
-    assert!(count("duplicates") > count("records") / 4 && count("held") > count("records") / 20, "{report:#}");
+    assert!(count("duplicates") > count("records") / 5 && count("held") > count("records") / 20, "{report:#}");
 }
 
 #[test]

@@ -86,12 +86,12 @@ fn f29_workers_have_little_memory() {
 
 #[test]
 #[ignore = "makes control groups: run tests/chaos f30"]
-fn f30_workers_get_a_tenth_of_a_core() {
+fn f30_workers_get_three_hundredths_of_a_core() {
     let limit = Limit::new("cpu", "cpu.cfs_quota_us", -1);
     let wishes = Wishes { under: limit.under.clone(), ..Wishes::default() };
-    let mut scene = Scene::with("F30", "a tenth of a core for each worker, for 20 s", wishes);
+    let mut scene = Scene::with("F30", "3 % of a core for each worker, for 20 s", wishes);
     let before = scene.said("\"kind\":\"lost\"");
-    limit.set(10_000); // of 100,000 us
+    limit.set(3_000); // of 100,000 us: a tenth is more than these workers need
     scene.hit();
     thread::sleep(Duration::from_secs(20));
     let throttled = limit.numbers("cpu.stat", "nr_throttled ");
