@@ -280,8 +280,8 @@ impl Settles<'_> {
     fn obstacle(&self) -> Option<Obstacle> {
         let (security, trade_date) = self.unknown.get()?;
         let message = format!(
-            "a trade of {trade_date} does not say when it settles, and the market of {security} is not known or has no cycle for that \
-             date; send the security with its market, or amend the trade"
+            "a trade of {trade_date} does not say when it settles, and neither settlementDays nor the market of {security} say it for \
+             that date; send the security with them, or amend the trade"
         );
         Some(Obstacle { reason: "MISSING_SETTLEMENT_DATE".into(), message: message.into() })
     }

@@ -163,6 +163,55 @@ fn an_older_version_of_a_security_changes_nothing() {
     assert_eq!(desk.told().len(), told, "Hong Kong would settle a day later");
 }
 
+/// Bought on Monday the 3rd: T+3 leaves four nights to the 10th, and so does T+1 where the 4th and the 5th are holidays.
+const FOUR_NIGHTS: &str = "INTEREST OMS|T1 = -2.78";
+
+#[test]
+fn a_security_settles_by_its_own_days_and_a_correction_of_them_is_told() {
+    let mut desk = settled();
+    let security = |desk: &Desk, version, json: &str| {
+        desk.point(DataKind::Security, "ACME", None, version, Value::Terms(json.into()))
+    };
+    let corrected = security(&desk, 2, r#"{"market": "XNYS", "currency": "USD", "settlementDays": 3}"#);
+    desk.settle();
+    assert_eq!(desk.amounts(), [FIRST[0], FOUR_NIGHTS]);
+    assert_eq!(desk.told().pop().expect("told").0, corrected);
+    security(&desk, 3, r#"{"market": "XNYS"}"#);
+    desk.settle();
+    assert_eq!(desk.amounts(), FIRST);
+    security(&desk, 4, r#"{"market": 5}"#);
+    desk.settle();
+    let blocked: Vec<_> = desk.now().0.into_iter().map(|blocked| blocked.obstacle.reason).collect();
+    assert_eq!(blocked, ["MISSING_SETTLEMENT_DATE"], "what cannot be read is not the version before");
+}
+
+#[test]
+fn a_security_settles_by_the_days_of_its_market_as_they_were_given() {
+    let mut desk = settled();
+    let send =
+        |desk: &Desk, kind, name, version, json: &str| desk.point(kind, name, None, version, Value::Terms(json.into()));
+    send(&desk, DataKind::Security, "ACME", 2, r#"{"market": "OURS", "settlementDays": 1}"#);
+    desk.settle();
+    assert_eq!(desk.now().0.len(), 1, "no calendar says which days they are");
+    let days = |holidays| format!(r#"{{"from": "2025-01-01", "to": "2025-12-31", "holidays": [{holidays}]}}"#);
+    send(&desk, DataKind::Calendar, "OURS", 1, &days(""));
+    desk.settle();
+    assert_eq!(desk.amounts(), FIRST);
+    send(&desk, DataKind::Calendar, "OURS", 2, &days(r#""2025-03-04", "2025-03-05""#));
+    desk.settle();
+    assert_eq!(desk.amounts(), [FIRST[0], FOUR_NIGHTS]);
+}
+
+#[test]
+fn an_account_wakes_nobody() {
+    let mut desk = settled();
+    let told = desk.told().len();
+    let account = r#"{"zone": "America/New_York", "cutOff": "17:00"}"#;
+    desk.point(DataKind::Account, "ACC", None, 1, Value::Terms(account.into()));
+    desk.settle();
+    assert_eq!(desk.told().len(), told, "trades come with their dates");
+}
+
 #[test]
 fn a_dividend_and_a_cancelled_trade() {
     let mut desk = settled();

@@ -24,7 +24,7 @@ pub fn read(
     let members: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(json).map_err(|error| invalid(format!("changes: {error}")))?;
     let wrong = |error: InvalidValue| invalid(format!("changes.{error}"));
-    let Reference { mut calendars, day } = Reference::read(broker, schemas)?;
+    let Reference { mut calendars, day, .. } = Reference::read(broker, schemas)?;
     let reference = whole(points::reference_data(json, &mut calendars).map_err(wrong)?)?;
     let market = match members.contains_key("marketData") {
         true => whole(points::market_data(json).map_err(wrong)?)?,

@@ -27,7 +27,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let json = known::content(&arguments.file)?;
     let mut submission = Submission::open(session, CONTRACTS, &arguments.file, arguments.dry_run)?;
-    let Reference { mut calendars, day } = Reference::read(submission.broker.as_ref(), &submission.schemas)?;
+    let Reference { mut calendars, day, .. } = Reference::read(submission.broker.as_ref(), &submission.schemas)?;
     let rows = contracts(&json, &mut calendars, day)
         .map_err(|invalid| Failure::new(Exit::Partial, format!("{}: {invalid}", arguments.file)))?;
     let mut stated = submission.read(rows)?;
@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     submission.send(
         stated,
         &mut known,
-        |id| Ok(Subject::Contract(id.clone())),
+        |id| Ok(Some(Subject::Contract(id.clone()))),
         |id, version, terms| {
             let contract = ContractVersion { id, version, terms };
             (contract.key(), contract)

@@ -33,7 +33,7 @@ pub struct Source {
 }
 
 /// Submits rows; `what` they are is said in the answer.
-pub fn submit(source: &Source, what: &'static str, reading: Reading, session: &Session) -> Result<Exit, Failure> {
+pub fn submit(source: &Source, what: &'static str, reading: &dyn Reading, session: &Session) -> Result<Exit, Failure> {
     let file = source.file.as_str();
     let (input, size) = open(file)?;
     let mut submission = Submission {
@@ -47,9 +47,13 @@ pub fn submit(source: &Source, what: &'static str, reading: Reading, session: &S
     let bar = session.output.progress(size, "bytes");
     let input = bar.wrap_read(input);
     let csv = source.form == Form::Csv || (source.form == Form::Auto && file.ends_with(".csv"));
+    let take = |row| {
+        reading.check()?;
+        submission.take(row)
+    };
     let read = match csv {
-        true => rows::csv(input, reading, |row| submission.take(row)),
-        false => rows::ndjson(BufReader::with_capacity(1 << 18, input), reading, |row| submission.take(row)),
+        true => rows::csv(input, reading, take),
+        false => rows::ndjson(BufReader::with_capacity(1 << 18, input), reading, take),
     };
     let ended = read.and_then(|()| submission.finish());
     bar.finish_and_clear();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use chrono::NaiveDate;
+use compact_str::CompactString;
 
 use super::versions::Versions;
 use crate::cli::exit::Exit;
@@ -27,25 +28,29 @@ pub type Known<A, V> = HashMap<A, Versions<V>>;
 pub struct Reference {
     pub calendars: Calendars,
     pub day: Option<NaiveDate>,
+    versions: HashMap<CompactString, u32>,
 }
 
 impl Reference {
     pub fn read(broker: &dyn Broker, schemas: &Schemas) -> Result<Reference, Failure> {
         let mut reference = Reference::default();
-        let mut versions = HashMap::new();
-        each::<DataPoint>(broker, schemas, REFERENCE_DATA, |point| match (point.kind, &point.value) {
+        each::<DataPoint>(broker, schemas, REFERENCE_DATA, |point| reference.take(&point))?;
+        Ok(reference)
+    }
+
+    pub fn take(&mut self, point: &DataPoint) {
+        match (point.kind, &point.value) {
             (DataKind::Calendar, Value::Terms(json)) => {
-                let version = versions.entry(point.name.clone()).or_default();
+                let version = self.versions.entry(point.name.clone()).or_default();
                 if *version <= point.version {
                     *version = point.version;
                     // One that cannot be read is as if it were not there, as it is for the workers.
-                    let _ = give_calendar(&point.name, json, &mut reference.calendars);
+                    let _ = give_calendar(&point.name, json, &mut self.calendars);
                 }
             }
-            (DataKind::BusinessDate, Value::Terms(_)) => reference.day = point.date,
+            (DataKind::BusinessDate, Value::Terms(_)) => self.day = point.date,
             _ => {}
-        })?;
-        Ok(reference)
+        }
     }
 }
 

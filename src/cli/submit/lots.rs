@@ -1,7 +1,7 @@
 //! `submit lots`: a file of lots that were there before onto the topic `trades`.
 
 use super::deliveries::{Source, submit};
-use super::fields::Fields;
+use super::fields::{Fields, RowError};
 use super::lot_row;
 use super::rows::Reading;
 use crate::cli::exit::Exit;
@@ -17,11 +17,18 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
-    submit(&arguments.source, "lots", LOTS, session)
+    submit(&arguments.source, "lots", &Lots, session)
 }
 
 /// Rows as lots.
-const LOTS: Reading = Reading {
-    json: |text| Ok(vec![Delivery::Lot(lot_row::lot(Fields::of_json(text)?)?)]),
-    columns: |fields| lot_row::lot(fields).map(Delivery::Lot),
-};
+struct Lots;
+
+impl Reading for Lots {
+    fn json(&self, text: &str) -> Result<Vec<Delivery>, RowError> {
+        Ok(vec![self.columns(Fields::of_json(text)?)?])
+    }
+
+    fn columns(&self, fields: Fields) -> Result<Delivery, RowError> {
+        lot_row::lot(fields).map(Delivery::Lot)
+    }
+}

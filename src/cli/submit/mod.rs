@@ -14,6 +14,7 @@ pub(super) mod changes; // a document -> the next versions of what it has
 mod rows; // a file -> rows, one after another
 mod relief; // what a row orders for its own close
 mod row; // a row -> a trade
+mod left_out; // what a row leaves out and reference data know
 mod lot_row; // a row -> a lot that was there before
 mod deliveries; // trades or lots of a file onto their topic
 pub(super) mod fields; // a row as named texts

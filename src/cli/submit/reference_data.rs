@@ -1,4 +1,4 @@
-//! `submit reference-data`: calendars, indices, securities and the business date onto the topic `reference-data`.
+//! `submit reference-data`: calendars, indices, securities, accounts and the business date onto the topic `reference-data`.
 
 use chrono::NaiveDate;
 
@@ -11,7 +11,7 @@ use crate::cli::session::Session;
 use crate::messages::document::points::{business_date, reference_data};
 use crate::pipeline::topics::REFERENCE_DATA;
 
-/// Sends calendars, indices, securities and the business date
+/// Sends calendars, indices, corporate actions, securities, accounts and the business date
 #[derive(clap::Args, Debug)]
 #[command(after_help = FORMS)]
 pub struct Arguments {
@@ -34,7 +34,8 @@ pub struct Arguments {
 
 const FORMS: &str = "\
 Forms, known by how the file begins:
-  {\"calendars\": ..., \"indices\": ..., \"securities\": {\"ACME\": {\"market\": \"XNYS\"}}, \"businessDate\": \"2025-03-10\"}
+  {\"calendars\": ..., \"indices\": ..., \"securities\": {\"ACME\": {\"market\": \"XNYS\", \"currency\": \"USD\"}},
+   \"accounts\": {\"FUND1\": {\"zone\": \"America/New_York\", \"cutOff\": \"17:00\"}}, \"businessDate\": \"2025-03-10\"}
                   or a document as `calculate` reads it: its calendars and the terms of its indices
   calendar,date   holidays, weekends left out or not; needs --from and --to";
 
@@ -44,7 +45,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let during = |failure: Failure| failure.during(file.unwrap_or_default());
     let name = file.unwrap_or("business-date");
     let mut submission = Submission::open(session, REFERENCE_DATA, name, arguments.dry_run)?;
-    let Reference { mut calendars, day } = Reference::read(submission.broker.as_ref(), &submission.schemas)?;
+    let Reference { mut calendars, day, .. } = Reference::read(submission.broker.as_ref(), &submission.schemas)?;
     let mut stated = Vec::new();
     if let Some(content) = content {
         let content = match content.trim_ascii_start().first() {

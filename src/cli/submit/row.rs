@@ -4,6 +4,7 @@ use chrono::DateTime;
 use rust_decimal::Decimal;
 
 use super::fields::{Fields, RowError};
+use super::left_out::LeftOut;
 use super::relief;
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::money::Currency;
@@ -24,8 +25,8 @@ const TERMS: [&str; 11] = [
     "relief_lots",
 ];
 
-/// The trade that a row says; every field is either understood or refused by name.
-pub fn trade(mut fields: Fields) -> Result<Trade, RowError> {
+/// The trade that a row says; every field is either understood or refused by name, and what is left out follows from the position.
+pub fn trade(mut fields: Fields, left_out: &LeftOut<'_>) -> Result<Trade, RowError> {
     if fields.optional("cause").is_some() {
         return Err(RowError("cause: only bookflow's own records have one".into()));
     }
@@ -39,10 +40,14 @@ pub fn trade(mut fields: Fields) -> Result<Trade, RowError> {
     }
     let event = fields.required("event")?;
     let event = match event.as_str() {
-        "NEW" => TradeEvent::New(terms(&mut fields)?),
-        "AMEND" => TradeEvent::Amend(terms(&mut fields)?),
+        "NEW" => TradeEvent::New(terms(&mut fields, &key, left_out)?),
+        "AMEND" => TradeEvent::Amend(terms(&mut fields, &key, left_out)?),
         "CANCEL" => TradeEvent::Cancel,
-        "REBOOK" => TradeEvent::Rebook { to: position(&mut fields, "rebook_")?, terms: terms(&mut fields)? },
+        "REBOOK" => {
+            let to = position(&mut fields, "rebook_")?;
+            let terms = terms(&mut fields, &to, left_out)?;
+            TradeEvent::Rebook { to, terms }
+        }
         "FORCE" => TradeEvent::Force,
         _ => return Err(wrong("event", &event, "NEW, AMEND, CANCEL, REBOOK, FORCE")),
     };
@@ -59,7 +64,7 @@ pub fn position(fields: &mut Fields, prefix: &str) -> Result<PositionKey, RowErr
     PositionKey::new(&account, &book, &security).map_err(|error| RowError(format!("{prefix}{error}")))
 }
 
-fn terms(fields: &mut Fields) -> Result<Terms, RowError> {
+fn terms(fields: &mut Fields, key: &PositionKey, left_out: &LeftOut<'_>) -> Result<Terms, RowError> {
     let contract = fields.optional("contract_id").map(|id| ContractId::new(&id)).transpose();
     let side = fields.required("side")?;
     let side = match side.as_str() {
@@ -67,16 +72,24 @@ fn terms(fields: &mut Fields) -> Result<Terms, RowError> {
         "SELL" => Side::Sell,
         _ => return Err(wrong("side", &side, "BUY, SELL")),
     };
-    let currency = fields.required("currency")?;
+    let exec_time = instant("exec_time", &fields.required("exec_time")?)?;
+    let currency = match fields.optional("currency") {
+        Some(code) => Currency::new(&code).map_err(|error| RowError(format!("currency: {error}")))?,
+        None => left_out.currency(key)?,
+    };
+    let trade_date = match fields.optional("trade_date") {
+        Some(text) => date("trade_date", &text)?,
+        None => left_out.trade_date(key, exec_time)?,
+    };
     let source_seq = fields.required("source_seq")?;
     let terms = Terms {
         contract: contract.map_err(|error| RowError(error.to_string()))?,
         side,
         quantity: decimal(fields, "quantity")?,
         price: decimal(fields, "price")?,
-        currency: Currency::new(&currency).map_err(|error| RowError(format!("currency: {error}")))?,
-        trade_date: date("trade_date", &fields.required("trade_date")?)?,
-        exec_time: instant("exec_time", &fields.required("exec_time")?)?,
+        currency,
+        trade_date,
+        exec_time,
         source_seq: source_seq.parse().map_err(|_| wrong("source_seq", &source_seq, "0 and up"))?,
         settle_date: fields.optional("settle_date").map(|text| date("settle_date", &text)).transpose()?,
         relief: relief::ordered(fields)?.map(Box::new),
@@ -119,7 +132,7 @@ mod tests {
         "exec_time":"2024-01-31T09:30:00.000001Z","source_seq":7}}"#;
 
     fn read(json: &str) -> Result<Trade, RowError> {
-        trade(Fields::of_json(json)?)
+        trade(Fields::of_json(json)?, &LeftOut::default())
     }
 
     fn refusal(from: &str, to: &str) -> String {
@@ -156,7 +169,8 @@ mod tests {
             ("exec_time", "2024-01-31T10:30:00.000001+01:00"),
             ("source_seq", "7"),
         ];
-        let of_columns = trade(Fields::of_columns(columns.into_iter()).expect("no column twice")).expect("is whole");
+        let fields = Fields::of_columns(columns.into_iter()).expect("no column twice");
+        let of_columns = trade(fields, &LeftOut::default()).expect("is whole");
         assert_eq!(of_columns, read(NEW).expect("is whole"));
     }
 
@@ -165,6 +179,8 @@ mod tests {
         assert!(refusal("\"quantity\":100", "\"quantity\":-100").contains("quantity is not above zero"));
         assert!(refusal("\"quantity\":100", "\"quantity\":\"1e999\"").starts_with("quantity: "));
         assert!(refusal("\"quantity\":100,", "").starts_with("quantity: missing"));
+        assert!(refusal("\"trade_date\":\"2024-01-31\",", "").starts_with("trade_date: missing, and "));
+        assert!(refusal("\"currency\":\"USD\",", "").starts_with("currency: missing, and "));
         assert!(refusal("\"quantity\":100", "\"quantity\":[100]").starts_with("quantity: "));
         assert!(refusal("\"quantity\"", "\"quantitty\"").starts_with("quantity: missing"));
         assert!(refusal("\"source_seq\":7", "\"source_seq\":7,\"size\":1").starts_with("size: no such field"));

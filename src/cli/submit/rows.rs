@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use super::fields::{Fields, RowError};
+use crate::cli::failure::Failure;
 use crate::messages::trade::Delivery;
 
 /// A line is one trade or lot: longer ones are something else, and must not fill the memory.
@@ -21,10 +22,14 @@ pub enum Form {
 }
 
 /// What rows become, whatever the form of the file.
-#[derive(Clone, Copy)]
-pub struct Reading {
-    pub json: fn(&str) -> Result<Vec<Delivery>, RowError>,
-    pub columns: fn(Fields) -> Result<Delivery, RowError>,
+pub trait Reading {
+    fn json(&self, text: &str) -> Result<Vec<Delivery>, RowError>;
+    fn columns(&self, fields: Fields) -> Result<Delivery, RowError>;
+
+    /// Fails where a row was refused for another reason than the row.
+    fn check(&self) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// What a row came to.
@@ -38,7 +43,7 @@ pub struct Row {
 /// Hands out each row of NDJSON; lines without content are no rows.
 pub fn ndjson<E: From<io::Error>>(
     mut input: impl BufRead,
-    reading: Reading,
+    reading: &dyn Reading,
     mut take: impl FnMut(Row) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut line = Vec::new();
@@ -60,7 +65,7 @@ pub fn ndjson<E: From<io::Error>>(
         let deliveries = match (complete, std::str::from_utf8(&line)) {
             (false, _) => Err(RowError(format!("the line is longer than {LINE_BYTES_MAX} bytes"))),
             (true, Err(_)) => Err(RowError("the line is not UTF-8".into())),
-            (true, Ok(_)) => (reading.json)(text),
+            (true, Ok(_)) => reading.json(text),
         };
         take(Row { line: number, text: shown(text), deliveries })?;
     }
@@ -70,7 +75,7 @@ pub fn ndjson<E: From<io::Error>>(
 /// Hands out each row of CSV.
 pub fn csv<E: From<io::Error>>(
     input: impl Read,
-    reading: Reading,
+    reading: &dyn Reading,
     mut take: impl FnMut(Row) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(input);
@@ -80,7 +85,7 @@ pub fn csv<E: From<io::Error>>(
     while reader.read_byte_record(&mut record).map_err(io::Error::from)? {
         let line = record.position().map_or(0, csv::Position::line);
         let text: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
-        let read = columns(&header, &record).and_then(reading.columns);
+        let read = columns(&header, &record).and_then(|fields| reading.columns(fields));
         take(Row { line, text: shown(&text.join(",")), deliveries: read.map(|delivery| vec![delivery]) })?;
     }
     Ok(())
@@ -116,7 +121,7 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::submit::trades::TRADES;
+    use crate::cli::submit::trades::Trades;
 
     const GOOD: &str =
         r#"{"account":"A","book":"B","security":"S","source":"O","trade_id":"T","version":1,"event":"FORCE"}"#;
@@ -127,7 +132,7 @@ mod tests {
             rows.push((row.line, row.deliveries.map(|trades| trades.len()).map_err(|error| error.0)));
             Ok::<_, io::Error>(())
         };
-        ndjson(input, TRADES, take).expect("memory can be read");
+        ndjson(input, &Trades::default(), take).expect("memory can be read");
         rows
     }
 
@@ -156,7 +161,7 @@ mod tests {
             rows.push((row.line, row.deliveries.is_ok()));
             Ok::<_, io::Error>(())
         };
-        csv(input.as_bytes(), TRADES, take).expect("memory can be read");
+        csv(input.as_bytes(), &Trades::default(), take).expect("memory can be read");
         // A name with a line break in it is refused by the name's own rule.
         assert_eq!(rows, [(2, false), (4, false), (5, true)]);
     }

@@ -131,7 +131,7 @@ impl Submission {
         &mut self,
         stated: Vec<Stated<A, V>>,
         known: &mut Known<A, V>,
-        subject: impl Fn(&A) -> Result<Subject, String>,
+        subject: impl Fn(&A) -> Result<Option<Subject>, String>,
         message: impl Fn(A, u32, V) -> (String, M),
     ) -> Result<(), Failure> {
         for Stated { path, about, version, value } in stated {
@@ -157,7 +157,7 @@ impl Submission {
                     (subject, version)
                 }
             };
-            self.subjects.insert(subject);
+            self.subjects.extend(subject);
             let Some(sender) = &mut self.sender else { continue };
             let (key, message) = message(about, version, value);
             self.value.clear();

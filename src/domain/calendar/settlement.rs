@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use crate::domain::calendar::{Calendar, OutsideCalendar};
+use crate::domain::calendar::{Calendar, Convention, OutsideCalendar};
 
 /// A market does not say when a trade of that date settles.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,14 +20,29 @@ pub fn settlement_date(market: &str, trade_date: NaiveDate, calendar: &Calendar)
     Ok(calendar.add_business_days(trade_date, cycle_days(market, trade_date)?)?)
 }
 
+/// The settlement date of what settles so many business days after the trade date, whatever its market's cycle. What settles at once does so on
+/// the next business day where the trade date is none.
+pub fn after(days: u32, trade_date: NaiveDate, calendar: &Calendar) -> Result<NaiveDate, OutsideCalendar> {
+    match days {
+        0 => calendar.adjust(trade_date, Convention::Following),
+        days => calendar.add_business_days(trade_date, days.into()),
+    }
+}
+
+/// Whether the settlement cycle of a market is known, by its MIC.
+pub fn has_cycle(market: &str) -> bool {
+    cycles(market).is_some()
+}
+
 /// The `n` of T + n for a trade date, by the MIC of the market.
 pub fn cycle_days(market: &str, trade_date: NaiveDate) -> Result<i64, NoSettlement> {
-    let (_, cycles) = CYCLES
-        .iter()
-        .find(|(markets, _)| markets.contains(&market))
-        .ok_or_else(|| NoSettlement::UnknownMarket(market.chars().take(20).collect()))?;
+    let cycles = cycles(market).ok_or_else(|| NoSettlement::UnknownMarket(market.chars().take(20).collect()))?;
     let in_force = cycles.iter().rev().find(|cycle| cycle.from() <= Some(trade_date));
     in_force.map(|cycle| cycle.days).ok_or_else(|| NoSettlement::BeforeTable { market: market.to_owned(), trade_date })
+}
+
+fn cycles(market: &str) -> Option<&'static [Cycle]> {
+    CYCLES.iter().find(|(markets, _)| markets.contains(&market)).map(|(_, cycles)| *cycles)
 }
 
 /// A cycle and the first trade date it holds for.
@@ -111,7 +126,18 @@ mod tests {
     }
 
     #[test]
+    fn a_security_may_settle_sooner_or_later_than_its_market() {
+        let new_york = Calendar::named("XNYS").expect("it is known");
+        let settled = |days, trade_date| after(days, date(trade_date), &new_york).map(|date| date.to_string());
+        assert_eq!(settled(0, "2025-03-07"), Ok("2025-03-07".to_owned()));
+        assert_eq!(settled(0, "2025-03-08"), Ok("2025-03-10".to_owned()), "a Saturday");
+        assert_eq!(settled(1, "2025-03-08"), Ok("2025-03-10".to_owned()));
+        assert_eq!(settled(3, "2025-04-16"), Ok("2025-04-22".to_owned()), "over Good Friday");
+    }
+
+    #[test]
     fn where_no_cycle_is_known_none_is_made_up() {
+        assert!(has_cycle("XNYS") && !has_cycle("USNY") && !has_cycle(""));
         assert_eq!(
             cycle_days("XNYS", date("1995-06-06")).map_err(|error| error.to_string()),
             Err("the settlement cycle of XNYS is not known for 1995-06-06; state the settlement date".to_owned())

@@ -47,14 +47,22 @@ impl Calendars {
     /// The calendar that a value names: `XNYS`, `XNYS+GBLO`.
     pub(super) fn find(&mut self, item: Item<'_>) -> Result<&Found, InvalidValue> {
         let path = item.path.clone();
-        let name = item.text()?.into_owned();
-        if !self.found.contains_key(&name) {
-            let calendar = self.joined(&name).map_err(|problem| path.invalid(problem))?;
+        self.found(&item.text()?).map_err(|problem| path.invalid(problem))
+    }
+
+    /// The calendar of a name.
+    pub(super) fn named(&mut self, name: &str) -> Result<&Calendar, String> {
+        self.found(name).map(|found| found.calendar.as_ref())
+    }
+
+    fn found(&mut self, name: &str) -> Result<&Found, String> {
+        if !self.found.contains_key(name) {
+            let calendar = self.joined(name)?;
             let (first, last) = calendar.known();
-            let days = BusinessDays::new(&name, first, last, |date| calendar.business_day(date) == Ok(true));
-            self.found.insert(name.clone(), Found { calendar: calendar.into(), days: days.into() });
+            let days = BusinessDays::new(name, first, last, |date| calendar.business_day(date) == Ok(true));
+            self.found.insert(name.to_owned(), Found { calendar: calendar.into(), days: days.into() });
         }
-        Ok(&self.found[&name])
+        Ok(&self.found[name])
     }
 
     fn joined(&self, name: &str) -> Result<Calendar, String> {

@@ -14,6 +14,8 @@ mod dates; // lists of dates, and periods
 mod rule; // dates at regular distances
 mod market; // prices, fixings, exchange rates, dividends
 pub mod calendars; // business days by name
+pub mod accounts; // when the day of an account ends
+pub mod securities; // market, currency and settlement of a security
 pub mod standing; // terms and values that come one by one
 pub mod points; // a document as terms and values that are sent one by one
 mod object; // one JSON object: members by name, unknown ones refused

@@ -6,12 +6,14 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 use serde_json::value::RawValue;
 
+use super::accounts::account;
 use super::actions::action;
 use super::calendars::{Calendars, given};
 use super::object::{Item, Object};
+use super::securities::settling;
 use super::standing::any_underlier;
 use super::{market, name};
-use crate::domain::calendar::Calendar;
+use crate::domain::balance::AccountId;
 use crate::domain::key::ContractId;
 use crate::domain::lots::happening::What;
 use crate::domain::market::fx::FixName;
@@ -72,8 +74,8 @@ pub fn market_data(json: &[u8]) -> Result<Vec<Result<StatedPoint, InvalidValue>>
     Ok(points.0)
 }
 
-/// Calendars, indices and corporate actions of a document, or of an object that also has `securities` and `businessDate`. What is known of
-/// calendars grows by what the document brings.
+/// Calendars, indices and corporate actions of a document, or of an object that also has `securities`, `accounts` and `businessDate`.
+/// What is known of calendars grows by what the document brings.
 pub fn reference_data(
     json: &[u8],
     calendars: &mut Calendars,
@@ -99,7 +101,14 @@ pub fn reference_data(
         points.named(object.optional("indices"), DataKind::Index, index);
         points.listed(object.optional("corporateActions"), corporate_action);
     }
-    points.named(object.optional("securities"), DataKind::Security, security);
+    points.named(object.optional("securities"), DataKind::Security, |name, item| {
+        Symbol::new(name).map_err(|problem| item.path.clone().invalid(problem.to_string()))?;
+        settling(item, calendars).map(drop)
+    });
+    points.named(object.optional("accounts"), DataKind::Account, |name, item| {
+        AccountId::new(name).map_err(|problem| item.path.clone().invalid(problem.to_string()))?;
+        account(item).map(drop)
+    });
     if let Some(item) = object.optional("businessDate") {
         let path = item.path.to_string();
         points.0.push(item.date().map(|date| business_date(path, date)));
@@ -320,16 +329,6 @@ fn disruption(of: &str, item: Item<'_>) -> Result<StatedPoint, InvalidValue> {
     Ok(Stated { path: path.to_string(), about, version: None, value: Value::Terms("{}".into()) })
 }
 
-/// `{"market": "XNYS"}`.
-fn security(name: &str, item: Item<'_>) -> Result<(), InvalidValue> {
-    let path = item.path.clone();
-    Symbol::new(name).map_err(|problem| path.clone().invalid(problem.to_string()))?;
-    let object = item.object()?;
-    let market = object.member("market")?.text()?;
-    Calendar::named(&market).map_err(|unknown| path.field("market").invalid(unknown.to_string()))?;
-    object.end()
-}
-
 /// The JSON of an object without spaces and without some of its members.
 fn without(object: Object<'_>, left_out: &[&str]) -> Box<str> {
     let mut json = String::from("{");
@@ -432,6 +431,34 @@ mod tests {
         let reference = reference_data(json, &mut Calendars::default()).expect("a document");
         assert_eq!(shown(reference), ["ACME S1 Some(2)", "corporateActions.ACME[1].newSecurity", "OTHER M None"]);
         assert_eq!(shown(market_data(json).expect("a document")), [""; 0]);
+    }
+
+    #[test]
+    fn securities_and_accounts_stand_alone_and_so_does_what_is_wrong_with_them() {
+        let json = br#"{
+            "calendars": {"OURS": {"from": "2025-01-01", "to": "2025-12-31"}},
+            "securities": {"A": {"version": 2, "market": "XNYS", "currency": "USD", "settlementDays": 0}, "B": {"market": "OURS", "settlementDays": 2},
+                "C": {"market": "OURS"}, "D": {"market": "XNYZ"}, "E": {"market": "XNYS", "settlementDays": -1}, "F": {"market": "XNYS", "currency": "US"},
+                "G": {"currency": "USD"}, "H": {"market": "XNYS", "market": "XLON"}, "I": "XNYS", "": {"market": "XNYS"}},
+            "accounts": {"A": {"zone": "Europe/London", "cutOff": "16:30", "version": 3}, "B": {"zone": "Europe/London"}, "C": {"cutOff": "16:30"},
+                "D": {"zone": "Nowhere", "cutOff": "16:30"}, "E": {"zone": "UTC", "cutOff": "00:00"}, "F": {"zone": "UTC", "cutOff": 1630}}}"#;
+        let mut calendars = Calendars::default();
+        let read = reference_data(json, &mut calendars).expect("a document");
+        let shown: Vec<_> = read
+            .into_iter()
+            .map(|row| match row {
+                Ok(Stated { about, version, .. }) => {
+                    format!("{:?} {} {}", about.kind, about.name, version.unwrap_or(0))
+                }
+                Err(invalid) => invalid.path.to_string(),
+            })
+            .collect();
+        assert_eq!(
+            shown.join(", "),
+            "Calendar OURS 0, Security A 2, Security B 0, securities.C.market, securities.D.market, securities.E.settlementDays, \
+             securities.F.currency, securities.G.market, securities.H.market, securities.I, securities., Account A 3, accounts.B.cutOff, \
+             accounts.C.zone, accounts.D.zone, accounts.E.cutOff, accounts.F.cutOff"
+        );
     }
 
     #[test]

@@ -3,12 +3,14 @@
 use chrono::NaiveDate;
 use serde_json::value::RawValue;
 
+use super::accounts::{self, Account};
 use super::actions::{self, FractionPolicy};
 use super::calendars::Calendars;
 use super::contract::{self, DisruptedDays};
 use super::holdings;
 use super::market;
 use super::object::Item;
+use super::securities::{self, Security};
 use crate::domain::dividends::declared::Declared;
 use crate::domain::key::ContractId;
 use crate::domain::lots::happening::Happening;
@@ -91,16 +93,18 @@ pub fn give_calendar(name: &str, json: &str, calendars: &mut Calendars) -> Resul
     Ok(())
 }
 
+/// Reads what is on record of a security.
+pub fn read_security(json: &str) -> Result<Security, InvalidValue> {
+    securities::security(item(json)?)
+}
+
+/// Reads when the day of an account ends.
+pub fn read_account(json: &str) -> Result<Account, InvalidValue> {
+    accounts::account(item(json)?)
+}
+
 fn item(json: &str) -> Result<Item<'_>, InvalidValue> {
     let malformed = |error: serde_json::Error| Path::default().invalid(format!("is not JSON: {error}"));
     let raw: &RawValue = serde_json::from_str(json).map_err(malformed)?;
     Ok(Item::new(Path::default(), raw))
-}
-
-/// Reads the market of a security: `{"market": "XNYS"}`.
-pub fn read_market(json: &str) -> Result<String, InvalidValue> {
-    let object = item(json)?.object()?;
-    let market = object.member("market")?.text()?.into_owned();
-    object.end()?;
-    Ok(market)
 }

@@ -24,18 +24,20 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// What a value is of; what is known of a security is of the instrument.
-    pub fn of(kind: DataKind, name: &str, detail: &str) -> Result<Subject, InvalidName> {
-        Ok(match kind {
+    /// What a value is of; what is known of a security is of the instrument. On accounts nothing depends that is calculated: trades come with their
+    /// dates.
+    pub fn of(kind: DataKind, name: &str, detail: &str) -> Result<Option<Subject>, InvalidName> {
+        Ok(Some(match kind {
+            DataKind::Account => return Ok(None),
             DataKind::Fixing | DataKind::Index => Subject::Index(IndexName::new(name)?),
             DataKind::Fx => Subject::Fix(FixName::new(detail)?),
             DataKind::FeeRate => Subject::FeeRate(Symbol::new(name)?),
-            DataKind::Calendar | DataKind::Account | DataKind::BusinessDate => Subject::All,
+            DataKind::Calendar | DataKind::BusinessDate => Subject::All,
             DataKind::CorporateAction => Subject::CorporateActions(Symbol::new(name)?),
             DataKind::Price | DataKind::Dividend | DataKind::Disruption | DataKind::Security => {
                 Subject::Underlier(Symbol::new(name)?)
             }
-        })
+        }))
     }
 }
 

@@ -8,8 +8,6 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 
 use super::{ISSUER, Subject, named};
-use crate::domain::calendar::Calendar;
-use crate::domain::calendar::settlement::settlement_date;
 use crate::domain::key::{ContractId, TradeId};
 use crate::domain::lots::happening::Happening;
 use crate::domain::market::Market;
@@ -22,8 +20,9 @@ use crate::domain::rates::terms::RateTerms;
 use crate::domain::swap::terms::{DailyFeeRate, Swap};
 use crate::messages::data_point::{DataKind, DataPoint, Value};
 use crate::messages::document::calendars::Calendars;
+use crate::messages::document::securities::Security;
 use crate::messages::document::standing::{
-    give_calendar, read_action, read_dividend, read_index, read_market, read_terms,
+    give_calendar, read_account, read_action, read_dividend, read_index, read_security, read_terms,
 };
 use crate::messages::request::InvalidValue;
 
@@ -38,8 +37,8 @@ pub struct Facts {
     fixings: HashMap<IndexName, BTreeMap<NaiveDate, Fixing>>,
     /// The versions that count of what issuers do, by security.
     actions: HashMap<Symbol, BTreeMap<TradeId, Happening>>,
-    /// The market of a security: it says when trades settle.
-    markets: HashMap<Symbol, Calendar>,
+    /// They say when trades settle.
+    securities: HashMap<Symbol, Security>,
     resolved: RefCell<Resolved>,
 }
 
@@ -59,7 +58,10 @@ impl Facts {
     /// Takes a value in. Something may have changed even where an error says that not all of it can be read.
     pub fn take(&mut self, point: &DataPoint) -> Result<(), String> {
         let DataPoint { kind, name, detail, date, version, value } = point;
-        if matches!(kind, DataKind::Disruption | DataKind::Calendar | DataKind::Index | DataKind::Security) {
+        if matches!(
+            kind,
+            DataKind::Disruption | DataKind::Calendar | DataKind::Index | DataKind::Security | DataKind::Account
+        ) {
             let counts = self.versions.entry((*kind, name.clone(), *date)).or_insert(*version);
             if *counts > *version {
                 return Ok(());
@@ -151,12 +153,12 @@ impl Facts {
             }
             DataKind::Security => {
                 let of = named(Symbol::new, name)?;
-                let market = read_market(json()?).map_err(invalid)?;
-                let calendar = Calendar::named(&market).map_err(|unknown| unknown.to_string())?;
-                self.markets.insert(of, calendar);
+                // What cannot be read leaves nothing to settle by.
+                self.securities.remove(&of);
+                self.securities.insert(of, read_security(json()?).map_err(invalid)?);
                 Ok(())
             }
-            DataKind::Account => Err("accounts are not used yet".to_owned()),
+            DataKind::Account => read_account(json()?).map(drop).map_err(invalid),
             DataKind::BusinessDate => Err("a business date is no value".to_owned()),
         }
     }
@@ -248,8 +250,7 @@ impl Facts {
     }
 
     pub fn settle_date(&self, security: &Symbol, trade_date: NaiveDate) -> Option<NaiveDate> {
-        let calendar = self.markets.get(security)?;
-        settlement_date(calendar.name(), trade_date, calendar).ok()
+        self.securities.get(security)?.settle_date(trade_date, &mut self.calendars.borrow_mut()).ok()
     }
 }
 

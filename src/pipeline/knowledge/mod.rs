@@ -200,7 +200,7 @@ impl Knowledge {
     fn point(&mut self, point: &DataPoint, cause: Cause) -> Result<(), String> {
         if point.kind != DataKind::BusinessDate {
             let subject = Subject::of(point.kind, &point.name, &point.detail).map_err(|problem| problem.to_string())?;
-            self.changes.note(subject, cause);
+            subject.into_iter().for_each(|subject| self.changes.note(subject, cause));
             return self.facts.take(point);
         }
         let date = point.date.ok_or("a business date has a date")?;
