@@ -278,6 +278,21 @@ fn contracts_and_data_go_in_flows_come_out_and_a_correction_changes_what_depends
     assert_eq!(counts(&day("2025-03-10"))[0], 1, "going back is said again");
     wait_for("the day before", || amounts(&["--status", "blocked"]).is_empty().then_some(()));
 
+    // The lots go on under another name, and are still measured from what ACME was worth.
+    let renamed = r#"{"corporateActions": {"ACME": [
+        {"actionId": "A1", "kind": "SYMBOL_CHANGE", "newSecurity": "NEW", "exDate": "2025-03-10"}]}}"#;
+    file("renamed.json", renamed);
+    assert_eq!(counts(&ask(&["submit", "reference-data", "renamed.json"])), [1, 0, 0, 0]);
+    file("new.csv", "kind,name,detail,date,version,value\nPRICE,NEW,,2025-03-10,,56\n");
+    assert_eq!(counts(&ask(&["submit", "market-data", "new.csv"])), [1, 0, 0, 0]);
+    let arrived = |position: &str| amounts(&["--position", position]).contains(&"EQUITY_PERFORMANCE 600.00".into());
+    wait_for("the new name", || (arrived("A_B1_NEW") && arrived("A_B2_NEW")).then_some(()));
+    let reached = |prices: &str| ask(&["submit", "market-data", prices, "--dry-run"]).object()["positions"].clone();
+    file("prices.csv", &prices.replace(",53", ",55"));
+    assert_eq!(reached("prices.csv"), 4, "the old positions, and the new ones for what their lots were");
+    file("new.csv", "kind,name,detail,date,version,value\nPRICE,NEW,,2025-03-10,,57\n");
+    assert_eq!(reached("new.csv"), 2);
+
     let taken = ask(&["submit", "snapshot", "EOD"]).object();
     assert_eq!((&taken["day"], &taken["new"]), (&"2025-03-10".into(), &true.into()));
     let again = ask(&["submit", "snapshot", "EOD"]).object();

@@ -7,6 +7,7 @@ use bookflow::domain::jobs::job::{Ending, JobId, Outcome};
 use bookflow::domain::key::PositionKey;
 use bookflow::domain::market::snapshot::SnapshotName;
 use bookflow::domain::trade::Side;
+use bookflow::messages::data_point::{DataKind, Value};
 use bookflow::messages::position_flows::PositionFlows;
 use bookflow::pipeline::topics::{HISTORICAL_FLOWS, WHAT_IF_FLOWS};
 use chrono::NaiveDate;
@@ -144,25 +145,52 @@ fn what_if_answers_what_would_differ_and_changes_nothing() {
     assert_eq!(office.told(), told);
 }
 
-#[test]
-fn a_series_is_what_the_stream_told_day_by_day() {
-    let mut office = Office::new();
+/// Lets the stream tell each of these days of March, then asks for all of them at once: the same, day by day and position by position.
+fn series_as_told(office: &mut Office, days: &[u32]) -> BTreeMap<(PositionKey, NaiveDate), Vec<FlowRow>> {
     let mut stream: BTreeMap<(PositionKey, NaiveDate), Vec<FlowRow>> = BTreeMap::new();
-    for day in [4, 5, 6, 7, 10] {
-        office.desk.business_date(day);
-        for _ in 0..4 {
-            office.tick();
-        }
+    for day in days {
+        office.desk.business_date(*day);
+        office.quiet();
         let last: BTreeMap<_, _> = office.told().into_iter().map(|flows| (flows.key.clone(), flows)).collect();
-        stream.extend(last.into_iter().map(|(key, flows)| ((key, march(day)), rows(&flows))));
+        stream.extend(last.into_iter().map(|(key, flows)| ((key, march(*day)), rows(&flows))));
     }
-    let outcome = office.run("SERIES", "HISTORICAL", json!({ "from": "2025-03-04", "to": "2025-03-10" }));
+    let [from, to] = [days[0], days[days.len() - 1]].map(|day| march(day).to_string());
+    let outcome = office.run("SERIES", "HISTORICAL", json!({ "from": from, "to": to }));
     let series = office.of(HISTORICAL_FLOWS).into_iter();
     let series: BTreeMap<_, _> =
         series.map(|flows| ((flows.key.clone(), flows.day.expect("a day")), rows(&flows))).collect();
-    assert_eq!(series.len(), 12 * 5, "the weekend has no flows of its own");
     assert_eq!(series, stream);
     assert_eq!(outcome.totals.flows, series.values().map(Vec::len).sum::<usize>() as u64);
+    series
+}
+
+#[test]
+fn a_series_is_what_the_stream_told_day_by_day() {
+    let series = series_as_told(&mut Office::new(), &[4, 5, 6, 7, 10]);
+    assert_eq!(series.len(), 12 * 5, "the weekend has no flows of its own");
+}
+
+/// A dividend of 2 on 100 ACME goes ex on the 5th and is paid on the 6th at a close of 56: 3.5714285714 units, which move with the price from then on.
+#[test]
+fn a_series_grows_by_reinvested_dividends_as_the_stream_does() {
+    let mut office = Office::new();
+    let mut reinvesting: serde_json::Value =
+        serde_json::from_str(&terms("GROW", "EQUITY_SWAP", r#"{"kind": "FIXED", "rate": "0.05"}"#)).expect("JSON");
+    reinvesting["dividends"] = json!({ "payoutRatioLong": 1, "reinvested": true });
+    office.contract(1, &reinvesting.to_string(), "GROW");
+    let declared =
+        r#"{"dividendId": "D1", "gross": 2, "currency": "USD", "exDate": "2025-03-05", "payDate": "2025-03-06"}"#;
+    office.desk.point(DataKind::Dividend, "ACME", None, 1, Value::Terms(declared.into()));
+    let grown = key(9, "ACME");
+    office.trade(&grown, "T1", "GROW", Side::Buy, 100, 3);
+    let series = series_as_told(&mut office, &[4, 5, 6, 7, 10]);
+    let performance = |day: u32| {
+        let flows = &series[&(grown.clone(), march(day))];
+        let of_kind = flows.iter().find(|flow| flow.kind.name() == "EQUITY_PERFORMANCE").expect("it is held");
+        of_kind.result.as_ref().expect("an amount").minor
+    };
+    // 100 x (55 - 40); 103.5714285714 x 56 - 100 x 40, x 57, x 60.
+    assert_eq!([5, 6, 7, 10].map(performance), [150_000, 180_000, 190_357, 221_429]);
 }
 
 #[test]
