@@ -138,6 +138,42 @@ fn csv_has_a_header_and_a_line_per_flow() {
     assert_eq!(calculate(&document, &["--csv", "--json"]).code, 2);
 }
 
+/// Columns of the first line of a kind.
+fn columns(csv: &str, kind: &str) -> Vec<String> {
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let records: Vec<csv::StringRecord> = reader.records().map(|record| record.expect("a record")).collect();
+    let found = records.iter().find(|record| &record[5] == kind).expect("such a flow");
+    found.iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn csv_says_why_a_flow_is_blocked_and_quotes_what_would_break_a_line() {
+    let mut document = example("total-return-swap");
+    document["contracts"][0]["contractId"] = json!("TRS, \"the first\"");
+    document["marketData"]["dividends"] = json!({});
+    document["marketData"]["prices"]["ACME"] = json!({ "2025-05-02": "52.75" });
+    let answer = calculate(&document, &["--csv"]);
+    assert_eq!(answer.code, 7, "{}", answer.err);
+    let blocked = columns(&answer.out, "EQUITY_PERFORMANCE");
+    assert_eq!(
+        (blocked[1].as_str(), &blocked[12..]),
+        ("TRS, \"the first\"", &["", "", "", "MISSING_PRICE"].map(String::from)[..])
+    );
+    let sound = columns(&answer.out, "INTEREST");
+    assert_eq!((sound[12].as_str(), sound[14].as_str(), sound[15].as_str()), ("-2153.84", "false", ""));
+}
+
+#[test]
+fn lots_that_leave_are_no_line_of_a_table_and_are_told_beside_it() {
+    let answer = calculate(&example("split-and-transfer"), &["--csv"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    assert!(answer.err.contains("moved by ES-2 X1 on 2025-04-25: 800 ACME at 52 to OTHER-BOOK"), "{}", answer.err);
+    assert_eq!(
+        answer.out.lines().count(),
+        1 + calculated(&example("split-and-transfer"))["flows"].as_array().expect("a list").len()
+    );
+}
+
 #[test]
 fn standard_input_is_read_for_a_dash_and_a_missing_file_is_named() {
     let answer = crate::binary::run(&["calculate", "no-such-file.json"]);

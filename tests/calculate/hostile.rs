@@ -188,6 +188,15 @@ fn what_would_move_the_cursor_is_shown_as_its_number() {
 }
 
 #[test]
+fn thousands_of_calendars_are_not_joined() {
+    let many = json!(["XNYS"; 3_000].join("+")).to_string();
+    let json = with(&example("equity-swap"), "/contracts/0/calendars/exchange", &many);
+    let document = read_document(json.as_bytes()).expect("it is a document");
+    let said = document.contracts[0].as_ref().expect_err("not a contract").invalid.to_string();
+    assert_eq!(said, "contracts[0].calendars.exchange: joins 3000 calendars; allowed: up to 8");
+}
+
+#[test]
 fn what_is_nested_deeper_than_any_document_is_refused_where_it_stands() {
     let document = doubled("equity-swap");
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));

@@ -219,7 +219,7 @@ const COLUMNS: [&str; 16] = [
     "blocked",
 ];
 
-/// Flows on standard output, rows on standard error: a line of a table is a flow or nothing.
+/// Flows on standard output, moves and rows on standard error: a line of a table is a flow or nothing.
 pub(super) fn csv(answer: &Answer, session: &Session) -> Result<(), Failure> {
     let mut writer = csv::Writer::from_writer(io::stdout().lock());
     let failed = |error: csv::Error| match error.into_kind() {
@@ -238,6 +238,7 @@ pub(super) fn csv(answer: &Answer, session: &Session) -> Result<(), Failure> {
         writer.write_record(COLUMNS.map(cell)).map_err(failed)?;
     }
     writer.flush()?;
+    answer.moves.iter().for_each(|moved| session.output.note(move_text(moved)));
     answer.rows.iter().for_each(|row| session.output.note(row_text(row, &session.output)));
     Ok(())
 }

@@ -12,6 +12,9 @@ use crate::messages::request::InvalidValue;
 /// A century and a half: more is a mistyped year, and every day of it takes room.
 const YEARS_MAX: i64 = 150;
 
+/// No contract waits for more places to be open; each that is joined costs a walk through all its days.
+const JOINED_MAX: usize = 8;
+
 /// Calendars by name. What was given comes before what is known under the same name.
 #[derive(Default)]
 pub struct Calendars {
@@ -66,6 +69,10 @@ impl Calendars {
     }
 
     fn joined(&self, name: &str) -> Result<Calendar, String> {
+        let count = name.split('+').count();
+        if count > JOINED_MAX {
+            return Err(format!("joins {count} calendars; allowed: up to {JOINED_MAX}"));
+        }
         let mut parts = name.split('+');
         let first = self.single(parts.next().unwrap_or(name))?;
         parts.try_fold(first, |joint, part| Ok(joint.joined(&self.single(part)?)))
