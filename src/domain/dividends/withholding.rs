@@ -65,10 +65,10 @@ pub fn gross<P: Pad>(
     left: Option<P::Number>,
     currency: Currency,
 ) -> Result<Amount, Blocked> {
-    match left {
-        None => Amount::product(pad, name, quantity, per_share, currency),
-        Some(left) => Amount::quotient(pad, name, quantity, per_share, left, currency),
-    }
+    Ok(match left {
+        None => Amount::product(pad, name, quantity, per_share, currency)?,
+        Some(left) => Amount::quotient(pad, name, quantity, per_share, left, currency)?,
+    })
 }
 
 /// 1 - rate.

@@ -135,6 +135,7 @@ pub fn attribute<P: Pad>(
 }
 
 /// What one unit is worth at a mark: converted for a composite, in price currency otherwise.
+#[inline(always)] // as `Amount::product`
 fn value<P: Pad>(pad: &mut P, mark: &Mark<'_>, fx: FxMode, currencies: Currencies) -> Result<P::Number, Blocked> {
     let price = mark.price.number(pad);
     let FxMode::Composite = fx else { return Ok(price) };
@@ -143,6 +144,7 @@ fn value<P: Pad>(pad: &mut P, mark: &Mark<'_>, fx: FxMode, currencies: Currencie
 }
 
 /// What one unit earned, in settlement currency.
+#[inline(always)]
 fn moved<P: Pad>(
     pad: &mut P,
     start: P::Number,

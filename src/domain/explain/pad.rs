@@ -1,8 +1,10 @@
 //! What a formula is calculated on: silently, or with every line kept, so that the same code calculates and explains.
 //!
 //! A formula takes a [`Pad`] and writes its arithmetic on it. On [`Silent`] a number is a `Decimal` and nothing is kept; the compiler
-//! leaves the bare arithmetic, as long as what lies between a formula and its numbers is inlined: a call hands numbers over in memory. On
-//! [`Kept`] every observation and step becomes a line of an [`Explanation`], which can be printed, and recomputed from its givens alone.
+//! leaves the bare arithmetic, as long as what lies between a formula and its numbers is inlined. A call hands numbers over in memory, where they
+//! are read in other pieces than they were written in, and waited for; so is a `Result` that a call writes its reason into, which is why on the
+//! way of most flows a `Result` is taken apart before another one is made. On [`Kept`] every observation and step becomes a line of an
+//! [`Explanation`], which can be printed, and recomputed from its givens alone.
 
 use rust_decimal::Decimal;
 

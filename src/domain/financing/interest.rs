@@ -75,7 +75,7 @@ pub fn marked_interest<P: Pad>(
     let mut night = slice.start;
     while night < to {
         let mark = marks.on(night)?;
-        let held = units.on(mark.date);
+        let held = *units.on(mark.date);
         let quantity = match counted {
             Some((units, number)) if units == held => number,
             _ => pad.given(|| Fact::Lot("quantity"), held),
@@ -98,6 +98,7 @@ fn within(part: Period, interest_period: Period) -> Period {
 }
 
 impl<N: Copy> Interest<N> {
+    #[inline(always)] // as `Amount::product`
     fn of<P: Pad<Number = N>>(pad: &mut P, notional: N, unit: UnitInterest<N>) -> Option<Interest<N>> {
         let notional_rate_days = pad.multiply("notional x rate x days", notional, unit.rate_days)?;
         Some(Interest { notional_rate_days, year_days: unit.year_days, provisional: unit.provisional })

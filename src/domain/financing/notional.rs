@@ -54,6 +54,7 @@ impl Price {
     }
 
     /// `quantity x price x fx`, signed as the quantity.
+    #[inline(always)] // as `Amount::product`
     pub fn notional<P: Pad>(
         &self,
         pad: &mut P,

@@ -38,9 +38,9 @@ impl Units {
     }
 
     /// At the end of a day.
-    pub fn on(&self, date: NaiveDate) -> Decimal {
+    pub fn on(&self, date: NaiveDate) -> &Decimal {
         let since = self.changes.partition_point(|(since, _)| *since <= date);
-        self.changes[..since].last().map_or(self.first, |(_, quantity)| *quantity)
+        self.changes[..since].last().map_or(&self.first, |(_, quantity)| quantity)
     }
 
     fn last(&self) -> Decimal {
@@ -71,9 +71,9 @@ mod tests {
         let third = "33.3333333333".parse().expect("a number");
         let splits = [(day(10), number(200), number(400)), (day(20), number(400), number(300))];
         let units = Units::new(number(50), splits.into_iter(), number(75));
-        let on = |date| units.on(day(date));
+        let on = |date| *units.on(day(date));
         assert_eq!((on(9), on(10), on(19), on(20)), (number(50), number(100), number(100), number(75)));
         let kept = Units::new(number(100), [(day(10), number(300), number(100))].into_iter(), third);
-        assert_eq!(kept.on(day(10)), third);
+        assert_eq!(*kept.on(day(10)), third);
     }
 }

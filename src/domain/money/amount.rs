@@ -52,6 +52,7 @@ impl Amount {
 }
 
 /// No negative zero.
+#[inline]
 fn without_sign(number: Decimal) -> Decimal {
     if number.is_zero() { Decimal::ZERO } else { number }
 }

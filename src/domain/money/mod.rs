@@ -54,7 +54,11 @@ impl Money {
     #[inline(always)]
     pub fn product(left: Decimal, right: Decimal, to: impl Into<Unit>) -> Option<Money> {
         let unit = to.into();
-        Money::short_product(left, right, unit).or_else(|| Money::quotient(left, right, Decimal::ONE, unit))
+        // Not `or_else`: what a closure looks at stays in memory.
+        match Money::short_product(left, right, unit) {
+            Some(money) => Some(money),
+            None => Money::quotient(left, right, Decimal::ONE, unit),
+        }
     }
 
     #[inline(always)]

@@ -66,6 +66,7 @@ pub(super) struct Interest<'v, 'a, Id> {
     pub period: Period,
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Dividend<'v, 'a> {
     pub valuation: &'v Valuation<'a>,
     pub quantity: Result<Decimal, &'v Blocked>,
@@ -94,13 +95,14 @@ impl<Id: Copy> Matter for Performance<'_, '_, Id> {
     fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked> {
         let Performance { valuation, lot, slice, .. } = self;
         let swap = valuation.swap;
-        let start = valuation.start_mark(lot, slice)?;
+        let start = &valuation.start_mark(lot, slice);
+        let start = start.as_ref().map_err(Blocked::clone)?;
         let ended = slice.end.as_ref().map(|end| valuation.end_mark(end)).transpose()?;
         let end = ended.as_ref().map_or(valuation.today.as_ref(), Ok).map_err(Blocked::clone)?;
         if let Some(reason) = self.unpayable {
             return Err(reason.clone());
         }
-        let span = Span { start: (slice.reference.quantity, &start), end: (slice.quantity, end) };
+        let span = Span { start: (slice.reference.quantity, start), end: (slice.quantity, end) };
         let amount = match swap.equity.notional {
             EquityNotional::Reset => performance(pad, &span, None, swap.equity.fx, swap.currencies)?,
             EquityNotional::Constant => {
@@ -137,22 +139,29 @@ impl<Id: Copy> Matter for Interest<'_, '_, Id> {
 }
 
 impl Matter for Dividend<'_, '_> {
-    #[inline(always)] // most flows of a lot are dividends; what lies between their numbers is inlined
+    #[inline(always)] // most flows of a lot are dividends; results are taken apart as `explain::pad` says
     fn amount<P: Pad>(&self, pad: &mut P) -> Result<Calculated, Blocked> {
         let Passed { terms, declared, .. } = self.passed;
-        let payment = self.dates.map_err(Blocked::clone)?.payment;
-        let quantity = self.quantity.map_err(Blocked::clone)?;
+        let (quantity, dates) = match (self.quantity, self.dates) {
+            (_, Err(reason)) | (Err(reason), _) => return Err(reason.clone()),
+            (Ok(quantity), Ok(dates)) => (quantity, dates),
+        };
         if P::KEEPS || declared.currency != terms.currency {
-            return self.told(pad, quantity, payment);
+            let told = self.told(pad, quantity, dates.payment)?;
+            return Ok(told);
         }
-        let amount = self.passed.per_unit(quantity).map_err(Blocked::clone)?.paid(pad, quantity, terms.currency)?;
+        let per_unit = match self.passed.per_unit(quantity) {
+            Ok(per_unit) => per_unit,
+            Err(reason) => return Err(reason.clone()),
+        };
+        let amount = per_unit.paid(pad, quantity, terms.currency)?;
         Ok(Calculated { amount, provisional: false })
     }
 }
 
 impl Dividend<'_, '_> {
     /// The amount with all that it consists of, converted where the dividend is in another currency.
-    fn told<P: Pad>(&self, pad: &mut P, quantity: Decimal, payment: Option<NaiveDate>) -> Result<Calculated, Blocked> {
+    fn told<P: Pad>(self, pad: &mut P, quantity: Decimal, payment: Option<NaiveDate>) -> Result<Calculated, Blocked> {
         let Dividend { valuation, passed: Passed { terms, declared, .. }, .. } = self;
         let pair = Pair { price: declared.currency, settlement: terms.currency };
         let fx_date = || terms.fx_date(declared, payment).map_or(valuation.day, |date| date.min(valuation.day));

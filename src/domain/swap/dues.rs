@@ -113,6 +113,7 @@ impl<'a> Valuation<'a> {
         slice.opened_by == OpenedBy::Reset && self.swap.termination.is_some_and(|end| slice.start.date >= end)
     }
 
+    #[inline]
     fn name<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>, kind: Kind) -> FlowName<'a, Id> {
         FlowName {
             contract: &self.swap.id,
@@ -249,8 +250,9 @@ impl<'a> Valuation<'a> {
         statement: &mut impl Statement<'a, Id>,
     ) {
         let Passed { terms, declared, cut_off, dates, .. } = passed;
-        let held = self.held_on(lot, slice, cut_off.day());
-        let Some(quantity) = cut_off.entitled(held, Tenure::from(slice)) else { return };
+        let changed = self.changed_units(lot, slice);
+        let held = changed.as_ref().map_or(&slice.quantity, |units| units.on(cut_off.day()));
+        let Some(quantity) = cut_off.entitled(*held, Tenure::from(slice)) else { return };
         let dates = dates.as_ref().map(|dates| terms.unwound(*dates, declared, unwind(slice)));
         let known = dates.unwrap_or_default();
         let name = FlowName {

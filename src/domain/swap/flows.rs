@@ -100,10 +100,12 @@ pub(super) struct Shown<'r, F> {
 }
 
 impl<'a, Id, F: FnMut(Flow<'a, Id>)> Statement<'a, Id> for Shown<'_, F> {
-    #[inline(always)] // between a formula and whoever is shown its amount
+    #[inline(always)] // between a formula and whoever is shown its amount; taken apart as `explain::pad` says
     fn enter(&mut self, due: Due<'a, Id>, matter: &impl Matter) {
-        let result = matter.amount(&mut Rounded { inner: Silent, policy: self.rounding });
-        (self.each)(flow(due, result));
+        match matter.amount(&mut Rounded { inner: Silent, policy: self.rounding }) {
+            Ok(calculated) => (self.each)(flow(due, Ok(calculated))),
+            Err(reason) => (self.each)(flow(due, Err(reason))),
+        }
     }
 }
 

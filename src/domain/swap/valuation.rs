@@ -75,8 +75,9 @@ impl Passed<'_> {
     #[inline]
     pub fn per_unit(&self, quantity: Decimal) -> Result<&PerUnit, &Blocked> {
         let Passed { terms, declared, .. } = self;
-        let known = self.per_unit[usize::from(quantity.is_sign_negative())].get_or_init(|| {
-            let share = terms.payout.of(quantity, declared)?;
+        let side = usize::from(quantity.is_sign_negative());
+        let known = self.per_unit[side].get_or_init(|| {
+            let share = terms.payout.of([Decimal::ONE, Decimal::NEGATIVE_ONE][side], declared)?;
             PerUnit::of(share, declared, terms.payout, None, terms.currency)
         });
         known.as_ref()
@@ -195,12 +196,11 @@ impl<'a> Valuation<'a> {
         lot.life.units(slice, self.day).then(later.copied())
     }
 
-    /// The quantity of a slice at the end of a day. Without a split it is the same on all.
-    pub fn held_on<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>, day: NaiveDate) -> Decimal {
-        if lot.life.steps.is_empty() && self.splits.is_empty() {
-            return slice.quantity;
-        }
-        self.units(lot, slice).on(day)
+    /// The same where a split may change it; none where it is that of the slice on all days.
+    #[inline]
+    pub fn changed_units<Id: Copy>(&self, lot: &Lot<Id>, slice: &Slice<Id>) -> Option<Units> {
+        let split = !lot.life.steps.is_empty() || !self.splits.is_empty();
+        split.then(|| self.units(lot, slice))
     }
 
     /// The valuation dates that a lot sees.
