@@ -97,6 +97,9 @@ impl Closing {
     ) -> Result<(), OutOfRange> {
         self.realised = self.realised.checked_add(realised.minor).ok_or(OutOfRange)?;
         self.left += taken;
+        if self.reliefs.is_empty() {
+            self.reliefs.reserve_exact(1); // most closes take of one lot, and what they took is kept for ever
+        }
         self.reliefs.push(Relief { lot: lot.clone(), quantity: taken.abs(), open_price, realised, chosen, age });
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! What a change at some point in business order comes to: later facts are undone and applied again, differences returned.
 //!
 //! The work is in proportion to what lies after the point of change. A trade that is the last in business order, the
-//! usual case, is appended: it reads the lots it relieves and nothing else. So is a late one that opens a lot which nobody would have taken from since.
+//! usual case, is appended: it reads the lots it relieves and nothing else. So is a late one that opens a lot which nobody would have taken from since,
+//! and one whose lot is whole is exchanged for what it becomes.
 
 use rust_decimal::Decimal;
 
@@ -66,6 +67,7 @@ pub(in crate::domain) fn restate<L: Ledger>(ledger: &L, change: &Change<'_>) -> 
         (None, Some(_), Some(New::Trade(terms))) if appends(ledger, change.id, terms) => {
             append(ledger, change, terms, totals)
         }
+        (Some(_), ..) if stands_alone(ledger, change) => exchange(ledger, change, totals),
         (Some(point), None, _) | (None, Some(point), _) => replay(ledger, change, totals, point),
         (Some(before), Some(after), _) => replay(ledger, change, totals, before.min(after)),
     }
@@ -74,19 +76,44 @@ pub(in crate::domain) fn restate<L: Ledger>(ledger: &L, change: &Change<'_>) -> 
 /// Whether the trade leaves all that is known as it is, and takes the oldest lots at their own cost if any.
 fn appends<L: Ledger>(ledger: &L, id: &TradeId, terms: &Terms) -> bool {
     let order = terms.order(id);
+    let quantity = ledger.position().map_or(Decimal::ZERO, |position| position.quantity);
+    own_costs_since(ledger, order)
+        && terms.relief.is_none()
+        && ledger.policy().method_on(terms.trade_date) == ReliefMethod::Fifo
+        && (ledger.latest_trade().is_none_or(|latest| latest < order) || passed_by(ledger, id, terms, quantity))
+}
+
+/// Whether the trade did nothing but open a lot that no later trade has taken anything of, and by its new terms, if there are any, does the same.
+fn stands_alone<L: Ledger>(ledger: &L, change: &Change<'_>) -> bool {
+    let (Some(position), Some(trade)) = (ledger.position(), ledger.captured(change.id)) else { return false };
+    let Some(known) = trade.terms() else { return false };
+    let others = position.quantity - known.signed_quantity();
+    let alone = |terms: &Terms| {
+        own_costs_since(ledger, terms.order(change.id))
+            && terms.relief.is_none()
+            && passed_by(ledger, change.id, terms, others)
+    };
+    let then = match change.after {
+        None => true,
+        Some(New::Trade(terms)) => alone(terms),
+        Some(New::Happening(_)) => false,
+    };
+    then && trade.reliefs.is_empty() && trade.before.is_none() && alone(known)
+}
+
+/// Whether each lot has its own cost, and nothing but trades has happened from here on.
+fn own_costs_since<L: Ledger>(ledger: &L, order: BusinessOrder<'_>) -> bool {
     let happened = ledger.happened_from_latest().next().and_then(|happened| happened.happening.moment());
     happened.is_none_or(|happened| happened < of_trade(order))
         && ledger.position().is_none_or(|position| position.costing == Costing::ByLot)
-        && terms.relief.is_none()
-        && ledger.policy().method_on(terms.trade_date) == ReliefMethod::Fifo
-        && (ledger.latest_trade().is_none_or(|latest| latest < order) || passed_by(ledger, terms, order))
 }
 
-/// Whether a late trade opens a lot that no later trade would have taken anything of, because all that they took is older.
-fn passed_by<L: Ledger>(ledger: &L, terms: &Terms, order: BusinessOrder<'_>) -> bool {
-    let opens = terms.signed_quantity();
-    let mut quantity = ledger.position().map_or(Decimal::ZERO, |position| position.quantity);
-    for trade in ledger.trades_from_latest().take_while(|trade| order_of(trade) > order) {
+/// Whether a trade opens a lot that no later trade would have taken anything of, because all that they took is older. All trades but this one come
+/// to `quantity`.
+fn passed_by<L: Ledger>(ledger: &L, id: &TradeId, terms: &Terms, mut quantity: Decimal) -> bool {
+    let (order, opens) = (terms.order(id), terms.signed_quantity());
+    let later = ledger.trades_from_latest().take_while(|trade| order_of(trade) > order);
+    for trade in later.filter(|trade| trade.id != *id) {
         let change = terms_of(trade).signed_quantity();
         let plain = trade.before.is_none() && trade.refused.is_none() && terms_of(trade).relief.is_none();
         let unmoved = match change.is_sign_negative() == opens.is_sign_negative() {
@@ -145,6 +172,24 @@ fn append<L: Ledger>(
     images.sort_by(|left, right| left.lot.id.cmp(&right.lot.id)); // as a replay lists them
     let before = (!images.is_empty()).then(|| Box::new(Before { pool: None, lots: images }));
     let effect = Effect { opened, reliefs: closing.reliefs, change: quantity, before, ..Effect::default() };
+    Ok(Restated { effect, lots, totals, ..Restated::default() })
+}
+
+/// The lot of a trade goes, and the one that its new terms open comes in its place, if there are any.
+fn exchange<L: Ledger>(ledger: &L, change: &Change<'_>, mut totals: Totals) -> Result<Restated, OutOfRange> {
+    let lot = ledger.lot(change.id).expect("a lot is open while nothing has been taken of it");
+    totals.remove_lot(lot)?;
+    totals.quantity -= lot.remaining;
+    let Some(New::Trade(terms)) = change.after else {
+        return Ok(Restated { lots: vec![LotChange::Close(change.id.clone())], totals, ..Restated::default() });
+    };
+    let quantity = terms.signed_quantity();
+    let other = Lot::of_trade(change.key, change.id, terms, quantity, quantity, lot.revision);
+    totals.add(quantity, 0)?;
+    totals.add_lot(&other)?;
+    let lots =
+        if other == *lot { Vec::new() } else { vec![LotChange::Put(Lot { revision: change.revision, ..other })] };
+    let effect = Effect { opened: quantity, change: quantity, ..Effect::default() };
     Ok(Restated { effect, lots, totals, ..Restated::default() })
 }
 
