@@ -61,3 +61,17 @@ fn a_late_sale_takes_the_oldest_lots_and_leaves_the_rest() {
     assert_eq!((capture.lots.len(), capture.trades.len()), (2, 1));
     assert!(lots <= 4 && trades <= 6, "{lots} lots, {trades} trades");
 }
+
+#[test]
+fn a_trade_whose_lot_is_whole_is_exchanged_for_what_it_becomes() {
+    let mut books = many_lots();
+    books.take(&new(2 * LOTS + 2, "SELL 25 @ 10.00"));
+    let of = 2 * LOTS - 4;
+    let version = |event| trade(&here(), &format!("T{of}"), 2, event);
+    for event in [TradeEvent::Amend(at(of, "BUY 20 @ 11.00")), TradeEvent::Cancel] {
+        let (capture, read) = capture_counted(books.shelf(&here()), &version(event));
+        assert_eq!((capture.lots.len(), capture.trades.len(), read.lots, read.named), (1, 1, 0, 1));
+    }
+    let (capture, read) = capture_counted(books.shelf(&here()), &version(TradeEvent::Amend(at(of, "SELL 20 @ 11.00"))));
+    assert!(capture.lots.len() > 1 && read.named > 1, "what closes lots now is worked out with all that came later");
+}

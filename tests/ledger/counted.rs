@@ -18,19 +18,22 @@ use super::Shelf;
 pub struct Read {
     pub lots: usize,
     pub trades: usize,
+    /// Lots that it asked for by their id.
+    pub named: usize,
 }
 
 /// Captures without keeping.
 pub fn capture_counted(shelf: &Shelf, trade: &Trade) -> (Capture, Read) {
-    let counted = Counted { shelf, lots: Cell::default(), trades: Cell::default() };
+    let counted = Counted { shelf, lots: Cell::default(), trades: Cell::default(), named: Cell::default() };
     let capture = capture(&counted, trade, Place { topic: 1, partition: 0, offset: 9_999 }).expect("it is accepted");
-    (capture, Read { lots: counted.lots.get(), trades: counted.trades.get() })
+    (capture, Read { lots: counted.lots.get(), trades: counted.trades.get(), named: counted.named.get() })
 }
 
 struct Counted<'a> {
     shelf: &'a Shelf,
     lots: Cell<usize>,
     trades: Cell<usize>,
+    named: Cell<usize>,
 }
 
 impl Ledger for Counted<'_> {
@@ -43,6 +46,7 @@ impl Ledger for Counted<'_> {
     }
 
     fn lot(&self, id: &TradeId) -> Option<&Lot> {
+        self.named.update(|named| named + 1);
         self.shelf.lot(id)
     }
 
