@@ -129,6 +129,9 @@ fn start_first(process: &Process, stage: &str, session: &Session) -> Result<(), 
         FirstStart::Committed { partitions } => {
             format!("{stage}: first start, {partitions} partitions from their start")
         }
+        FirstStart::Joined { topics } => {
+            format!("{stage}: has run before, offsets stay; new to it, from their start: {}", topics.join(", "))
+        }
         FirstStart::AlreadyStarted => format!("{stage}: has run before, offsets stay"),
     });
     Ok(())

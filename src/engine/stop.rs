@@ -16,7 +16,7 @@ pub enum Stop {
     )]
     Twin { instance: String },
     #[error(
-        "{partition} has no committed offset: run `bookflow worker --first-start` if the group has never run, \
+        "{partition} has no committed offset: run `bookflow worker --first-start` if the group has never run or never read this topic, \
          otherwise restore the group's offsets before starting"
     )]
     NeverStarted { partition: TopicPartition },
