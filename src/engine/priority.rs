@@ -4,7 +4,8 @@ use rustix::process::setpriority_process;
 
 use crate::telemetry;
 
-/// A tenth of the share of a thread that does not, and none while those that have just woken up want all.
+/// A tenth of the share of a thread that does not. Linux compares threads of one cgroup, and with `kernel.sched_autogroup_enabled` of one
+/// session: between containers their shares decide (`docker-compose.yml`).
 const NICE: i32 = 10;
 
 /// For this thread, and for those that it starts from now on.

@@ -35,6 +35,7 @@ pub struct Service {
     pub healthcheck: Option<HealthCheck>,
     pub restart: Option<Restart>,
     pub stop_grace_period: Option<String>,
+    pub cpu_shares: Option<u32>,
     #[serde(default)]
     pub read_only: bool,
     #[serde(default)]

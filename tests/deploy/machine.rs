@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use bookflow::cli::config::Config;
+use bookflow::engine::topology::StageSpec;
 
 use crate::code;
 use crate::compose::{self, Compose, Condition, Restart, Service};
@@ -40,7 +41,7 @@ pub fn contradictions(files: &Files) -> Vec<String> {
     let workers: BTreeSet<_> = code::stages().iter().map(code::plain).collect();
     for stage in code::stages() {
         match compose.services.get(&code::plain(&stage)) {
-            Some(service) => worker(stage.name, service, &mut found),
+            Some(service) => worker(&stage, service, &mut found),
             None => found.push(format!("stage {} has no service", stage.name)),
         }
     }
@@ -53,13 +54,17 @@ pub fn contradictions(files: &Files) -> Vec<String> {
     found
 }
 
-fn worker(stage: &str, service: &Service, found: &mut Vec<String>) {
+fn worker(stage: &StageSpec, service: &Service, found: &mut Vec<String>) {
+    let (stage, gives_way) = (stage.name, stage.gives_way);
     if service.command != ["worker", "--stages", stage] {
         found.push(format!("{stage}: {:?} does not run it", service.command));
     }
     let seconds = service.stop_grace_period.as_deref().and_then(|text| text.strip_suffix('s')?.parse().ok());
     if seconds.unwrap_or(0) <= code::session().as_secs() || service.restart != Some(Restart::UnlessStopped) {
         found.push(format!("{stage}: is killed within the session time-out, or not started again"));
+    }
+    if service.cpu_shares.is_some() != gives_way {
+        found.push(format!("{stage}: gives way in a process and not in a container, or the other way round"));
     }
     let first = service.depends_on.get("first-start").map(|dependency| &dependency.condition);
     if first != Some(&Condition::Completed) {

@@ -163,6 +163,8 @@ fn a_slip_in_the_compose_file_is_noticed() {
         ("/services/book/environment/BOOKFLOW_REGISTRY__URL", json!("http://registri:8080"), "no service at"),
         ("/services/book/environment/BOOKFLOW_ADMIN__BIND", json!("0.0.0.0:8082"), "are not the workers"),
         ("/services/book/stop_grace_period", json!("10s"), "within the session time-out"),
+        ("/services/book/cpu_shares", json!(102), "gives way in a process and not"),
+        ("/services/calculate-batch/cpu_shares", Value::Null, "gives way in a process and not"),
         ("/services/book/depends_on", json!({ "kafk": { "condition": "service_started" } }), "which is no service"),
         ("/services/kafka/image", json!("apache/kafka:4.0.0"), "is not the tested"),
         ("/services/kafka/ports/0", json!("9092:9092"), "open to others"),

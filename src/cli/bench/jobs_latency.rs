@@ -1,7 +1,7 @@
 //! `bench jobs-latency`: real-time requests of one lot, alone and while a large job is worked off beside them.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::BufWriter;
 use std::time::{Duration, Instant};
 
@@ -70,11 +70,18 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         "moved_p99_ms": rounded(moved), "aim_moved_p99_ms": 20,
         "conditions": conditions(&config, json!({
             "contracts": arguments.contracts, "partitions": arguments.partitions, "threads": arguments.threads,
+            "sched_autogroup": autogroup(),
             "steps": "to the chunk's result, from there to the outcome, from there to its reader: by the records' time stamps, in whole milliseconds",
         })),
     });
     session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;
     Ok(Exit::Ok)
+}
+
+/// Whether Linux shares the processors among sessions first: then a broker in a session of its own gets no more of them than all others together,
+/// whoever of them gives way.
+fn autogroup() -> bool {
+    fs::read_to_string("/proc/sys/kernel/sched_autogroup_enabled").is_ok_and(|enabled| enabled.trim() == "1")
 }
 
 /// One that was answered.
