@@ -9,7 +9,7 @@ use bookflow::cache::tiers::{self, Cache};
 use bookflow::cli::generate::request::RequestShape;
 use bookflow::domain::jobs::calculate::calculate;
 use bookflow::domain::jobs::chunk::Chunk;
-use bookflow::domain::jobs::split::{SplitLimits, Splitter};
+use bookflow::domain::jobs::split::{Cut, SplitLimits, Splitter};
 use bookflow::domain::trade::captured::Place;
 use bookflow::messages::came_to::CameTo;
 use bookflow::messages::cash_flows::JobCashFlows;
@@ -117,8 +117,7 @@ fn records(schemas: &Schemas) -> Vec<Vec<u8>> {
     let mut splitter = Splitter::new(request.job.clone(), &request.market, SplitLimits::default());
     let mut chunks = Vec::new();
     let read = read_contracts(&json[..], |contract| -> Result<(), String> {
-        let (contract, notices) = contract.map_err(|notice| notice.message)?;
-        chunks.extend(splitter.contract(contract, notices));
+        chunks.extend(splitter.contract(contract.map_err(|notice| notice.message)?));
         Ok(())
     });
     read.expect("a request");

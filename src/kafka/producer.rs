@@ -14,7 +14,9 @@ use super::context::Deliveries;
 use super::failure::{broker_error, coded, unavailable};
 use super::native::{self, ProducerTopic, Run, Unqueued};
 use super::settings::{RETRY_BACKOFF, Settings, Use};
-use crate::engine::broker::{BrokerError, GroupMembership, Header, OffsetToCommit, Outgoing, Producer, TopicPartition};
+use crate::engine::broker::{
+    BrokerError, ErrorKind, GroupMembership, Header, OffsetToCommit, Outgoing, Producer, TopicPartition,
+};
 
 /// Records of one partition that are queued together.
 const RUN: usize = 256;
@@ -93,7 +95,7 @@ impl KafkaProducer {
             Ok(()) => Some(Ok(())),
         });
         run.clear();
-        queued.map_err(|code| refused(to, code))
+        queued.map_err(|code| self.cause(refused(to, code)))
     }
 
     /// Only the slower way takes headers.
@@ -117,7 +119,7 @@ impl KafkaProducer {
             }
             Err((error, _)) => Some(Err(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail))),
         });
-        queued.map_err(|code| refused(record.to, code))
+        queued.map_err(|code| self.cause(refused(record.to, code)))
     }
 
     /// Tries again while the queue is full, for as long as a record may be on its way.
@@ -141,6 +143,14 @@ impl KafkaProducer {
     /// Handles what has been reported, without waiting.
     fn serve(&self) {
         self.client.poll(Duration::ZERO);
+    }
+
+    /// Records that a client has not taken or delivered since something fatal happened to it say no more than that: what it was, the client knows.
+    fn cause(&self, error: BrokerError) -> BrokerError {
+        match self.client.client().fatal_error() {
+            Some((code, detail)) if error.kind == ErrorKind::Fatal => coded("go on producing", code, &detail),
+            _ => error,
+        }
     }
 
     fn undelivered(&self) -> i32 {
@@ -193,7 +203,7 @@ impl Producer for KafkaProducer {
                 thread::sleep(LOOK_AGAIN);
             }
         }
-        self.client.context().failure().map_or(Ok(()), Err)
+        self.client.context().failure().map_or(Ok(()), |error| Err(self.cause(error)))
     }
 
     fn delivered(&self, partition: TopicPartition) -> Option<i64> {

@@ -44,6 +44,18 @@ pub struct StatedContract {
     pub json: Box<str>,
 }
 
+impl From<Chunk> for AnyChunk {
+    fn from(chunk: Chunk) -> AnyChunk {
+        AnyChunk::OfRequest(chunk)
+    }
+}
+
+impl From<DocumentChunk> for AnyChunk {
+    fn from(chunk: DocumentChunk) -> AnyChunk {
+        AnyChunk::OfDocument(chunk)
+    }
+}
+
 impl AnyChunk {
     pub fn job(&self) -> &Job {
         match self {

@@ -11,7 +11,7 @@ use bookflow::cli::parts::market_data;
 use bookflow::domain::jobs::calculate::calculate;
 use bookflow::domain::jobs::cashflow::CashFlow;
 use bookflow::domain::jobs::notice::{Notice, NoticeCode, Severity};
-use bookflow::domain::jobs::split::{SplitLimits, Splitter};
+use bookflow::domain::jobs::split::{Cut, SplitLimits, Splitter};
 use bookflow::domain::jobs::wanted::Wanted;
 use bookflow::domain::names::Symbol;
 use bookflow::messages::request::{read_contracts, read_request};
@@ -50,8 +50,7 @@ impl Client {
             chunks.extend(splitter.notice(notice));
         }
         let read = read_contracts(&json[..], |contract| -> Result<(), String> {
-            let (contract, notices) = contract.expect("it can be read");
-            chunks.extend(splitter.contract(contract, notices));
+            chunks.extend(splitter.contract(contract.expect("it can be read")));
             Ok(())
         });
         read.expect("it was read before");

@@ -9,7 +9,7 @@ use bookflow::cache::results::Results;
 use bookflow::cli::embedded;
 use bookflow::cli::generate::request::RequestShape;
 use bookflow::domain::jobs::chunk::Chunk;
-use bookflow::domain::jobs::split::{SplitLimits, Splitter};
+use bookflow::domain::jobs::split::{Cut, SplitLimits, Splitter};
 use bookflow::engine::batch::{Batch, Room};
 use bookflow::engine::broker::{Broker, Outgoing, TopicPartition};
 use bookflow::engine::settings::Settings;
@@ -36,8 +36,7 @@ fn chunks(job: &str) -> Vec<Chunk> {
     let mut splitter = Splitter::new(request.job.clone(), &request.market, limits);
     let mut chunks = Vec::new();
     let read = read_contracts(&json[..], |contract| -> Result<(), String> {
-        let (contract, notices) = contract.map_err(|notice| notice.message)?;
-        chunks.extend(splitter.contract(contract, notices));
+        chunks.extend(splitter.contract(contract.map_err(|notice| notice.message)?));
         Ok(())
     });
     read.expect("a request");

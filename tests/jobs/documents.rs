@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bookflow::domain::flows::row::FlowRow;
 use bookflow::domain::jobs::job::{Calculation, Job, JobId, Lane};
 use bookflow::domain::jobs::notice::NoticeCode;
-use bookflow::domain::jobs::split::{Plan, SplitLimits};
+use bookflow::domain::jobs::split::{Cut, Plan, SplitLimits};
 use bookflow::domain::jobs::totals::{ControlTotals, Counts};
 use bookflow::domain::swap::flows::Book;
 use bookflow::domain::swap::held::Holding;
@@ -38,11 +38,8 @@ fn run(document: &[u8], limits: SplitLimits) -> Run {
     for notice in head.notices {
         chunks.extend(splitter.notice(notice));
     }
-    let read = stream_contracts(document, |place, contract| -> Result<(), String> {
-        chunks.extend(match contract {
-            Ok(contract) => splitter.contract(place, contract),
-            Err(notice) => splitter.notice(*notice),
-        });
+    let read = stream_contracts(document, |contract| -> Result<(), String> {
+        chunks.extend(splitter.take(contract));
         Ok(())
     });
     read.expect("the test's contracts can be read");
@@ -195,6 +192,18 @@ fn one_contract_that_cannot_be_read_keeps_none_of_the_others_back() {
             "UNREADABLE ODD contracts[3].underlier",
         ]
     );
+}
+
+#[test]
+fn bytes_that_are_no_text_are_a_row_of_their_contract() {
+    let document = examples().to_string();
+    let mut bytes = document.clone().into_bytes();
+    let at = document.find("\"contractId\":\"ES-1\"").expect("the first contract") + "\"contractId\":\"".len();
+    bytes[at] = 0xff;
+    let run = run(&bytes, limits(2));
+    let others = whole(document.as_bytes()).into_iter().filter(|flow| flow.contract.as_str() != "ES-1");
+    assert_eq!(run.flows, others.collect::<Vec<_>>());
+    assert!(run.rows.iter().any(|row| row == "UNREADABLE  contracts[0]"), "{:?}", run.rows);
 }
 
 #[test]

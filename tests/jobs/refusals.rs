@@ -1,7 +1,7 @@
 //! What cannot be calculated leaves a row and stops nothing else; what only looks odd is a warning.
 
 use bookflow::domain::jobs::job::Ending;
-use bookflow::messages::request::{RequestError, read_request};
+use bookflow::messages::request::{RequestError, read_contracts, read_request};
 use serde_json::{Value, json};
 
 use crate::run::{closing, contract, lot, one, position, request, run};
@@ -56,6 +56,24 @@ fn a_contract_that_is_no_object_is_a_row_without_a_name() {
     let run = run(&request("2024-06-28", json!([5, good])));
     assert_eq!(run.rows(), ["UNREADABLE // contractPositions[0]"]);
     assert_eq!(run.total(), 300_000);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_a_row_of_their_contract() {
+    let [first, second] = ["C1", "C2"].map(|id| contract(id, json!([position("P1", "EQUITY_LEG", plain())])));
+    let mut bytes = request("2024-06-28", json!([first, second])).to_string().into_bytes();
+    let at = bytes.windows(4).position(|window| window == b"\"L1\"").expect("the first lot");
+    bytes[at + 1] = 0xff;
+    read_request(&bytes[..]).expect("what stands around the contracts is text");
+    let mut told = Vec::new();
+    let read = read_contracts(&bytes[..], |contract| -> Result<(), String> {
+        told.push(contract.map(|(contract, _)| contract.id.to_string()).map_err(|row| row.field.to_string()));
+        Ok(())
+    });
+    read.expect("the others can be read");
+    assert_eq!(told.len(), 2);
+    assert!(told[0].as_ref().is_err_and(|field| field.starts_with("contractPositions[0]")), "{told:?}");
+    assert_eq!(told[1].as_deref(), Ok("C2"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use bookflow::domain::jobs::chunk::Chunk;
 use bookflow::domain::jobs::collect::Progress;
 use bookflow::domain::jobs::job::{JobEvent, Lane, Outcome, Started};
 use bookflow::domain::jobs::notice::Notice;
-use bookflow::domain::jobs::split::{Plan, SplitLimits, Splitter};
+use bookflow::domain::jobs::split::{Cut, Plan, SplitLimits, Splitter};
 use bookflow::domain::key::Timestamp;
 use bookflow::messages::request::{read_contracts, read_request};
 use rust_decimal::Decimal;
@@ -32,10 +32,7 @@ pub fn run_with(request: &Value, limits: SplitLimits) -> Run {
         chunks.extend(splitter.notice(notice));
     }
     let read = read_contracts(&bytes[..], |contract| -> Result<(), String> {
-        chunks.extend(match contract {
-            Ok((contract, notices)) => splitter.contract(contract, notices),
-            Err(notice) => splitter.notice(*notice),
-        });
+        chunks.extend(splitter.take(contract));
         Ok(())
     });
     read.expect("the test's contracts can be read");

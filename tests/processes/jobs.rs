@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bookflow::domain::jobs::chunk::Chunk;
 use bookflow::domain::jobs::job::{Job, Lane, Started};
-use bookflow::domain::jobs::split::{Plan, SplitLimits, Splitter};
+use bookflow::domain::jobs::split::{Cut, Plan, SplitLimits, Splitter};
 use bookflow::domain::key::Timestamp;
 use bookflow::engine::broker::{Broker, Outgoing, TopicPartition};
 use bookflow::engine::clock::{Clock, SystemClock};
@@ -135,10 +135,7 @@ fn cut(request: &Value) -> (Job, Vec<(Lane, Chunk)>, Plan) {
     let mut splitter = Splitter::new(read.job.clone(), &read.market, limits);
     let mut chunks = Vec::new();
     let contracts = read_contracts(&bytes[..], |contract| -> Result<(), String> {
-        chunks.extend(match contract {
-            Ok((contract, notices)) => splitter.contract(contract, notices),
-            Err(notice) => splitter.notice(*notice),
-        });
+        chunks.extend(splitter.take(contract));
         Ok(())
     });
     contracts.expect("the contracts can be read");

@@ -8,7 +8,7 @@ use bookflow::cli::generate::load::{Load, Mix, Share};
 use bookflow::cli::generate::record::Wire;
 use bookflow::cli::generate::request::RequestShape;
 use bookflow::domain::jobs::job::{Lane, Started};
-use bookflow::domain::jobs::split::{SplitLimits, Splitter};
+use bookflow::domain::jobs::split::{Cut, SplitLimits, Splitter};
 use bookflow::domain::key::{ContractId, Timestamp};
 use bookflow::domain::trade::captured::Place;
 use bookflow::engine::broker::{Outgoing, TopicPartition};
@@ -116,10 +116,7 @@ pub fn jobs(dice: &mut SmallRng, now_us: i64, partitions: i32, schemas: &Schemas
         let mut splitter = Splitter::new(request.job.clone(), &request.market, limits);
         let mut chunks = Vec::new();
         read_contracts(Cursor::new(&json), |contract| {
-            chunks.extend(match contract {
-                Ok((contract, notices)) => splitter.contract(contract, notices),
-                Err(notice) => splitter.notice(*notice),
-            });
+            chunks.extend(splitter.take(contract));
             Ok::<(), Infallible>(())
         })
         .expect("a generated request is one");

@@ -2,7 +2,7 @@
 
 use bookflow::cli::generate::request::RequestShape;
 use bookflow::domain::jobs::job::Started;
-use bookflow::domain::jobs::split::{SplitLimits, Splitter};
+use bookflow::domain::jobs::split::{Cut, SplitLimits, Splitter};
 use bookflow::domain::key::Timestamp;
 use bookflow::engine::broker::{Broker, Outgoing, Producer, TopicPartition};
 use bookflow::messages::job_control::{ControlWord, JobControl};
@@ -20,8 +20,7 @@ pub fn send(broker: &dyn Broker, schemas: &Schemas, partitions: i32) {
     let mut splitter = Splitter::new(request.job.clone(), &request.market, limits);
     let mut chunks = Vec::new();
     read_contracts(&json[..], |contract| {
-        let (contract, notices) = contract.expect("all are readable");
-        chunks.extend(splitter.contract(contract, notices));
+        chunks.extend(splitter.contract(contract.expect("all are readable")));
         Ok::<(), ()>(())
     })
     .expect("nobody stops it");

@@ -14,7 +14,7 @@ use crate::cli::parts;
 use crate::domain::jobs::calculate::calculate;
 use crate::domain::jobs::chunk::Chunk;
 use crate::domain::jobs::job::Lane;
-use crate::domain::jobs::split::Splitter;
+use crate::domain::jobs::split::{Cut, Splitter};
 use crate::domain::trade::captured::Place;
 use crate::messages::cash_flows::JobCashFlows;
 use crate::messages::request::{Stopped, read_contracts, read_request};
@@ -55,12 +55,7 @@ pub fn measure(path: &Path, config: &Config) -> Result<Alone, Failure> {
         beyond_parsing += thread_cpu_time().saturating_sub(began);
         taken
     };
-    let read = read_contracts(File::open(path)?, |contract| {
-        take(match contract {
-            Ok((contract, notices)) => splitter.contract(contract, notices),
-            Err(notice) => splitter.notice(*notice),
-        })
-    });
+    let read = read_contracts(File::open(path)?, |contract| take(splitter.take(contract)));
     read.map_err(|stopped| match stopped {
         Stopped::Taker(failure) => failure,
         Stopped::Request(error) => unreadable(error),

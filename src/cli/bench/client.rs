@@ -12,7 +12,7 @@ use crate::cli::submit::sender::Sender;
 use crate::cli::tail::{From, Tail, partitions};
 use crate::domain::jobs::chunk::Chunk;
 use crate::domain::jobs::job::{JobId, Lane, Outcome, Started};
-use crate::domain::jobs::split::{SplitLimits, Splitter};
+use crate::domain::jobs::split::{Cut, SplitLimits, Splitter};
 use crate::domain::key::Timestamp;
 use crate::engine::broker::Broker;
 use crate::engine::clock::{Clock, SystemClock};
@@ -68,10 +68,7 @@ impl Client {
             ControlWord::Started(Started { request: request.job.request, deadline, predecessor: None }),
         )?;
         let mut splitter = Splitter::new(request.job.clone(), &request.market, self.limits);
-        let read = read_contracts(json, |contract| match contract {
-            Ok((contract, notices)) => self.chunks(splitter.contract(contract, notices)),
-            Err(notice) => self.chunks(splitter.notice(*notice)),
-        });
+        let read = read_contracts(json, |contract| self.chunks(splitter.take(contract)));
         read.map_err(|stopped| match stopped {
             Stopped::Taker(failure) => failure,
             Stopped::Request(error) => Failure::new(Exit::Failed, chain(&error)),

@@ -10,7 +10,7 @@ use crate::domain::jobs::calculate::calculate as calculate_chunk;
 use crate::domain::jobs::cashflow::{CashFlow, DividendTax, Explain};
 use crate::domain::jobs::chunk::Chunk;
 use crate::domain::jobs::notice::{Notice, Severity};
-use crate::domain::jobs::split::{SplitLimits, Splitter};
+use crate::domain::jobs::split::{Cut, SplitLimits, Splitter};
 use crate::messages::request::{RequestError, Stopped, read_contracts, read_request};
 
 pub(super) fn calculate(json: &[u8], wanted: &Wanted) -> Result<Answer, Failure> {
@@ -22,11 +22,7 @@ pub(super) fn calculate(json: &[u8], wanted: &Wanted) -> Result<Answer, Failure>
         splitter.notice(notice).iter().for_each(|(_, chunk)| add(&mut answer, chunk, wanted));
     }
     let read = read_contracts(json, |contract| -> Result<(), Infallible> {
-        let chunks = match contract {
-            Ok((contract, notices)) => splitter.contract(contract, notices),
-            Err(notice) => splitter.notice(*notice),
-        };
-        chunks.iter().for_each(|(_, chunk)| add(&mut answer, chunk, wanted));
+        splitter.take(contract).iter().for_each(|(_, chunk)| add(&mut answer, chunk, wanted));
         Ok(())
     });
     if let Err(Stopped::Request(error)) = read {

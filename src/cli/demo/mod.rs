@@ -23,8 +23,10 @@ use super::generate::request::RequestShape;
 use super::generate::send::send;
 use super::known_job;
 use super::output::Ink;
+use super::parts;
 use super::session::Session;
 use super::submit::job::Submission;
+use super::submit::request;
 use super::verify::audit;
 use super::verify::report::{Damage, Report};
 use crate::domain::jobs::job::{JobId, Outcome};
@@ -149,9 +151,11 @@ fn submit(broker: &dyn Broker, schemas: &Arc<Schemas>, session: &Session) -> Res
     let request = read_request(BufReader::new(&file)).map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
     file.rewind()?;
     let mut submission = Submission::open(broker, schemas.clone(), &request.job.id)?;
-    let plan = submission.run(&file, &request, &session.config()?, session)?;
-    session.output.note(format!("  job {}: {} in {} chunks", request.job.id, plan.counts, plan.chunks));
-    Ok(request.job.id)
+    let (job, config) = (request.job.clone(), session.config()?);
+    let chunks = request::chunks(file, request, parts::split_limits(&config), session);
+    let plan = submission.run(job.request, &config, chunks)?;
+    session.output.note(format!("  job {}: {} in {} chunks", job.id, plan.counts, plan.chunks));
+    Ok(job.id)
 }
 
 fn written() -> Result<File, Failure> {

@@ -1,31 +1,32 @@
-//! `submit job`: a calculation request, cut into chunks while it is read. The same request again is answered, not run again.
+//! `submit job`: a calculation job, cut into chunks while it is read. The same one again is answered, not run again.
 
 use std::fs::File;
-use std::io::{self, BufReader, Seek};
+use std::io::{self, Seek};
 use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 use std::time::Duration;
 
 use compact_str::CompactString;
+use indicatif::ProgressBar;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::document;
 use super::recalculation::{self, Document};
+use super::request;
 use super::sender::Sender;
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
 use crate::cli::known_job::{self, Known, Waiting};
-use crate::cli::market_data;
 use crate::cli::parts;
 use crate::cli::session::Session;
 use crate::cli::tail::partitions as partitions_of;
-use crate::domain::jobs::chunk::Chunk;
-use crate::domain::jobs::job::{JobId, Lane, Started};
+use crate::domain::jobs::job::{Job, JobId, Lane, Started};
+use crate::domain::jobs::notice::Notice;
 use crate::domain::jobs::recalculation::Recalculation;
 use crate::domain::jobs::share::RESULTS;
-use crate::domain::jobs::split::{Plan, SplitLimits, Splitter};
+use crate::domain::jobs::split::{Cut, Plan};
 use crate::domain::jobs::totals::Counts;
 use crate::domain::key::Timestamp;
 use crate::engine::broker::{Broker, TopicPartition};
@@ -35,7 +36,7 @@ use crate::messages::any_chunk::AnyChunk;
 use crate::messages::calculation_request::{Asked, CalculationRequest, RequestWord};
 use crate::messages::document::stream::has_its_shape;
 use crate::messages::job_control::{ControlWord, JobControl};
-use crate::messages::request::{MarketSource, Request, RequestError, Stopped, read_contracts, read_request};
+use crate::messages::request::{RequestError, Stopped};
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::{
     CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CALCULATION_REQUESTS, JOB_CONTROL,
@@ -58,23 +59,33 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     if let Some(document) = recalculation::document(&mut file, arguments.idempotency_key.as_deref())? {
         return by_reference(&document, arguments, session);
     }
-    let unreadable =
-        |error: RequestError| Failure::new(Exit::Partial, format!("{}: {}", arguments.file, chain(&error)));
-    if has_its_shape(&file).map_err(unreadable)? {
-        return document::run(file, arguments, session);
-    }
+    let document = has_its_shape(&file).map_err(|error| unreadable(&error, arguments))?;
     file.rewind()?;
-    let mut request = read_request(BufReader::new(&file)).map_err(unreadable)?;
-    if let Some(key) = &arguments.idempotency_key {
-        request.job.id = JobId::new(key).map_err(|error| Failure::usage(format!("--idempotency-key: {error}")))?;
-    }
-    let job = request.job.clone();
+    if document { document::run(file, arguments, session) } else { request::run(file, arguments, session) }
+}
+
+pub(super) fn unreadable(error: &RequestError, arguments: &Arguments) -> Failure {
+    Failure::new(Exit::Partial, format!("{}: {}", arguments.file, chain(error)))
+}
+
+/// The name that the command line gives a job.
+pub(super) fn named(key: &str) -> Result<JobId, Failure> {
+    JobId::new(key).map_err(|error| Failure::usage(format!("--idempotency-key: {error}")))
+}
+
+/// Sends a job that brings its contracts along, unless it is known, and answers. What `prepare` gives hands the chunks over.
+pub(super) fn send<C: Chunks>(
+    job: &Job,
+    contracts: u64,
+    arguments: &Arguments,
+    session: &Session,
+    prepare: impl FnOnce(&Known, &Config) -> Result<C, Failure>,
+) -> Result<Exit, Failure> {
     let config = session.config()?;
-    if request.contracts > config.jobs.realtime_positions as u64 {
+    if contracts > config.jobs.realtime_positions as u64 {
         give_way(); // to workers and brokers on this machine, that a large job must not slow down
     }
-    let broker = parts::broker(&config)?;
-    let schemas = parts::schemas(&config)?;
+    let (broker, schemas) = (parts::broker(&config)?, parts::schemas(&config)?);
     let known = known_job::known(broker.as_ref(), &schemas, &job.id)?;
     same_request(&job.id, job.request, &known)?;
     // A submission that was cut off before its plan was written is taken up again: its chunks are the same.
@@ -83,14 +94,49 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         // Whoever has begun in the meantime is fenced now: what they have said by now is all that they will say.
         let known = known_job::announced(broker.as_ref(), &schemas, &job.id)?;
         same_request(&job.id, job.request, &known)?;
-        complete(&mut request, &mut file, &known, &config)?;
-        file.rewind()?;
-        let plan = submission.run(&file, &request, &config, session)?;
-        let Plan { chunks, lane, .. } = plan;
+        let Plan { chunks, lane, .. } = submission.run(job.request, &config, prepare(&known, &config)?)?;
         session.output.note(format!("{}: {chunks} chunks in the {} lane", job.id, lane_name(lane)));
     }
     known_job::answer(&arguments.waiting, known.outcome, &job.id, broker.as_ref(), &schemas, &session.output)
 }
+
+/// Cuts what `read` reads, and hands the chunks over in order. Ends early when nobody takes them any more: whoever did knows why.
+pub(super) fn cut<S: Cut<Chunk: Into<AnyChunk>>>(
+    mut splitter: S,
+    notices: Vec<Notice>,
+    bar: &ProgressBar,
+    hand_over: &HandOver,
+    read: impl FnOnce(&mut Taking<'_, S::Contract>) -> Result<(), Stopped<Failure>>,
+) -> Result<Plan, Failure> {
+    let nobody = |_| Failure::new(Exit::Failed, "chunks are read that nobody sends");
+    let pass_on = |chunks: Vec<(Lane, S::Chunk)>| {
+        chunks.into_iter().try_for_each(|(lane, chunk)| hand_over.send((lane, chunk.into())).map_err(nobody))
+    };
+    notices.into_iter().try_for_each(|notice| pass_on(splitter.notice(notice)))?;
+    let read = read(&mut |contract| {
+        bar.inc(1);
+        pass_on(splitter.take(contract))
+    });
+    bar.finish_and_clear();
+    read.map_err(|stopped| match stopped {
+        Stopped::Taker(failure) => failure,
+        Stopped::Request(error) => Failure::new(Exit::Partial, chain(&error)),
+    })?;
+    let (last, plan) = splitter.finish();
+    pass_on(last)?;
+    Ok(plan)
+}
+
+/// Hands the chunks of a job over, and answers with what they are in all.
+pub trait Chunks: FnOnce(&HandOver) -> Result<Plan, Failure> + Send {}
+
+impl<C: FnOnce(&HandOver) -> Result<Plan, Failure> + Send> Chunks for C {}
+
+/// To whoever sends the chunks.
+pub type HandOver = SyncSender<(Lane, AnyChunk)>;
+
+/// Takes one contract after another, or the rows that stand for them.
+pub(super) type Taking<'a, C> = dyn FnMut(Result<C, Box<Notice>>) -> Result<(), Failure> + 'a;
 
 fn by_reference(document: &Document, arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
@@ -123,18 +169,7 @@ pub fn submit(
     }
 }
 
-/// Market data may have changed since a submission that was cut off, and chunks of both would make one job.
-fn complete(request: &mut Request, file: &mut File, known: &Known, config: &Config) -> Result<(), Failure> {
-    if request.market_source != MarketSource::Sent && known.started.is_some() {
-        let message =
-            format!("job {} was cut off while it was sent, and its market data may have changed", request.job.id);
-        return Err(Failure::new(Exit::Precondition, message).next("send it under another --idempotency-key"));
-    }
-    file.rewind()?;
-    market_data::complete(request, BufReader::new(file), config)
-}
-
-pub(super) fn same_request(job: &JobId, request: u128, known: &Known) -> Result<(), Failure> {
+fn same_request(job: &JobId, request: u128, known: &Known) -> Result<(), Failure> {
     match known.request().filter(|other| *other != request) {
         None => Ok(()),
         Some(other) => {
@@ -156,7 +191,7 @@ fn open(file: &str) -> Result<File, Failure> {
     Ok(spool)
 }
 
-pub(super) fn lane_name(lane: Lane) -> &'static str {
+fn lane_name(lane: Lane) -> &'static str {
     match lane {
         Lane::Realtime => "real-time",
         Lane::Batch => "batch",
@@ -189,19 +224,8 @@ impl Submission {
         Ok(Submission { schemas, sender, job: job.clone(), partitions, shares, value: Vec::new() })
     }
 
-    /// First the announcement, so that a job that is cut off here still ends at its deadline; last the plan.
-    pub fn run(&mut self, file: &File, request: &Request, config: &Config, session: &Session) -> Result<Plan, Failure> {
-        let limits = parts::split_limits(config);
-        self.send_all(request.job.request, config, |hand_over| read_chunks(file, request, limits, session, hand_over))
-    }
-
-    /// Sends the chunks that `read` hands over, between the announcement of the request and its plan.
-    pub fn send_all(
-        &mut self,
-        request: u128,
-        config: &Config,
-        read: impl FnOnce(&SyncSender<(Lane, AnyChunk)>) -> Result<Plan, Failure> + Send,
-    ) -> Result<Plan, Failure> {
+    /// First the announcement, so that a job that is cut off here still ends at its deadline; then the chunks; last the plan.
+    pub fn run(&mut self, request: u128, config: &Config, read: impl Chunks) -> Result<Plan, Failure> {
         self.announce(request, None, config)?;
         // Read ahead of what is being sent, so that neither waits for the other.
         let plan = thread::scope(|scope| {
@@ -267,7 +291,7 @@ impl Submission {
         for partition in 0..self.shares {
             let to = TopicPartition { topic: CALCULATION_REQUESTS, partition };
             let sent = self.sender.send_along(to, self.job.as_str().as_bytes(), &self.value);
-            sent.map_err(|failure| overtaken(&self.job, failure))?;
+            sent.map_err(|failure| cut_off(&self.job, failure))?;
         }
         Ok(())
     }
@@ -284,64 +308,27 @@ impl Submission {
 
     fn send(&mut self, topic: &'static str, partitions: i32, key: &[u8]) -> Result<(), Failure> {
         let sent = self.sender.send(topic, partitions, key, &self.value);
-        sent.map(drop).map_err(|failure| overtaken(&self.job, failure))
+        sent.map(drop).map_err(|failure| cut_off(&self.job, failure))
     }
 
     fn commit(&mut self) -> Result<(), Failure> {
-        self.sender.commit().map_err(|failure| overtaken(&self.job, failure))
+        self.sender.commit().map_err(|failure| cut_off(&self.job, failure))
     }
 }
 
-fn overtaken(job: &JobId, failure: Failure) -> Failure {
+/// What is there of a submission that did not come to its end counts: the same one again has the same chunks.
+fn cut_off(job: &JobId, failure: Failure) -> Failure {
     match failure.exit {
         Exit::Fenced => failure
-            .during(format!("job {job}: another submission or a cancellation of it has taken over"))
-            .next(format!("`bookflow watch job {job}` shows how far that one is")),
-        _ => failure,
+            .during(format!(
+                "job {job}: another submission or a cancellation of it has taken over, or the broker has ended a transaction that took too long"
+            ))
+            .next(format!("`bookflow watch {job}` shows how far it is; if nobody else has taken over, submit the same file again")),
+        _ => failure
+            .during(format!("job {job} was cut off while it was sent"))
+            .next("once the broker answers in time, submit the same file again: it goes on, and nothing counts twice"),
     }
-}
-
-/// Hands chunks over to whoever sends them.
-pub fn pass_on<C>(
-    hand_over: &SyncSender<(Lane, AnyChunk)>,
-    any: impl Fn(C) -> AnyChunk,
-    chunks: Vec<(Lane, C)>,
-) -> Result<(), Failure> {
-    let nobody = |_| Failure::new(Exit::Failed, "chunks are read that nobody sends");
-    chunks.into_iter().try_for_each(|(lane, chunk)| hand_over.send((lane, any(chunk))).map_err(nobody))
 }
 
 /// About 400 KB each, and several times that in memory.
 const CHUNKS_AHEAD: usize = 8;
-
-/// Hands the chunks of a request over in order. Ends early when nobody takes them any more: whoever did knows why.
-fn read_chunks(
-    file: &File,
-    request: &Request,
-    limits: SplitLimits,
-    session: &Session,
-    hand_over: &SyncSender<(Lane, AnyChunk)>,
-) -> Result<Plan, Failure> {
-    let pass_on = |chunks: Vec<(Lane, Chunk)>| pass_on(hand_over, AnyChunk::OfRequest, chunks);
-    let mut splitter = Splitter::new(request.job.clone(), &request.market, limits)
-        .without_dividends_of(request.untold_dividends.clone());
-    let bar = session.output.progress(request.contracts, "contracts");
-    let notices = request.notices.iter().cloned().try_for_each(|notice| pass_on(splitter.notice(notice)));
-    let read = notices.map_err(Stopped::Taker).and_then(|()| {
-        read_contracts(file, |contract| {
-            bar.inc(1);
-            pass_on(match contract {
-                Ok((contract, notices)) => splitter.contract(contract, notices),
-                Err(notice) => splitter.notice(*notice),
-            })
-        })
-    });
-    bar.finish_and_clear();
-    read.map_err(|stopped| match stopped {
-        Stopped::Taker(failure) => failure,
-        Stopped::Request(error) => Failure::new(Exit::Partial, chain(&error)),
-    })?;
-    let (last, plan) = splitter.finish();
-    pass_on(last)?;
-    Ok(plan)
-}

@@ -8,6 +8,7 @@ mod market_data; // `submit market-data`
 mod reference_data; // `submit reference-data`
 pub mod snapshot; // `submit snapshot`
 pub mod job; // `submit job`
+pub mod request; // `submit job` with a request of the replaced service
 mod document; // `submit job` with a document
 pub mod recalculation; // `submit job` by reference
 pub(super) mod changes; // a document -> the next versions of what it has

@@ -34,6 +34,28 @@ pub struct Plan {
     pub counts: Counts,
 }
 
+/// Contracts that are read one at a time -> chunks, whatever the contracts look like. Each call gives the chunks that are ready.
+pub trait Cut {
+    type Contract;
+    type Chunk;
+
+    fn contract(&mut self, contract: Self::Contract) -> Vec<(Lane, Self::Chunk)>;
+
+    /// Takes a row about something that is no contract, or none that can be read.
+    fn notice(&mut self, notice: Notice) -> Vec<(Lane, Self::Chunk)>;
+
+    /// The last chunks, and what there was in all.
+    fn finish(self) -> (Vec<(Lane, Self::Chunk)>, Plan);
+
+    /// Takes what was read: a contract, or the row that stands for one that cannot be read.
+    fn take(&mut self, read: Result<Self::Contract, Box<Notice>>) -> Vec<(Lane, Self::Chunk)> {
+        match read {
+            Ok(contract) => self.contract(contract),
+            Err(notice) => self.notice(*notice),
+        }
+    }
+}
+
 /// Chunks that are cut, in the order of their numbers. They wait until the size of the job has decided its lane, so no more than a real-time job is held back.
 pub struct Queue<C> {
     limits: SplitLimits,
@@ -109,9 +131,14 @@ impl<'a> Splitter<'a> {
     pub fn without_dividends_of(self, untold: BTreeSet<Symbol>) -> Splitter<'a> {
         Splitter { untold, ..self }
     }
+}
 
-    /// Takes the next contract and the rows that came up while it was read; gives the chunks that are ready.
-    pub fn contract(&mut self, contract: Contract, mut notices: Vec<Notice>) -> Vec<(Lane, Chunk)> {
+impl Cut for Splitter<'_> {
+    /// With the rows that came up while it was read.
+    type Contract = (Contract, Vec<Notice>);
+    type Chunk = Chunk;
+
+    fn contract(&mut self, (contract, mut notices): (Contract, Vec<Notice>)) -> Vec<(Lane, Chunk)> {
         if !self.seen.insert(contract.id.clone()) {
             return self.notice(Place::of(&contract.id).error(
                 NoticeCode::DuplicateId,
@@ -126,20 +153,20 @@ impl<'a> Splitter<'a> {
         self.queue.ready()
     }
 
-    /// Takes a row about something that is no contract, or none that can be read; gives the chunks that are ready.
-    pub fn notice(&mut self, notice: Notice) -> Vec<(Lane, Chunk)> {
+    fn notice(&mut self, notice: Notice) -> Vec<(Lane, Chunk)> {
         self.make_room(Size { positions: 1, lots: 0 });
         self.draft.size.positions += 1; // so that a request of unreadable contracts is cut, too
         self.draft.notices.push(notice);
         self.queue.ready()
     }
 
-    /// The last chunks, and what there was in all.
-    pub fn finish(mut self) -> (Vec<(Lane, Chunk)>, Plan) {
+    fn finish(mut self) -> (Vec<(Lane, Chunk)>, Plan) {
         self.close();
         self.queue.finish()
     }
+}
 
+impl Splitter<'_> {
     fn add(&mut self, part: ContractPart, notices: Vec<Notice>) {
         let size = Size::of(&part, self.market);
         self.make_room(size);

@@ -6,7 +6,7 @@ use super::cut::{Frame, Used};
 use super::stream::StreamedContract;
 use crate::domain::jobs::job::{Job, Lane};
 use crate::domain::jobs::notice::{Notice, NoticeCode, Place};
-use crate::domain::jobs::split::{Plan, Queue, SplitLimits};
+use crate::domain::jobs::split::{Cut, Plan, Queue, SplitLimits};
 use crate::domain::jobs::totals::Counts;
 use crate::domain::key::ContractId;
 use crate::messages::any_chunk::{DocumentChunk, StatedContract};
@@ -42,9 +42,14 @@ impl<'a> Splitter<'a> {
     pub fn new(job: Job, frame: &'a Frame, limits: SplitLimits) -> Splitter<'a> {
         Splitter { job, frame, limits, draft: Draft::default(), queue: Queue::new(limits), seen: HashSet::new() }
     }
+}
 
-    /// Takes the next contract; gives the chunks that are ready.
-    pub fn contract(&mut self, place: u32, contract: StreamedContract) -> Vec<(Lane, DocumentChunk)> {
+impl Cut for Splitter<'_> {
+    /// With its place among the contracts.
+    type Contract = (u32, StreamedContract);
+    type Chunk = DocumentChunk;
+
+    fn contract(&mut self, (place, contract): (u32, StreamedContract)) -> Vec<(Lane, DocumentChunk)> {
         let StreamedContract { id, json, lots, texts } = contract;
         let mut used = Used::new();
         self.frame.named(&texts, &mut used);
@@ -74,8 +79,7 @@ impl<'a> Splitter<'a> {
         self.queue.ready()
     }
 
-    /// Takes a row about something that is no contract, or none that can be read; gives the chunks that are ready.
-    pub fn notice(&mut self, notice: Notice) -> Vec<(Lane, DocumentChunk)> {
+    fn notice(&mut self, notice: Notice) -> Vec<(Lane, DocumentChunk)> {
         if self.draft.notices.len() >= self.limits.chunk_positions {
             self.close(); // so that a document of unreadable contracts is cut, too
         }
@@ -83,12 +87,13 @@ impl<'a> Splitter<'a> {
         self.queue.ready()
     }
 
-    /// The last chunks, and what there was in all.
-    pub fn finish(mut self) -> (Vec<(Lane, DocumentChunk)>, Plan) {
+    fn finish(mut self) -> (Vec<(Lane, DocumentChunk)>, Plan) {
         self.close();
         self.queue.finish()
     }
+}
 
+impl Splitter<'_> {
     /// Closes the draft when this much more would not fit.
     fn make_room(&mut self, more: Counts, bytes: usize) {
         let Draft { counts: Counts { positions, lots, .. }, bytes: filled, .. } = self.draft;

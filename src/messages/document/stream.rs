@@ -82,12 +82,12 @@ pub fn read_head(reader: impl Read) -> Result<Head, RequestError> {
 /// Hands each contract to `take`, in order and with its place, until it fails. One that cannot be read is the row that stands for it.
 pub fn stream_contracts<E>(
     reader: impl Read,
-    mut take: impl FnMut(u32, Result<StreamedContract, Box<Notice>>) -> Result<(), E>,
+    mut take: impl FnMut(Result<(u32, StreamedContract), Box<Notice>>) -> Result<(), E>,
 ) -> Result<(), Stopped<E>> {
     let mut place = 0;
     read_each(reader, LIST, streamed, |contract| {
         place += 1;
-        take(place - 1, contract)
+        take(contract.map(|contract| (place - 1, contract)))
     })
 }
 
