@@ -50,19 +50,28 @@ fn small_requests_are_measured_alone_and_beside_a_large_job() {
 }
 
 #[test]
-fn every_scenario_of_trades_tells_its_figures_beside_their_aims() {
+fn latency_is_told_beside_that_of_the_loop() {
     let told = run(&["latency", "--rates", "50", "--seconds", "2"]);
     let round = &told["rounds"][0];
     assert_eq!((&round["ours"]["count"], &round["limit"]["count"]), (&100.into(), &100.into()), "{told:#}");
     assert!(round["ratio_p50"].is_number() && told["aim_ratio"].is_number(), "{told:#}");
+}
 
+#[test]
+fn a_hot_key_is_measured_with_what_others_notice_of_it() {
     let told = run(&["hot-key", "--trades", "2000", "--flood", "200", "--others", "50", "--seconds", "2"]);
     assert_eq!(told["others_beside"]["count"], 100, "{told:#}");
     assert!(told["rate"].is_number() && told["aim_rate"].is_number() && told["moved_p99_ms"].is_number(), "{told:#}");
+}
 
+#[test]
+fn a_restore_is_told_beside_its_aim() {
     let told = run(&["restore", "--lots", "2000"]);
     assert!(told["ratio"].is_number() && told["aim_ratio"].is_number(), "{told:#}");
+}
 
+#[test]
+fn more_workers_are_told_with_what_they_cost() {
     let told = run(&["scale", "--trades", "2000", "--workers", "1,2"]);
     assert!(told["rounds"][1]["cost_ratio"].is_number() && told["aim_cost_ratio"].is_number(), "{told:#}");
 }
