@@ -206,10 +206,16 @@ fn a_security_settles_by_the_days_of_its_market_as_they_were_given() {
 fn an_account_wakes_nobody() {
     let mut desk = settled();
     let told = desk.told().len();
-    let account = r#"{"zone": "America/New_York", "cutOff": "17:00"}"#;
-    desk.point(DataKind::Account, "ACC", None, 1, Value::Terms(account.into()));
-    desk.settle();
+    let accounts =
+        [r#"{"zone": "America/New_York", "cutOff": "17:00"}"#, r#"{"zone": "Nowhere", "cutOff": 17}"#, "no JSON"];
+    for (account, version) in accounts.into_iter().zip(1..) {
+        desk.point(DataKind::Account, "ACC", None, version, Value::Terms(account.into()));
+        desk.settle();
+    }
     assert_eq!(desk.told().len(), told, "trades come with their dates");
+    desk.price(10, 2, "54");
+    desk.settle();
+    assert_eq!(desk.told().len(), told + 1, "and what cannot be read holds nobody up");
 }
 
 #[test]
