@@ -81,6 +81,21 @@ pub fn copy_not_written(stage: &'static str, partition: i32, error: &dyn Display
     warn!(stage, partition, %error, "local copy not written, the next restart reads the changelog");
 }
 
+pub fn entries_spilled(stage: &'static str, partition: i32, entries: usize) {
+    counter!("bookflow_state_spilled_entries_total", "stage" => stage).increment(entries as u64);
+    debug!(stage, partition, entries, "older entries have left memory");
+}
+
+pub fn segment_not_written(stage: &'static str, partition: i32, error: &dyn Display) {
+    counter!("bookflow_state_segments_total", "stage" => stage, "result" => "failed").increment(1);
+    warn!(stage, partition, %error, "older entries cannot leave memory, which grows until they can");
+}
+
+pub fn segment_damaged(stage: &'static str, partition: i32, error: &dyn Display) {
+    counter!("bookflow_state_segments_total", "stage" => stage, "result" => "damaged").increment(1);
+    warn!(stage, partition, %error, "older entries cannot be read, the task is restored");
+}
+
 pub fn dead_letter(stage: &'static str, reason: &str, message: &str, from: &dyn Display, offset: i64) {
     counter!("bookflow_dlq_records_total", "stage" => stage, "reason" => reason.to_string()).increment(1);
     debug!(stage, reason, message, %from, offset, "dead letter");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::batch::Room;
 use super::broker::{CommittedOffset, Consumer, Rebalance, TopicPartition};
-use super::copy::{CopyIdentity, CopyStamp};
+use super::copy::{CopyIdentity, CopyStamp, Files};
 use super::mark::TurnMark;
 use super::restore::Restore;
 use super::settings::Planted;
@@ -166,6 +166,7 @@ impl Worker {
     fn restore_on(&mut self, partition: i32) -> Result<(), Stop> {
         let room = Room { records: self.settings.restore_records, bytes: self.settings.turn_bytes };
         let (now, patience) = (self.clock.elapsed(), self.settings.session_timeout);
+        self.spill(partition);
         let Some(task) = self.tasks.get_mut(&partition) else { return Ok(()) };
         let Status::Restoring(restore) = &mut task.status else { return Ok(()) };
         let restored = match restore.advance(task.stage.as_mut(), room, RESTORE_WAIT, now) {
@@ -233,14 +234,22 @@ impl Worker {
         let whole = |task: &&mut Task| task.running() && (early || !task.touched);
         let Some(task) = self.tasks.get_mut(&partition).filter(whole) else { return };
         task.copied_at = now;
-        let stamp = CopyStamp { turn: task.mark.turn, ends: task.mark.ends.clone(), saved_at_us };
+        let mut stamp =
+            CopyStamp { turn: task.mark.turn, ends: task.mark.ends.clone(), saved_at_us, segments: Vec::new() };
         let stage = &mut task.stage;
+        let mut number = 0;
+        stage.tables(&mut |table| {
+            if table.topic().is_some() {
+                stamp.segments.extend(table.segments().into_iter().map(|segment| (number, segment)));
+                number += 1;
+            }
+        });
         let saved = self.store.save(&identity, &stamp, &mut |write| {
             let mut number = 0;
             let mut failed = Ok(());
             stage.tables(&mut |table| {
                 if table.topic().is_some() && failed.is_ok() {
-                    failed = table.entries(&mut |key, value| write((number, key, value.unwrap_or_default())));
+                    failed = table.entries(&mut |key, value| write((number, key, value)));
                     number += 1;
                 }
             });
@@ -248,6 +257,36 @@ impl Worker {
         });
         if let Err(error) = saved {
             telemetry::copy_not_written(self.checked.spec.name, partition, &error);
+        }
+    }
+
+    /// Lets what nothing has touched for a while leave memory, of tasks between two turns.
+    pub(super) fn spill_tasks(&mut self) {
+        let partitions: Vec<_> = self.tasks.keys().copied().collect();
+        partitions.into_iter().for_each(|partition| self.spill(partition));
+    }
+
+    /// Where it cannot leave, memory grows: nothing else is lost.
+    fn spill(&mut self, partition: i32) {
+        let keep = self.settings.recent_entries;
+        let settled = |task: &&mut Task| !task.touched && matches!(task.status, Status::Running | Status::Restoring(_));
+        let Some(task) = self.tasks.get_mut(&partition).filter(settled) else { return };
+        let mut overfull = false;
+        task.stage.tables(&mut |table| overfull |= table.overfull(keep));
+        if !overfull || !self.store.takes_segments() {
+            return;
+        }
+        let identity = self.copy_identity(partition);
+        let files = Files { store: self.store.as_ref(), identity: &identity };
+        let Some(task) = self.tasks.get_mut(&partition) else { return };
+        let mut left = 0;
+        task.stage.tables(&mut |table| match table.spill(keep, &files) {
+            Ok(entries) => left += entries,
+            Err(error) => telemetry::segment_not_written(self.checked.spec.name, partition, &error),
+        });
+        if left > 0 {
+            task.stage.on_spilled();
+            telemetry::entries_spilled(self.checked.spec.name, partition, left);
         }
     }
 

@@ -8,7 +8,7 @@ use super::settings::Planted;
 use super::stop::Stop;
 use super::table::Undoable;
 use super::task::Task;
-use super::turn::{Failure, Open};
+use super::turn::{DAMAGED, Failure, Open};
 use super::worker::{Producing, Turn, Worker};
 use crate::telemetry;
 
@@ -21,6 +21,9 @@ impl Worker {
         }
         if !self.tasks.values().any(|task| task.touched) {
             return Ok(Turn::Idle);
+        }
+        if self.damaged().is_some() {
+            return Err(Failure::Undo(DAMAGED));
         }
         self.queue_state_changes(|_| true)?;
         if self.planted(Planted::OffsetsBeforeOutputs) {

@@ -55,6 +55,13 @@ impl<G: Group, O: Ord + Clone, V> Index<G, O, V> {
         self.groups.get(group.number()).into_iter().flat_map(BTreeMap::iter)
     }
 
+    /// Forgets what an entry is not kept for, for good; `keep` sees every entry of a group in order. Only between turns.
+    pub fn retain(&mut self, mut keep: impl FnMut(usize, &O, &V) -> bool) {
+        for (number, group) in self.groups.iter_mut().enumerate() {
+            group.retain(|order, value| keep(number, order, value));
+        }
+    }
+
     fn set(&mut self, group: &G, order: O, value: Option<V>) -> Option<V> {
         let group = group.number();
         match value {

@@ -4,6 +4,8 @@ pub mod topology; // stages as a value, checked before anything runs
 pub mod stage; // what a stage is: handlers, context, effects
 pub mod table; // its state: undoable entries and their changelog
 mod slots; // entries by number
+mod older; // its entries that have left memory
+pub mod segments; // the files they are in
 pub mod index; // what is derived from tables, in order
 pub mod run; // the threads of a process
 pub mod priority; // threads that give way

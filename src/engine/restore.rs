@@ -1,14 +1,17 @@
 //! Restore: the tables of a task become what its turn mark names, no more and no less.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use super::batch::{Batch, Room};
 use super::broker::{Broker, ErrorKind, Reader, TopicPartition};
-use super::copy::{CopyIdentity, CopyStamp, StateStore};
+use super::copy::{CopyError, CopyIdentity, CopyStamp, Entry, Files, StateStore};
 use super::mark::TurnMark;
+use super::segments::Segment;
 use super::settings::{Planted, Settings};
 use super::stage::Stage;
 use super::stop::Stop;
+use super::table::Undoable;
 use crate::telemetry;
 
 /// Reads the state topics from a local copy's offsets, or from their start, until the reader's position has reached
@@ -147,25 +150,27 @@ fn load_copy(
     settings: &Settings,
     now_us: i64,
 ) -> Option<CopyStamp> {
+    let stage = RefCell::new(stage);
+    let refused = RefCell::new(None);
     let accept = |stamp: &CopyStamp| {
         let young = now_us.saturating_sub(stamp.saved_at_us) <= settings.copy_max_age.as_micros() as i64;
         let not_ahead = stamp.turn <= mark.turn && stamp.ends.iter().all(|(topic, &end)| end <= mark.end(topic));
-        (young || settings.planted == Some(Planted::OldCopyTrusted)) && not_ahead
-    };
-    let mut read = |(number, key, value): (usize, &[u8], &[u8])| {
-        let (mut table_number, mut taken) = (0, Err(format!("no table {number}")));
-        stage.tables(&mut |table| {
-            if table.topic().is_some() {
-                if table_number == number {
-                    taken = table.restore(key, Some(value));
-                }
-                table_number += 1;
-            }
+        if !(young || settings.planted == Some(Planted::OldCopyTrusted)) || !not_ahead {
+            return false;
+        }
+        let files = Files { store, identity };
+        let adopted = stamp.segments.iter().try_for_each(|&(number, stamp)| {
+            let segment = Segment::open(&files, stamp)?;
+            in_table(&mut **stage.borrow_mut(), number, |table| table.adopt(segment)).map_err(CopyError::Corrupt)
         });
-        taken
+        adopted.map_err(|error| refused.replace(Some(error))).is_ok()
+    };
+    let mut read = |(number, key, value): Entry<'_>| {
+        in_table(&mut **stage.borrow_mut(), number, |table| table.restore(key, value))
     };
     let loaded = store.load(identity, &accept, &mut read);
-    match loaded {
+    let stage = stage.into_inner();
+    match refused.take().map_or(loaded, Err) {
         Ok(Some(stamp)) => {
             telemetry::copy_loaded(identity.stage, identity.partition, stamp.turn);
             Some(stamp)
@@ -177,4 +182,23 @@ fn load_copy(
             None
         }
     }
+}
+
+/// Does something to a changelog table by its number.
+fn in_table(
+    stage: &mut dyn Stage,
+    number: usize,
+    act: impl FnOnce(&mut dyn Undoable) -> Result<(), String>,
+) -> Result<(), String> {
+    let (mut others, mut act, mut done) = (number, Some(act), Err(format!("no table {number}")));
+    stage.tables(&mut |table| {
+        if table.topic().is_none() {
+            return;
+        }
+        match others.checked_sub(1) {
+            Some(left) => others = left,
+            None => act.take().into_iter().for_each(|act| done = act(table)),
+        }
+    });
+    done
 }

@@ -30,6 +30,8 @@ pub struct Settings {
     pub copy_every: Duration,
     /// A local copy older than this may bring back what compaction has forgotten: half of `delete.retention.ms`.
     pub copy_max_age: Duration,
+    /// Entries that a table which ages keeps in memory.
+    pub recent_entries: usize,
     /// A second fencing within this time means that we are the zombie.
     pub session_timeout: Duration,
     /// A bug switched on to show that the auditor or the simulation finds it. Never set outside a proof.
@@ -53,6 +55,7 @@ impl Default for Settings {
             backoff_max: Duration::from_secs(30),
             copy_every: Duration::from_secs(300),
             copy_max_age: Duration::from_secs(7 * 24 * 3600 / 2),
+            recent_entries: 250_000,
             session_timeout: Duration::from_secs(45),
             planted: None,
         }
@@ -95,4 +98,5 @@ pub enum Planted {
     // Rule 17
     OldCopyTrusted,
     CopyBeforeCommit,
+    DamageIgnored,
 }

@@ -1,13 +1,18 @@
 //! State: typed entries in memory, undoable until their turn is committed, published at the latest with its end, each change once.
 //!
 //! Values over an undo log: reading costs one look-up, a turn that commits forgets its log, a record or a turn that fails
-//! is rolled back. A `Table` is also its changelog topic; what is derived from tables is an `Index`.
+//! is rolled back. A `Table` is also its changelog topic; what is derived from tables is an `Index`. Of a table that ages, what no turn has
+//! touched for a while leaves memory for segments (`older.rs`), and comes back when it is changed.
 
+use std::cmp::Reverse;
 use std::hash::Hash;
 use std::mem;
 
 use hashbrown::Equivalent;
 
+use super::copy::{CopyError, Files, SegmentStamp};
+use super::older::Older;
+use super::segments::Segment;
 use super::slots::{Number, Slots};
 use super::stage::Cause;
 
@@ -21,6 +26,20 @@ pub trait Codec<K, V>: Send {
 
     fn read_key(&self, key: &[u8]) -> Result<K, String>;
     fn read(&self, key: &[u8], value: &[u8]) -> Result<(K, V), String>;
+
+    /// Where an entry stands among others, in bytes that sort as they do; nothing for one that stands nowhere. For tables that age.
+    fn order(&self, _key: &K, _value: &V, _out: &mut Vec<u8>) {}
+}
+
+/// A key or a borrowed form of it, which hashes as the key does.
+pub trait AsKey<K>: Hash + Equivalent<K> {
+    fn to_key(&self) -> K;
+}
+
+impl<K: Hash + Eq + Clone> AsKey<K> for K {
+    fn to_key(&self) -> K {
+        self.clone()
+    }
 }
 
 /// What the engine does with a table, whatever its types.
@@ -47,7 +66,7 @@ pub trait Undoable {
         Ok(())
     }
 
-    /// Hands out every entry, for a local copy.
+    /// Hands out every entry in memory, for a local copy; no value denies what a segment says.
     fn entries(&self, _emit: Emit<'_>) -> Result<(), String> {
         Ok(())
     }
@@ -57,7 +76,34 @@ pub trait Undoable {
         Err("there is no changelog".into())
     }
 
+    /// Whether `spill` has something to do.
+    fn overfull(&self, _keep: usize) -> bool {
+        false
+    }
+
+    /// Writes what has not been touched for longest to a segment, so that memory has no more than so many entries. Answers how many have left. Only
+    /// between turns.
+    fn spill(&mut self, _keep: usize, _files: &Files<'_>) -> Result<usize, CopyError> {
+        Ok(0)
+    }
+
+    /// Its segments, oldest first.
+    fn segments(&self) -> Vec<SegmentStamp> {
+        Vec::new()
+    }
+
+    /// Takes a segment of a local copy, before the copy's entries; none that is there already is newer.
+    fn adopt(&mut self, _segment: Segment) -> Result<(), String> {
+        Err("the table does not age".into())
+    }
+
+    /// Why a segment cannot be read: the turn saw less than there is.
+    fn damage(&self) -> Option<&str> {
+        None
+    }
+
     fn clear(&mut self);
+    /// In memory.
     fn len(&self) -> usize;
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -85,13 +131,21 @@ pub struct Table<K, V> {
     /// What this record has replaced in entries that were dirty already. What earlier records of the turn replaced is of no
     /// more use: a turn is undone as a whole.
     replaced: Vec<Replaced<V>>,
+    /// Of a table that ages.
+    older: Option<Box<Older<V>>>,
+    /// Counts turns.
+    now: u32,
+    /// Nothing is spilled before there are more entries than this: the last attempt has failed.
+    ceiling: usize,
 }
 
 struct Slot<V> {
-    /// `None`: deleted in this turn, or gone.
+    /// `None`: deleted, or gone.
     value: Option<V>,
-    /// Place in `dirty`, or `CLEAN`.
+    /// Place in `dirty`, or `CLEAN`, or `DENIED`.
     dirty: u32,
+    /// When it was changed last.
+    touched: u32,
 }
 
 struct Dirty<V> {
@@ -119,18 +173,21 @@ struct Replaced<V> {
 }
 
 const CLEAN: u32 = u32::MAX;
+/// Deleted for good, while a segment may say something else.
+const DENIED: u32 = CLEAN - 1;
 
 impl<V> Default for Slot<V> {
     fn default() -> Self {
-        Slot { value: None, dirty: CLEAN }
+        Slot { value: None, dirty: CLEAN, touched: 0 }
     }
 }
 
-impl<K: Hash + Eq, V> Table<K, V> {
+impl<K: Hash + Eq + Clone, V> Table<K, V> {
     pub fn new(topic: &'static str, codec: impl Codec<K, V> + 'static) -> Self {
         let codec = Box::new(codec);
         let (dirty, unsaid, replaced) = (Vec::new(), Vec::new(), Vec::new());
-        Table { topic, prompt: false, codec, slots: Slots::default(), dirty, unsaid, record: 0, replaced }
+        let (slots, older) = (Slots::default(), None);
+        Table { topic, prompt: false, codec, slots, dirty, unsaid, record: 0, replaced, older, now: 0, ceiling: 0 }
     }
 
     /// For entries that mostly change once: their way to the broker need not begin with the end of the turn. One that changes again leaves again.
@@ -138,9 +195,16 @@ impl<K: Hash + Eq, V> Table<K, V> {
         Table { prompt: true, ..self }
     }
 
-    /// `key` may be a borrowed form that hashes as the key does.
-    pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<&V> {
-        self.slots[self.slots.find(key)?].value.as_ref()
+    /// For entries that only grow in number: what is not touched for a while may leave memory.
+    pub fn ageing(self) -> Self {
+        Table { older: Some(Box::default()), ..self }
+    }
+
+    pub fn get(&self, key: &impl AsKey<K>) -> Option<&V> {
+        match self.slots.find(key) {
+            Some(entry) => self.slots[entry].value.as_ref(),
+            None => self.has_segments()?.get(self.codec.as_ref(), &key.to_key()),
+        }
     }
 
     pub fn at(&self, Entry(entry): Entry) -> Option<&V> {
@@ -149,26 +213,61 @@ impl<K: Hash + Eq, V> Table<K, V> {
 
     /// Answers the entry, and what it was before.
     pub fn put(&mut self, key: K, value: V, cause: Cause) -> (Entry, Option<&V>) {
+        self.bring_back(&key);
         let entry = self.slots.find_or_add(key);
         (Entry(entry), self.change(entry, Some(value), cause))
     }
 
     /// Leaves a tombstone in the changelog, or nothing where nothing was. Answers what the entry was before.
-    pub fn delete<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q, cause: Cause) -> Option<&V> {
+    pub fn delete(&mut self, key: &impl AsKey<K>, cause: Cause) -> Option<&V> {
+        self.bring_back(key);
         let entry = self.slots.find(key)?;
         self.slots[entry].value.as_ref()?;
         self.change(entry, None, cause)
     }
 
-    /// Every entry, in no order: for building an index and for counting, never for results.
+    /// Every entry in memory, in no order: for building an index and for counting, never for results.
     pub fn iter(&self) -> impl Iterator<Item = (Entry, &K, &V)> {
         self.slots.iter().filter_map(|(entry, key, slot)| Some((Entry(entry), key, slot.value.as_ref()?)))
+    }
+
+    /// Every entry that is not in memory, by record key.
+    pub fn older(&self) -> impl Iterator<Item = (K, V)> {
+        let all = self.has_segments().into_iter().flat_map(|older| older.iter(self.codec.as_ref()));
+        all.filter(|(key, _)| self.slots.find(key).is_none())
+    }
+
+    /// Those that have ever left memory with an order that began so and is still theirs, latest first.
+    pub fn aged_from_latest<'a>(&'a self, prefix: &[u8]) -> impl Iterator<Item = &'a V> + use<'a, K, V> {
+        let left = self.has_segments().map(|older| older.latest_first(self.codec.as_ref(), prefix));
+        left.into_iter().flatten().filter_map(|(key, order)| {
+            let (value, mut now) = (self.get(&key)?, Vec::new());
+            self.codec.order(&key, value, &mut now);
+            (now == order).then_some(value)
+        })
+    }
+
+    fn has_segments(&self) -> Option<&Older<V>> {
+        self.older.as_deref().filter(|older| !older.segments.is_empty())
+    }
+
+    /// An entry that is about to change is in memory.
+    fn bring_back(&mut self, key: &impl AsKey<K>) {
+        let Table { older: Some(older), slots, codec, .. } = self else { return };
+        if older.segments.is_empty() || slots.find(key).is_some() {
+            return;
+        }
+        let key = key.to_key();
+        if let Some(value) = older.take(codec.as_ref(), &key) {
+            let entry = slots.find_or_add(key);
+            slots[entry].value = Some(value);
+        }
     }
 
     fn change(&mut self, entry: Number, value: Option<V>, cause: Cause) -> Option<&V> {
         let slot = &mut self.slots[entry];
         let before = mem::replace(&mut slot.value, value);
-        if slot.dirty == CLEAN {
+        if slot.dirty >= DENIED {
             slot.dirty = self.dirty.len() as u32;
             self.unsaid.push(slot.dirty);
             let dirty = self.dirty.push_mut(Dirty { entry, cause, before: before.map(Box::new), said: Said::Nothing });
@@ -188,14 +287,31 @@ impl<K: Hash + Eq, V> Table<K, V> {
         self.unsaid.retain(|&place| (place as usize) < left);
         for Dirty { entry, before, .. } in self.dirty.drain(left..) {
             match before {
-                Some(value) => self.slots[entry] = Slot { value: Some(*value), dirty: CLEAN },
-                None => self.slots.remove(entry),
+                Some(value) => {
+                    let slot = &mut self.slots[entry];
+                    (slot.value, slot.dirty) = (Some(*value), CLEAN);
+                }
+                None => forget(&mut self.slots, entry, self.older.as_deref(), self.codec.as_ref()),
             }
         }
     }
 }
 
-impl<K: Hash + Eq, V> Undoable for Table<K, V> {
+/// Nothing is left of an entry, but for denying what a segment may say of it.
+fn forget<K: Hash + Eq, V>(
+    slots: &mut Slots<K, Slot<V>>,
+    entry: Number,
+    older: Option<&Older<V>>,
+    codec: &dyn Codec<K, V>,
+) {
+    if older.is_some_and(|older| older.may_have(codec, slots.key(entry))) {
+        (slots[entry].value, slots[entry].dirty) = (None, DENIED);
+    } else {
+        slots.remove(entry);
+    }
+}
+
+impl<K: Hash + Eq + Clone, V> Undoable for Table<K, V> {
     fn topic(&self) -> Option<&'static str> {
         Some(self.topic)
     }
@@ -221,11 +337,12 @@ impl<K: Hash + Eq, V> Undoable for Table<K, V> {
 
     fn keep_turn(&mut self) {
         self.unsaid.clear();
+        self.now = self.now.wrapping_add(1);
         for Dirty { entry, .. } in self.dirty.drain(..) {
             let slot = &mut self.slots[entry];
-            slot.dirty = CLEAN;
+            (slot.dirty, slot.touched) = (CLEAN, self.now);
             if slot.value.is_none() {
-                self.slots.remove(entry);
+                forget(&mut self.slots, entry, self.older.as_deref(), self.codec.as_ref());
             }
         }
         self.begin_record();
@@ -263,12 +380,17 @@ impl<K: Hash + Eq, V> Undoable for Table<K, V> {
 
     fn entries(&self, emit: Emit<'_>) -> Result<(), String> {
         let (mut key, mut bytes) = (Vec::new(), Vec::new());
-        for (_, name, value) in self.iter() {
+        for (_, name, slot) in self.slots.iter() {
+            if slot.value.is_none() && slot.dirty != DENIED {
+                continue;
+            }
             key.clear();
             bytes.clear();
             self.codec.write_key(name, &mut key);
-            self.codec.write_value(name, value, Cause::NONE, &mut bytes)?;
-            emit(&key, Some(&bytes));
+            if let Some(value) = &slot.value {
+                self.codec.write_value(name, value, Cause::NONE, &mut bytes)?;
+            }
+            emit(&key, slot.value.as_ref().map(|_| &bytes[..]));
         }
         Ok(())
     }
@@ -278,21 +400,65 @@ impl<K: Hash + Eq, V> Undoable for Table<K, V> {
             Some(value) => {
                 let (key, value) = self.codec.read(key, value)?;
                 let entry = self.slots.find_or_add(key);
-                self.slots[entry].value = Some(value);
+                self.slots[entry] = Slot { value: Some(value), dirty: CLEAN, touched: self.now };
             }
             None => {
-                if let Some(entry) = self.slots.find(&self.codec.read_key(key)?) {
-                    self.slots.remove(entry);
-                }
+                let entry = self.slots.find_or_add(self.codec.read_key(key)?);
+                forget(&mut self.slots, entry, self.older.as_deref(), self.codec.as_ref());
             }
         }
         Ok(())
+    }
+
+    fn overfull(&self, keep: usize) -> bool {
+        let Some(older) = &self.older else { return false };
+        self.slots.len() > keep.max(self.ceiling) || older.held() > keep / 4
+    }
+
+    fn spill(&mut self, keep: usize, files: &Files<'_>) -> Result<usize, CopyError> {
+        let Some(older) = &mut self.older else { return Ok(0) };
+        if older.held() > keep / 4 {
+            older.let_go();
+        }
+        if self.slots.len() <= keep.max(self.ceiling) {
+            return Ok(0);
+        }
+        self.ceiling = self.slots.len() + keep / 4;
+        older.merge(files)?;
+        let there = self.slots.iter().filter(|(_, _, slot)| slot.value.is_some() || slot.dirty == DENIED);
+        let age = |slot: &Slot<V>| self.now.wrapping_sub(slot.touched);
+        let mut oldest: Vec<_> = there.map(|(entry, _, slot)| (Reverse(age(slot)), entry)).collect();
+        // A quarter makes a segment that is worth its file, and leaves time until the next one.
+        let leaving = oldest.len() - (keep - keep / 4);
+        oldest.select_nth_unstable(leaving - 1);
+        oldest.truncate(leaving);
+        let entries = oldest.iter().map(|&(_, entry)| (self.slots.key(entry), self.slots[entry].value.as_ref()));
+        older.write(self.codec.as_ref(), entries, files)?;
+        oldest.iter().for_each(|&(_, entry)| self.slots.remove(entry));
+        self.ceiling = 0;
+        Ok(leaving)
+    }
+
+    fn segments(&self) -> Vec<SegmentStamp> {
+        self.older.iter().flat_map(|older| older.segments.stamps()).collect()
+    }
+
+    fn adopt(&mut self, segment: Segment) -> Result<(), String> {
+        let older = self.older.as_mut().ok_or("the table does not age")?;
+        older.segments.push(segment);
+        Ok(())
+    }
+
+    fn damage(&self) -> Option<&str> {
+        self.older.as_ref()?.damage()
     }
 
     fn clear(&mut self) {
         self.slots = Slots::default();
         self.dirty.clear();
         self.unsaid.clear();
+        self.ceiling = 0;
+        self.older = self.older.is_some().then(Box::default);
         self.begin_record();
     }
 
@@ -309,6 +475,8 @@ mod tests {
 
     use super::*;
     use crate::engine::index::Index;
+    use crate::engine::segments::Segment;
+    use crate::engine::segments::shelf::{Shelf, identity};
 
     /// Keys and values of one byte each; 255 is a value that cannot be written.
     struct Bytes;
@@ -329,6 +497,13 @@ mod tests {
 
         fn read(&self, key: &[u8], value: &[u8]) -> Result<(u8, u8), String> {
             Ok((self.read_key(key)?, value.first().copied().ok_or("no value")?))
+        }
+
+        /// By value; a 0 stands nowhere.
+        fn order(&self, key: &u8, value: &u8, out: &mut Vec<u8>) {
+            if *value > 0 {
+                out.extend([*value, *key]);
+            }
         }
     }
 
@@ -354,11 +529,16 @@ mod tests {
     const CAUSE: Cause = Cause { topic: "numbers", partition: 0, offset: 7 };
 
     fn table() -> Table<u8, u8> {
-        Table::new("numbers", Bytes)
+        Table::new("numbers", Bytes).ageing()
     }
 
     fn content(table: &Table<u8, u8>) -> BTreeMap<u8, u8> {
-        table.iter().map(|(_, &key, &value)| (key, value)).collect()
+        let recent: BTreeMap<_, _> = table.iter().map(|(_, &key, &value)| (key, value)).collect();
+        let (recent_len, mut all) = (recent.len(), recent);
+        let older: Vec<_> = table.older().collect();
+        let (older_len, _) = (older.len(), all.extend(older));
+        assert_eq!(all.len(), recent_len + older_len, "an entry is in memory or it is not");
+        all
     }
 
     fn changes(table: &mut Table<u8, u8>) -> Vec<(u8, Option<u8>)> {
@@ -379,7 +559,17 @@ mod tests {
         KeepTurn,
         /// What has changed leaves between two records.
         Publish,
+        /// Between two turns, if the last one changed nothing.
+        Spill,
+        Copy,
+        /// The open turn is lost, and the task begins again with the copy and the changelog since, or with all of that.
+        Crash {
+            lost: bool,
+        },
     }
+
+    /// A local copy: where the changelog was, entries, and segments.
+    type Kept = (usize, Vec<(u8, Option<u8>)>, Vec<SegmentStamp>);
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
@@ -390,8 +580,11 @@ mod tests {
             1 => Just(Step::UndoTurn),
             1 => Just(Step::KeepTurn),
             1 => Just(Step::Publish),
+            2 => Just(Step::Spill),
+            1 => Just(Step::Copy),
+            1 => any::<bool>().prop_map(|lost| Step::Crash { lost }),
         ];
-        prop::collection::vec(step, 0..60)
+        prop::collection::vec(step, 0..100)
     }
 
     proptest! {
@@ -401,8 +594,40 @@ mod tests {
             let (mut now, mut record, mut turn) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
             // What a reader of the changelog has, the open turn included.
             let mut replica = BTreeMap::new();
+            let (shelf, identity) = (Shelf::default(), identity());
+            let files = shelf.files(&identity);
+            let (mut log, mut copy): (Vec<(u8, Option<u8>)>, Kept) = Default::default();
             for step in steps {
                 match step {
+                    Step::Spill | Step::Copy if table.changed() => {}
+                    Step::Spill => {
+                        table.spill(2, &files).expect("it can be written");
+                        prop_assert!(table.len() <= 2);
+                    }
+                    Step::Copy => {
+                        let mut entries = Vec::new();
+                        let mut give = |key: &[u8], value: Option<&[u8]>| entries.push((key[0], value.map(|value| value[0])));
+                        table.entries(&mut give).expect("all can be written");
+                        copy = (log.len(), entries, table.segments());
+                    }
+                    Step::Crash { lost } => {
+                        if lost {
+                            copy = Kept::default();
+                        }
+                        table.clear();
+                        for &stamp in &copy.2 {
+                            table.adopt(Segment::open(&files, stamp).expect("it is whole")).expect("it ages");
+                        }
+                        for (key, value) in copy.1.iter().chain(&log[copy.0..]) {
+                            table.restore(&[*key], value.as_ref().map(std::slice::from_ref)).expect("readable");
+                            table.spill(2, &files).expect("it can be written");
+                        }
+                        table.keep_turn();
+                        index.undo_turn();
+                        now.clone_from(&turn);
+                        record.clone_from(&turn);
+                        replica.clone_from(&turn);
+                    }
                     Step::Put(key, value) => {
                         table.put(key, value, CAUSE);
                         index.put(&(), key, value);
@@ -442,11 +667,19 @@ mod tests {
                         prop_assert_eq!(&replica, &now);
                         table.keep_turn();
                         index.keep_turn();
+                        log.extend((0..6).filter(|key| turn.get(key) != now.get(key)).map(|key| (key, now.get(&key).copied())));
                         turn.clone_from(&now);
                         record.clone_from(&now);
                     }
                 }
                 prop_assert_eq!(content(&table), now.clone());
+                (0..6).for_each(|key| assert_eq!(table.get(&key), now.get(&key)));
+                let aged: Vec<_> = table.aged_from_latest(&[]).copied().collect();
+                prop_assert!(aged.is_sorted_by(|latest, next| latest >= next));
+                for (key, value) in table.older().filter(|(_, value)| *value > 0) {
+                    prop_assert!(aged.contains(&value) && now[&key] == value);
+                }
+                prop_assert_eq!(table.damage(), None);
                 prop_assert_eq!(index.scan(&()).map(|(&key, &value)| (key, value)).collect::<BTreeMap<_, _>>(), now.clone());
             }
         }

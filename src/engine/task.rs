@@ -140,6 +140,13 @@ impl Task {
         self.inputs.iter().position(|input| input.partition == from.partition && input.topic == from.topic)
     }
 
+    /// Why what it sees of its state may be less than there is.
+    pub fn damage(&mut self) -> Option<String> {
+        let mut damage = None;
+        self.stage.tables(&mut |table| damage = damage.take().or_else(|| table.damage().map(str::to_owned)));
+        damage
+    }
+
     /// Forgets everything and asks the group again.
     pub fn restart(&mut self, now: Duration) {
         self.stage.tables(&mut |table| table.clear());

@@ -27,6 +27,8 @@ pub(super) struct Open {
     pub ticked: bool,
 }
 
+pub(super) const DAMAGED: &str = "a segment cannot be read";
+
 /// Why a turn cannot be committed.
 pub(super) enum Failure {
     /// Nothing has been asked of the coordinator yet that could still happen: abort and undo.
@@ -227,10 +229,16 @@ impl Worker {
 
     fn fail(&mut self, failure: Failure, open: &mut Open) -> Result<Turn, Stop> {
         self.outbox.clear();
+        let failure = match failure {
+            // A turn that has seen less than there is may fail for any reason.
+            Failure::Stop(_) | Failure::TooMuch(..) if self.damaged().is_some() => Failure::Undo(DAMAGED),
+            failure => failure,
+        };
         match failure {
             Failure::Stop(stop) => Err(stop),
             Failure::Undo(cause) => {
                 self.abandon(open)?;
+                self.restart_damaged()?;
                 Ok(Turn::Aborted(cause))
             }
             Failure::TooMuch(reason, message) => {
@@ -247,6 +255,27 @@ impl Worker {
                 Ok(Turn::Aborted(cause))
             }
         }
+    }
+
+    /// A task whose segments cannot be read.
+    pub(super) fn damaged(&mut self) -> Option<i32> {
+        if self.planted(Planted::DamageIgnored) {
+            return None;
+        }
+        self.tasks.values_mut().find_map(|task| task.damage().map(|_| task.partition))
+    }
+
+    /// A task that cannot read its segments is restored: from its copy if that is whole after all, or else from the changelog.
+    fn restart_damaged(&mut self) -> Result<(), Stop> {
+        let now = self.clock.elapsed();
+        for task in self.tasks.values_mut() {
+            if let Some(damage) = task.damage() {
+                telemetry::segment_damaged(self.checked.spec.name, task.partition, &damage);
+                self.consumer.pause(&task.inputs).map_err(Stop::Broker)?;
+                task.restart(now);
+            }
+        }
+        Ok(())
     }
 
     /// A turn that fails as a whole is repeated in halves; what fails alone, a record or a tick, is at fault itself.

@@ -160,6 +160,7 @@ impl Worker {
         }
         let turn = self.turn()?;
         if let Turn::Committed { .. } = turn {
+            self.spill_tasks();
             self.copy_one_task();
         }
         self.report_health();

@@ -3,13 +3,16 @@
 //! What many positions depend on, a price or a contract, is worked off a bounded number of positions a tick, trades first; so are jobs by reference.
 
 mod keys; // how its entries are named, numbered and ordered
+mod history; // its trades in business order
 mod ledger; // one position of its tables, as the domain reads it
 mod recalculations; // the jobs by reference that a partition knows
 mod recalculate; // what it does for them
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::history::History;
 pub use self::keys::TradeKey;
 use self::keys::{Numbers, Ordered, OwnedMoment, TradeKeyRef, moment, order, owned, reorder};
 use self::ledger::OnePosition;
@@ -52,7 +55,7 @@ pub struct Book {
     lots: Table<TradeKey, Lot>,
     actions: Table<TradeKey, CapturedAction>,
     /// Live trades, open lots and actions in force of a position in business order.
-    live: Ordered,
+    live: History,
     open: Ordered,
     moments: Index<Number, OwnedMoment, Entry>,
     numbers: Numbers,
@@ -66,11 +69,11 @@ pub struct Book {
 impl Book {
     pub fn new(schemas: Arc<Schemas>, jobs_kept: Duration) -> Self {
         Book {
-            trades: Table::new(CAPTURED_TRADES, Trades::new(schemas.clone())).promptly(),
+            trades: Table::new(CAPTURED_TRADES, Trades::new(schemas.clone())).promptly().ageing(),
             positions: Table::new(POSITIONS, Positions::new(schemas.clone())),
             lots: Table::new(LOTS, Trades::new(schemas.clone())),
             actions: Table::new(CAPTURED_ACTIONS, Trades::new(schemas.clone())),
-            live: Index::default(),
+            live: History::default(),
             open: Index::default(),
             moments: Index::default(),
             numbers: Numbers::default(),
@@ -204,7 +207,7 @@ impl Book {
         let key = TradeKey { position: of.clone(), trade: trade.id.clone() };
         let (entry, before) = self.trades.put(key, trade, cause);
         let named = before.and_then(|before| self::contract(before)).cloned();
-        reorder(&mut self.live, position, before.and_then(order), after, entry);
+        self.live.put(position, before.and_then(order), after, entry);
         if named != contract {
             named.iter().for_each(|named| self.leave(position, named));
             contract.iter().for_each(|contract| self.join(position, contract, || security(&of)));
@@ -315,7 +318,7 @@ impl Stage for Book {
         visit(&mut self.positions);
         visit(&mut self.lots);
         visit(&mut self.actions);
-        visit(&mut self.live);
+        visit(self.live.index());
         visit(&mut self.open);
         visit(&mut self.moments);
         visit(&mut self.contracts);
@@ -331,18 +334,26 @@ impl Stage for Book {
         self.contracts.clear();
         self.due.restart();
         self.recalculations.on_restored();
-        let mut live = Vec::new();
+        let mut under = BTreeMap::new();
+        let mut count = |number: Number, contract: Option<&ContractId>| {
+            contract.into_iter().for_each(|contract| *under.entry((number, contract.clone())).or_insert(0) += 1);
+        };
         for (entry, key, trade) in self.trades.iter() {
             let number = self.numbers.of(&key.position);
-            reorder(&mut self.live, number, None, order(trade), entry);
-            live.extend(contract(trade).map(|contract| (number, key.position.clone(), contract.clone())));
+            self.live.put(number, None, order(trade), entry);
+            count(number, contract(trade));
+        }
+        for (key, trade) in self.trades.older() {
+            let number = self.numbers.of(&key.position);
+            trade.order().into_iter().for_each(|order| self.live.leave(number, order));
+            count(number, contract(&trade));
         }
         for (_, key, action) in self.actions.iter() {
-            let contract = arrived_under(&action.happened).cloned();
-            live.extend(contract.map(|contract| (self.numbers.of(&key.position), key.position.clone(), contract)));
+            count(self.numbers.of(&key.position), arrived_under(&action.happened));
         }
-        for (number, key, contract) in live {
-            self.join(number, &contract, || security(&key));
+        for ((number, contract), trades) in under {
+            self.due.follow(number, security(&self.numbers.keys[number as usize]), &contract);
+            self.contracts.put(&number, contract, trades);
         }
         for (_, key, _) in self.positions.iter() {
             self.due.hold(self.numbers.of(key), security(key));
@@ -357,6 +368,10 @@ impl Stage for Book {
         for (entry, key, lot) in self.lots.iter() {
             reorder(&mut self.open, self.numbers.of(&key.position), None, Some(owned(lot.order())), entry);
         }
+    }
+
+    fn on_spilled(&mut self) {
+        self.live.follow(&self.trades);
     }
 
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {

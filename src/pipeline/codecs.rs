@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::Datelike;
+
 use super::book::TradeKey;
 use super::topics::place;
 use crate::domain::jobs::job::JobId;
@@ -9,6 +11,7 @@ use crate::domain::jobs::share::Share;
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::lots::lot::Lot;
 use crate::domain::lots::position::Position;
+use crate::domain::trade::BusinessOrder;
 use crate::domain::trade::captured::{CapturedTrade, Place};
 use crate::engine::stage::Cause;
 use crate::engine::table::Codec;
@@ -62,11 +65,25 @@ impl Positions {
 /// What names itself by trade.
 pub trait OfTrade: Message<Cause = Place> {
     fn name(&self) -> (&PositionKey, &TradeId);
+
+    /// Where it stands in the history of its position, if older ones leave memory.
+    fn moment(&self) -> Option<BusinessOrder<'_>> {
+        None
+    }
+}
+
+/// What the orders of a position's entries begin with: no name has a control character.
+pub fn history_of(position: &PositionKey) -> Vec<u8> {
+    [position.as_str().as_bytes(), &[0]].concat()
 }
 
 impl OfTrade for CapturedTrade {
     fn name(&self) -> (&PositionKey, &TradeId) {
         (&self.key, &self.id)
+    }
+
+    fn moment(&self) -> Option<BusinessOrder<'_>> {
+        self.order()
     }
 }
 
@@ -100,6 +117,16 @@ impl<V: OfTrade> Codec<TradeKey, V> for Trades {
         let (_, value): (Place, V) = self.schemas.decode(value).map_err(|error| error.to_string())?;
         let (position, trade) = value.name();
         Ok((TradeKey { position: position.clone(), trade: trade.clone() }, value))
+    }
+
+    fn order(&self, key: &TradeKey, value: &V, out: &mut Vec<u8>) {
+        let Some((date, time, seq, id)) = value.moment() else { return };
+        out.extend_from_slice(&history_of(&key.position));
+        // Signed numbers sort as bytes once their sign is turned.
+        out.extend_from_slice(&(date.num_days_from_ce() ^ i32::MIN).to_be_bytes());
+        out.extend_from_slice(&(time.0 ^ i64::MIN).to_be_bytes());
+        out.extend_from_slice(&seq.to_be_bytes());
+        out.extend_from_slice(id.as_str().as_bytes());
     }
 }
 

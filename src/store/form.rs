@@ -1,6 +1,6 @@
 //! A copy's form on disk: magic, header, entries, end, and a checksum over all of it.
 //!
-//! `magic | u32 length, header as JSON | (u32 table, u32 length, key, u32 length, value)* | u32 END, u64 entries | u64 xxh3`,
+//! `magic | u32 length, header as JSON | (u32 table, u32 length, key, u32 length or NONE, value)* | u32 END, u64 entries | u64 xxh3`,
 //! numbers little-endian.
 
 use std::collections::BTreeMap;
@@ -10,11 +10,13 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3Default;
 
-use crate::engine::copy::{CopyError, CopyIdentity, CopyStamp, Entry};
+use crate::engine::copy::{CopyError, CopyIdentity, CopyStamp, Entry, SegmentStamp};
 
-const MAGIC: [u8; 8] = *b"bookflw1";
+const MAGIC: [u8; 8] = *b"bookflw2";
 /// Where a table's number would stand: no more entries.
 const END: u32 = u32::MAX;
+/// Where a value's length would stand: the entry is deleted.
+const NONE: u32 = u32::MAX;
 const CHECKSUM_BYTES: u64 = 8;
 const BUFFER_BYTES: usize = 1 << 18;
 
@@ -29,6 +31,8 @@ pub struct Header {
     turn: u64,
     ends: BTreeMap<String, i64>,
     saved_at_us: i64,
+    /// Table, and of its segment number, keys, bytes and checksum.
+    segments: Vec<(usize, [u64; 4])>,
 }
 
 /// Writes a copy from front to end.
@@ -55,13 +59,15 @@ impl Header {
             turn: stamp.turn,
             ends: stamp.ends.clone(),
             saved_at_us: stamp.saved_at_us,
+            segments: stamp.segments.iter().map(|&(table, segment)| (table, numbers(segment))).collect(),
         }
     }
 
     /// The moment it shows, if it is a copy of what is wanted.
     pub fn stamp(self, wanted: &CopyIdentity) -> Result<CopyStamp, CopyError> {
-        let Header { turn, ends, saved_at_us, .. } = &self;
-        let stamp = CopyStamp { turn: *turn, ends: ends.clone(), saved_at_us: *saved_at_us };
+        let Header { turn, ends, saved_at_us, segments, .. } = &self;
+        let segments = segments.iter().map(|&(table, numbers)| (table, segment(numbers))).collect();
+        let stamp = CopyStamp { turn: *turn, ends: ends.clone(), saved_at_us: *saved_at_us, segments };
         if self == Header::of(wanted, &stamp) {
             return Ok(stamp);
         }
@@ -86,8 +92,11 @@ impl Writer {
     pub fn entry(&mut self, (table, key, value): Entry<'_>) {
         if self.failed.is_none() {
             let table = u32::try_from(table).expect("a stage has a handful of tables");
-            let written =
-                self.bytes(&table.to_le_bytes()).and_then(|()| self.text(key)).and_then(|()| self.text(value));
+            let named = self.bytes(&table.to_le_bytes()).and_then(|()| self.text(key));
+            let written = named.and_then(|()| match value {
+                Some(value) => self.text(value),
+                None => self.bytes(&NONE.to_le_bytes()),
+            });
             self.failed = written.err();
             self.entries += 1;
         }
@@ -149,7 +158,8 @@ impl Verified {
             return Err(CopyError::Corrupt("it is not a copy of state".into()));
         }
         let mut header = Vec::new();
-        self.text(&mut header)?;
+        let length = self.number()?;
+        self.text(length, &mut header)?;
         serde_json::from_slice(&header).map_err(|error| CopyError::Corrupt(error.to_string()))
     }
 
@@ -161,14 +171,21 @@ impl Verified {
             if table == END {
                 return Ok(());
             }
-            self.text(&mut key)?;
-            self.text(&mut value)?;
-            read((table as usize, &key, &value)).map_err(CopyError::Corrupt)?;
+            let length = self.number()?;
+            self.text(length, &mut key)?;
+            let value = match self.number()? {
+                NONE => None,
+                length => {
+                    self.text(length, &mut value)?;
+                    Some(&value[..])
+                }
+            };
+            read((table as usize, &key, value)).map_err(CopyError::Corrupt)?;
         }
     }
 
-    fn text(&mut self, text: &mut Vec<u8>) -> Result<(), CopyError> {
-        text.resize(self.number()? as usize, 0);
+    fn text(&mut self, length: u32, text: &mut Vec<u8>) -> Result<(), CopyError> {
+        text.resize(length as usize, 0);
         Ok(self.input.read_exact(text)?)
     }
 
@@ -177,4 +194,12 @@ impl Verified {
         self.input.read_exact(&mut bytes)?;
         Ok(u32::from_le_bytes(bytes))
     }
+}
+
+fn numbers(SegmentStamp { number, keys, bytes, hash }: SegmentStamp) -> [u64; 4] {
+    [number, keys, bytes, hash]
+}
+
+fn segment([number, keys, bytes, hash]: [u64; 4]) -> SegmentStamp {
+    SegmentStamp { number, keys, bytes, hash }
 }

@@ -1,18 +1,21 @@
-//! The StateStore port on the local disk: one file per task, whole or not there.
+//! The StateStore port on the local disk: a task's copy is one file, whole or not there, beside the segments that it names.
 //! In reading order:
 
 mod form; // the file's form: header, entries, checksum
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufWriter};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use self::form::{Header, Verified, Writer};
-use crate::engine::copy::{CopyError, CopyIdentity, CopyStamp, Entry, GiveEntries, StateStore};
+use crate::engine::copy::{CopyError, CopyIdentity, CopyStamp, Entry, GiveEntries, StateFile, StateStore, WriteFile};
 
 const NAME: &str = "copy";
 /// A copy that is being written; never read, and overwritten by the next one.
 const UNFINISHED: &str = "copy.unfinished";
+/// What the name of a segment's file has before its number.
+const SEGMENT: &str = "segment-";
 
 /// Copies under `folder/<stage>/<partition>/`. One worker process per folder.
 pub struct DiskStore {
@@ -32,6 +35,25 @@ impl DiskStore {
     fn task(&self, identity: &CopyIdentity) -> PathBuf {
         self.folder.join(identity.stage).join(identity.partition.to_string())
     }
+
+    fn segment(&self, identity: &CopyIdentity, number: u64) -> PathBuf {
+        self.task(identity).join(format!("{SEGMENT}{number}"))
+    }
+
+    fn segments(&self, identity: &CopyIdentity) -> io::Result<Vec<u64>> {
+        let mut numbers = Vec::new();
+        for file in fs::read_dir(self.task(identity))? {
+            let name = file?.file_name();
+            numbers.extend(name.to_str().and_then(|name| name.strip_prefix(SEGMENT)?.parse::<u64>().ok()));
+        }
+        Ok(numbers)
+    }
+}
+
+impl StateFile for File {
+    fn read_at(&self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.read_exact_at(bytes, at)
+    }
 }
 
 impl StateStore for DiskStore {
@@ -45,6 +67,10 @@ impl StateStore for DiskStore {
         fs::rename(&unfinished, folder.join(NAME))?;
         // Without this the rename itself may be forgotten in a power failure.
         File::open(&folder)?.sync_all()?;
+        let named = |number: &u64| stamp.segments.iter().any(|(_, segment)| segment.number == *number);
+        for number in self.segments(identity)?.into_iter().filter(|number| !named(number)) {
+            fs::remove_file(self.segment(identity, number))?;
+        }
         Ok(())
     }
 
@@ -67,13 +93,35 @@ impl StateStore for DiskStore {
         copy.entries(read)?;
         Ok(Some(stamp))
     }
+
+    fn write_segment(
+        &self,
+        identity: &CopyIdentity,
+        write: WriteFile<'_>,
+    ) -> Result<(u64, Box<dyn StateFile>), CopyError> {
+        fs::create_dir_all(self.task(identity))?;
+        let number = self.segments(identity)?.into_iter().max().map_or(0, |last| last + 1);
+        let path = self.segment(identity, number);
+        let mut out = BufWriter::with_capacity(1 << 18, File::create_new(&path)?);
+        let written = write(&mut out).and_then(|()| out.into_inner()?.sync_all());
+        if let Err(error) = written {
+            // What is left of it would take the place that the disk may not have.
+            let _ = fs::remove_file(&path);
+            return Err(error.into());
+        }
+        Ok((number, self.open_segment(identity, number)?))
+    }
+
+    fn open_segment(&self, identity: &CopyIdentity, number: u64) -> Result<Box<dyn StateFile>, CopyError> {
+        Ok(Box::new(File::open(self.segment(identity, number))?))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    type Entries = Vec<(usize, Vec<u8>, Vec<u8>)>;
+    type Entries = Vec<(usize, Vec<u8>, Option<Vec<u8>>)>;
 
     fn identity() -> CopyIdentity {
         CopyIdentity {
@@ -86,12 +134,12 @@ mod tests {
     }
 
     fn stamp() -> CopyStamp {
-        CopyStamp { turn: 7, ends: [("lots".to_string(), 42)].into(), saved_at_us: 1_000 }
+        CopyStamp { turn: 7, ends: [("lots".to_string(), 42)].into(), saved_at_us: 1_000, segments: Vec::new() }
     }
 
     fn save(store: &DiskStore, entries: &Entries) {
         let mut give = |sink: &mut dyn FnMut(Entry<'_>)| {
-            entries.iter().for_each(|(table, key, value)| sink((*table, key, value)));
+            entries.iter().for_each(|(table, key, value)| sink((*table, key, value.as_deref())));
             Ok(())
         };
         store.save(&identity(), &stamp(), &mut give).expect("a copy can be written");
@@ -100,7 +148,7 @@ mod tests {
     fn load(store: &DiskStore, identity: &CopyIdentity) -> Result<Option<(CopyStamp, Entries)>, CopyError> {
         let mut entries = Vec::new();
         let mut read = |(table, key, value): Entry<'_>| {
-            entries.push((table, key.to_vec(), value.to_vec()));
+            entries.push((table, key.to_vec(), value.map(<[u8]>::to_vec)));
             Ok(())
         };
         let stamp = store.load(identity, &|_| true, &mut read);
@@ -113,7 +161,11 @@ mod tests {
     fn saved() -> (tempfile::TempDir, DiskStore, Entries, PathBuf) {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let store = DiskStore::open(folder.path()).expect("the folder can be written");
-        let entries = vec![(0, b"A_B_C".to_vec(), b"one".to_vec()), (1, Vec::new(), vec![0; 100_000])];
+        let entries = vec![
+            (0, b"A_B_C".to_vec(), Some(b"one".to_vec())),
+            (1, Vec::new(), Some(vec![0; 100_000])),
+            (1, b"gone".to_vec(), None),
+        ];
         save(&store, &entries);
         let path = folder.path().join("book/3").join(NAME);
         (folder, store, entries, path)
@@ -172,13 +224,13 @@ mod tests {
         fs::write(path.with_file_name(UNFINISHED), b"half").expect("can be written");
         assert_eq!(load(&store, &identity()).expect("is whole"), Some((stamp(), entries)));
         let mut give = |sink: &mut dyn FnMut(Entry<'_>)| {
-            sink((0, b"new", b"entry"));
+            sink((0, b"new", Some(b"entry")));
             Err("cannot be encoded".to_string())
         };
         assert!(store.save(&identity(), &stamp(), &mut give).is_err());
         let (_, entries) = load(&store, &identity()).expect("is whole").expect("the old copy stays");
-        assert_eq!(entries.len(), 2);
-        save(&store, &vec![(0, b"k".to_vec(), b"v".to_vec())]);
+        assert_eq!(entries.len(), 3);
+        save(&store, &vec![(0, b"k".to_vec(), Some(b"v".to_vec()))]);
         let (_, entries) = load(&store, &identity()).expect("is whole").expect("is there");
         assert_eq!(entries.len(), 1);
         drop(folder);

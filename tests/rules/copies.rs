@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bookflow::engine::broker::Broker;
-use bookflow::engine::copy::{CopyError, CopyIdentity, CopyStamp, Entry, GiveEntries, StateStore};
+use bookflow::engine::copy::{
+    CopyError, CopyIdentity, CopyStamp, Entry, GiveEntries, StateFile, StateStore, WriteFile,
+};
 use bookflow::store::DiskStore;
 use tempfile::TempDir;
 
@@ -55,6 +57,18 @@ impl StateStore for Watched {
             });
         }
         loaded
+    }
+
+    fn write_segment(
+        &self,
+        identity: &CopyIdentity,
+        write: WriteFile<'_>,
+    ) -> Result<(u64, Box<dyn StateFile>), CopyError> {
+        self.disk.write_segment(identity, write)
+    }
+
+    fn open_segment(&self, identity: &CopyIdentity, number: u64) -> Result<Box<dyn StateFile>, CopyError> {
+        self.disk.open_segment(identity, number)
     }
 }
 

@@ -16,4 +16,5 @@ mod offsets; // 9, 13: offsets that expire, never were, or point nowhere
 mod takeover; // 12: to the mark, no more and no less
 mod fencing; // 14: once, twice, twins
 mod copies; // 17: local copies of state
+mod ageing; // 17: older entries in segments
 mod views; // 18: pinned, complete, never backwards

@@ -41,6 +41,8 @@ fn calm(swarm: &mut Swarm) {
         compactions: 0,
         copies: false,
         copies_lost: 0,
+        recent_entries: usize::MAX,
+        segments_spoilt: 0,
         outages: 0,
         rejects: 0,
         spoils: 0,
@@ -216,5 +218,13 @@ fn a_copy_that_is_written_before_the_commit_knows_too_much() {
     caught(Planted::CopyBeforeCommit, |swarm| {
         calm(swarm);
         (swarm.copies, swarm.kills, swarm.not_done, swarm.delivery_failed) = (true, 15, 60, 60);
+    });
+}
+
+#[test]
+fn a_turn_that_could_not_read_its_segments_takes_known_trades_for_new_ones() {
+    caught(Planted::DamageIgnored, |swarm| {
+        calm(swarm);
+        (swarm.recent_entries, swarm.segments_spoilt) = (2, 10);
     });
 }

@@ -101,6 +101,7 @@ impl History {
     fn new(seed: u64, planted: Option<Planted>, bend: impl FnOnce(&mut Swarm), told: Option<Told>) -> History {
         let mut dice = SmallRng::seed_from_u64(seed);
         let mut swarm = Swarm::roll(&mut dice);
+        swarm.age(&mut SmallRng::seed_from_u64(seed ^ 0x7365_676d_656e_7473));
         bend(&mut swarm);
         let baton = Arc::new(Baton::default());
         let clock = Arc::new(SimulatedClock::new(baton.clone()));
@@ -243,6 +244,12 @@ impl History {
                 }
             }
         }
+        if happens(&mut self.dice, self.swarm.segments_spoilt) {
+            let (place, cut) = (self.dice.random_range(0.0..1.0), self.dice.random_ratio(1, 4));
+            if self.copies.spoil(place, cut) {
+                self.happened("segments_spoilt");
+            }
+        }
         Ok(())
     }
 
@@ -331,6 +338,7 @@ impl History {
             backoff_max: Duration::from_millis(500),
             copy_every: if self.swarm.copies { Duration::from_millis(100) } else { Duration::MAX },
             copy_max_age: COPY_MAX_AGE,
+            recent_entries: self.swarm.recent_entries,
             session_timeout: SESSION,
             planted: self.planted,
             ..Settings::default()

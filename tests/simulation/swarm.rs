@@ -34,6 +34,9 @@ pub struct Swarm {
     pub compactions: u32,
     pub copies: bool,
     pub copies_lost: u32,
+    /// Captured trades that a task keeps in memory.
+    pub recent_entries: usize,
+    pub segments_spoilt: u32,
     pub turn_records: usize,
     /// What a record needs is not there.
     pub outages: u32,
@@ -76,11 +79,23 @@ impl Swarm {
             compactions,
             copies: dice.random_ratio(1, 2),
             copies_lost,
+            recent_entries: usize::MAX,
+            segments_spoilt: 0,
             turn_records: dice.random_range(1..=20),
             outages,
             rejects,
             spoils,
             flows: dice.random_ratio(1, 2),
+        }
+    }
+
+    /// On dice of its own: what else a seed does stays as it was.
+    pub fn age(&mut self, dice: &mut SmallRng) {
+        if dice.random_ratio(2, 3) {
+            self.recent_entries = dice.random_range(1..=20);
+        }
+        if dice.random_ratio(1, 3) {
+            self.segments_spoilt = dice.random_range(1..=10);
         }
     }
 }

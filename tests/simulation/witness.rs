@@ -88,6 +88,10 @@ impl Stage for Watched {
         self.stage.on_restored();
     }
 
+    fn on_spilled(&mut self) {
+        self.stage.on_spilled();
+    }
+
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let place = (record.from, record.offset);
         self.witness.handed(self.life, context.turn, place);

@@ -54,7 +54,7 @@ pub fn topology(name: &'static str, topics: Topics, switches: Switches) -> Topol
 
 pub fn topology_with(name: &'static str, topics: Topics, switches: Switches, extras: Extras) -> Topology {
     let create = move |_| -> Box<dyn Stage> {
-        Box::new(Sums { topics, extras, switches: switches.clone(), sums: Table::new(topics.sums, Texts) })
+        Box::new(Sums { topics, extras, switches: switches.clone(), sums: Table::new(topics.sums, Texts).ageing() })
     };
     let view = |topic| ViewSpec { name: topic, topics: vec![topic], create: Arc::new(|| Box::new(Rates::default())) };
     Topology {

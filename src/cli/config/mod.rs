@@ -56,6 +56,7 @@ pub struct Worker {
     pub backoff_max: Duration,
     pub copy_every: Duration,
     pub copy_max_age: Duration,
+    pub recent_entries: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -197,6 +198,7 @@ impl Read<'_> {
             backoff_max: self.duration("worker.backoff_max", "1ms", "10m")?,
             copy_every: self.duration("worker.copy_every", "1s", "1d")?,
             copy_max_age: self.duration("worker.copy_max_age", "1m", "84h")?,
+            recent_entries: self.number("worker.recent_entries", 1_000, 100_000_000)?,
         })
     }
 
@@ -338,6 +340,7 @@ mod tests {
         assert_eq!(worker.turn_bytes, engine.turn_bytes);
         assert_eq!(worker.turn_time, engine.turn_time);
         assert_eq!(worker.copy_max_age, engine.copy_max_age);
+        assert_eq!(worker.recent_entries, engine.recent_entries);
         let stages = crate::pipeline::topology::Settings::default();
         assert_eq!(config(&[]).expect("is valid").jobs.kept, stages.jobs_kept);
     }

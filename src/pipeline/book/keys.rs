@@ -11,7 +11,7 @@ use crate::domain::lots::happening::Phase;
 use crate::domain::trade::BusinessOrder;
 use crate::domain::trade::captured::CapturedTrade;
 use crate::engine::index::Index;
-use crate::engine::table::Entry;
+use crate::engine::table::{AsKey, Entry};
 use crate::messages::captured_action::CapturedAction;
 
 /// A trade, and the lot it opened, within its position.
@@ -49,6 +49,12 @@ impl Hash for TradeKeyRef<'_> {
 impl Equivalent<TradeKey> for TradeKeyRef<'_> {
     fn equivalent(&self, key: &TradeKey) -> bool {
         *self.0 == key.position && *self.1 == key.trade
+    }
+}
+
+impl AsKey<TradeKey> for TradeKeyRef<'_> {
+    fn to_key(&self) -> TradeKey {
+        TradeKey { position: self.0.clone(), trade: self.1.clone() }
     }
 }
 

@@ -78,11 +78,11 @@ impl Ledger for OnePosition<'_> {
     }
 
     fn latest_trade(&self) -> Option<BusinessOrder<'_>> {
-        let ((date, time, seq, id), _) = self.book.live.scan(&self.number?).next_back()?;
-        Some((*date, *time, *seq, id))
+        self.book.live.latest(&self.book.trades, self.key, self.number?)
     }
 
     fn trades_from_latest(&self) -> impl Iterator<Item = &CapturedTrade> {
-        self.scan(&self.book.live).rev().filter_map(|entry| self.book.trades.at(entry))
+        let number = self.number.into_iter();
+        number.flat_map(|number| self.book.live.latest_first(&self.book.trades, self.key, number))
     }
 }
