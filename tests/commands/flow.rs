@@ -17,6 +17,12 @@ pub struct Installation {
     variables: Vec<(&'static str, String)>,
 }
 
+/// Of what was stated: how much of it was sent, corrects what was known, is known already, and is refused.
+pub fn counts(answer: &Answer) -> [u64; 4] {
+    let object = answer.object();
+    ["sent", "corrected", "unchanged", "rejected"].map(|name| object[name].as_u64().expect("a number"))
+}
+
 impl Installation {
     pub fn new(word: &str) -> Installation {
         let variable = |name| {
@@ -205,10 +211,6 @@ fn contracts_and_data_go_in_flows_come_out_and_a_correction_changes_what_depends
     let installation = Installation::new("data");
     let file = |name: &str, content: &str| fs::write(installation.path(name), content).expect("can be written");
     let ask = |arguments: &[&str]| installation.run(&[arguments, &["--json"]].concat());
-    let counts = |answer: &Answer| {
-        let object = answer.object();
-        ["sent", "corrected", "unchanged", "rejected"].map(|name| object[name].as_u64().expect("a number"))
-    };
     let reasons = |name: &str| fs::read_to_string(installation.path(name)).expect("was written");
 
     file("contracts.json", CONTRACTS);

@@ -4,8 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::binary::Answer;
-use crate::flow::{Installation, wait_for};
+use crate::flow::{Installation, counts, wait_for};
 
 const CONTRACT: &str = r#"{"contractId": "SWAP-1", "product": "EQUITY_SWAP", "priceCurrency": "USD", "effectiveDate": "2025-03-03",
     "terminationDate": "2025-06-30", "calendars": {"exchange": "XNYS", "payment": "USNY"},
@@ -16,10 +15,6 @@ fn accounts_give_trades_their_dates_and_securities_their_settlement() {
     let installation = Installation::new("reference");
     let file = |name: &str, content: &str| fs::write(installation.path(name), content).expect("can be written");
     let ask = |arguments: &[&str]| installation.run(&[arguments, &["--json"]].concat());
-    let counts = |answer: &Answer| {
-        let object = answer.object();
-        ["sent", "corrected", "unchanged", "rejected"].map(|name| object[name].as_u64().expect("a number"))
-    };
     let reasons = |name: &str| fs::read_to_string(installation.path(name)).expect("was written");
 
     let accounts =
