@@ -36,9 +36,7 @@ impl Worker {
             self.produce(open)?;
             self.end_transaction(open)?;
         }
-        let took = self.clock.elapsed().saturating_sub(open.started);
-        telemetry::turn_committed(self.checked.spec.name, open.records, took);
-        self.search.take_if(|search| search.passed(open.records));
+        self.stands(open.records, open.started);
         let alone = self.alone.and_then(|(partition, _)| self.tasks.get(&partition));
         if let Some(task) = alone.filter(|task| task.running() && task.caution.is_some()) {
             // A suspect that has passed makes room for the task's other inputs.
@@ -46,6 +44,12 @@ impl Worker {
             resumed.map_err(|error| Failure::Stop(Stop::Broker(error)))?;
         }
         Ok(Turn::Committed { records: open.records })
+    }
+
+    /// A turn is known to be committed, at once or after a doubt.
+    pub(super) fn stands(&mut self, records: usize, started: Duration) {
+        telemetry::turn_committed(self.checked.spec.name, records, self.clock.elapsed().saturating_sub(started));
+        self.search.take_if(|search| search.passed(records));
     }
 
     /// What tables do not keep for the turn's end: the broker works on it meanwhile.
@@ -173,6 +177,8 @@ impl Worker {
     }
 }
 
+pub(super) const DELIVERY: &str = "delivery";
+
 /// Offsets of companions and of idle partitions are committed again at least this often: they expire after 7 days.
 const RECOMMIT_AFTER: Duration = Duration::from_secs(12 * 3600);
 
@@ -203,5 +209,5 @@ fn begin(producer: &mut dyn Producer, open: &mut Open) -> Result<(), Failure> {
 }
 
 fn delivery_failure(error: BrokerError) -> Failure {
-    Failure::Doubt("delivery", error)
+    Failure::Doubt(DELIVERY, error)
 }

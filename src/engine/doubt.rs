@@ -77,10 +77,12 @@ impl Worker {
         if self.planted(Planted::AddInsteadOfReplace) {
             self.keep_effects();
         }
+        let mut committed = false;
         for (partition, (mark, offsets)) in touched.into_iter().zip(found) {
             let Some(task) = self.tasks.get_mut(&partition) else { continue };
             if task.pending.as_ref().is_some_and(|pending| pending.mark == mark) {
                 task.keep_turn(now);
+                committed = true;
             } else if task.mark == mark && task.offsets == offsets {
                 task.undo_turn();
             } else {
@@ -88,6 +90,9 @@ impl Worker {
                 self.consumer.pause(&task.inputs).map_err(Stop::Broker)?;
                 task.restart(now);
             }
+        }
+        if let Some((records, started)) = self.undecided.take().filter(|_| committed) {
+            self.stands(records, started);
         }
         Ok(true)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::batch::{Batch, Record};
 use super::broker::{BrokerError, ErrorKind, GroupMembership, TopicPartition};
-use super::commit::late_ok;
+use super::commit::{DELIVERY, late_ok};
 use super::mark::{Life, TurnMark};
 use super::settings::Planted;
 use super::stage::{Context, Outbox, ProcessError};
@@ -249,8 +249,12 @@ impl Worker {
             Failure::Doubt(cause, error) => {
                 if error.kind == ErrorKind::TooLarge {
                     self.isolate("too_large", error.message.clone(), open)?;
+                } else if cause == DELIVERY && open.records > 1 {
+                    // The same records would take as long again, and for ever.
+                    self.search = Some(Search::after(self.search, open.records));
                 }
                 telemetry::producer_doubtful(self.checked.spec.name, cause, &error);
+                self.undecided = Some((open.records, open.started));
                 self.doubt(cause, error)?;
                 Ok(Turn::Aborted(cause))
             }

@@ -48,7 +48,9 @@ pub struct Worker {
     pub(super) views: Views,
     pub(super) batch: Batch,
     pub(super) outbox: Outbox,
-    /// A turn failed as a whole, and the record at fault is to be found.
+    /// The turn whose end is in doubt: its records, and when it began.
+    pub(super) undecided: Option<(usize, Duration)>,
+    /// A turn failed as a whole: the record at fault is to be found, or there is no time for so many.
     pub(super) search: Option<Search>,
     /// The task that is read alone, with caution, and for how long nothing has come of it.
     pub(super) alone: Option<(i32, Duration)>,
@@ -71,7 +73,7 @@ pub(super) enum Producing {
     },
 }
 
-/// Halves turns until the record at fault is alone, and widens them again behind it.
+/// Halves turns until the record at fault is alone, or their records are delivered in time, and widens them again behind it.
 #[derive(Clone, Copy)]
 pub(super) struct Search {
     turn_records: usize,
@@ -136,6 +138,7 @@ impl Worker {
             views,
             batch: Batch::default(),
             outbox: Outbox::default(),
+            undecided: None,
             search: None,
             alone: None,
             unchecked_since_assignment: false,
@@ -148,9 +151,13 @@ impl Worker {
     /// One turn, or one step towards being able to make one. Never blocks for longer than a call to the broker may.
     pub fn run_once(&mut self) -> Result<Turn, Stop> {
         self.beat.tick(self.clock.elapsed());
+        let undecided = self.undecided.is_some();
         if !self.resolve_doubt()? {
             self.poll_without_records()?;
             return Ok(Turn::Waiting("producer is doubtful"));
+        }
+        if undecided {
+            self.between_turns();
         }
         self.advance_views()?;
         self.advance_tasks()?;
@@ -160,11 +167,16 @@ impl Worker {
         }
         let turn = self.turn()?;
         if let Turn::Committed { .. } = turn {
-            self.spill_tasks();
-            self.copy_one_task();
+            self.between_turns();
         }
         self.report_health();
         Ok(turn)
+    }
+
+    /// What a committed turn may have made due.
+    fn between_turns(&mut self) {
+        self.spill_tasks();
+        self.copy_one_task();
     }
 
     /// Ends in order: nothing is open, marks say so, copies are written, the group is left.

@@ -65,7 +65,7 @@ pub enum Fault {
     Doubled { late: Duration },
     /// `Send`: what the producer has queued so far reaches the log now.
     Delivered,
-    /// `Drain`: only the first records of the queue reach the log.
+    /// `Drain`: only so many records of the queue reach the log in time.
     DeliveryFailed { delivered: usize },
     /// `Commit` and `Abort`: instead of the settings' delays.
     Markers(MarkerDelays),

@@ -165,7 +165,7 @@ impl Producer for MemoryProducer {
                 self.deliver_all()?;
                 Err(self.note(unavailable(CallKind::Drain)))
             }
-            Fault::DeliveryFailed { delivered } => {
+            Fault::DeliveryFailed { delivered } if delivered < self.queue.len() => {
                 self.deliver(delivered)?;
                 let message = format!("{} records were not delivered in time", self.queue.len());
                 Err(self.note(BrokerError::new(ErrorKind::Unavailable, message)))
