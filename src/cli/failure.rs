@@ -67,6 +67,7 @@ impl From<BrokerError> for Failure {
             ErrorKind::Unavailable => Exit::Unreachable,
             ErrorKind::Denied => Exit::Denied,
             ErrorKind::Fenced | ErrorKind::TwinInstance => Exit::Fenced,
+            ErrorKind::OffsetOutOfRange => Exit::Precondition,
             _ => Exit::Failed,
         };
         let failure = Failure::new(exit, error.message);
@@ -74,6 +75,9 @@ impl From<BrokerError> for Failure {
             Exit::Unreachable => {
                 failure.next("is it running, and is this the way to it? `dev/up` starts a broker and a registry")
             }
+            Exit::Precondition => failure.next(
+                "retention has deleted what was not read, or a copy without it leads: restore the topic, or set the group's offsets on purpose",
+            ),
             Exit::Denied => {
                 failure.next("look at kafka.ca_file, kafka.username, kafka.password and the cluster's access rules")
             }
@@ -123,6 +127,20 @@ impl From<io::Error> for Failure {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::new(Exit::Ok, ""),
             _ => Failure::new(Exit::Failed, error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_stops_and_its_process_end_with_the_same_code() {
+        use ErrorKind::*;
+        for kind in [Unavailable, Fenced, NotMember, TwinInstance, OffsetOutOfRange, TooLarge, Denied, Fatal] {
+            let stop = || Stop::of(BrokerError::new(kind, "told so"), "one");
+            assert_eq!(Failure::from(stop()).exit.code(), stop().exit_code(), "{kind:?}");
         }
     }
 }

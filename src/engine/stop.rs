@@ -69,6 +69,7 @@ impl Stop {
             Stop::Broker(error) if error.kind == ErrorKind::Denied => 5,
             Stop::Broker(error) if error.kind == ErrorKind::Unavailable => 6,
             Stop::Broker(error) if error.kind == ErrorKind::OffsetOutOfRange => 3,
+            Stop::Broker(error) if error.kind == ErrorKind::Fenced => 8,
             _ => 1,
         }
     }
