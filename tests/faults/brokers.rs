@@ -184,8 +184,9 @@ impl Links {
 
     pub fn mend(&self, one: i32, other: i32) {
         let rules = root(&["nft", "-a", "list chain inet bookflow_faults out"]);
-        for rule in rules.lines().filter(|rule| rule.contains(&format!("comment \"{one}-{other}\""))) {
-            assert!(!rule.contains("packets 0 "), "nothing wanted to pass between {one} and {other}");
+        let cut = || rules.lines().filter(|rule| rule.contains(&format!("comment \"{one}-{other}\"")));
+        assert!(cut().any(|rule| !rule.contains("packets 0 ")), "nothing wanted to pass between {one} and {other}");
+        for rule in cut() {
             let handle = rule.rsplit(' ').next().expect("a handle");
             root(&["nft", &format!("delete rule inet bookflow_faults out handle {handle}")]);
         }

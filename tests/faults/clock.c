@@ -2,6 +2,7 @@
    libfaketime cannot do it: it calls the loader before our allocator can free what the loader has allocated. */
 
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -9,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,4 +53,13 @@ time_t time(time_t *now) {
 int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict lock, const struct timespec *restrict until) {
     struct timespec by_the_kernel = {until->tv_sec - *ahead, until->tv_nsec};
     return pthread_cond_clockwait(condition, lock, CLOCK_REALTIME, &by_the_kernel);
+}
+
+/* The C library's own does not come by the one above; librdkafka waits with it. Its types are those of POSIX under other names. */
+int cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict lock, const struct timespec *restrict until) {
+    switch (pthread_cond_timedwait((pthread_cond_t *)condition, (pthread_mutex_t *)lock, until)) {
+    case 0: return thrd_success;
+    case ETIMEDOUT: return thrd_timedout;
+    default: return thrd_error;
+    }
 }

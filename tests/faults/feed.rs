@@ -17,6 +17,8 @@ use crate::cluster;
 
 /// Records a second: a worker that was away has something to catch up with, and three of them do.
 const PACE: u64 = 1_000;
+/// Niceness: whoever else wants to run comes first.
+const GIVES_WAY: i32 = 15;
 
 pub struct Feed {
     sender: Option<JoinHandle<u64>>,
@@ -71,13 +73,14 @@ fn send(
     pace: &AtomicU64,
     enough: impl Fn(u64) -> bool,
 ) -> u64 {
+    // Five requests of a partition in flight and something to send: librdkafka asks without a pause whether it may, and takes a core that the
+    // brokers need to come back. Its threads have the niceness of this one.
+    rustix::process::nice(GIVES_WAY).expect("whoever takes less is not refused");
     let mut client = ClientConfig::new();
     client
         .set("bootstrap.servers", cluster::variable("BOOKFLOW_KAFKA_BOOTSTRAP"))
         .set("enable.idempotence", "true")
-        // Five requests of a partition in flight and something to send: librdkafka asks without a pause whether it may, and takes a core that
-        // the brokers need. Bigger requests are fewer.
-        .set("linger.ms", "50")
+        .set("linger.ms", "200")
         .set("message.timeout.ms", "300000");
     let producer: BaseProducer = client.create().expect("a producer");
     let (mut wire, mut sent, mut due) = (Wire::default(), 0, Instant::now());

@@ -16,6 +16,8 @@ use tempfile::TempDir;
 
 use crate::cluster;
 
+/// What a command ends with when broker or registry do not answer in time.
+const UNREACHABLE: i32 = 6;
 /// No command of a test takes nearly as long.
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -51,8 +53,8 @@ impl Installation {
 
     pub fn found(&self, partitions: u32) {
         let brokers = cluster::variable("BOOKFLOW_KAFKA_BOOTSTRAP").split(',').count().to_string();
-        self.ok(&["topics", "apply", "--replication", &brokers, "--partitions", &partitions.to_string()]);
-        self.ok(&["schemas", "register"]);
+        self.insist(&["topics", "apply", "--replication", &brokers, "--partitions", &partitions.to_string()]);
+        self.insist(&["schemas", "register"]);
     }
 
     /// Sets `section.key` for all commands that follow.
@@ -97,6 +99,14 @@ impl Installation {
     /// Runs a command that must succeed and answers with its standard output.
     pub fn ok(&self, arguments: &[&str]) -> String {
         let ended = self.run(arguments);
+        assert!(ended.status.success(), "{arguments:?}: {ended:?}");
+        ended.out
+    }
+
+    /// Runs a command that must succeed, again while it is told that somebody has not answered in time: a registry that has just started is slow.
+    pub fn insist(&self, arguments: &[&str]) -> String {
+        let mut runs = (0..5).map(|_| self.run(arguments));
+        let ended = runs.find(|ended| ended.status.code() != Some(UNREACHABLE)).expect("somebody answers in time");
         assert!(ended.status.success(), "{arguments:?}: {ended:?}");
         ended.out
     }
