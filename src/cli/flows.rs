@@ -20,8 +20,9 @@ use crate::domain::jobs::cashflow::CashFlow;
 use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::recalculation::RecalculationKind;
 use crate::domain::money::Money;
+use crate::domain::swap::flow::Kind;
 use crate::engine::broker::Broker;
-use crate::messages::position_flows::PositionFlows;
+use crate::messages::position_flows::{PositionFlows, SWAP_FLOW_KINDS};
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::{CASH_FLOWS, HISTORICAL_FLOWS, WHAT_IF_FLOWS};
 
@@ -43,8 +44,8 @@ pub struct Arguments {
     /// Only those of this stage, or those without an amount
     #[arg(long, ignore_case = true, value_parser = ["PROJECTED", "ACCRUED", "REALISED", "DEFERRED", BLOCKED])]
     status: Option<String>,
-    /// Only those of this kind, as in INTEREST
-    #[arg(long)]
+    /// Only those of this kind
+    #[arg(long, ignore_case = true, value_parser = SWAP_FLOW_KINDS.map(Kind::name))]
     kind: Option<String>,
 }
 
@@ -116,6 +117,9 @@ fn of_job(
     } else {
         format!("{shown} flows")
     });
+    if shown == 0 {
+        known_job::known(broker, schemas, job)?.or_unknown(job)?;
+    }
     if cut && shown == 0 {
         session.output.note("the oldest flows are past their retention: those of this job may be among them");
     }

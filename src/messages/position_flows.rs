@@ -78,7 +78,7 @@ impl Rows {
 }
 
 /// In the order of the schema's symbols, after UNKNOWN.
-pub(super) const SWAP_FLOW_KINDS: [Kind; 9] = [
+pub const SWAP_FLOW_KINDS: [Kind; 9] = [
     Kind::EquityPerformance,
     Kind::CashInLieu,
     Kind::Interest,

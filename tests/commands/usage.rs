@@ -13,6 +13,7 @@ fn wrong_usage_is_exit_code_2_and_help_is_0() {
     assert_eq!(run(&["no-such-command"]).code, 2);
     assert_eq!(run(&["watch", "trades", "extra"]).code, 2);
     assert_eq!(run(&["flows", "--status", "no-such-status"]).code, 2);
+    assert_eq!(run(&["flows", "--kind", "no-such-kind"]).code, 2);
     assert_eq!(run(&["submit", "job", "-", "--timeout", "5s"]).code, 2, "only --wait has a time limit");
     assert_eq!(run(&["worker", "--stages", "no-such-stage", "-X", NOWHERE]).code, 2);
     assert_eq!(run(&["--help"]).code, 0);
@@ -116,6 +117,28 @@ fn a_file_is_checked_row_by_row_and_bad_rows_go_beside_it() {
     assert!(row["reason"].as_str().is_some_and(|reason| reason.starts_with("version: ")), "{row}");
     assert_eq!(row["row"], "A,B,S,OMS,T2,x,FORCE");
     assert_eq!(run(&["submit", "trades", "no-such-file"]).code, 1);
+}
+
+#[test]
+fn a_file_that_is_no_job_is_named_with_what_is_wrong_and_where_its_form_stands() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let selection = br#"{"requestId":"J","type":"FULL","selection":"SOME"}"#;
+    for (content, problem) in [
+        (&b""[..], "expected `{` at byte 0"),
+        (b"[]", "expected `{` at byte 0"),
+        (b"{", "expected a value at byte 1"),
+        (b"{}", "requestId: missing"),
+        (b"\xff\xfe", "expected `{` at byte 0"),
+        (selection, "selection is \"ALL\", or an object"),
+    ] {
+        fs::write(folder.path().join("job.json"), content).expect("can be written");
+        let refused = answer(command(folder.path(), &[], &["submit", "job", "job.json", "-X", NOWHERE]));
+        assert_eq!(refused.code, 7, "{}", refused.err);
+        assert!(refused.err.contains("job.json: ") && refused.err.contains(problem), "{}", refused.err);
+        assert!(refused.err.contains("next: docs/"), "{}", refused.err);
+    }
+    let absent = answer(command(folder.path(), &[], &["submit", "job", ".", "-X", NOWHERE]));
+    assert!(absent.err.contains(".: Is a directory"), "{}", absent.err);
 }
 
 #[test]

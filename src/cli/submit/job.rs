@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Seek};
 use std::sync::Arc;
-use std::sync::mpsc::{self, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::document;
 use super::recalculation::{self, Document};
 use super::request;
-use super::sender::Sender;
+use super::sender::{self, Sender};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
@@ -56,7 +56,9 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let mut file = open(&arguments.file)?;
-    if let Some(document) = recalculation::document(&mut file, arguments.idempotency_key.as_deref())? {
+    let by_name = arguments.idempotency_key.as_deref();
+    let document = recalculation::document(&mut file, by_name).map_err(|failure| failure.during(&arguments.file))?;
+    if let Some(document) = document {
         return by_reference(&document, arguments, session);
     }
     let document = has_its_shape(&file).map_err(|error| unreadable(&error, arguments))?;
@@ -65,7 +67,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 }
 
 pub(super) fn unreadable(error: &RequestError, arguments: &Arguments) -> Failure {
-    Failure::new(Exit::Partial, format!("{}: {}", arguments.file, chain(error)))
+    Failure::new(Exit::Partial, format!("{}: {}", arguments.file, chain(error))).next(
+        "docs/submitting.md says what a job is: a request (docs/calculation-requests.md), a document (docs/calculate.md) or a selection (docs/jobs.md)",
+    )
 }
 
 /// The name that the command line gives a job.
@@ -231,12 +235,24 @@ impl Submission {
         let plan = thread::scope(|scope| {
             let (hand_over, chunks) = mpsc::sync_channel(CHUNKS_AHEAD);
             let reading = scope.spawn(move || read(&hand_over));
-            let sent = chunks.into_iter().try_for_each(|(lane, chunk)| self.chunk(lane, &chunk));
+            let sent = self.all(&chunks);
+            drop(chunks); // whoever cuts must not go on for nobody
             let read = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             sent.and(read)
         })?;
         self.plan(plan.chunks, Some(plan.counts))?;
         Ok(plan)
+    }
+
+    /// Sends what comes. Readers do not wait for whoever cuts, and the broker does not end a transaction that does.
+    fn all(&mut self, chunks: &Receiver<(Lane, AnyChunk)>) -> Result<(), Failure> {
+        loop {
+            match chunks.recv_timeout(sender::TIME) {
+                Ok((lane, chunk)) => self.chunk(lane, &chunk)?,
+                Err(RecvTimeoutError::Timeout) => self.commit()?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
     }
 
     pub fn announce(&mut self, request: u128, predecessor: Option<JobId>, config: &Config) -> Result<(), Failure> {

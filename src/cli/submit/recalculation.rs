@@ -18,7 +18,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::snapshots;
 use crate::domain::flows::id::first_128_bits;
-use crate::domain::jobs::job::{Ending, JobId};
+use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::recalculation::{Recalculation, RecalculationKind, Selection};
 use crate::domain::key::{ContractId, Timestamp};
 use crate::domain::market::snapshot::{Moment, SnapshotName};
@@ -59,7 +59,10 @@ enum Kind {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "selection is \"ALL\", or an object with any of accounts, books, securities, contracts, products, each a list of names"
+)]
 enum Select {
     All(All),
     Some(SelectSome),
@@ -180,7 +183,7 @@ fn earlier(job: &JobId, moment: &Moment, broker: &dyn Broker, schemas: &Schemas)
         return refused(format!("no job by reference {job} is known"));
     };
     let outcome = crate::cli::known_job::known(broker, schemas, job)?.outcome;
-    if !outcome.is_some_and(|outcome| matches!(outcome.ending, Ending::Completed | Ending::CompletedWithErrors)) {
+    if !outcome.is_some_and(|outcome| outcome.ending.complete()) {
         return refused(format!("job {job} is not complete"));
     }
     let (before, now) = (asked.recalculation.moment.known, moment.known);

@@ -1,17 +1,21 @@
 //! Records in transactions: what was reported as sent is committed, and nothing is half there.
 
+use std::time::{Duration, Instant};
+
 use crate::cli::failure::Failure;
 use crate::engine::broker::{Broker, Outgoing, Producer, TopicPartition};
 use crate::messages::key;
 
-/// A transaction ends with this many records or bytes: long before the broker's patience with it does.
+/// A transaction ends with this many records or bytes, or after this time: long before the broker's patience with it does.
 const RECORDS: usize = 5_000;
 const BYTES: usize = 4 << 20;
+pub const TIME: Duration = Duration::from_secs(1);
 
 pub struct Sender {
     producer: Box<dyn Producer>,
     open: usize,
     bytes: usize,
+    began: Instant,
     /// Records in transactions that are committed.
     pub committed: u64,
 }
@@ -24,13 +28,13 @@ impl Sender {
 
     /// Ends what others have begun under this id, and keeps them from committing anything more.
     pub fn open_as(broker: &dyn Broker, id: &str) -> Result<Sender, Failure> {
-        Ok(Sender { producer: broker.producer(id)?, open: 0, bytes: 0, committed: 0 })
+        Ok(Sender { producer: broker.producer(id)?, open: 0, bytes: 0, began: Instant::now(), committed: 0 })
     }
 
     /// Sends to the partition where the key belongs; answers true when this ended a transaction.
     pub fn send(&mut self, topic: &'static str, partitions: i32, key: &[u8], value: &[u8]) -> Result<bool, Failure> {
         self.send_along(TopicPartition { topic, partition: key::partition(key, partitions) }, key, value)?;
-        let full = self.open >= RECORDS || self.bytes >= BYTES;
+        let full = self.open >= RECORDS || self.bytes >= BYTES || self.began.elapsed() >= TIME;
         if full {
             self.commit()?;
         }
@@ -41,6 +45,7 @@ impl Sender {
     pub fn send_along(&mut self, to: TopicPartition, key: &[u8], value: &[u8]) -> Result<(), Failure> {
         if self.open == 0 {
             self.producer.begin()?;
+            self.began = Instant::now();
         }
         self.producer.send(Outgoing { to, key: Some(key), value: Some(value), headers: &[] })?;
         self.open += 1;

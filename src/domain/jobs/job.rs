@@ -104,6 +104,11 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Whether everything that was planned has come in.
+    pub fn complete(&self) -> bool {
+        matches!(self, Ending::Completed | Ending::CompletedWithErrors)
+    }
+
     /// The ending as it is written.
     pub fn name(&self) -> &'static str {
         match self {
