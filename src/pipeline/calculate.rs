@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::refusals::{WRONG_KEY, in_place, undecodable};
+use super::stopped::{STOPPED, Stopped};
 use super::topics::{self, JOB_CASH_FLOWS};
 use crate::cache::results::Results;
 use crate::domain::jobs::agreements::{Stated, calculate_agreements};
 use crate::domain::jobs::calculate::{Calculated, calculate, contained, not_calculated};
 use crate::domain::jobs::chunk::ChunkResult;
+use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::notice::{NoticeCode, Place};
 use crate::engine::batch::Record;
 use crate::engine::stage::{Context, ProcessError, Stage};
@@ -39,12 +41,19 @@ impl Stage for Calculate {
 
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let value = record.value.ok_or_else(|| ProcessError::rejected("tombstone", "a chunk has a value"))?;
-        if let Some(results) = &self.results
-            && let Some(content) = Content::of(&self.schemas, value)
-        {
-            return self.with_results(results, &content, record, context);
+        if let Some(content) = Content::of(&self.schemas, value) {
+            in_place(record, &content.key, context)?;
+            if left_over(&content.job, record, context)? {
+                return Ok(());
+            }
+            if let Some(results) = &self.results {
+                return self.with_results(results, &content, record, context);
+            }
         }
         let chunk = self.chunk(record, context)?;
+        if left_over(&chunk.job().id, record, context)? {
+            return Ok(());
+        }
         let calculated = calculated(&chunk)?;
         let place = topics::place(record.cause());
         let job = &chunk.job().id;
@@ -90,7 +99,6 @@ impl Calculate {
         let hash = content.hash(results.program());
         let known = results.get(&hash);
         if let Some(came_to) = known.as_deref().and_then(|known| CameTo::read(known).ok()) {
-            in_place(record, &content.key, context)?;
             return self.send(&came_to, content, record, context);
         }
         let calculated = calculated(&self.chunk(record, context)?)?;
@@ -132,6 +140,11 @@ impl Calculate {
         let place = topics::place(record.cause());
         context.send(self.answers, result.job.as_str().as_bytes(), |out| self.schemas.encode(result, place, out))
     }
+}
+
+/// Whether nobody waits for a chunk any more, as its job ended without it: then it has neither flows nor a result.
+fn left_over(job: &JobId, record: &Record<'_>, context: &Context<'_>) -> Result<bool, ProcessError> {
+    Ok(context.view::<Stopped>(STOPPED)?.before_its_end(job, record))
 }
 
 /// What a chunk comes to.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::refusals::{in_place, undecodable};
-use super::topics::{self, CALCULATION_OUTCOMES, JOB_CONTROL, JOB_PROGRESS};
+use super::topics::{self, CALCULATION_OUTCOMES, JOB_CONTROL, JOB_PROGRESS, STOPPED_JOBS};
 use crate::domain::jobs::chunk::ChunkResult;
 use crate::domain::jobs::collect::{Progress, Tick};
 use crate::domain::jobs::job::{JobEvent, JobId, Outcome};
+use crate::domain::jobs::totals::ControlTotals;
 use crate::domain::key::Timestamp;
 use crate::domain::trade::captured::Place;
 use crate::engine::batch::Record;
@@ -71,7 +72,12 @@ impl Collect {
 
     fn publish(&self, outcome: &Outcome, cause: Place, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let key = outcome.job.as_str().as_bytes();
-        context.send(CALCULATION_OUTCOMES, key, |out| self.schemas.encode(outcome, cause, out))
+        context.send(CALCULATION_OUTCOMES, key, |out| self.schemas.encode(outcome, cause, out))?;
+        if outcome.ending.complete() {
+            return Ok(());
+        }
+        let bare = Outcome { totals: ControlTotals::default(), rows: Vec::new(), ..outcome.clone() };
+        context.send(STOPPED_JOBS, key, |out| self.schemas.encode(&bare, cause, out))
     }
 }
 

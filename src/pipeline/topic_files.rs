@@ -47,7 +47,7 @@ pub enum Role {
     /// A stage's changelog and result in one.
     State,
     DeadLetters,
-    /// Read whole by a stage, and never compacted away: every version has a key of its own.
+    /// Read whole by a stage. What is compacted has a key of its own for every version.
     View,
     /// Names that commands give and look up, for ever.
     Register,
@@ -102,6 +102,7 @@ const FILES: &[(&str, &str)] = files![
     "what-if-flows",
     "captured-actions",
     "chunk-results.batch",
+    "stopped-jobs",
 ];
 
 /// The files that are compiled in.
@@ -178,10 +179,10 @@ impl TopicSpec {
             (Role::State, Some("compact")) => (self.number("delete.retention.ms") != Some(STATE_DELETE_RETENTION_MS))
                 .then(|| format!("delete.retention.ms of a state topic is {STATE_DELETE_RETENTION_MS}")),
             (Role::State, _) => Some("cleanup.policy of a state topic is compact".into()),
-            (Role::View, Some("compact")) if self.partitions == 1 => None,
-            (Role::View, _) => {
-                Some("a view has one partition, so that an offset orders it, and cleanup.policy compact".into())
+            (Role::View, _) if self.partitions != 1 => {
+                Some("a view has one partition, so that an offset orders it".into())
             }
+            (Role::View, Some("compact")) => None,
             (Role::Register, _) if self.partitions != 1 => {
                 Some("a register has one partition, so that an offset is a number".into())
             }

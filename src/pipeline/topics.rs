@@ -17,6 +17,7 @@ pub const CHUNK_RESULTS_BATCH: &str = "chunk-results.batch";
 pub const JOB_CONTROL: &str = "job-control";
 pub const CALCULATION_OUTCOMES: &str = "calculation-outcomes";
 pub const JOB_PROGRESS: &str = "job-progress";
+pub const STOPPED_JOBS: &str = "stopped-jobs";
 pub const CONTRACTS: &str = "contracts";
 pub const MARKET_DATA: &str = "market-data";
 pub const REFERENCE_DATA: &str = "reference-data";
@@ -30,7 +31,7 @@ pub const WHAT_IF_FLOWS: &str = "what-if-flows";
 pub const DEAD_LETTERS: &str = "dead-letters";
 
 /// A topic's number on the wire. Numbers stand in every record for ever: append, never reorder.
-const CODES: [(u16, &str); 25] = [
+const CODES: [(u16, &str); 26] = [
     (1, TRADES),
     (2, CAPTURED_TRADES),
     (3, POSITIONS),
@@ -56,6 +57,7 @@ const CODES: [(u16, &str); 25] = [
     (23, WHAT_IF_FLOWS),
     (24, CAPTURED_ACTIONS),
     (25, CHUNK_RESULTS_BATCH),
+    (26, STOPPED_JOBS),
 ];
 
 /// Every topic, in the order of its number.

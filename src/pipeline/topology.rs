@@ -9,6 +9,7 @@ use super::calculate::Calculate;
 use super::collect::Collect;
 use super::dead_letters;
 use super::knowledge::{self, KNOWLEDGE, Knowledge};
+use super::stopped::{self, STOPPED, Stopped};
 use super::topics::*;
 use crate::cache::results::Results;
 use crate::engine::stage::Stage;
@@ -27,7 +28,8 @@ pub const COLLECT: &str = "collect";
 ///                                                     recalculations, recalculation-shares, historical-flows, what-if-flows, chunk-results.batch
 /// calculation-chunks.realtime ──► calculate.realtime ─► job-cash-flows, chunk-results.realtime
 /// calculation-chunks.batch ─────► calculate.batch ────► job-cash-flows, chunk-results.batch
-/// job-control, both of these ───► collect ───────────► calculation-outcomes, job-progress
+/// job-control, both of these ───► collect ───────────► calculation-outcomes, job-progress, stopped-jobs
+/// stopped-jobs ═ view ═ calculate.realtime, calculate.batch
 /// any of them ──────────────────► dead-letters
 /// ```
 pub fn topology(schemas: Arc<Schemas>) -> Topology {
@@ -75,7 +77,7 @@ pub fn topology_with(schemas: Arc<Schemas>, settings: Settings) -> Topology {
             StageSpec {
                 companions: vec![CHUNK_RESULTS_REALTIME, CHUNK_RESULTS_BATCH],
                 state: vec![JOB_PROGRESS],
-                outputs: vec![CALCULATION_OUTCOMES],
+                outputs: vec![CALCULATION_OUTCOMES, STOPPED_JOBS],
                 tick: Some(DEADLINES_EVERY),
                 ..stage(COLLECT, JOB_CONTROL, move || Box::new(Collect::new(collect.clone(), jobs_kept)))
             },
@@ -95,6 +97,11 @@ fn knowledge(schemas: &Arc<Schemas>) -> ViewSpec {
     }
 }
 
+/// Of jobs that nobody waits for any more.
+fn stopped() -> ViewSpec {
+    ViewSpec { name: STOPPED, topics: stopped::TOPICS.to_vec(), create: Arc::new(|| Box::new(Stopped::default())) }
+}
+
 /// How often what has changed in a view is worked off.
 const CHANGES_EVERY: Duration = Duration::from_millis(50);
 
@@ -112,6 +119,7 @@ fn calculate(
 ) -> StageSpec {
     let (schemas, results) = (schemas.clone(), results.clone());
     StageSpec {
+        views: vec![stopped()],
         outputs: vec![JOB_CASH_FLOWS, answers],
         gives_way: name == CALCULATE_BATCH,
         ..stage(name, chunks, move || Box::new(Calculate::new(schemas.clone(), answers, results.clone())))

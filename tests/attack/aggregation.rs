@@ -1,13 +1,16 @@
 //! Everything that can go wrong while the chunks of a job come in: it ends once, with the right totals.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bookflow::domain::jobs::chunk::Chunk;
+use bookflow::cli::config::{Config, layers::Layers};
+use bookflow::cli::submit::job::{HandOver, Submission};
+use bookflow::domain::jobs::chunk::{Chunk, ChunkResult};
 use bookflow::domain::jobs::collect::Progress;
-use bookflow::domain::jobs::job::{Ending, Missing, Outcome, Started};
+use bookflow::domain::jobs::job::{Ending, Lane, Missing, Outcome, Started};
+use bookflow::domain::jobs::split::Plan;
 use bookflow::domain::jobs::totals::Counts;
 use bookflow::domain::key::Timestamp;
-use bookflow::engine::broker::TopicPartition;
+use bookflow::engine::broker::{Broker, TopicPartition};
 use bookflow::memory::LogEntry;
 use bookflow::memory::interference::CallKind;
 use bookflow::messages::job_control::{ControlWord, JobControl};
@@ -15,6 +18,7 @@ use bookflow::messages::key::chunk_key;
 use bookflow::pipeline::topics::*;
 use bookflow::pipeline::topology::{CALCULATE_BATCH, COLLECT, Settings, topology_with};
 
+use crate::cluster::at;
 use crate::house::*;
 use crate::samples::*;
 use crate::turns::idle;
@@ -141,6 +145,64 @@ fn a_job_may_be_cancelled_twice_and_its_chunks_come_in_afterwards() {
     let ended = outcome(&house);
     assert_eq!(ended.ending, Ending::Cancelled { reason: "first".into() });
     assert_eq!((ended.totals.counts.contracts, late(&house)), (1, 3));
+}
+
+#[test]
+fn chunks_that_wait_when_a_job_ends_are_not_calculated_and_those_of_others_are() {
+    let house = house();
+    put(&house, [1]);
+    work(&house);
+    put(&house, [2, 3]);
+    house.stand.pass(Duration::from_secs(1));
+    say(&house, ControlWord::Cancelled { reason: "enough".into() });
+    house.work(COLLECT);
+    let ended = outcome(&house);
+    let other = chunk("JOB-2", 1);
+    house.put(CALCULATION_CHUNKS_BATCH, &house.raw(&other, &chunk_key(&other)));
+    work(&house);
+    let results = house.read::<ChunkResult>(CHUNK_RESULTS_BATCH);
+    let mut calculated: Vec<_> = results.iter().map(|(_, result)| (result.job.as_str(), result.number)).collect();
+    calculated.sort();
+    assert_eq!(calculated, [(JOB, 1), ("JOB-2", 1)]);
+    assert_eq!(outcome(&house), ended);
+}
+
+#[test]
+fn a_job_that_was_forgotten_and_comes_again_is_calculated() {
+    let house = house();
+    work(&house);
+    pass(&house, TIMEOUT);
+    pass(&house, KEPT);
+    put(&house, 1..=CHUNKS);
+    work(&house);
+    assert_eq!(house.read::<ChunkResult>(CHUNK_RESULTS_BATCH).len() as u32, CHUNKS);
+}
+
+#[test]
+fn chunks_of_a_submission_that_is_slow_are_seen_before_it_ends() {
+    let house = House::new();
+    let layers = Layers::read(Some("/dev/null".as_ref()), std::iter::empty(), &[]).expect("no settings");
+    let config = Config::read(&layers).expect("they are valid");
+    let mut submission = Submission::open(&house.stand.broker, house.schemas.clone(), &job(JOB)).expect("opens");
+    let broker = house.stand.broker.clone();
+    let slow = |hand_over: &HandOver| {
+        let chunk = Chunk { contracts: vec![contract_part("C1")], ..chunk(JOB, 1) };
+        hand_over.send((Lane::Batch, chunk.into())).expect("somebody takes it");
+        let mut reader = broker.reader().expect("a reader");
+        let mut seen = || {
+            (0..PARTITIONS)
+                .any(|partition| reader.bounds(at(CALCULATION_CHUNKS_BATCH, partition)).expect("bounds").end > 0)
+        };
+        let began = Instant::now();
+        while !seen() {
+            assert!(began.elapsed() < Duration::from_secs(20), "the transaction stays open");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(Plan { lane: Lane::Batch, chunks: 1, counts: Counts { contracts: 1, ..Counts::default() } })
+    };
+    submission.run(7, &config, slow).expect("sent");
+    work(&house);
+    assert_eq!(outcome(&house).ending, Ending::Completed);
 }
 
 #[test]

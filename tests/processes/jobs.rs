@@ -12,7 +12,7 @@ use bookflow::messages::job_control::{ControlWord, JobControl};
 use bookflow::messages::key::{chunk_key, partition};
 use bookflow::messages::request::{read_contracts, read_request};
 use bookflow::messages::schemas::Schemas;
-use bookflow::pipeline::topics::{CALCULATION_CHUNKS_REALTIME, JOB_CONTROL};
+use bookflow::pipeline::topics::{CALCULATION_CHUNKS_REALTIME, CHUNK_RESULTS_REALTIME, JOB_CASH_FLOWS, JOB_CONTROL};
 use serde_json::{Value, json};
 
 use crate::cluster;
@@ -274,7 +274,13 @@ fn a_job_ends_once_whatever_happens_to_its_chunks() {
     let not_all = installation.run(&["jobs", "retry", "STOP"]);
     assert_eq!(not_all.status.code(), Some(PRECONDITION), "{not_all:?}");
 
-    // What commands show of it.
+    // What commands show of it, and of a job that nobody knows.
+    for command in
+        [&["flows", "--job"][..], &["verify", "--job"], &["jobs", "describe"], &["jobs", "cancel"], &["jobs", "retry"]]
+    {
+        let unknown = installation.run(&[command, &["NOBODY"]].concat());
+        assert_eq!(unknown.status.code(), Some(PRECONDITION), "{command:?}: {unknown:?}");
+    }
     let listed: Value = serde_json::from_str(&installation.ok(&["jobs", "list", "--json"])).expect("JSON");
     let names: Vec<_> = listed["jobs"].as_array().expect("jobs").iter().map(|job| &job["job"]).collect();
     assert_eq!(names, ["LATE.2", "STOP", "LATE", "DIES", "BEFORE"]);
@@ -292,6 +298,24 @@ fn a_job_ends_once_whatever_happens_to_its_chunks() {
 
     worker.drain();
     assert_eq!(installation.verified()["jobs"], 5);
+}
+
+#[test]
+fn a_job_that_is_cancelled_is_not_calculated_and_its_retry_is() {
+    let installation = Installation::new("stopped", PARTITIONS as u32);
+    let mut collector = installation.worker("one", &["--first-start", "--stages", "collect"]);
+    let path = installation.file("request.json", &request("STOP"));
+    installation.ok(&["submit", "job", argument(&path)]);
+    installation.ok(&["jobs", "cancel", "STOP"]);
+    let mut worker = installation.worker("two", &["--first-start"]);
+    installation.consumed(Duration::from_secs(60));
+    let nothing = [JOB_CASH_FLOWS, CHUNK_RESULTS_REALTIME].map(|topic| records(&installation, topic));
+    assert_eq!(nothing, [0, 0]);
+    let retried = outcome(&installation.run(&["jobs", "retry", "STOP", "--wait", "--json"]));
+    assert_eq!(sums(&retried), [("EQUITY_PERFORMANCE", "154000"), ("INTEREST", "-1470")], "{retried:#}");
+    worker.drain();
+    collector.drain();
+    assert_eq!(installation.verified()["jobs"], 2);
 }
 
 #[test]

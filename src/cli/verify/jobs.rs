@@ -8,7 +8,7 @@ use super::report::{Damage, Report, Window};
 use super::snapshot::Snapshot;
 use crate::cli::failure::Failure;
 use crate::domain::jobs::chunk::ChunkResult;
-use crate::domain::jobs::job::{Ending, JobId, Outcome};
+use crate::domain::jobs::job::{JobId, Outcome};
 use crate::domain::jobs::share;
 use crate::domain::jobs::totals::{ControlTotals, Counts};
 use crate::domain::trade::captured::Place;
@@ -72,13 +72,13 @@ pub fn audit(
     }
     let (flows, results, jobs) = Default::default();
     let mut audit = Audit { broker, schemas, snapshot, letters, report, flows, results, jobs };
+    audit.read_outcomes()?;
     audit.read_flows()?;
     RESULTS.into_iter().try_for_each(|results| audit.read_results(results))?;
     LANES.into_iter().try_for_each(|lane| audit.chunks(lane))?;
     audit.requests()?;
     audit.causeless();
     audit.read_control()?;
-    audit.read_outcomes()?;
     audit.outcomes();
     Ok(())
 }
@@ -131,6 +131,10 @@ impl Audit<'_> {
         let key = told.as_ref().map_or_else(String::new, |(job, number)| format!("{job} chunk {number}"));
         self.report.counts.chunks += 1;
         self.report.counts.dead_letters += letters.len() as u64;
+        let stopped = told.as_ref().is_some_and(|(job, _)| self.stopped(job));
+        if stopped && letters.is_empty() && results.is_empty() && flows == ControlTotals::default() {
+            return Ok(());
+        }
         // A dead letter is answered, too, where the record tells which chunk it is.
         let expected = usize::from(letters.is_empty() || told.is_some());
         let found = format!("{} results, {} dead letters", results.len(), letters.len());
@@ -155,6 +159,11 @@ impl Audit<'_> {
             self.report.differs(Damage::Torn, at(record), &key, summary(told), summary(&flows));
         }
         Ok(())
+    }
+
+    /// Whether a job ended before all of its chunks were in: those that are left need not be calculated.
+    fn stopped(&self, job: &JobId) -> bool {
+        self.jobs.get(job).is_some_and(|seen| seen.outcomes.iter().any(|outcome| !outcome.ending.complete()))
     }
 
     /// Each job by reference has each result of a partition at most once; whether all are there is for the outcome to say. What they count stands on
@@ -260,7 +269,7 @@ impl Audit<'_> {
                 let found = format!("{} outcomes", seen.outcomes.len());
                 self.report.differs(Damage::Doubled, CALCULATION_OUTCOMES, &job, "one outcome", found);
             }
-            if !matches!(outcome.ending, Ending::Completed | Ending::CompletedWithErrors) {
+            if !outcome.ending.complete() {
                 continue;
             }
             match seen.planned.filter(|_| complete) {

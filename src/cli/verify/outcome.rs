@@ -10,7 +10,7 @@ use crate::cli::job_flows;
 use crate::cli::known_job;
 use crate::cli::recalculations;
 use crate::cli::session::Session;
-use crate::domain::jobs::job::{Ending, JobId};
+use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::totals::ControlTotals;
 use crate::engine::broker::Broker;
 use crate::messages::schemas::Schemas;
@@ -22,7 +22,7 @@ pub fn run(name: &str, broker: &dyn Broker, schemas: &Schemas, session: &Session
         return Err(Failure::new(Exit::Precondition, format!("job {job} has not ended"))
             .next(format!("`bookflow watch {job}` follows it to its end")));
     };
-    if !matches!(outcome.ending, Ending::Completed | Ending::CompletedWithErrors) {
+    if !outcome.ending.complete() {
         let ending = outcome.ending.name();
         return Err(Failure::new(Exit::Precondition, format!("job {job} ended as {ending}: its flows are no whole"))
             .next(format!("`bookflow jobs retry {job}` calculates it again")));
