@@ -60,8 +60,11 @@ impl House {
     }
 
     pub fn worker(&self, stage: &str) -> Worker {
+        self.worker_with(stage, Settings { instance: "one".into(), ..Settings::default() })
+    }
+
+    pub fn worker_with(&self, stage: &str, settings: Settings) -> Worker {
         let stage = self.topology.stage(stage).expect("a stage");
-        let settings = Settings { instance: "one".into(), ..Settings::default() };
         Worker::start(Parts {
             checked: self.topology.check(stage, &self.stand.broker).expect("the topology fits"),
             beat: Health::default().beat(&settings.instance),

@@ -15,6 +15,7 @@ mod samples; // sound records
 mod trades; // stage book
 mod jobs; // stages calculate and collect
 mod aggregation; // a job whose chunks do not come in as they should
+mod crew; // a job through workers that die
 mod rebooks; // second halves that are refused
 mod limits; // too large, panics, deaths
 mod registry; // schemas of other writers
