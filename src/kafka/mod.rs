@@ -127,9 +127,15 @@ fn bounds<C: rdkafka::consumer::ConsumerContext>(
     client: &BaseConsumer<C>,
     partition: TopicPartition,
 ) -> Result<Bounds, BrokerError> {
-    let (start, end) = client
-        .fetch_watermarks(partition.topic, partition.partition, QUESTION)
-        .map_err(|error| bounds_error(partition, &error))?;
+    let ask = || client.fetch_watermarks(partition.topic, partition.partition, QUESTION);
+    let told = ask().or_else(|error| match error.rdkafka_error_code() {
+        // Said from what the client has kept since a broker was coming back; for minutes it would ask nobody.
+        Some(Code::UnknownPartition | Code::LeaderNotAvailable) => {
+            client.fetch_metadata(Some(partition.topic), QUESTION).and_then(|_| ask())
+        }
+        _ => Err(error),
+    });
+    let (start, end) = told.map_err(|error| bounds_error(partition, &error))?;
     if start < 0 || end < start {
         return Err(BrokerError::new(
             ErrorKind::Unavailable,
