@@ -19,7 +19,7 @@ use bookflow::engine::topology::Topology;
 use bookflow::engine::worker::{Parts, Turn, Worker};
 
 use super::cluster::{self, PATIENCE, at, unique, until, values, write};
-use super::sums::{self, Switches, Topics};
+use super::sums::{self, Extras, Switches, Topics};
 
 const PARTITIONS: i32 = 4;
 
@@ -166,6 +166,31 @@ fn a_worker_without_a_first_start_stops_with_the_remedy() {
     let stop = until("a stop", || worker.run_once().err());
     assert!(matches!(stop, Stop::NeverStarted { .. }), "{stop}");
     assert!(stop.to_string().contains("--first-start"));
+}
+
+// A stage that has run reads a further topic from now on.
+#[test]
+fn an_input_that_is_new_to_a_group_begins_at_its_start_and_the_others_stay_where_they_are() {
+    let mut run = Run::new();
+    run.first_start();
+    run.write(0, &["1"]);
+    let mut before = run.worker("one");
+    commit(&mut before, 1);
+    before.close().expect("closes");
+    let companion = cluster::topic("companion", PARTITIONS);
+    write(&cluster::broker(), at(companion, 0), &["10"]);
+    let extras = Extras { companion: Some(companion), ..Extras::default() };
+    run.topology = sums::topology_with(run.topology.stages[0].name, run.topics, run.switches.clone(), extras);
+    let mut early = run.worker("one");
+    let stop = until("a stop", || early.run_once().err());
+    assert!(matches!(stop, Stop::NeverStarted { partition } if partition.topic == companion), "{stop}");
+    early.leave(&stop);
+    assert_eq!(run.first_start(), FirstStart::Joined { topics: vec![companion] });
+    assert_eq!(run.first_start(), FirstStart::AlreadyStarted);
+    run.write(0, &["100"]);
+    let mut after = run.worker("one");
+    turn_until(&mut [&mut after], "all answers", || run.answers() == 3);
+    assert_eq!(run.sums(0), BTreeMap::from([("key".into(), 111)]));
 }
 
 #[test]

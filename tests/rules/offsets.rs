@@ -8,7 +8,7 @@ use bookflow::engine::stop::Stop;
 use crate::cluster::*;
 use crate::faults::offset;
 use crate::house::*;
-use crate::sums::{Extras, topology_with};
+use crate::sums::Extras;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -53,26 +53,6 @@ fn a_group_that_is_half_started_is_refused_and_the_partition_named() {
     );
     let stopped = stop(&mut house.worker());
     assert_eq!(stopped.exit_code(), 3, "{stopped}");
-}
-
-// Rule 13: a stage that has run reads a further topic from now on.
-#[test]
-fn an_input_that_is_new_to_a_group_begins_at_its_start_and_the_others_stay_where_they_are() {
-    let mut house = House::new();
-    house.write(0, &["1"]);
-    house.live();
-    let companion = house.stand.topic(PARTITIONS);
-    house.write_to(companion, 0, &["10"]);
-    let (name, extras) = (house.topology.stages[0].name, Extras { companion: Some(companion), ..Extras::default() });
-    house.topology = topology_with(name, house.topics, house.switches.clone(), extras);
-    let stopped = stop(&mut house.worker());
-    assert!(stopped.to_string().contains("never read this topic"), "{stopped}");
-    house.forget_the_dead();
-    house.first_start().expect("it joins");
-    house.first_start().expect("it has joined");
-    house.write(0, &["100"]);
-    assert_eq!(house.live(), Life::Idle);
-    assert_eq!(house.sum(0), 111);
 }
 
 // Rule 13.
