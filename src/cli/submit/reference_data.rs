@@ -37,7 +37,9 @@ Forms, known by how the file begins:
   {\"calendars\": ..., \"indices\": ..., \"securities\": {\"ACME\": {\"market\": \"XNYS\", \"currency\": \"USD\"}},
    \"accounts\": {\"FUND1\": {\"zone\": \"America/New_York\", \"cutOff\": \"17:00\"}}, \"businessDate\": \"2025-03-10\"}
                   or a document as `calculate` reads it: its calendars and the terms of its indices
-  calendar,date   holidays, weekends left out or not; needs --from and --to";
+  calendar,date   holidays, weekends left out or not; needs --from and --to
+  mic,date,kind,local_close
+                  the days on which exchanges are `closed`; an `early_close` is a business day";
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let file = arguments.file.as_deref();

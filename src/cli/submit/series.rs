@@ -53,20 +53,27 @@ pub fn market_data(csv: &[u8], named: Named<'_>) -> Result<Vec<Row>, Failure> {
     }
 }
 
-/// Holidays by calendar -> calendars as a document has them, and the rows that are no holidays.
+/// Holidays by calendar, or closures by exchange -> calendars as a document has them, and the rows that are no holidays.
 pub fn calendars(csv: &[u8], (from, to): (NaiveDate, NaiveDate)) -> Result<(Vec<u8>, Vec<Row>), Failure> {
     let (header, rows) = table(csv)?;
-    if header != ["calendar", "date"] {
+    let closures = header == ["mic", "date", "kind", "local_close"];
+    if !closures && header != ["calendar", "date"] {
         let message = format!("no calendars begin with {}", shortened(&header.join(",")));
         return Err(Failure::usage(message).next("`bookflow submit reference-data --help` lists the forms"));
     }
+    let closed = |cells: &[String]| match closures.then(|| cells[2].as_str()) {
+        None | Some("closed") => Ok(true),
+        // It is a business day all the same.
+        Some("early_close") => Ok(false),
+        Some(other) => Err(format!("kind: {} is unknown; allowed: closed, early_close", shortened(other))),
+    };
     let mut holidays = BTreeMap::<&str, BTreeSet<NaiveDate>>::new();
     let mut refused = Vec::new();
     for Cells { line, cells } in &rows {
-        match checked(cells, 2).and_then(|()| dashed(&cells[1])) {
-            Ok(date) => {
+        match checked(cells, header.len()).and_then(|()| Ok((dashed(&cells[1])?, closed(cells)?))) {
+            Ok((date, closed)) => {
                 let calendar = holidays.entry(&cells[0]).or_default();
-                if (from..=to).contains(&date) {
+                if closed && (from..=to).contains(&date) {
                     calendar.insert(date);
                 }
             }
@@ -353,5 +360,9 @@ mod tests {
         let expected = r#"{"calendars":{"HOME":{"from":"2025-01-01","holidays":["2025-12-25"],"to":"2025-12-31"}}}"#;
         assert_eq!(String::from_utf8(document).expect("text"), expected);
         assert!(shown(refused)[0].starts_with("4: `25.12.2025` is not a date"));
+        let csv = "mic,date,kind,local_close\nHOME,2025-12-24,early_close,14:00\nHOME,2025-12-25,closed,\nHOME,2025-12-26,moved,\n";
+        let (document, refused) = calendars(csv.as_bytes(), range).expect("a form");
+        assert_eq!(String::from_utf8(document).expect("text"), expected);
+        assert_eq!(shown(refused), ["4: kind: `moved` is unknown; allowed: closed, early_close"]);
     }
 }
