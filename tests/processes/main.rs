@@ -10,6 +10,7 @@ mod restarts; // workers that are told to stop, and what the next one finds
 mod namesakes; // two workers of one name
 mod jobs; // calculation requests
 mod same_outcome; // one job through any workers and chunks
+mod batch; // a job over what the stream has told
 #[path = "../service/mod.rs"]
 #[allow(dead_code)] // the cache's tests need more moods of it
 mod service; // a market data service
