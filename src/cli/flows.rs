@@ -12,15 +12,18 @@ use super::job_flows;
 use super::known_job::{self, major};
 use super::output::Ink;
 use super::parts;
-use super::recalculations;
+use super::recalculations::{self, Selected};
 use super::session::Session;
 use super::tail::{From, Tail};
 use crate::domain::flows::row::{BlockedContract, FlowRow, Obstacle};
 use crate::domain::jobs::cashflow::CashFlow;
 use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::recalculation::RecalculationKind;
+use crate::domain::key::ContractId;
 use crate::domain::money::Money;
 use crate::domain::swap::flow::Kind;
+use crate::domain::trade::captured::Place;
+use crate::engine::batch::Record;
 use crate::engine::broker::Broker;
 use crate::messages::position_flows::{PositionFlows, SWAP_FLOW_KINDS};
 use crate::messages::schemas::Schemas;
@@ -38,7 +41,7 @@ pub struct Arguments {
     /// Only those of this position, as in ACCOUNT_BOOK_SECURITY
     #[arg(long)]
     position: Option<String>,
-    /// Only those that end on this day, as in 2025-04-30
+    /// Only those that end on this day, as in 2025-04-30; of a job those of this valuation date, or day of its series
     #[arg(long)]
     date: Option<NaiveDate>,
     /// Only those of this stage, or those without an amount
@@ -54,41 +57,74 @@ const BLOCKED: &str = "BLOCKED";
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
     let (broker, schemas) = (parts::broker(&config)?, parts::schemas(&config)?);
-    let mut by_reference = None;
-    if let Some(job) = &arguments.job {
-        let job = known_job::named(job)?;
-        match recalculations::asked(broker.as_ref(), &schemas, &job)?.map(|asked| asked.recalculation.kind) {
-            None => return of_job(&job, arguments, broker.as_ref(), &schemas, session),
-            Some(RecalculationKind::Historical { .. }) => by_reference = Some((job, HISTORICAL_FLOWS)),
-            Some(RecalculationKind::WhatIf) => by_reference = Some((job, WHAT_IF_FLOWS)),
-            // What it has told stands among all others.
-            Some(RecalculationKind::Full | RecalculationKind::Incremental { .. }) => {}
+    let (broker, schemas) = (broker.as_ref(), schemas.as_ref());
+    let mut shown = Shown { arguments, session, selected: None, by_day: false, flows: 0, blocked: 0 };
+    let Some(job) = &arguments.job else {
+        each(broker, schemas, arguments.position.as_deref(), |_, _, told| shown.show(&told))?;
+        return shown.end();
+    };
+    let job = known_job::named(job)?;
+    let Some((asked, _)) = recalculations::asked(broker, schemas, &job)? else {
+        return of_job(&job, arguments, broker, schemas, session);
+    };
+    shown.selected = Some(Selected::by(&asked.recalculation, broker, schemas)?);
+    match asked.recalculation.kind {
+        RecalculationKind::Historical { .. } => {
+            shown.by_day = true;
+            recalculations::each_flows(broker, schemas, HISTORICAL_FLOWS, &job, |told| shown.show(&told))?;
+        }
+        RecalculationKind::WhatIf => {
+            recalculations::each_flows(broker, schemas, WHAT_IF_FLOWS, &job, |told| shown.show(&told))?;
+        }
+        // What it has told stands among all others.
+        RecalculationKind::Full | RecalculationKind::Incremental { .. } => {
+            each(broker, schemas, arguments.position.as_deref(), |_, _, told| shown.show(&told))?;
         }
     }
-    let (mut shown, mut blocked) = (0u64, 0u64);
-    let mut show = |told: PositionFlows| {
-        if arguments.position.as_ref().is_some_and(|position| position != told.key.as_str()) {
+    shown.end()
+}
+
+/// Flows of positions on their way to the user.
+struct Shown<'a> {
+    arguments: &'a Arguments,
+    session: &'a Session,
+    /// By the job that was asked for.
+    selected: Option<Selected<'a>>,
+    /// Whether each day has flows of its own.
+    by_day: bool,
+    flows: u64,
+    blocked: u64,
+}
+
+impl Shown<'_> {
+    fn show(&mut self, told: &PositionFlows) -> Result<(), Failure> {
+        let Shown { arguments, session, selected, by_day, .. } = self;
+        let of_position = arguments.position.as_ref().is_none_or(|position| position == told.key.as_str());
+        if !of_position || selected.as_ref().is_some_and(|selected| !selected.has_position(&told.key)) {
             return Ok(());
         }
+        let chosen = |id: &ContractId| selected.as_ref().is_none_or(|selected| selected.has_contract(id));
+        let day = told.day.filter(|_| *by_day);
         let unreadable = |error| Failure::new(Exit::Mismatch, format!("flows of {}: {error}", told.key));
         let (contracts, rows) = told.rows.read().map_err(unreadable)?;
-        for contract in contracts.iter().filter(|contract| arguments.wants_blocked(contract)) {
-            blocked += 1;
-            say_blocked(&told, contract, session)?;
+        for blocked in contracts.iter().filter(|blocked| chosen(&blocked.contract)) {
+            if arguments.wants_blocked(blocked, day) {
+                self.blocked += 1;
+                say_blocked(told, blocked, day, session)?;
+            }
         }
-        for row in rows.iter().filter(|row| arguments.wants(row)) {
-            shown += 1;
-            blocked += u64::from(row.result.is_err());
-            say(&told, row, session)?;
+        for row in rows.iter().filter(|row| chosen(&row.contract) && arguments.wants(row, day)) {
+            self.flows += 1;
+            self.blocked += u64::from(row.result.is_err());
+            say(told, row, day, session)?;
         }
         Ok(())
-    };
-    match by_reference {
-        Some((job, topic)) => recalculations::each_flows(broker.as_ref(), &schemas, topic, &job, show)?,
-        None => each(broker.as_ref(), &schemas, CASH_FLOWS, arguments.position.as_deref(), &mut show)?,
     }
-    session.output.note(format!("{shown} flows, {blocked} blocked"));
-    Ok(Exit::Ok)
+
+    fn end(self) -> Result<Exit, Failure> {
+        self.session.output.note(format!("{} flows, {} blocked", self.flows, self.blocked));
+        Ok(Exit::Ok)
+    }
 }
 
 fn of_job(
@@ -101,10 +137,10 @@ fn of_job(
     let (mut shown, mut blocked) = (0u64, 0u64);
     let cut = job_flows::each(broker, schemas, job, |message| {
         // Contracts of a document are in no position.
-        for row in message.flows.rows.iter().filter(|row| arguments.position.is_none() && arguments.wants(row)) {
+        for row in message.flows.rows.iter().filter(|row| arguments.position.is_none() && arguments.wants(row, None)) {
             shown += 1;
             blocked += u64::from(row.result.is_err());
-            say_row(row, "job", job.as_str(), json!({}), session)?;
+            say_row(row, "job", job.as_str(), None, json!({}), session)?;
         }
         for flow in message.flows.flows.iter().filter(|flow| arguments.wants_of_job(flow)) {
             shown += 1;
@@ -131,13 +167,12 @@ fn of_job(
 pub(super) fn each(
     broker: &dyn Broker,
     schemas: &Schemas,
-    topic: &'static str,
     position: Option<&str>,
-    mut take: impl FnMut(PositionFlows) -> Result<(), Failure>,
+    mut take: impl FnMut(&Record<'_>, Place, PositionFlows) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let open = || match position {
-        Some(position) => Tail::of_key(broker, topic, position.as_bytes(), From::Start),
-        None => Tail::open(broker, topic, From::Start),
+        Some(position) => Tail::of_key(broker, CASH_FLOWS, position.as_bytes(), From::Start),
+        None => Tail::open(broker, CASH_FLOWS, From::Start),
     };
     let mut last = HashMap::new();
     open()?.to_end(|record| {
@@ -151,18 +186,18 @@ pub(super) fn each(
     open()?.to_end(|record| {
         let key = xxh3_128(record.key.unwrap_or_default());
         let Some(value) = record.value.filter(|_| last.get(&key) == Some(&record.offset)) else { return Ok(()) };
-        let (_, told) = schemas.decode::<PositionFlows>(value).map_err(|error| {
-            Failure::new(Exit::Mismatch, format!("{topic}-{}@{}: {error}", record.from.partition, record.offset))
+        let (cause, told) = schemas.decode::<PositionFlows>(value).map_err(|error| {
+            Failure::new(Exit::Mismatch, format!("{CASH_FLOWS}-{}@{}: {error}", record.from.partition, record.offset))
         })?;
-        if position.is_none_or(|position| told.key.as_str() == position) { take(told) } else { Ok(()) }
+        if position.is_none_or(|position| told.key.as_str() == position) { take(record, cause, told) } else { Ok(()) }
     })
 }
 
 impl Arguments {
-    fn wants_blocked(&self, blocked: &BlockedContract) -> bool {
+    fn wants_blocked(&self, blocked: &BlockedContract, day: Option<NaiveDate>) -> bool {
         let status = self.status.as_ref().is_none_or(|status| status.eq_ignore_ascii_case(BLOCKED));
         let contract = self.contract.as_ref().is_none_or(|contract| contract == blocked.contract.as_str());
-        status && contract && self.date.is_none() && self.kind.is_none()
+        status && contract && self.date.is_none_or(|date| day == Some(date)) && self.kind.is_none()
     }
 
     fn wants_of_job(&self, flow: &CashFlow) -> bool {
@@ -176,35 +211,54 @@ impl Arguments {
             && word(&self.kind, flow.kind.name())
     }
 
-    fn wants(&self, row: &FlowRow) -> bool {
+    /// `day` is that of a series.
+    fn wants(&self, row: &FlowRow, day: Option<NaiveDate>) -> bool {
         let status = |status: &String| match status.eq_ignore_ascii_case(BLOCKED) {
             true => row.result.is_err(),
             false => row.result.is_ok() && status.eq_ignore_ascii_case(row.stage.name()),
         };
         self.contract.as_ref().is_none_or(|contract| contract == row.contract.as_str())
-            && self.date.is_none_or(|date| row.end == Some(date))
+            && self.date.is_none_or(|date| day.or(row.end) == Some(date))
             && self.kind.as_ref().is_none_or(|kind| kind.eq_ignore_ascii_case(row.kind.name()))
             && self.status.as_ref().is_none_or(status)
     }
 }
 
-fn say_blocked(told: &PositionFlows, blocked: &BlockedContract, session: &Session) -> Result<(), Failure> {
+fn say_blocked(
+    told: &PositionFlows,
+    blocked: &BlockedContract,
+    day: Option<NaiveDate>,
+    session: &Session,
+) -> Result<(), Failure> {
     let BlockedContract { contract, obstacle } = blocked;
     let json = json!({
         "position": told.key.as_str(), "contract": contract.as_str(), "revision": told.revision,
-        "blocked": reason(obstacle),
+        "day": told.day.map(|day| day.to_string()), "blocked": reason(obstacle),
     });
     let Obstacle { reason, message } = obstacle;
-    session.output.say(json, format!("{} {contract} {}: {message}", told.key, session.output.ink(Ink::Odd, reason)))
+    let reason = session.output.ink(Ink::Odd, reason);
+    session.output.say(json, format!("{}{} {contract} {reason}: {message}", before(day), told.key))
 }
 
-fn say(told: &PositionFlows, row: &FlowRow, session: &Session) -> Result<(), Failure> {
+fn say(told: &PositionFlows, row: &FlowRow, day: Option<NaiveDate>, session: &Session) -> Result<(), Failure> {
     let json = json!({ "revision": told.revision, "day": told.day.map(|day| day.to_string()) });
-    say_row(row, "position", told.key.as_str(), json, session)
+    say_row(row, "position", told.key.as_str(), day, json, session)
+}
+
+/// The day of a series, where a line begins.
+fn before(day: Option<NaiveDate>) -> String {
+    day.map_or(String::new(), |day| format!("{day}: "))
 }
 
 /// A flow of a position or a job, with what is said of that beside it.
-fn say_row(row: &FlowRow, owner: &str, name: &str, mut json: Value, session: &Session) -> Result<(), Failure> {
+fn say_row(
+    row: &FlowRow,
+    owner: &str,
+    name: &str,
+    day: Option<NaiveDate>,
+    mut json: Value,
+    session: &Session,
+) -> Result<(), Failure> {
     let date = |date: Option<NaiveDate>| date.map(|date| date.to_string());
     json[owner] = name.into();
     for (name, value) in [
@@ -238,7 +292,8 @@ fn say_row(row: &FlowRow, owner: &str, name: &str, mut json: Value, session: &Se
     let dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
     let detail = row.detail.as_deref().unwrap_or_default();
     let text = format!(
-        "{} {:<10} {:<10} {amount} {:<9} {:<18} {} {} {} {detail}",
+        "{}{} {:<10} {:<10} {amount} {:<9} {:<18} {} {} {} {detail}",
+        before(day),
         row.start,
         dash(date(row.end)),
         dash(date(row.payment_date)),

@@ -252,17 +252,17 @@ pub fn progress_json(progress: &Progress) -> Value {
 /// How a job stands, in a line.
 pub fn progress_text(progress: &Progress) -> String {
     let Shape { totals, received, planned, .. } = Shape::of(progress);
-    let of = |number: Option<u64>| number.map_or("?".into(), |number| number.to_string());
+    let of = |number: Option<u64>| number.map_or(String::new(), |number| format!(" of {number}"));
     let rate =
         per_second(totals.counts.contracts, progress.elapsed()).map_or(String::new(), |rate| format!(", {rate}/s"));
     let left = progress.expected_end().map(|end| (end.0 - SystemClock::start().now_us()).max(0) / 1_000_000);
     let left = left.map_or(String::new(), |seconds| format!(", about {seconds} s left"));
     format!(
-        "{} {}: {}{} of {} contracts{rate}{left}; {} flows, {} errors",
+        "{} {}: {}{}{} contracts{rate}{left}; {} flows, {} errors",
         progress.job,
         state(progress),
         received.map_or(String::new(), |received| {
-            format!("{received} of {} chunks, ", of(planned.map(|(chunks, _)| chunks.into())))
+            format!("{received}{} chunks, ", of(planned.map(|(chunks, _)| chunks.into())))
         }),
         totals.counts.contracts,
         of(planned.and_then(|(_, counts)| counts).map(|counts| counts.contracts)),
@@ -362,7 +362,8 @@ pub fn outcome_text(outcome: &Outcome, output: &Output) -> String {
         let ink = if row.severity == Severity::Error { Ink::Bad } else { Ink::Odd };
         let severity = output.ink(ink, format!("{:?}", row.severity));
         let contract = row.contract.as_ref().map_or("request", |contract| contract.as_str());
-        lines.push(format!("  {severity} {contract} {} {}: {}", row.code.name(), row.field, row.message));
+        let position = row.position.as_ref().map_or(String::new(), |position| format!(" {position}"));
+        lines.push(format!("  {severity} {contract}{position} {} {}: {}", row.code.name(), row.field, row.message));
     }
     lines.join("\n")
 }

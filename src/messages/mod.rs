@@ -29,7 +29,7 @@ pub mod request; // the calculation request in JSON
 pub mod document; // contracts with all their terms in JSON
 mod parts; // what messages about trades share
 mod relief; // which lots are taken, and what is ordered about it
-mod job_parts; // what messages about jobs share
+pub mod job_parts; // what messages about jobs share
 pub mod key; // record keys and partitions
 pub mod view; // any record as JSON for people
 pub mod compatibility; // may this schema follow those before it?

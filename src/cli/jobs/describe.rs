@@ -37,7 +37,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         format!("  planned {chunks} chunks{}", counts.map_or(String::new(), |counts| format!(": {counts}")))
     }));
     lines.extend(progress.map(|progress| {
-        let (first, last) = (instant(progress.first.0), instant(progress.last.0));
+        let [first, last] = [progress.first, progress.last].map(|moment| instant(moment.0));
+        let (first, last) = (first.as_str().unwrap_or_default(), last.as_str().unwrap_or_default());
         format!("  from {first} to {last}, {:.3} s; {} late chunks", progress.elapsed().as_seconds_f64(), progress.late)
     }));
     lines.extend(known.outcome.as_ref().map(|outcome| known_job::outcome_text(outcome, output)));

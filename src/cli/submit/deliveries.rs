@@ -148,9 +148,10 @@ impl Submission {
         let Submission { what, count, rejected, .. } = self;
         let transactions = self.target.as_ref().map_or(0, |target| target.sender.committed);
         let file = (rejected.count > 0).then(|| rejected.path.display().to_string());
+        let submitted = if self.target.is_some() { "submitted" } else { "would be submitted" };
         let human = match &file {
-            None => format!("{count} {what} submitted"),
-            Some(file) => format!("{count} {what} submitted, {} rows rejected: see {file}", rejected.count),
+            None => format!("{count} {what} {submitted}"),
+            Some(file) => format!("{count} {what} {submitted}, {} rows rejected: see {file}", rejected.count),
         };
         session.output.say(
             json!({ "submitted": transactions, what.to_owned(): count, "rejected": rejected.count, "rejected_file": file }),

@@ -179,9 +179,12 @@ fn moment(snapshot: Option<&str>, broker: &dyn Broker, schemas: &Schemas) -> Res
 fn earlier(job: &JobId, moment: &Moment, broker: &dyn Broker, schemas: &Schemas) -> Result<(), Failure> {
     let refused =
         |problem: String| Err(Failure::new(Exit::Precondition, problem).next("name a FULL job that is complete"));
-    let Some(asked) = crate::cli::recalculations::asked(broker, schemas, job)? else {
+    let Some((asked, _)) = crate::cli::recalculations::asked(broker, schemas, job)? else {
         return refused(format!("no job by reference {job} is known"));
     };
+    if matches!(asked.recalculation.kind, RecalculationKind::Historical { .. } | RecalculationKind::WhatIf) {
+        return refused(format!("job {job} was neither FULL nor INCREMENTAL"));
+    }
     let outcome = crate::cli::known_job::known(broker, schemas, job)?.outcome;
     if !outcome.is_some_and(|outcome| outcome.ending.complete()) {
         return refused(format!("job {job} is not complete"));

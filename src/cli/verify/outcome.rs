@@ -28,13 +28,20 @@ pub fn run(name: &str, broker: &dyn Broker, schemas: &Schemas, session: &Session
             .next(format!("`bookflow jobs retry {job}` calculates it again")));
     }
     let asked = recalculations::asked(broker, schemas, &job)?;
-    let found = match &asked {
-        Some(asked) => recalculation::recalculated(asked, &job, broker, schemas)?,
-        None => recalculated(&job, broker, schemas)?,
+    let (found, told_since) = match &asked {
+        Some((asked, at)) => recalculation::recalculated(asked, *at, &job, broker, schemas)?,
+        None => (recalculated(&job, broker, schemas)?, 0),
     };
     let told = &outcome.totals;
     let same = (told.flows, &told.sums, told.hash) == (found.flows, &found.sums, found.hash)
         && (asked.is_some() || told.counts.contracts == found.counts.contracts);
+    if !same && told_since > 0 {
+        return Err(Failure::new(
+            Exit::Precondition,
+            format!("{told_since} records of positions are of after job {job} was asked for: what was before them cannot be added up any more"),
+        )
+        .next("run a FULL job while no trades come, and verify that one"));
+    }
     let json = json!({
         "job": job.as_str(), "ending": outcome.ending.name(), "clean": same,
         "told": summary(told), "found": summary(&found),

@@ -174,8 +174,9 @@ impl Place {
 /// message's bound. Chunks keep as many, so that an outcome names the same rows whatever the chunk size.
 pub const ROWS_KEPT: usize = 100;
 
-/// Keeps the first rows in their own order.
+/// Keeps the first rows in their own order, each once: what holds on many days is said of one.
 pub fn keep_first(rows: &mut Vec<Notice>, kept: usize) {
     rows.sort_unstable();
+    rows.dedup();
     rows.truncate(kept);
 }
