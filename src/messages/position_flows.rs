@@ -71,6 +71,10 @@ impl Rows {
         Ok(parts)
     }
 
+    pub fn bytes(&self) -> u64 {
+        self.0.len() as u64
+    }
+
     pub fn read(&self) -> Result<(Vec<BlockedContract>, Vec<FlowRow>), Unreadable> {
         let mut input = Decoder::new(&self.0);
         Ok((input.array(read_blocked)?, input.array(read_flow)?))

@@ -287,6 +287,11 @@ impl Book {
         (0..).map_while(|part| self.flows.get(&FlowsKey { position: key.clone(), part })).collect()
     }
 
+    /// How long a position takes to calculate, going by what was told of it last.
+    fn effort(&self, key: &PositionKey) -> u64 {
+        1 + self.told(key).iter().map(|told| told.rows.bytes()).sum::<u64>() / BYTES_AN_EFFORT
+    }
+
     /// Puts records in the place of so many parts before; none leave them as they are.
     fn put_flows(&mut self, key: &PositionKey, records: Vec<PositionFlows>, before: usize, cause: Cause) {
         let (parts, before) = (records.len() as u32, before as u32);
@@ -415,7 +420,13 @@ impl Stage for Book {
 
     fn on_tick(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
         self.due.queue_changed(context.view::<Knowledge>(KNOWLEDGE)?);
-        self.due.take(POSITIONS_A_TICK);
+        let mut effort = 0;
+        let fits = |position: &Number| {
+            let fits = effort < EFFORT_A_TICK;
+            effort += self.effort(&self.numbers.keys[*position as usize]);
+            fits
+        };
+        self.due.take(self.due.waiting().take_while(fits).count());
         self.recalculate(context)
     }
 }
@@ -433,8 +444,10 @@ fn contract(trade: &CapturedTrade) -> Option<&ContractId> {
     trade.terms()?.contract.as_ref()
 }
 
-/// So many positions hold up the trades of a turn by a few milliseconds.
-const POSITIONS_A_TICK: usize = 200;
+/// What is done in a tick at most of what many depend on, and as much of a job, so that trades wait for a few milliseconds: positions of few flows.
+const EFFORT_A_TICK: u64 = 200;
+/// So many bytes of flows, about nine of them, take as long as a position with hardly any.
+const BYTES_AN_EFFORT: u64 = 1_000;
 
 fn security(key: &PositionKey) -> Symbol {
     Symbol::new(&key.security()).expect("a part of a key is a name")

@@ -60,6 +60,11 @@ impl Due {
         self.touched.push((position, cause));
     }
 
+    /// The last trade of this turn that has changed the position.
+    pub fn touched(&self, position: Number) -> Option<Cause> {
+        self.touched.iter().rev().find(|(touched, _)| *touched == position).map(|(_, cause)| *cause)
+    }
+
     /// Trades need not tell the position's flows any more, until it wakes.
     pub fn silence(&mut self, position: Number) {
         self.silenced.push(position);
@@ -99,6 +104,11 @@ impl Due {
             Subject::Index(_) | Subject::Fix(_) | Subject::FeeRate(_) => of(&knowledge.contracts_of(subject)),
             Subject::All => self.of_security.values().flatten().copied().collect(),
         }
+    }
+
+    /// Those that wait and are not taken yet, in their order.
+    pub fn waiting(&self) -> impl Iterator<Item = Number> {
+        self.waiting.iter().skip(self.taken).map(|(position, _)| *position)
     }
 
     /// Takes at most so many of those that wait into this turn.

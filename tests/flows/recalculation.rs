@@ -49,6 +49,19 @@ fn a_full_job_over_what_the_stream_knows_publishes_nothing_and_counts_everything
     office.desk.house.audit();
 }
 
+/// The job is worked on in the middle of the turn that captures the trade.
+#[test]
+fn what_trades_of_the_same_turn_change_is_no_difference_that_a_job_has_found() {
+    let mut office = Office::new();
+    let told = office.told().len();
+    office.ask("EOD", "FULL", json!({}));
+    office.trade(&key(0, "ACME"), "LATE", "FIX", Side::Buy, 10, 4);
+    let outcome = office.finish("EOD");
+    assert_eq!((outcome.totals.changed, outcome.totals.counts.lots), (0, 21));
+    assert_eq!(office.told().len(), told + 1);
+    office.desk.house.audit();
+}
+
 #[test]
 fn a_corrected_fixing_reaches_exactly_what_depends_on_it_and_an_incremental_job_calculates_just_that() {
     let mut office = Office::new();

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use chrono::NaiveDate;
 
 use super::recalculations::{Front, Since};
-use super::{Book, OnePosition, security};
+use super::{Book, EFFORT_A_TICK, OnePosition, security};
 use crate::domain::flows::row::{FlowRow, Obstacle, Snapshot, changes};
 use crate::domain::jobs::chunk::ChunkResult;
 use crate::domain::jobs::job::JobId;
@@ -29,11 +29,6 @@ use crate::pipeline::flows::{Told, earlier_securities, flows, series};
 use crate::pipeline::knowledge::{KNOWLEDGE, Knowledge, Subject, subjects};
 use crate::pipeline::refusals::{WRONG_KEY, undecodable};
 use crate::pipeline::topics::{self, CHUNK_RESULTS_BATCH, HISTORICAL_FLOWS, WHAT_IF_FLOWS};
-
-/// What a tick does of a job at most, so that no trade waits longer than some milliseconds: positions of few lots on one day.
-const EFFORT_A_TICK: u64 = 200;
-/// So many open lots take about as long as a position without any.
-const LOTS_AN_EFFORT: u64 = 20;
 
 /// What is done for the job at the front.
 struct Work<'a> {
@@ -146,7 +141,7 @@ impl Book {
                 break;
             }
             let lots = self.positions.get(key).map_or(0, |position| u64::from(position.open_lots));
-            effort += days * (1 + lots / LOTS_AN_EFFORT);
+            effort += days * self.effort(key);
             if let Some(case) = self.case(*number, key, &work) {
                 let counts = &mut share.totals.counts;
                 counts.add(Counts { contracts: case.selected.len() as u64, positions: 1, lots });
@@ -262,6 +257,10 @@ impl Book {
         work: &Work<'_>,
         context: &mut Context<'_>,
     ) -> Result<(), ProcessError> {
+        // What trades of this turn have changed is theirs to tell.
+        if let Some(cause) = self.due.touched(case.number) {
+            self.tell(case.number, cause, work.now, context)?;
+        }
         let disagreement = self.agree(case.key, case.number, work.cause, work.now, context)?;
         let position = OnePosition::of(self, case.key);
         let told = flows(&position, case.contracts.iter(), &case.security, work.as_it_was, disagreement.as_ref())
