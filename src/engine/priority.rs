@@ -1,17 +1,32 @@
-//! Threads that give way to others where processors are short.
+//! Threads and processes that give way to others where processors are short.
 
-use rustix::process::setpriority_process;
+use std::fs;
+
+use rustix::process::{getpid, getsid, setpriority_process};
 
 use crate::telemetry;
 
-/// A tenth of the share of a thread that does not. Linux compares threads of one cgroup, and with `kernel.sched_autogroup_enabled` of one
-/// session: between containers their shares decide (`docker-compose.yml`).
+/// A tenth of the share of whoever does not.
 const NICE: i32 = 10;
 
-/// For this thread, and for those that it starts from now on.
+/// For this thread, and for those that it starts from now on. Linux compares threads of one cgroup, and with `kernel.sched_autogroup_enabled` of
+/// one session.
 pub fn give_way() {
     // Linux keeps priorities by thread and takes no process for the calling one.
     if let Err(error) = setpriority_process(None, NICE) {
         telemetry::priority_kept(&error.into());
+    }
+}
+
+/// For the session of this process against all others, where it leads one as a service does: another's programs are not ours to slow down. Between
+/// containers their shares decide (`docker-compose.yml`).
+pub fn session_gives_way() {
+    if getsid(None) != Ok(getpid()) {
+        return;
+    }
+    match fs::write("/proc/self/autogroup", NICE.to_string()) {
+        // A system without it compares threads alone.
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => telemetry::priority_kept(&error),
+        _ => {}
     }
 }

@@ -9,7 +9,7 @@ use super::clock::Clock;
 use super::copy::StateStore;
 use super::health::Health;
 use super::mark::Life;
-use super::priority::give_way;
+use super::priority::{give_way, session_gives_way};
 use super::settings::Settings;
 use super::stop::Stop;
 use super::topology::Topology;
@@ -46,6 +46,9 @@ impl Process {
             for number in 0..lane.threads {
                 workers.push((format!("{}-{number}", spec.name), spec.clone(), number));
             }
+        }
+        if workers.iter().all(|(_, spec, _)| spec.gives_way) {
+            session_gives_way();
         }
         thread::scope(|scope| {
             let mut threads = Vec::new();

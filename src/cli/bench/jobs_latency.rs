@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::jobs::{BATCH_160K, Scenario, job, rounded, warm_up, workers};
+use super::jobs::{BATCH_160K, Scenario, job, rounded, warm_up};
 use super::process::Process;
 use super::times::Times;
 use super::{conditions, namespace};
@@ -46,7 +46,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let large = Scenario { contracts: arguments.contracts, ..BATCH_160K };
     large.write(large.name, &mut BufWriter::new(File::create(&path)?))?;
     let mut client = Client::open(&config)?;
-    let _workers = workers(1, arguments.threads, &config, session)?;
+    let _workers = Process::of_each_stage(&config, session, arguments.threads)?;
     warm_up(&mut client)?;
     let mut alone = Vec::new();
     for number in 0..arguments.requests.max(1) {
@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     }
     let mut beside = Vec::new();
     let mut follower = Client::open(&config)?;
-    let mut submit = Process::start(&config, session, &["submit", "job", &path.to_string_lossy()])?;
+    let mut submit = Process::apart(&config, session, &["submit", "job", &path.to_string_lossy()])?;
     let mut ended = false;
     while !ended || beside.is_empty() {
         beside.push(Request::make(&mut client, format!("beside-{}", beside.len()))?);

@@ -1,6 +1,7 @@
 //! Our own commands as processes of their own, and what each has used: memory at its peak, CPU time by thread.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -25,29 +26,38 @@ pub type CpuByThread = BTreeMap<String, f64>;
 impl Process {
     /// A worker of the stages of jobs.
     pub fn jobs(config: &Config, session: &Session, number: usize, threads: u8) -> Result<Process, Failure> {
-        Process::worker(&[CALCULATE_REALTIME, CALCULATE_BATCH, COLLECT].join(","), config, session, number, threads)
+        let stages = [CALCULATE_REALTIME, CALCULATE_BATCH, COLLECT].join(",");
+        Process::start(config, session, &arguments(&stages, number, threads))
+    }
+
+    /// A worker for each stage of jobs, as they are deployed.
+    pub fn of_each_stage(config: &Config, session: &Session, threads: u8) -> Result<Vec<Process>, Failure> {
+        let worker = |stage| Process::apart(config, session, &arguments(stage, 1, threads));
+        [CALCULATE_REALTIME, CALCULATE_BATCH, COLLECT].into_iter().map(worker).collect()
     }
 
     /// A worker of stage `book`.
     pub fn book(config: &Config, session: &Session, number: usize, threads: u8) -> Result<Process, Failure> {
-        Process::worker(BOOK, config, session, number, threads)
+        Process::start(config, session, &arguments(BOOK, number, threads))
     }
 
-    fn worker(
-        stages: &str,
+    pub fn start(config: &Config, session: &Session, arguments: &[impl AsRef<OsStr>]) -> Result<Process, Failure> {
+        Process::spawn(Command::new(std::env::current_exe()?), config, session, arguments)
+    }
+
+    /// In a session of its own, as services and containers have one; no ^C reaches it there, so it ends with us.
+    pub fn apart(config: &Config, session: &Session, arguments: &[impl AsRef<OsStr>]) -> Result<Process, Failure> {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "setsid"]).arg(std::env::current_exe()?);
+        Process::spawn(command, config, session, arguments)
+    }
+
+    fn spawn(
+        mut command: Command,
         config: &Config,
         session: &Session,
-        number: usize,
-        threads: u8,
+        arguments: &[impl AsRef<OsStr>],
     ) -> Result<Process, Failure> {
-        let instance = format!("bench-{number}");
-        let threads = threads.to_string();
-        let arguments = ["worker", "--first-start", "--stages", stages, "--instance", &instance, "--threads", &threads];
-        Process::start(config, session, &arguments)
-    }
-
-    pub fn start(config: &Config, session: &Session, arguments: &[&str]) -> Result<Process, Failure> {
-        let mut command = Command::new(std::env::current_exe()?);
         command.args(arguments).args(session.settings()).args(["--set", "admin.bind=", "--quiet"]);
         command.args(["--set", &format!("kafka.namespace={}", config.kafka.namespace)]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
@@ -94,6 +104,14 @@ impl Process {
         }
         Ok(used)
     }
+}
+
+/// Of a worker.
+fn arguments(stages: &str, number: usize, threads: u8) -> Vec<String> {
+    let (instance, threads) = (format!("bench-{number}"), threads.to_string());
+    ["worker", "--first-start", "--stages", stages, "--instance", &instance, "--threads", &threads]
+        .map(String::from)
+        .into()
 }
 
 /// The name of a process or thread, and its user and system time.

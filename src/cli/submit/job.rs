@@ -31,7 +31,7 @@ use crate::domain::jobs::totals::Counts;
 use crate::domain::key::Timestamp;
 use crate::engine::broker::{Broker, TopicPartition};
 use crate::engine::clock::{Clock, SystemClock};
-use crate::engine::priority::give_way;
+use crate::engine::priority::{give_way, session_gives_way};
 use crate::messages::any_chunk::AnyChunk;
 use crate::messages::calculation_request::{Asked, CalculationRequest, RequestWord};
 use crate::messages::document::stream::has_its_shape;
@@ -87,7 +87,9 @@ pub(super) fn send<C: Chunks>(
 ) -> Result<Exit, Failure> {
     let config = session.config()?;
     if contracts > config.jobs.realtime_positions as u64 {
-        give_way(); // to workers and brokers on this machine, that a large job must not slow down
+        // To workers and brokers on this machine, that a large job must not slow down.
+        session_gives_way();
+        give_way();
     }
     let (broker, schemas) = (parts::broker(&config)?, parts::schemas(&config)?);
     let known = known_job::known(broker.as_ref(), &schemas, &job.id)?;
