@@ -71,6 +71,7 @@ pub(super) fn kind(code: Code) -> ErrorKind {
         MessageTimedOut
         | BrokerTransportFailure
         | AllBrokersDown
+        | DestroyBroker
         | Resolve
         | OperationTimedOut
         | TimedOutQueue
