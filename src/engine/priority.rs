@@ -6,8 +6,10 @@ use rustix::process::{getpid, getsid, setpriority_process};
 
 use crate::telemetry;
 
-/// A tenth of the share of whoever does not.
+/// A tenth of the share of a thread that does not.
 const NICE: i32 = 10;
+/// The least share. With a tenth for the session a small job beside a large one waited about twice as long.
+const SESSION_NICE: &str = "19";
 
 /// For this thread, and for those that it starts from now on. Linux compares threads of one cgroup, and with `kernel.sched_autogroup_enabled` of
 /// one session.
@@ -24,7 +26,7 @@ pub fn session_gives_way() {
     if getsid(None) != Ok(getpid()) {
         return;
     }
-    match fs::write("/proc/self/autogroup", NICE.to_string()) {
+    match fs::write("/proc/self/autogroup", SESSION_NICE) {
         // A system without it compares threads alone.
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => telemetry::priority_kept(&error),
         _ => {}
