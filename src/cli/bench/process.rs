@@ -60,7 +60,8 @@ impl Process {
     ) -> Result<Process, Failure> {
         command.args(arguments).args(session.settings()).args(["--set", "admin.bind=", "--quiet"]);
         command.args(["--set", &format!("kafka.namespace={}", config.kafka.namespace)]);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        let child = child.map_err(|error| Failure::from(error).during(command.get_program().to_string_lossy()))?;
         Ok(Process { child, peak_rss_mb: 0.0, cpu_seconds: 0.0 })
     }
 
