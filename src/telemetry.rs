@@ -132,6 +132,10 @@ pub fn dependency_bypassed(dependency: &'static str, reason: &'static str) {
     counter!("bookflow_dependency_bypassed_total", "dependency" => dependency, "reason" => reason).increment(1);
 }
 
+pub fn breaker_made(dependency: &'static str) {
+    gauge!("bookflow_circuit_breaker_state", "dependency" => dependency).set(0.0);
+}
+
 pub fn breaker_opened(dependency: &'static str) {
     gauge!("bookflow_circuit_breaker_state", "dependency" => dependency).set(1.0);
     warn!(dependency, "half of the last calls failed: left alone for a while");
@@ -139,5 +143,5 @@ pub fn breaker_opened(dependency: &'static str) {
 
 pub fn breaker_closed(dependency: &'static str) {
     gauge!("bookflow_circuit_breaker_state", "dependency" => dependency).set(0.0);
-    debug!(dependency, "calls are made again");
+    info!(dependency, "answers again: calls are made as before");
 }

@@ -34,19 +34,19 @@ impl Breaker {
     pub fn new(dependency: &'static str, pause: Duration) -> Breaker {
         let recloser =
             Recloser::custom().error_rate(FAILURES).closed_len(CALLS).half_open_len(PROBES).open_wait(pause).build();
-        telemetry::breaker_closed(dependency);
+        telemetry::breaker_made(dependency);
         Breaker { dependency, recloser, open: AtomicBool::new(false) }
     }
 
     /// Makes the call unless too many of the last ones failed.
     pub fn call<T, E>(&self, call: impl FnOnce() -> Result<T, E>) -> Result<T, Broken<E>> {
         let result = self.recloser.call(call);
-        let open = matches!(result, Err(Error::Rejected));
-        if self.open.swap(open, Ordering::Relaxed) != open {
-            match open {
-                true => telemetry::breaker_opened(self.dependency),
-                false => telemetry::breaker_closed(self.dependency),
+        match &result {
+            Err(Error::Rejected) if !self.open.swap(true, Ordering::Relaxed) => {
+                telemetry::breaker_opened(self.dependency);
             }
+            Ok(_) if self.open.swap(false, Ordering::Relaxed) => telemetry::breaker_closed(self.dependency),
+            _ => {} // a call that fails after the pause tells nothing new
         }
         result.map_err(|error| match error {
             Error::Rejected => Broken::Open,
