@@ -84,12 +84,11 @@ fn without(schemas: &Schemas, record: &[u8]) -> usize {
 fn with(schemas: &Schemas, results: &Results, record: &[u8]) -> usize {
     let content = Content::of(schemas, record).expect("our own record");
     let hash = content.hash(results.program());
-    let bytes = results.get(&hash).unwrap_or_else(|| {
+    let bytes = results.get_or(&hash, || {
         let (_, chunk) = schemas.decode::<Chunk>(record).expect("our own record");
-        let bytes: Arc<[u8]> = CameTo::write(&calculate(&chunk)).expect("it fits").into();
-        results.put(&hash, bytes.clone());
-        bytes
+        Some(CameTo::write(&calculate(&chunk)).expect("it fits"))
     });
+    let bytes = bytes.expect("all of it may be kept");
     let came_to = CameTo::read(&bytes).expect("just written");
     let mut out = Vec::new();
     for flows in &came_to.flows {

@@ -21,15 +21,12 @@ impl Results {
         &self.program
     }
 
-    pub fn get(&self, content: &[u8; 32]) -> Option<Arc<[u8]>> {
-        match self.cache.get(&key(content))? {
+    /// What a content came to: as it is known, or as `calculate` says, if that may be kept. Whoever wants the same at the same time waits for it.
+    pub fn get_or(&self, content: &[u8; 32], calculate: impl FnOnce() -> Option<Vec<u8>>) -> Option<Arc<[u8]>> {
+        match self.cache.get_or_make(&key(content), || Some(Answer::There(calculate()?.into())))? {
             Answer::There(bytes) => Some(bytes),
             Answer::NotThere => None,
         }
-    }
-
-    pub fn put(&self, content: &[u8; 32], bytes: Arc<[u8]>) {
-        self.cache.put(&key(content), Answer::There(bytes));
     }
 }
 

@@ -87,7 +87,10 @@ impl Cache {
                 // One that does not answer for these will not answer for the rest either.
                 let Some(found) = redis.get(&asked) else { break };
                 for (&index, kept) in indices.iter().zip(found) {
-                    answers[index] = self.there(&full[index], kept);
+                    answers[index] = self.there(&full[index], kept).map(|entry| {
+                        self.local.insert(full[index].clone(), entry.clone());
+                        entry.answer
+                    });
                 }
             }
         }
@@ -100,6 +103,23 @@ impl Cache {
         let entry = self.entry(answer);
         self.share(&key, &entry);
         self.local.insert(key, entry);
+    }
+
+    /// The answer of either tier, or that of `make`, if any, which is then kept in both; whoever wants the same at the same time waits for it.
+    pub fn get_or_make(&self, key: &str, make: impl FnOnce() -> Option<Answer>) -> Option<Answer> {
+        let key = self.full(key);
+        let found = self.local.entry_by_ref(key.as_str()).or_optionally_insert_with(|| {
+            let kept = self.redis.as_ref().and_then(|redis| redis.get(&[&key]));
+            if let Some(entry) = kept.and_then(|mut kept| self.there(&key, kept.pop()?)) {
+                return Some(entry);
+            }
+            let entry = self.entry(make()?);
+            self.share(&key, &entry);
+            Some(entry)
+        });
+        let here = found.as_ref().is_some_and(|found| !found.is_fresh());
+        self.told("local", if here { "hit" } else { "miss" });
+        found.map(|found| found.into_value().answer)
     }
 
     /// The answer of the tier in process, or that of `ask`, which is then kept in both; whoever wants the same at the same time waits for it.
@@ -128,7 +148,7 @@ impl Cache {
         found
     }
 
-    fn there(&self, key: &str, kept: Option<Kept>) -> Option<Answer> {
+    fn there(&self, key: &str, kept: Option<Kept>) -> Option<Entry> {
         let Some(Kept { bytes, left }) = kept else {
             self.told("redis", "miss");
             return None;
@@ -137,9 +157,8 @@ impl Cache {
         let answer = unseal(key, &bytes).zip(left);
         self.told("redis", if answer.is_some() { "hit" } else { "damaged" });
         let (answer, left) = answer?;
-        let entry = Entry { life: left.min(self.entry(answer.clone()).life), answer: answer.clone() };
-        self.local.insert(key.to_owned(), entry);
-        Some(answer)
+        let Entry { answer, life } = self.entry(answer);
+        Some(Entry { answer, life: life.min(left) })
     }
 
     fn share(&self, key: &str, entry: &Entry) {

@@ -11,18 +11,19 @@ use crate::messages::message::Cause;
 use crate::messages::schemas::{SchemaName, Schemas};
 use crate::messages::wire::{Decoder, Unreadable, invalid};
 
-/// What a chunk's record says before its contracts are read.
+/// What a chunk's record says of itself, its contracts unread.
 pub struct Content<'a> {
     pub job: JobId,
     pub number: u32,
     /// The key that the record must have.
     pub key: String,
     days: &'a [u8],
-    contracts_and_market: &'a [u8],
+    /// Contracts, rows, market data, or the document.
+    work: &'a [u8],
 }
 
 impl<'a> Content<'a> {
-    /// None for a record of another schema, or one that does not begin as a chunk with contracts does: reading it whole tells what it is.
+    /// None for a record of another schema, or one that is not like a chunk with contracts: reading it whole tells what it is.
     pub fn of(schemas: &Schemas, record: &'a [u8]) -> Option<Content<'a>> {
         Content::read(schemas.own_body(SchemaName::Chunk, record)?).ok()
     }
@@ -34,13 +35,13 @@ impl<'a> Content<'a> {
         input.hash()?; // of the request
         let days = input.span(|input| read_days(input).map(drop))?;
         let number = input.number()?;
-        let contracts_and_market = input.rest();
-        if input.block()? == 0 {
-            return Err(invalid("contracts")("there are none"));
-        }
-        let (first, part) = (input.name("contract", ContractId::new)?, input.number()?);
+        let work = input.rest();
+        let (first, part) = match input.block()? {
+            0 => (first_of_document(&mut input)?, 0),
+            _ => (input.name("contract", ContractId::new)?, input.number()?),
+        };
         let key = chunk_key_of(&job, Some((&first, part)), number);
-        Ok(Content { job, number, key, days, contracts_and_market })
+        Ok(Content { job, number, key, days, work })
     }
 
     /// SHA-256 over the program that calculates and all that it calculates from.
@@ -49,7 +50,27 @@ impl<'a> Content<'a> {
         hash.update(program);
         hash.update((self.days.len() as u64).to_be_bytes());
         hash.update(self.days);
-        hash.update(self.contracts_and_market);
+        hash.update(self.work);
         hash.finalize().into()
     }
+}
+
+/// The first contract of a document's chunk, which has none of a request, nor market data.
+fn first_of_document(input: &mut Decoder<'_>) -> Result<ContractId, Unreadable> {
+    let none = |what| invalid(what)("a chunk without contracts");
+    input.notices()?;
+    for market in ["prices", "rates", "dividends"] {
+        if input.block()? != 0 {
+            return Err(none(market));
+        }
+    }
+    let first = input.optional(|input| {
+        input.text()?;
+        input.counts()?;
+        match input.block()? {
+            0 => Err(none("contracts")),
+            _ => input.name("contract", ContractId::new),
+        }
+    })?;
+    first.ok_or_else(|| none("document"))
 }

@@ -46,8 +46,8 @@ impl Stage for Calculate {
             if left_over(&content.job, record, context)? {
                 return Ok(());
             }
-            if let Some(results) = &self.results {
-                return self.with_results(results, &content, record, context);
+            if self.sent_from_results(&content, record, context)? {
+                return Ok(());
             }
         }
         let chunk = self.chunk(record, context)?;
@@ -88,37 +88,16 @@ impl Stage for Calculate {
 const WHY_BYTES_MAX: usize = 500;
 
 impl Calculate {
-    /// The same bytes as without, from what the content came to before.
-    fn with_results(
+    /// Sends what the content came to before, or comes to now and is kept: the same bytes as without. False where nothing is kept.
+    fn sent_from_results(
         &self,
-        results: &Results,
         content: &Content<'_>,
         record: &Record<'_>,
         context: &mut Context<'_>,
-    ) -> Result<(), ProcessError> {
-        let hash = content.hash(results.program());
-        let known = results.get(&hash);
-        if let Some(came_to) = known.as_deref().and_then(|known| CameTo::read(known).ok()) {
-            return self.send(&came_to, content, record, context);
-        }
-        let calculated = calculated(&self.chunk(record, context)?)?;
-        let bytes = CameTo::write(&calculated).map_err(|error| ProcessError::rejected("unencodable", error))?;
-        let came_to = CameTo::read(&bytes).map_err(|error| ProcessError::rejected("unencodable", error))?;
-        self.send(&came_to, content, record, context)?;
-        // A defect may be gone the next time.
-        if !calculated.result.rows.iter().any(|row| row.code == NoticeCode::NotCalculated) {
-            results.put(&hash, bytes.into());
-        }
-        Ok(())
-    }
-
-    fn send(
-        &self,
-        came_to: &CameTo<'_>,
-        content: &Content<'_>,
-        record: &Record<'_>,
-        context: &mut Context<'_>,
-    ) -> Result<(), ProcessError> {
+    ) -> Result<bool, ProcessError> {
+        let Some(results) = &self.results else { return Ok(false) };
+        let kept = results.get_or(&content.hash(results.program()), || self.to_keep(record, context));
+        let Some(came_to) = kept.as_deref().and_then(|kept| CameTo::read(kept).ok()) else { return Ok(false) };
         let (place, job) = (topics::place(record.cause()), &content.job);
         for flows in &came_to.flows {
             let key = flows_key(job, &flows.contract, flows.part, flows.piece);
@@ -126,7 +105,15 @@ impl Calculate {
         }
         context.send(self.answers, job.as_str().as_bytes(), |out| {
             came_to.encode_result(&self.schemas, job, content.number, place, out)
-        })
+        })?;
+        Ok(true)
+    }
+
+    /// None for what is refused, and for a defect, which may be gone the next time.
+    fn to_keep(&self, record: &Record<'_>, context: &Context<'_>) -> Option<Vec<u8>> {
+        let calculated = calculated(&self.chunk(record, context).ok()?).ok()?;
+        let broken = calculated.result.rows.iter().any(|row| row.code == NoticeCode::NotCalculated);
+        if broken { None } else { CameTo::write(&calculated).ok() }
     }
 
     fn chunk(&self, record: &Record<'_>, context: &Context<'_>) -> Result<AnyChunk, ProcessError> {

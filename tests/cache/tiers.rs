@@ -96,6 +96,36 @@ fn who_asks_for_the_same_at_the_same_time_asks_once() {
 }
 
 #[test]
+fn what_is_made_at_the_same_time_is_made_once_and_what_redis_has_is_not_made() {
+    let server = Server::start();
+    let (cache, made, start) = (server.cache(), AtomicU32::new(0), Barrier::new(8));
+    let make = |text| {
+        made.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(50));
+        Some(there(text))
+    };
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                start.wait();
+                assert_eq!(cache.get_or_make("a", || make("1")), Some(there("1")));
+            });
+        }
+    });
+    assert_eq!(server.cache().get_or_make("a", || make("2")), Some(there("1")), "another process finds it");
+    assert_eq!(made.into_inner(), 1);
+}
+
+#[test]
+fn what_is_not_to_be_kept_is_made_again() {
+    let server = Server::start();
+    let cache = server.cache();
+    assert_eq!(cache.get_or_make("a", || None), None);
+    assert_eq!(server.cache().get("a"), None);
+    assert_eq!(cache.get_or_make("a", || Some(there("1"))), Some(there("1")));
+}
+
+#[test]
 fn what_went_wrong_is_not_kept() {
     let server = Server::start();
     let cache = server.cache();

@@ -1,14 +1,16 @@
 //! Cutting a job into chunks changes nothing of what comes out.
 
+use bookflow::cli::generate::request::RequestShape;
 use bookflow::domain::jobs::calculate::calculate;
 use bookflow::domain::jobs::cashflow::CashFlow;
-use bookflow::domain::jobs::chunk::ChunkResult;
+use bookflow::domain::jobs::chunk::{Chunk, ChunkResult};
 use bookflow::domain::jobs::collect::Progress;
 use bookflow::domain::jobs::job::{JobEvent, Lane, Outcome, Started};
 use bookflow::domain::jobs::notice::ROWS_KEPT;
 use bookflow::domain::jobs::split::SplitLimits;
 use bookflow::domain::jobs::totals::ControlTotals;
 use bookflow::domain::key::Timestamp;
+use bookflow::messages::request::read_request;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -221,6 +223,29 @@ fn a_chunk_carries_only_the_market_data_it_uses() {
     assert!(used.rates.is_empty() && used.dividends.is_empty());
     assert_eq!(used.prices.values().map(|series| series.changes.len()).sum::<usize>(), 1);
     assert_eq!(run.amounts()[1].2, 2_800);
+}
+
+#[test]
+fn market_data_that_a_chunk_does_not_carry_change_nothing() {
+    for calculation in [
+        json!({}),
+        json!({ "calculationType": "HISTORICAL_RECALCULATION", "dateRange": { "fromDate": "2024-06-03", "toDate": "2024-06-28" } }),
+    ] {
+        let mut json = Vec::new();
+        RequestShape::new("JOB", 40, 4, 5).write(&mut json).expect("a request");
+        let mut sent: Value = serde_json::from_slice(&json).expect("it is JSON");
+        for (name, value) in calculation.as_object().expect("an object") {
+            sent[name] = value.clone();
+        }
+        let all = read_request(sent.to_string().as_bytes()).expect("a request").market;
+        let run = run_with(&sent, limits(20, 2_500));
+        assert!(run.flows.len() > 500, "{}", run.flows.len());
+        for (_, chunk) in run.chunks {
+            assert_ne!(chunk.market, all);
+            let with_all = calculate(&Chunk { market: all.clone(), ..chunk.clone() });
+            assert!(with_all == calculate(&chunk), "chunk {}", chunk.number);
+        }
+    }
 }
 
 #[test]

@@ -62,31 +62,46 @@ pub struct Contradiction {
 }
 
 impl MarketData {
-    /// What these contracts use on the days of a job.
+    /// What these contracts use on the days of a job: another value of another day changes nothing of it.
     pub fn of(&self, contracts: &[ContractPart], job: &Job) -> MarketData {
         let (first, last) = (job.first_day(), job.last_day());
         let mut used = MarketData::default();
+        // From when on.
         let mut settled: BTreeMap<&IndexName, NaiveDate> = BTreeMap::new();
-        for position in contracts.iter().flat_map(|contract| &contract.positions) {
+        let mut held: BTreeMap<&Symbol, NaiveDate> = BTreeMap::new();
+        let parts = contracts.iter().flat_map(|contract| contract.positions.iter().map(move |part| (contract, part)));
+        for (contract, position) in parts {
             match &position.leg {
                 Leg::Equity => {
                     copy(&self.prices, &mut used.prices, &position.underlying, |series| series.window(first, last));
                 }
-                Leg::Dividend { .. } => {
-                    copy(&self.dividends, &mut used.dividends, &position.underlying, Vec::clone);
-                }
+                Leg::Dividend { .. } => earliest(&mut held, &position.underlying, contract.start),
                 Leg::Interest(Financing { rate: Rate::Index { name, .. }, .. }) => {
-                    let earliest = position.lots.iter().map(|lot| lot.opened.settle_date).min().unwrap_or(last);
-                    settled.entry(name).and_modify(|date| *date = earliest.min(*date)).or_insert(earliest);
+                    let from = position.lots.iter().map(|lot| lot.opened.settle_date).min().unwrap_or(last);
+                    earliest(&mut settled, name, from);
                 }
                 Leg::Interest(Financing { rate: Rate::Fixed(_), .. }) => {}
             }
         }
+        let before = last.pred_opt().unwrap_or(last); // a day's rate is borne from that day to the next one
         for (name, from) in settled {
-            copy(&self.rates, &mut used.rates, name, |series| series.window(from, last));
+            copy(&self.rates, &mut used.rates, name, |series| series.window(from, before));
+        }
+        for (symbol, from) in held {
+            copy(&self.dividends, &mut used.dividends, symbol, |_| self.gone_ex(symbol, from, last).copied().collect());
         }
         used
     }
+
+    /// The dividends of a symbol that went ex in these days, both included.
+    pub fn gone_ex(&self, symbol: &Symbol, from: NaiveDate, to: NaiveDate) -> impl Iterator<Item = &Dividend> {
+        let listed = self.dividends.get(symbol).into_iter().flatten();
+        listed.filter(move |dividend| (from..=to).contains(&dividend.ex_date))
+    }
+}
+
+fn earliest<'a, K: Ord>(from: &mut BTreeMap<&'a K, NaiveDate>, name: &'a K, date: NaiveDate) {
+    from.entry(name).and_modify(|known| *known = date.min(*known)).or_insert(date);
 }
 
 fn copy<K: Ord + Clone, V>(all: &BTreeMap<K, V>, used: &mut BTreeMap<K, V>, name: &K, part: impl Fn(&V) -> V) {
@@ -134,7 +149,9 @@ impl Series {
     pub fn window(&self, first: NaiveDate, last: NaiveDate) -> Series {
         let start = self.changes.partition_point(|change| change.date <= first).saturating_sub(1);
         let end = self.changes.partition_point(|change| change.date <= last);
-        Series { base: self.base, changes: self.changes[start.min(end)..end].to_vec() }
+        let changes = self.changes[start.min(end)..end].to_vec();
+        let covered = changes.first().is_some_and(|change| change.date <= first);
+        Series { base: self.base.filter(|_| !covered), changes }
     }
 
     fn last_change(&self, date: NaiveDate) -> Option<Observation> {

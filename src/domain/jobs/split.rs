@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use chrono::NaiveDate;
+
 use super::chunk::{Chunk, ContractPart, PositionPart};
 use super::contract::{Contract, Leg};
 use super::job::{Calculation, Job, Lane};
@@ -18,7 +20,7 @@ use crate::domain::names::Symbol;
 pub struct SplitLimits {
     /// Positions of a chunk.
     pub chunk_positions: usize,
-    /// Lots of a chunk, counted once for each day that is valued and each dividend listed; what closed a lot counts like a lot.
+    /// Lots of a chunk, counted once for each day that is valued and each dividend gone ex; what closed a lot counts like a lot.
     pub chunk_lots: usize,
     /// Positions up to which a job takes the real-time lane.
     pub realtime_positions: usize,
@@ -168,7 +170,7 @@ impl Cut for Splitter<'_> {
 
 impl Splitter<'_> {
     fn add(&mut self, part: ContractPart, notices: Vec<Notice>) {
-        let size = Size::of(&part, self.market);
+        let size = Size::of(&part, self.market, self.job.last_day());
         self.make_room(size);
         self.draft.notices.extend(notices);
         if self.limits.hold(size) {
@@ -176,9 +178,10 @@ impl Splitter<'_> {
             self.draft.contracts.push(part);
             return;
         }
-        let mut pieces = cut(part, self.limits, self.market).into_iter().peekable();
+        let last = self.job.last_day();
+        let mut pieces = cut(part, self.limits, self.market, last).into_iter().peekable();
         while let Some(piece) = pieces.next() {
-            self.draft.size = Size::of(&piece, self.market);
+            self.draft.size = Size::of(&piece, self.market, last);
             self.draft.contracts.push(piece);
             if pieces.peek().is_some() {
                 self.close();
@@ -248,9 +251,9 @@ impl SplitLimits {
 }
 
 impl Size {
-    fn of(part: &ContractPart, market: &MarketData) -> Size {
+    fn of(part: &ContractPart, market: &MarketData, last: NaiveDate) -> Size {
         let of_lots = |position: &PositionPart| {
-            let flows = flows_of_slice(position, market);
+            let flows = flows_of_slice(position, market, (part.start, last));
             position.lots.iter().map(|lot| weight(lot, flows)).sum::<usize>()
         };
         Size { positions: part.positions.len(), lots: part.positions.iter().map(of_lots).sum() }
@@ -267,15 +270,15 @@ fn weight(lot: &GivenLot, flows_of_slice: usize) -> usize {
     (1 + lot.closes.len()) * flows_of_slice
 }
 
-fn flows_of_slice(position: &PositionPart, market: &MarketData) -> usize {
+fn flows_of_slice(position: &PositionPart, market: &MarketData, (from, to): (NaiveDate, NaiveDate)) -> usize {
     match position.leg {
-        Leg::Dividend { .. } => market.dividends.get(&position.underlying).map_or(1, |listed| listed.len().max(1)),
+        Leg::Dividend { .. } => market.gone_ex(&position.underlying, from, to).count().max(1),
         Leg::Equity | Leg::Interest(_) => 1,
     }
 }
 
 /// Cuts a contract by lot range, so that each piece fits a chunk of its own. The first piece accounts for the whole contract.
-fn cut(contract: ContractPart, limits: SplitLimits, market: &MarketData) -> Vec<ContractPart> {
+fn cut(contract: ContractPart, limits: SplitLimits, market: &MarketData, last: NaiveDate) -> Vec<ContractPart> {
     let piece = |part, counts| ContractPart {
         id: contract.id.clone(),
         part,
@@ -288,7 +291,7 @@ fn cut(contract: ContractPart, limits: SplitLimits, market: &MarketData) -> Vec<
     let mut size = Size::default();
     for position in contract.positions {
         let empty = PositionPart { lots: Vec::new(), ..position.clone() };
-        let flows = flows_of_slice(&position, market);
+        let flows = flows_of_slice(&position, market, (contract.start, last));
         let mut fresh = true;
         for lot in position.lots {
             let weight = weight(&lot, flows);
