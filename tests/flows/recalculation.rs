@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bookflow::cli::submit::recalculation;
 use bookflow::domain::flows::row::FlowRow;
 use bookflow::domain::jobs::job::{Ending, JobId, Outcome};
 use bookflow::domain::key::PositionKey;
@@ -47,6 +48,14 @@ fn a_full_job_over_what_the_stream_knows_publishes_nothing_and_counts_everything
     };
     assert_eq!(totals.sums.values().sum::<i128>(), sum(&all));
     office.desk.house.audit();
+}
+
+#[test]
+fn a_request_that_the_command_line_names_needs_no_name_of_its_own() {
+    let named = |json: &str| recalculation::read(json.as_bytes(), Some("KEY")).expect("a document").job;
+    let key = JobId::new("KEY").expect("a name");
+    assert_eq!(named(r#"{"type": "FULL", "selection": "ALL"}"#), key);
+    assert_eq!(named(r#"{"requestId": "OWN", "type": "FULL", "selection": "ALL"}"#), key);
 }
 
 /// The job is worked on in the middle of the turn that captures the trade.
@@ -104,6 +113,32 @@ fn the_same_snapshot_gives_the_same_totals_for_ever_and_nothing_goes_back() {
     let now = office.run("THREE", "FULL", json!({}));
     assert_ne!(now.totals.hash, first.totals.hash);
     assert_eq!(office.told(), told);
+}
+
+#[test]
+fn the_same_snapshot_gives_the_same_series_for_ever() {
+    let mut office = Office::new();
+    snapshot(&office, "MONDAY");
+    let series = |office: &mut Office, job: &str| {
+        let range = json!({ "snapshot": "MONDAY", "from": "2025-03-04", "to": "2025-03-10" });
+        office.run(job, "HISTORICAL", range).totals
+    };
+    let first = series(&mut office, "ONE");
+    office.price("ACME", 6, 2, "70");
+    office.fixing(5, 2, "0.01");
+    office.contract(2, &terms("FIX", "EQUITY_SWAP", r#"{"kind": "FIXED", "rate": "0.07"}"#), "FIX");
+    let declared =
+        r#"{"dividendId": "D1", "gross": 2, "currency": "USD", "exDate": "2025-03-05", "payDate": "2025-03-06"}"#;
+    office.desk.point(DataKind::Dividend, "ACME", None, 1, Value::Terms(declared.into()));
+    office.desk.business_date(11);
+    office.quiet();
+    let again = series(&mut office, "TWO");
+    assert_eq!(again, first);
+    let mut flows = office.of(HISTORICAL_FLOWS);
+    flows.sort_by_key(|flows| (flows.key.clone(), flows.day));
+    let (pairs, rest) = flows.as_chunks::<2>();
+    assert_eq!((pairs.len(), rest.len()), (12 * 5, 0));
+    assert!(pairs.iter().all(|[one, other]| one == other), "every record again, to the byte");
 }
 
 #[test]

@@ -38,7 +38,8 @@ pub struct Document {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct StatedJob {
-    request_id: String,
+    /// The command line may name the job instead.
+    request_id: Option<String>,
     r#type: Kind,
     selection: Select,
     /// As things stand now without it.
@@ -107,7 +108,9 @@ pub fn document(file: &mut File, name: Option<&str>) -> Result<Option<Document>,
 /// Reads a document by reference; a name goes before its own.
 pub fn read(json: &[u8], name: Option<&str>) -> Result<Document, Failure> {
     let stated: StatedJob = serde_json::from_slice(json).map_err(|error| invalid(error.to_string()))?;
-    let job = JobId::new(name.unwrap_or(&stated.request_id)).map_err(|error| invalid(error.to_string()))?;
+    let name = name.or(stated.request_id.as_deref());
+    let name = name.ok_or_else(|| invalid("requestId is missing; it or --idempotency-key names the job".into()))?;
+    let job = JobId::new(name).map_err(|error| invalid(error.to_string()))?;
     Ok(Document { job, request: first_128_bits(Sha256::new().chain_update(json)), stated })
 }
 

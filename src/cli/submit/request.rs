@@ -12,13 +12,11 @@ use crate::cli::market_data;
 use crate::cli::parts;
 use crate::cli::session::Session;
 use crate::domain::jobs::split::{SplitLimits, Splitter};
-use crate::messages::request::{MarketSource, Request, read_contracts, read_request};
+use crate::messages::request::{MarketSource, Request, read_contracts, read_request_as};
 
 pub fn run(mut file: File, arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
-    let mut request = read_request(BufReader::new(&file)).map_err(|error| unreadable(&error, arguments))?;
-    if let Some(key) = &arguments.idempotency_key {
-        request.job.id = named(key)?;
-    }
+    let name = arguments.idempotency_key.as_deref().map(named).transpose()?;
+    let mut request = read_request_as(name, BufReader::new(&file)).map_err(|error| unreadable(&error, arguments))?;
     let (job, contracts) = (request.job.clone(), request.contracts);
     send(&job, contracts, arguments, session, |known, config| {
         complete(&mut request, &mut file, known, config)?;

@@ -77,10 +77,15 @@ enum Type {
 
 /// Reads the whole document once, so that one that is cut off is known before the first contract is handed out.
 pub fn read_request(reader: impl Read) -> Result<Request, RequestError> {
+    read_request_as(None, reader)
+}
+
+/// The same for a job that has a name already; then the request need not have one.
+pub fn read_request_as(name: Option<JobId>, reader: impl Read) -> Result<Request, RequestError> {
     let Around { json, listed, hash: request } = around(reader, "contractPositions")?;
     let wire: WireRequest = serde_json::from_slice(&json)?;
     let mut notices = Vec::new();
-    let job = job(&wire, request, &mut notices)?;
+    let job = job(&wire, name, request, &mut notices)?;
     let market_source = market_source(&wire)?;
     let contracts = listed.ok_or_else(|| {
         Path::root("contractPositions").invalid(match wire.contracts {
@@ -92,11 +97,10 @@ pub fn read_request(reader: impl Read) -> Result<Request, RequestError> {
     Ok(Request { job, market, market_source, untold_dividends: BTreeSet::new(), contracts, notices })
 }
 
-fn job(wire: &WireRequest, request: u128, notices: &mut Vec<Notice>) -> Result<Job, InvalidValue> {
+fn job(wire: &WireRequest, name: Option<JobId>, request: u128, notices: &mut Vec<Notice>) -> Result<Job, InvalidValue> {
     let at = |name: &'static str| move |problem: String| Path::root(name).invalid(problem);
-    let id = text(wire.request_id.as_deref())
-        .and_then(|id| JobId::new(&id).map_err(|error| error.to_string()))
-        .map_err(at("requestId"))?;
+    let own = || text(wire.request_id.as_deref()).and_then(|id| JobId::new(&id).map_err(|error| error.to_string()));
+    let id = name.map_or_else(own, Ok).map_err(at("requestId"))?;
     let valuation_date = date(wire.calculation_date.as_deref()).map_err(at("calculationDate"))?;
     let range = wire.date_range.as_ref().map(range).transpose()?;
     let calculation = match (word(wire.calculation_type.as_deref(), &TYPES).map_err(at("calculationType"))?, range) {

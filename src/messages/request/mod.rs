@@ -18,7 +18,7 @@ use std::io;
 pub(super) use around::around;
 pub(super) use contracts::read_each;
 pub use contracts::{ReadContract, Stopped, read_contracts};
-pub use head::{MarketSource, Request, read_request};
+pub use head::{MarketSource, Request, read_request, read_request_as};
 pub use single::{read_dividends, read_price, read_rate};
 
 /// Why a request as a whole cannot be read.
