@@ -43,6 +43,17 @@ impl Tail {
         Tail::of(broker, std::iter::once(TopicPartition { topic, partition }), from)
     }
 
+    /// One record; none once retention has taken it.
+    pub fn of_record(broker: &dyn Broker, at: TopicPartition, offset: i64) -> Result<Option<Tail>, Failure> {
+        let mut reader = broker.reader()?;
+        let bounds = reader.bounds(at)?;
+        if !(bounds.start..bounds.end).contains(&offset) {
+            return Ok(None);
+        }
+        reader.assign(&[(at, offset)])?;
+        Ok(Some(Tail { reader, ends: vec![(at, offset + 1)], cut: false, batch: Batch::default() }))
+    }
+
     fn of(broker: &dyn Broker, partitions: impl Iterator<Item = TopicPartition>, from: From) -> Result<Tail, Failure> {
         let mut reader = broker.reader()?;
         let (mut starts, mut ends, mut cut) = (Vec::new(), Vec::new(), false);

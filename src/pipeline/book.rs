@@ -19,7 +19,7 @@ use self::ledger::OnePosition;
 use self::recalculations::Recalculations;
 use super::codecs::{FlowParts, FlowsKey, Positions, Trades};
 use super::due::{Due, Number};
-use super::flows::{Told, arrived_under, earlier_securities, flows};
+use super::flows::{Told, arrived_under, disagreement, earlier_securities, flows};
 use super::knowledge::{KNOWLEDGE, Knowledge};
 use super::refusals::{in_place, refused, undecodable};
 use super::topics::{
@@ -33,7 +33,7 @@ use crate::domain::lots::happening::Sent;
 use crate::domain::lots::lot::{Lot, LotChange};
 use crate::domain::lots::position::Position;
 use crate::domain::names::Symbol;
-use crate::domain::trade::answer::{Answer, Refusal};
+use crate::domain::trade::answer::Answer;
 use crate::domain::trade::arrive::arrive;
 use crate::domain::trade::capture::{Capture, capture};
 use crate::domain::trade::captured::{CapturedTrade, Place};
@@ -429,14 +429,6 @@ impl Stage for Book {
         self.due.take(self.due.waiting().take_while(fits).count());
         self.recalculate(context)
     }
-}
-
-/// Why the flows of a position whose lots cannot be as agreed are blocked.
-pub fn disagreement(refusal: &Refusal) -> Obstacle {
-    let message = format!(
-        "the relief method of the contract or a corporate action cannot be applied: {refusal}; amend what is out of proportion"
-    );
-    Obstacle { reason: "LOTS_REFUSED".into(), message: message.into() }
 }
 
 /// The contract that a live trade names.

@@ -6,11 +6,16 @@ use super::refusals::{WRONG_KEY, in_place, undecodable};
 use super::stopped::{STOPPED, Stopped};
 use super::topics::{self, JOB_CASH_FLOWS};
 use crate::cache::results::Results;
+use crate::domain::explain::Explanation;
+use crate::domain::flows::id::FlowId;
 use crate::domain::jobs::agreements::{Stated, calculate_agreements};
 use crate::domain::jobs::calculate::{Calculated, calculate, contained, not_calculated};
 use crate::domain::jobs::chunk::ChunkResult;
 use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::notice::{NoticeCode, Place};
+use crate::domain::key::ContractId;
+use crate::domain::swap::flows::Book;
+use crate::domain::swap::held::Holding;
 use crate::engine::batch::Record;
 use crate::engine::stage::{Context, ProcessError, Stage};
 use crate::engine::table::Undoable;
@@ -144,10 +149,15 @@ pub fn calculated(chunk: &AnyChunk) -> Result<Calculated, ProcessError> {
 
 /// Reads the contracts and calculates them. What one of them breaks, in reading as in calculating, is a row of its own.
 fn of_document(chunk: &DocumentChunk) -> Result<Calculated, ProcessError> {
-    let DocumentChunk { job, number, notices, around, counts, contracts } = chunk;
-    let mut around = Around::read(around).map_err(|invalid| ProcessError::rejected("undecodable", invalid))?;
-    let mut stated = Vec::with_capacity(contracts.len());
-    for contract in contracts {
+    let mut around = Around::read(&chunk.around).map_err(|invalid| ProcessError::rejected("undecodable", invalid))?;
+    let stated = stated(chunk, &mut around);
+    let DocumentChunk { job, number, notices, counts, .. } = chunk;
+    Ok(calculate_agreements(job, *number, *counts, notices.clone(), stated, &around.market))
+}
+
+fn stated(chunk: &DocumentChunk, around: &mut Around) -> Vec<Stated> {
+    let mut stated = Vec::with_capacity(chunk.contracts.len());
+    for contract in &chunk.contracts {
         let path = format!("contracts[{}]", contract.place);
         let read = contained(|| {
             let agreement = around.contract(&contract.json, contract.place as usize)?;
@@ -164,5 +174,16 @@ fn of_document(chunk: &DocumentChunk) -> Result<Calculated, ProcessError> {
         };
         stated.push(Stated { id: contract.id.clone(), path, agreement });
     }
-    Ok(calculate_agreements(job, *number, *counts, notices.clone(), stated, &around.market))
+    stated
+}
+
+/// How one flow of a document's chunk comes to be; `None` when there is no such flow, or it has no amount.
+pub fn explained(chunk: &DocumentChunk, contract: &ContractId, id: FlowId) -> Option<Explanation> {
+    let mut around = Around::read(&chunk.around).ok()?;
+    let stated = stated(chunk, &mut around).into_iter().filter(|stated| stated.id == *contract);
+    stated.filter_map(|stated| stated.agreement.ok()).find_map(|agreement| {
+        let (holding, _) = Holding::of(&agreement);
+        let book = Book::new(&agreement.swap, &holding, &around.market, chunk.job.valuation_date).ok()?;
+        book.explained(|other| other == id).into_iter().find_map(|flow| flow.explanation)
+    })
 }

@@ -11,14 +11,19 @@ use super::knowledge::Knowledge;
 use crate::domain::explain::Explanation;
 use crate::domain::flows::id::FlowId;
 use crate::domain::flows::row::{BlockedContract, FlowChange, FlowRow, Obstacle, Snapshot, changes};
+use crate::domain::jobs::recalculation::Selection;
 use crate::domain::key::{ContractId, PositionKey};
+use crate::domain::lots::agreed::{Agreed, agree};
 use crate::domain::lots::happening::Happened;
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::life;
+use crate::domain::lots::method::ReliefPolicy;
+use crate::domain::lots::shelf::Shelf;
 use crate::domain::names::Symbol;
 use crate::domain::swap::arrived::Before;
 use crate::domain::swap::position::shares;
 use crate::domain::swap::terms::Swap;
+use crate::domain::trade::answer::Refusal;
 use crate::messages::position_flows::{PositionFlows, Rows};
 use crate::messages::wire::Unwritable;
 
@@ -75,7 +80,7 @@ pub fn flows<'c, L: Ledger>(
 
 /// The same on several days, with one look at what happened to the position: each day with what is dated up to it. A contract has no flows on days
 /// on which its exchange is closed.
-pub(super) fn series<L: Ledger>(
+pub fn series<L: Ledger>(
     ledger: &L,
     contracts: &[ContractId],
     security: &Symbol,
@@ -116,17 +121,17 @@ pub(super) fn series<L: Ledger>(
     series
 }
 
-/// How one flow of a position comes to be; `None` when there is no such flow, or it has no amount.
+/// How one flow of a position comes to be as it stands at the end of a day; `None` when there is no such flow, or it has no amount.
 pub fn explained<L: Ledger>(
     ledger: &L,
     contract: &ContractId,
     security: &Symbol,
     knowledge: &Knowledge,
+    day: NaiveDate,
     id: FlowId,
 ) -> Option<Explanation> {
-    let (swap, before) =
-        standing(None, &arrived(ledger), contract, security, |of| knowledge.standing(contract, of)).ok()?;
-    let day = knowledge.day()?;
+    let on_day = |of: &Symbol| knowledge.standing_on(contract, of, day);
+    let (swap, before) = standing(None, &arrived(ledger), contract, security, on_day).ok()?;
     let settles = Settles { security, knowledge, unknown: OnceCell::new() };
     knowledge.with_market(|market| {
         let mut shares = shares(ledger, &settles);
@@ -136,8 +141,39 @@ pub fn explained<L: Ledger>(
     })
 }
 
+/// A copy of a position whose lots are closed by another policy, and why they cannot be; none where they are closed by it anyway. What issuers did
+/// stays as it is.
+pub fn tried<L: Ledger>(ledger: &L, policy: &ReliefPolicy) -> Option<(Shelf, Option<Obstacle>)> {
+    if ledger.policy() == policy {
+        return None;
+    }
+    let mut shelf = Shelf::of(ledger);
+    let agreed = agree(ledger, &Agreed { policy, actions: Vec::new() });
+    let refusal = agreed.map(|happen| shelf.keep_happen(happen)).err();
+    Some((shelf, refusal.as_ref().map(disagreement)))
+}
+
+/// Why the flows of a position whose lots cannot be as agreed are blocked.
+pub fn disagreement(refusal: &Refusal) -> Obstacle {
+    let message = format!(
+        "the relief method of the contract or a corporate action cannot be applied: {refusal}; amend what is out of proportion"
+    );
+    Obstacle { reason: "LOTS_REFUSED".into(), message: message.into() }
+}
+
+/// Whether a job by reference asks for the flows under a contract.
+pub fn selects(selection: &Selection, contract: &ContractId, security: &Symbol, knowledge: &Knowledge) -> bool {
+    selection.has_contract(contract, || knowledge.standing(contract, security).ok().map(|swap| swap.product))
+}
+
+/// Those that a position's live trades name, or its lots came under.
+pub fn contracts<L: Ledger>(ledger: &L) -> BTreeSet<&ContractId> {
+    let traded = ledger.trades_from_latest().filter_map(|trade| trade.terms()?.contract.as_ref());
+    traded.chain(ledger.happened_from_latest().filter_map(arrived_under)).collect()
+}
+
 /// The contract of a lot that came from another position.
-pub fn arrived_under(happened: &Happened) -> Option<&ContractId> {
+pub(super) fn arrived_under(happened: &Happened) -> Option<&ContractId> {
     happened.happening.arrival()?.lot.contract.as_ref()
 }
 
@@ -204,7 +240,7 @@ impl Told {
         knowledge: &Knowledge,
         last: &[&PositionFlows],
     ) -> Result<Vec<PositionFlows>, Unwritable> {
-        let parts = Rows::parts(&self.blocked, &self.flows)?;
+        let parts = self.parts()?;
         if parts.iter().eq(last.iter().map(|last| &last.rows)) {
             return Ok(Vec::new());
         }
@@ -223,8 +259,13 @@ impl Told {
         snapshot: Snapshot,
         changes: Vec<FlowChange>,
     ) -> Result<Vec<PositionFlows>, Unwritable> {
-        let parts = Rows::parts(&self.blocked, &self.flows)?;
+        let parts = self.parts()?;
         Ok(records(key, revision, Some(day), snapshot, parts, changes))
+    }
+
+    /// As it is written, cut into parts.
+    pub fn parts(&self) -> Result<Vec<Rows>, Unwritable> {
+        Rows::parts(&self.blocked, &self.flows)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -232,7 +273,7 @@ impl Told {
     }
 
     /// What of it is not the same in flows before.
-    pub(super) fn unlike(self, before: &Told) -> Told {
+    pub fn unlike(self, before: &Told) -> Told {
         let known: HashMap<FlowId, &FlowRow> = before.flows.iter().map(|row| (row.id, row)).collect();
         let blocked = self.blocked.into_iter().filter(|blocked| !before.blocked.contains(blocked)).collect();
         let flows = self.flows.into_iter().filter(|row| known.get(&row.id) != Some(&row)).collect();

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bookflow::cli::explain::explain;
 use bookflow::domain::flows::row::{BlockedContract, FlowRow};
 use bookflow::domain::key::{PositionKey, TradeId};
 use bookflow::domain::trade::captured::Place;
@@ -13,6 +12,7 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 use crate::desk::{Desk, TERMS, march, number, terms};
+use crate::explained::{ask, comes_out};
 use crate::office::Office;
 
 /// Valued on Friday, 7 March, which is paid on the 11th: the notional changes then, and an interest period ends.
@@ -114,8 +114,7 @@ fn a_change_of_symbol_hands_over_in_the_middle_of_a_period() {
     assert_eq!(amounts(&desk, "ACME"), BEFORE);
     assert_eq!(amounts(&desk, "NEW"), SINCE);
     for row in told(&desk).into_values().flat_map(|(_, rows)| rows) {
-        let explained = explain(&desk.house.stand.broker, &desk.house.schemas, row.id).expect("explained");
-        assert!(explained.same && explained.row == row, "{row:?}");
+        comes_out(&ask(&desk.house, row.id, None, None).expect("explained"), (&row).into());
     }
 }
 

@@ -23,6 +23,7 @@ mod batch; // a load of any size, and the batch over it
 mod recalculation; // what comes of such jobs
 mod snapshots; // names for what is known
 mod explained; // what was told, calculated again from the log
+mod brought; // the same of jobs that brought their contracts
 mod arrived; // lots that go on in another security
 mod opening; // lots that were there before
 mod agreed; // what contracts and issuers say of lots, whatever is known first

@@ -2,7 +2,7 @@
 
 pub mod answer; // flows and rows, whatever they were calculated from
 mod swaps; // a document with full terms
-mod request; // a request of the replaced service
+pub mod request; // a request of the replaced service
 mod show; // as a table, as JSON, as CSV
 
 use std::fs::File;

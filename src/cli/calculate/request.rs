@@ -82,7 +82,16 @@ fn shown(flow: CashFlow, id: String) -> Flow {
     }
 }
 
-fn steps(flow: &CashFlow) -> Vec<Step> {
+/// The lines of a flow's explanation, down to its amount.
+pub fn steps(flow: &CashFlow) -> Vec<Step> {
+    let mut steps = up_to_rounding(flow);
+    let taxed = matches!(flow.explain, Explain::Dividend { tax: Some(_), .. });
+    let rounded = if taxed { "#5 - #6".into() } else { format!("#{} rounded", steps.len()) };
+    steps.push(Step::new("amount", rounded, flow.amount));
+    steps
+}
+
+fn up_to_rounding(flow: &CashFlow) -> Vec<Step> {
     match &flow.explain {
         Explain::Performance { quantity, cost_price, price, price_date } => vec![
             Step::new("quantity", "lot", quantity),
@@ -103,7 +112,7 @@ fn steps(flow: &CashFlow) -> Vec<Step> {
             steps.extend([
                 Step::new("withholding rate", withholding.treatment.name(), withholding.rate),
                 Step::new("gross dividend", "before tax", gross),
-                Step::new("tax at source", "#5 - the amount", withheld),
+                Step::new("tax at source", "withheld", withheld),
                 Step::new("unrounded", "#1 x #2 x #3 less tax", flow.unrounded),
             ]);
             steps

@@ -3,7 +3,7 @@
 //! The formulas are the kernel's own, which other tests prove; here it is proved that nothing was lost on the way to them and from them.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -15,10 +15,9 @@ use super::snapshot::{Snapshot, Stand};
 use super::state::State;
 use crate::cli::failure::Failure;
 use crate::domain::flows::row::{self, FlowRow};
-use crate::domain::key::{ContractId, PositionKey};
+use crate::domain::key::PositionKey;
 use crate::domain::lots::agreed::agree;
 use crate::domain::lots::happen::Happen;
-use crate::domain::lots::ledger::Ledger;
 use crate::domain::lots::shelf::Shelf;
 use crate::domain::names::Symbol;
 use crate::domain::trade::captured::Place;
@@ -26,9 +25,8 @@ use crate::engine::broker::{Broker, TopicPartition};
 use crate::engine::view::ViewTable;
 use crate::messages::position_flows::{PositionFlows, Rows};
 use crate::messages::schemas::Schemas;
-use crate::pipeline::book::disagreement;
-use crate::pipeline::flows::{arrived_under, flows};
-use crate::pipeline::knowledge::{Knowledge, TOPICS};
+use crate::pipeline::flows::{contracts, disagreement, flows};
+use crate::pipeline::knowledge::{Knowledge, TOPICS, end};
 use crate::pipeline::topics::{self, CASH_FLOWS, CONTRACTS, MARKET_DATA, REFERENCE_DATA, TRADES};
 
 /// The parts of a position's last telling by their record keys.
@@ -47,7 +45,7 @@ pub fn audit(
     let partition = TopicPartition { topic: CASH_FLOWS, partition: state.partition };
     let revisions = Revisions::of(&shelves, partition);
     let mut told = last_tellings(broker, schemas, (snapshot, stand), partition, &revisions, report)?;
-    for (key, shelf) in shelves.iter().filter(|(_, shelf)| !contracts(shelf).is_empty()) {
+    for (key, shelf) in shelves.iter().filter(|(_, shelf)| !contracts(*shelf).is_empty()) {
         if !told.contains_key(key) {
             let named = contracts(shelf).into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             report.differs(Damage::Lost, partition, key, format!("flows under {named}"), "none");
@@ -283,12 +281,6 @@ fn shown(row: &Result<FlowRow, String>) -> String {
     }
 }
 
-/// Those that its live trades name, or its lots came under.
-fn contracts(shelf: &Shelf) -> BTreeSet<&ContractId> {
-    let traded = shelf.trades_from_latest().filter_map(|trade| trade.terms()?.contract.as_ref());
-    traded.chain(shelf.happened_from_latest().filter_map(arrived_under)).collect()
-}
-
 /// Contracts, the market and reference data as they were known at some time; questions in the order of time cost one reading of the topics.
 pub struct Past<'a> {
     broker: &'a dyn Broker,
@@ -327,11 +319,7 @@ impl<'a> Past<'a> {
             self.restart()?;
         }
         for (topic, records) in TOPICS.into_iter().zip(&mut self.topics) {
-            let end = match topic {
-                CONTRACTS => then.contracts,
-                MARKET_DATA => then.market_data,
-                _ => then.reference_data,
-            };
+            let end = end(&then, topic);
             while let Some(record) = records.peek()?.filter(|record| record.offset < end) {
                 // What the stage could not read counted for nothing there either.
                 let _ = self.knowledge.apply(&record);

@@ -14,9 +14,7 @@ use crate::domain::jobs::recalculation::{Recalculation, RecalculationKind, Selec
 use crate::domain::jobs::share::{RESULTS, Share, ShareEnd, number};
 use crate::domain::jobs::totals::Counts;
 use crate::domain::key::{ContractId, PositionKey, Timestamp};
-use crate::domain::lots::agreed::{Agreed, agree};
 use crate::domain::lots::ledger::Ledger;
-use crate::domain::lots::shelf::Shelf;
 use crate::domain::names::{LotId, PositionId, Symbol};
 use crate::engine::batch::Record;
 use crate::engine::stage::{Cause, Context, ProcessError};
@@ -25,7 +23,7 @@ use crate::messages::key::day_key;
 use crate::messages::position_flows::PositionFlows;
 use crate::messages::wire::Unwritable;
 use crate::pipeline::due::Number;
-use crate::pipeline::flows::{Told, earlier_securities, flows, series};
+use crate::pipeline::flows::{Told, earlier_securities, flows, selects, series, tried};
 use crate::pipeline::knowledge::{KNOWLEDGE, Knowledge, Subject, subjects};
 use crate::pipeline::refusals::{WRONG_KEY, undecodable};
 use crate::pipeline::topics::{self, CHUNK_RESULTS_BATCH, HISTORICAL_FLOWS, WHAT_IF_FLOWS};
@@ -179,10 +177,8 @@ impl Book {
     fn case<'k>(&self, number: Number, key: &'k PositionKey, work: &Work<'_>) -> Option<Case<'k>> {
         let contracts: Vec<_> = self.contracts.scan(&number).map(|(contract, _)| contract.clone()).collect();
         let (security, selection) = (security(key), &work.recalculation.selection);
-        let product =
-            |contract: &ContractId| work.as_it_was.standing(contract, &security).ok().map(|swap| swap.product);
-        let selects = |contract: &&ContractId| selection.has_contract(contract, || product(contract));
-        let selected: Vec<_> = contracts.iter().filter(selects).cloned().collect();
+        let selected = contracts.iter().filter(|contract| selects(selection, contract, &security, work.as_it_was));
+        let selected: Vec<_> = selected.cloned().collect();
         let left_behind = || contracts.is_empty() && selection.whole_positions() && !self.told(key).is_empty();
         if selected.is_empty() && !left_behind() {
             return None;
@@ -314,16 +310,10 @@ impl Book {
         let position = OnePosition::of(self, case.key);
         let (contracts, security) = (|| case.selected.iter(), &case.security);
         let before = flows(&position, contracts(), security, work.as_it_was, disagreement.as_ref()).unwrap_or_default();
-        // What issuers did stays as it is: only terms are tried.
         let policy = changed.agreed(case.key, case.contracts.iter()).0.policy;
-        let after = match position.policy() == policy {
-            true => flows(&position, contracts(), security, changed, disagreement.as_ref()),
-            false => {
-                let mut shelf = Shelf::of(&position);
-                let refusal = agree(&position, &Agreed { policy, actions: Vec::new() });
-                let refusal = refusal.map(|happen| shelf.keep_happen(happen)).err();
-                flows(&shelf, contracts(), security, changed, refusal.as_ref().map(super::disagreement).as_ref())
-            }
+        let after = match tried(&position, policy) {
+            None => flows(&position, contracts(), security, changed, disagreement.as_ref()),
+            Some((shelf, refusal)) => flows(&shelf, contracts(), security, changed, refusal.as_ref()),
         };
         let after = after.unwrap_or_default();
         tally(share, case, &after, None);

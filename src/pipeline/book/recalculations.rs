@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::domain::flows::row::Snapshot;
 use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::recalculation::{Recalculation, RecalculationKind};
 use crate::domain::jobs::share::{Share, ShareEnd};
@@ -22,7 +21,7 @@ use crate::messages::schemas::Schemas;
 use crate::messages::wire::Unwritable;
 use crate::pipeline::codecs::{Jobs, Requested};
 use crate::pipeline::due::Number;
-use crate::pipeline::knowledge::{KNOWLEDGE, Knowledge, Subject};
+use crate::pipeline::knowledge::{KNOWLEDGE, Knowledge, Subject, TOPICS, end};
 use crate::pipeline::topics::{self, CONTRACTS, MARKET_DATA, RECALCULATION_SHARES, RECALCULATIONS, REFERENCE_DATA};
 
 pub struct Recalculations {
@@ -151,8 +150,7 @@ impl Front {
             then.push((topic, encoded(schemas, point)?));
         }
         let known = recalculation.moment.known;
-        let end = |topic| (TopicPartition { topic, partition: 0 }, of(&known, topic));
-        let ends = [CONTRACTS, MARKET_DATA, REFERENCE_DATA].map(end).to_vec();
+        let ends = TOPICS.map(|topic| (TopicPartition { topic, partition: 0 }, end(&known, topic))).to_vec();
         let past = |then: Vec<_>| Past { view: KNOWLEDGE, ends: ends.clone(), then: then.into() };
         let changed = (recalculation.kind == RecalculationKind::WhatIf).then(|| past(then));
         let as_it_was = past(Vec::new());
@@ -184,7 +182,7 @@ impl Since {
     /// What has changed between an earlier job's moment and what is known now.
     pub fn new(earlier: &Recalculation, knowledge: &Knowledge) -> Since {
         let known = earlier.moment.known;
-        let changed = knowledge.changed_after(0).filter(|(_, cause)| cause.offset >= of(&known, cause.topic));
+        let changed = knowledge.changed_after(0).filter(|(_, cause)| cause.offset >= end(&known, cause.topic));
         Since { changed: changed.map(|(subject, _)| subject.clone()).collect() }
     }
 }
@@ -196,12 +194,4 @@ fn encoded<M: Message<Cause = Option<crate::domain::trade::captured::Place>>>(
     let mut value = Vec::new();
     schemas.encode(message, None, &mut value)?;
     Ok(value)
-}
-
-fn of(known: &Snapshot, topic: &str) -> i64 {
-    match topic {
-        CONTRACTS => known.contracts,
-        MARKET_DATA => known.market_data,
-        _ => known.reference_data,
-    }
 }

@@ -38,6 +38,15 @@ pub const KNOWLEDGE: &str = "knowledge";
 /// The topics it is made of.
 pub const TOPICS: [&str; 3] = [CONTRACTS, MARKET_DATA, REFERENCE_DATA];
 
+/// Where a snapshot ends in one of them: the offset after the last record.
+pub fn end(snapshot: &Snapshot, topic: &str) -> i64 {
+    match topic {
+        CONTRACTS => snapshot.contracts,
+        MARKET_DATA => snapshot.market_data,
+        _ => snapshot.reference_data,
+    }
+}
+
 pub struct Knowledge {
     schemas: Arc<Schemas>,
     contracts: HashMap<ContractId, Terms>,
