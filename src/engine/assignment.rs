@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::batch::Room;
-use super::broker::{CommittedOffset, Consumer, Rebalance, TopicPartition};
+use super::broker::{BrokerError, CommittedOffset, Consumer, Rebalance, TopicPartition};
 use super::copy::{CopyIdentity, CopyStamp, Files};
 use super::mark::TurnMark;
 use super::restore::Restore;
@@ -125,6 +125,10 @@ impl Worker {
             if self.views.cover(&mark) {
                 self.begin_restore(partition, mark, offsets)?;
             }
+            // Brokers that come back take their time to answer: the group hears of us in between, and the others are found after it.
+            if self.clock.elapsed().saturating_sub(now) > FINDING {
+                break;
+            }
         }
         Ok(())
     }
@@ -137,8 +141,7 @@ impl Worker {
         for (&input, wanted) in task.inputs.iter().zip(&mut offsets) {
             let bounds = match self.consumer.bounds(input) {
                 Ok(bounds) => bounds,
-                // It is asked again: the task is still finding.
-                Err(error) => return self.tolerate(error),
+                Err(error) => return self.find_later(partition, error),
             };
             if *wanted < bounds.start {
                 return Err(Stop::InputLost { partition: input, wanted: *wanted, start: bounds.start });
@@ -152,14 +155,19 @@ impl Worker {
         let (broker, store) = (self.broker.as_ref(), self.store.as_ref());
         let restore = match Restore::start(broker, store, &identity, &mark, task.stage.as_mut(), &self.settings, now) {
             Ok(restore) => restore,
-            Err(Stop::Broker(error)) => {
-                task.restart(now.1);
-                return self.tolerate(error);
-            }
+            Err(Stop::Broker(error)) => return self.find_later(partition, error),
             Err(stop) => return Err(stop),
         };
         task.found(mark, offsets, ends, self.settings.turn_records, self.life);
         task.status = Status::Restoring(Box::new(restore));
+        Ok(())
+    }
+
+    /// Where the log stands cannot be told now: the task is found again after a pause.
+    fn find_later(&mut self, partition: i32, error: BrokerError) -> Result<(), Stop> {
+        self.tolerate(error)?;
+        let from = self.clock.elapsed() + self.backoff(0);
+        self.tasks.entry(partition).and_modify(|task| task.restart(from));
         Ok(())
     }
 
@@ -299,6 +307,8 @@ impl Worker {
     }
 }
 
+/// How long finding tasks may hold the thread between two polls of the group, and one question more.
+const FINDING: Duration = Duration::from_secs(1);
 /// How long a restoring task may hold the thread waiting for changelog records, between two polls of the group.
 const RESTORE_WAIT: Duration = Duration::from_millis(10);
 

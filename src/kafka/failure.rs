@@ -90,6 +90,17 @@ pub(super) fn kind(code: Code) -> ErrorKind {
         | UnstableOffsetCommit
         | KafkaStorageError
         | NotController
+        // A leader that has just been elected, and one that others do not know yet.
+        | OffsetNotAvailable
+        | FencedLeaderEpoch
+        | UnknownLeaderEpoch
+        | ListenerNotFound
+        | PreferredLeaderNotAvailable
+        | EligibleLeadersNotAvailable
+        | FetchSessionIdNotFound
+        | InvalidFetchSessionEpoch
+        | UnknownTopicId
+        | RebootstrapRequired
         | WaitingForCoordinator
         | QueueFull
         | PurgeQueue
@@ -99,5 +110,21 @@ pub(super) fn kind(code: Code) -> ErrorKind {
         | InProgress
         | PreviousInProgress => ErrorKind::Unavailable,
         _ => ErrorKind::Fatal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Kafka's protocol calls them retriable (the list of error codes in its guide): none of them may stop a worker. Of one that does not know a topic
+    /// only whoever has seen it can say whether it will.
+    #[test]
+    fn what_brokers_want_to_be_asked_again_stops_nobody() {
+        let codes = [5, 6, 7, 9, 13, 14, 15, 16, 19, 20, 41, 51, 56, 70, 71, 72, 74, 75, 78, 80, 83, 88, 89, 100];
+        for code in codes {
+            let code = Code::from(rdkafka::types::RDKafkaRespErr::try_from(code).expect("a code of the protocol"));
+            assert_eq!(kind(code), ErrorKind::Unavailable, "{code:?}");
+        }
     }
 }
