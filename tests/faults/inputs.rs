@@ -20,9 +20,13 @@ fn copies(folder: &std::path::Path) -> Wishes {
 #[ignore = "mounts a file system: run tests/chaos f26"]
 fn f26_the_disk_of_local_copies_is_full() {
     let folder = tempfile::tempdir().expect("a folder");
+    // Busy as long as a copy is just being written.
     let mount = |arguments: &[&str]| {
-        let done = Command::new(arguments[0]).args(&arguments[1..]).arg(folder.path()).status().expect("mount");
-        assert!(done.success(), "{arguments:?}: this row needs the right to mount");
+        crate::cluster::until("a mount: this row needs the right to it", || {
+            thread::sleep(Duration::from_millis(10));
+            let done = Command::new(arguments[0]).args(&arguments[1..]).arg(folder.path()).status().expect("mount");
+            done.success().then_some(())
+        })
     };
     mount(&["mount", "-t", "tmpfs", "-o", "size=64k", "none"]);
     let mut scene = Scene::with("F26", "disk of the local copies full", copies(folder.path()));
@@ -44,9 +48,13 @@ fn f26_the_disk_of_local_copies_is_full() {
 #[ignore = "mounts a file system: run tests/chaos f27"]
 fn f27_the_disk_of_local_copies_turns_read_only() {
     let folder = tempfile::tempdir().expect("a folder");
+    // Busy as long as a copy is just being written.
     let mount = |arguments: &[&str]| {
-        let done = Command::new(arguments[0]).args(&arguments[1..]).arg(folder.path()).status().expect("mount");
-        assert!(done.success(), "{arguments:?}: this row needs the right to mount");
+        crate::cluster::until("a mount: this row needs the right to it", || {
+            thread::sleep(Duration::from_millis(10));
+            let done = Command::new(arguments[0]).args(&arguments[1..]).arg(folder.path()).status().expect("mount");
+            done.success().then_some(())
+        })
     };
     mount(&["mount", "-t", "tmpfs", "-o", "size=256m", "none"]);
     let mut scene =
