@@ -55,8 +55,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         }
         let earlier = beside.len();
         beside_large(round, arguments.contracts, &mut client, &mut beside, &config, session)?;
-        let moved = p99(&beside[earlier..]) - p99(&alone[alone.len() - arguments.requests.max(1)..]);
-        session.output.note(format!("round {round}: p99 moved by {moved:.1} ms"));
+        let round_alone = &alone[alone.len() - arguments.requests.max(1)..];
+        let (before, then) = (p99(round_alone), p99(&beside[earlier..]));
+        session.output.note(format!("round {round}: p99 {before:.1} ms alone, {then:.1} ms beside"));
         thread::sleep(SETTLES);
     }
     let (results, outcomes) = (written(&config, CHUNK_RESULTS_REALTIME)?, written(&config, CALCULATION_OUTCOMES)?);
