@@ -101,6 +101,35 @@ pub fn dead_letter(stage: &'static str, reason: &str, message: &str, from: &dyn 
     debug!(stage, reason, message, %from, offset, "dead letter");
 }
 
+pub fn jobs_active(change: i64) {
+    gauge!("bookflow_jobs_active").increment(change as f64);
+}
+
+pub fn job_ended(state: &'static str, contracts: u64, took: Duration) {
+    let size = size_class(contracts);
+    counter!("bookflow_jobs_total", "state" => state, "size_class" => size).increment(1);
+    histogram!("bookflow_job_duration_seconds", "size_class" => size).record(took.as_secs_f64());
+    debug!(state, contracts, seconds = took.as_secs_f64(), "job ended");
+}
+
+/// By the contracts of a job: the sizes for which times were promised.
+fn size_class(contracts: u64) -> &'static str {
+    match contracts {
+        0..=1_000 => "1k",
+        1_001..=10_000 => "10k",
+        10_001..=65_000 => "65k",
+        65_001..=160_000 => "160k",
+        _ => "larger",
+    }
+}
+
+pub fn chunk_collected(late: bool, contracts: u64, lots: u64) {
+    let state = if late { "late" } else { "counted" };
+    counter!("bookflow_job_chunks_total", "state" => state).increment(1);
+    counter!("bookflow_contracts_computed_total").increment(contracts);
+    counter!("bookflow_lots_computed_total").increment(lots);
+}
+
 pub fn view_record_skipped(view: &'static str, from: &dyn Display, offset: i64, problem: &str) {
     counter!("bookflow_view_records_skipped_total", "view" => view).increment(1);
     warn!(view, %from, offset, problem, "a record of a view cannot be read and counts for nothing");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const IMPORTS: &[(&str, &[&str])] = &[
     ("domain", &["domain"]),
     ("messages", &["messages", "domain"]),
-    ("pipeline", &["pipeline", "domain", "messages", "engine", "cache"]),
+    ("pipeline", &["pipeline", "domain", "messages", "engine", "cache", "telemetry"]),
     ("engine", &["engine", "telemetry"]),
     // The registry is where schema ids come from: it implements a trait of messages.
     ("kafka", &["kafka", "engine", "messages", "telemetry"]),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use super::meter::Meter;
 use super::refusals::{in_place, undecodable};
 use super::topics::{self, CALCULATION_OUTCOMES, JOB_CONTROL, JOB_PROGRESS, STOPPED_JOBS};
 use crate::domain::jobs::chunk::ChunkResult;
@@ -27,6 +28,7 @@ pub struct Collect {
     due: Index<(), (Timestamp, JobId), ()>,
     /// How long a job is kept that has ended or was never announced.
     kept: TimeDelta,
+    meter: Meter,
 }
 
 /// A job and the last record about it: what a deadline names as the cause of its outcome.
@@ -39,7 +41,7 @@ impl Collect {
     pub fn new(schemas: Arc<Schemas>, kept: Duration) -> Self {
         let jobs = Table::new(JOB_PROGRESS, Jobs { schemas: schemas.clone() });
         let kept = TimeDelta::from_std(kept).unwrap_or(TimeDelta::MAX);
-        Collect { schemas, jobs, due: Index::default(), kept }
+        Collect { schemas, jobs, due: Index::default(), kept, meter: Meter::default() }
     }
 
     fn read(&self, record: &Record<'_>, context: &Context<'_>) -> Result<(JobId, JobEvent), ProcessError> {
@@ -58,7 +60,9 @@ impl Collect {
 
     fn keep(&mut self, progress: Progress, cause: Cause) {
         let due = progress.due(self.kept);
-        if let Some(before) = self.jobs.get(&progress.job).map(|tracked| tracked.progress.due(self.kept)) {
+        let before = self.jobs.get(&progress.job).map(|tracked| &tracked.progress);
+        self.meter.moved(before, &progress);
+        if let Some(before) = before.map(|before| before.due(self.kept)) {
             self.due.delete(&(), &(before, progress.job.clone()));
         }
         self.due.put(&(), (due, progress.job.clone()), ());
@@ -85,6 +89,7 @@ impl Stage for Collect {
     fn tables(&mut self, visit: &mut dyn FnMut(&mut dyn Undoable)) {
         visit(&mut self.jobs);
         visit(&mut self.due);
+        visit(&mut self.meter);
     }
 
     fn on_restored(&mut self) {
@@ -92,6 +97,7 @@ impl Stage for Collect {
         for (_, job, tracked) in self.jobs.iter() {
             self.due.put(&(), (tracked.progress.due(self.kept), job.clone()), ());
         }
+        self.meter.restored(self.jobs.iter().map(|(_, _, tracked)| &tracked.progress));
     }
 
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
@@ -99,6 +105,9 @@ impl Stage for Collect {
         let at = Timestamp(record.timestamp_us);
         let known = self.jobs.get(&job).map(|tracked| tracked.progress.clone());
         let mut progress = known.unwrap_or_else(|| Progress::new(job, at));
+        if let JobEvent::Chunk(result) = &event {
+            self.meter.result(result.totals.counts, &progress);
+        }
         let outcome = progress.record(event, at);
         self.keep(progress, record.cause());
         match outcome {

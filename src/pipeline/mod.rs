@@ -6,6 +6,7 @@ pub mod topic_files; // what each topic must be on a cluster
 pub mod book; // stage: trades -> answers, positions, lots
 pub mod calculate; // stages: chunks -> cash flows and results
 pub mod collect; // stage: results -> progress and one outcome per job
+mod meter; // what becomes of jobs, as metrics
 pub mod stopped; // jobs that nobody waits for any more
 pub mod knowledge; // what is known of contracts, the market and reference data
 mod due; // positions whose flows are to be calculated

@@ -17,6 +17,7 @@ use bookflow::messages::job_control::{ControlWord, JobControl};
 use bookflow::messages::key::chunk_key;
 use bookflow::pipeline::topics::*;
 use bookflow::pipeline::topology::{CALCULATE_BATCH, COLLECT, Settings, topology_with};
+use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::cluster::at;
 use crate::house::*;
@@ -218,6 +219,36 @@ fn the_state_of_a_job_is_cleaned_up_and_its_outcome_stays() {
     assert_eq!(kept(&house), Some(()));
     pass(&house, KEPT);
     assert_eq!(kept(&house), None);
+    complete(&house);
+}
+
+#[test]
+fn what_becomes_of_jobs_is_counted_once_however_often_a_turn_is_done() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let shows = |line: &str| {
+        let shown = recorder.handle().render();
+        assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
+    };
+    let house = house();
+    metrics::with_local_recorder(&recorder, || {
+        put(&house, 1..CHUNKS);
+        house.work(CALCULATE_BATCH);
+        let mut collector = house.worker(COLLECT);
+        idle(&mut collector);
+        shows("bookflow_jobs_active 1");
+        collector.close().expect("closes");
+        shows("bookflow_jobs_active 0");
+        put(&house, [CHUNKS, CHUNKS]);
+        house.work(CALCULATE_BATCH);
+        house.stand.happen(CallKind::Commit, Default::default); // the attempt's
+        house.stand.happen(CallKind::Commit, || panic!("killed with the outcome in hand"));
+        assert_eq!(house.survive(COLLECT), 1);
+    });
+    shows("bookflow_jobs_active 0");
+    shows("bookflow_jobs_total{state=\"COMPLETED\",size_class=\"1k\"} 1");
+    shows("bookflow_job_duration_seconds_count{size_class=\"1k\"} 1");
+    shows("bookflow_job_chunks_total{state=\"counted\"} 4");
+    shows("bookflow_job_chunks_total{state=\"late\"} 1");
     complete(&house);
 }
 
