@@ -162,7 +162,7 @@ fn a_contract_larger_than_a_chunk_is_cut_by_lot_range_after_its_closing_lots_wer
     lots.push(closing("X1", -32_505, "130", "2024-03-01", "2024-03-05")); // the first 3,250 and half of the next
     let run = run(&request("2024-06-28", one("EQUITY_LEG", lots.into())));
     assert_eq!(run.plan.chunks, 4); // 6,501 lots and 3,251 closes at 2,500 a chunk
-    assert!(run.chunks.iter().all(|(lane, chunk)| *lane == Lane::Realtime && chunk.contracts.len() == 1));
+    assert!(run.chunks.iter().all(|(lane, chunk)| *lane == Lane::Batch && chunk.contracts.len() == 1));
     let realised: i64 = run.flows.iter().filter(|flow| flow.closing_lot.is_some()).map(|flow| flow.amount.minor).sum();
     assert_eq!((realised, run.total() - realised), (32_505 * 1_000, 32_495 * 3_000));
     let counts = run.outcome.totals.counts;
@@ -192,7 +192,7 @@ fn a_long_list_of_dividends_makes_smaller_chunks() {
 }
 
 #[test]
-fn the_lane_depends_on_the_positions_of_the_whole_job() {
+fn the_lane_depends_on_the_positions_and_lots_of_the_whole_job() {
     let contracts = |positions: usize| -> Value {
         (0..positions)
             .map(|number| contract(&format!("C{number}"), json!([position("P", "EQUITY_LEG", json!([]))])))
@@ -202,6 +202,11 @@ fn the_lane_depends_on_the_positions_of_the_whole_job() {
         let run = run(&request("2024-06-28", contracts(positions)));
         assert_eq!((run.plan.lane, run.plan.chunks), (lane, chunks), "{positions}");
         assert!(run.chunks.iter().all(|(chosen, _)| *chosen == lane));
+    }
+    for (lots, lane) in [(5_000, Lane::Realtime), (5_001, Lane::Batch)] {
+        let lots: Value =
+            (0..lots).map(|index| lot(&format!("L{index}"), 1, "120", "2024-01-10", "2024-01-12")).collect();
+        assert_eq!(run(&request("2024-06-28", one("EQUITY_LEG", lots))).plan.lane, lane);
     }
 }
 

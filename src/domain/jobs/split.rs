@@ -101,7 +101,7 @@ impl Default for SplitLimits {
             chunk_positions: 500,
             chunk_lots: 2_500,         // 500 positions of the usual five lots: about 300 KB a chunk
             realtime_positions: 1_000, // what the replaced service answered at once
-            realtime_lots: 50_000,     // bounds what is held back: about 5 MB
+            realtime_lots: 5_000,      // the same; with it, a submission holds back less than 1 MB
         }
     }
 }
