@@ -192,11 +192,10 @@ fn earlier(job: &JobId, moment: &Moment, broker: &dyn Broker, schemas: &Schemas)
     if !outcome.is_some_and(|outcome| outcome.ending.complete()) {
         return refused(format!("job {job} is not complete"));
     }
-    let (before, now) = (asked.recalculation.moment.known, moment.known);
-    let later = before.contracts > now.contracts
-        || before.market_data > now.market_data
-        || before.reference_data > now.reference_data;
-    if later { refused(format!("job {job} knew more than the snapshot of this one")) } else { Ok(()) }
+    match asked.recalculation.moment.known.ahead_of(moment.known) {
+        true => refused(format!("job {job} knew more than the snapshot of this one")),
+        false => Ok(()),
+    }
 }
 
 fn day(text: &str) -> Result<NaiveDate, Failure> {

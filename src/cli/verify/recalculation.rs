@@ -4,7 +4,6 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::flows;
 use crate::cli::recalculations::{self, Selected};
-use crate::domain::flows::row::Snapshot;
 use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::recalculation::RecalculationKind;
 use crate::domain::jobs::totals::ControlTotals;
@@ -34,10 +33,7 @@ pub fn recalculated(
             return Ok(());
         }
         since += u64::from(later);
-        let Snapshot { contracts, market_data, reference_data } = told.snapshot;
-        let newer =
-            contracts > known.contracts || market_data > known.market_data || reference_data > known.reference_data;
-        ahead += u64::from(newer);
+        ahead += u64::from(told.snapshot.ahead_of(known));
         let unreadable = |error| Failure::new(Exit::Mismatch, format!("flows of {}: {error}", told.key));
         let rows = told.rows.read().map_err(unreadable)?.1;
         let day = told.day.filter(|_| of_day);

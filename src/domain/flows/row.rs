@@ -71,6 +71,15 @@ pub struct Snapshot {
     pub reference_data: i64,
 }
 
+impl Snapshot {
+    /// Whether it knows something that another one does not.
+    pub fn ahead_of(self, other: Snapshot) -> bool {
+        self.contracts > other.contracts
+            || self.market_data > other.market_data
+            || self.reference_data > other.reference_data
+    }
+}
+
 impl<Id: Copy + Display> From<Flow<'_, Id>> for FlowRow {
     fn from(flow: Flow<'_, Id>) -> FlowRow {
         let Flow { name, stage, payment_date, currency, result } = flow;

@@ -2,10 +2,10 @@
 
 use chrono::NaiveDate;
 
-use super::calculate::{Calculated, PIECE_FLOWS, contained, not_calculated};
+use super::calculate::{Calculated, contained, not_calculated};
 use super::chunk::{ChunkResult, ContractFlows};
 use super::job::Job;
-use super::notice::{Notice, NoticeCode, Place, ROWS_KEPT, Severity, keep_first};
+use super::notice::{Notice, NoticeCode, Place};
 use super::totals::{ControlTotals, Counts};
 use crate::domain::flows::row::{FlowRow, Obstacle};
 use crate::domain::key::ContractId;
@@ -44,26 +44,15 @@ pub fn calculate_agreements(
         let (flows, notices) = calculated;
         flows.iter().for_each(|row| totals.add_row(row, None));
         rows.extend(notices);
-        published.extend(pieces(&id, flows));
+        published.extend(ContractFlows::pieces(flows, |piece, rows| ContractFlows {
+            contract: id.clone(),
+            part: 0,
+            piece,
+            flows: Vec::new(),
+            rows,
+        }));
     }
-    totals.errors = rows.iter().filter(|row| row.severity == Severity::Error).count() as u64;
-    totals.warnings = rows.len() as u64 - totals.errors;
-    keep_first(&mut rows, ROWS_KEPT);
-    Calculated { flows: published, result: ChunkResult { job: job.id.clone(), number, totals, rows } }
-}
-
-/// At least one, so that a contract without flows is answered, too.
-fn pieces(id: &ContractId, mut rows: Vec<FlowRow>) -> Vec<ContractFlows> {
-    let mut pieces = Vec::with_capacity(1);
-    loop {
-        let rest = rows.split_off(rows.len().min(PIECE_FLOWS));
-        let piece = pieces.len() as u32;
-        pieces.push(ContractFlows { contract: id.clone(), part: 0, piece, flows: Vec::new(), rows });
-        if rest.is_empty() {
-            return pieces;
-        }
-        rows = rest;
-    }
+    Calculated { flows: published, result: ChunkResult::with_rows(&job.id, number, totals, rows) }
 }
 
 fn flows(agreement: &Agreement, market: &Market, day: NaiveDate, path: &str) -> (Vec<FlowRow>, Vec<Notice>) {

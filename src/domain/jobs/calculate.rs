@@ -10,7 +10,7 @@ use super::chunk::{Chunk, ChunkResult, ContractFlows, ContractPart, PositionPart
 use super::job::Job;
 use super::legs::payments;
 use super::market::MarketData;
-use super::notice::{Notice, NoticeCode, Place, ROWS_KEPT, Severity, keep_first};
+use super::notice::{Notice, NoticeCode, Place};
 use super::payment::Payment;
 use super::rates::RequestedRates;
 use super::totals::ControlTotals;
@@ -26,9 +26,6 @@ pub struct Calculated {
     pub flows: Vec<ContractFlows>,
     pub result: ChunkResult,
 }
-
-/// Flows of one published record: about 250 KB of usual names, and below the topic's bound with the longest ones.
-pub(super) const PIECE_FLOWS: usize = 1_000;
 
 /// Calculates every contract of a chunk; what cannot be calculated becomes a row and stops nothing else.
 pub fn calculate(chunk: &Chunk) -> Calculated {
@@ -50,13 +47,16 @@ pub fn calculate(chunk: &Chunk) -> Calculated {
         totals.counts.add(part.counts);
         of_contract.iter().for_each(|flow| totals.add_flow(flow));
         rows.extend(notices);
-        flows.extend(pieces(part, of_contract));
+        let (id, part) = (&part.id, part.part);
+        flows.extend(ContractFlows::pieces(of_contract, |piece, flows| ContractFlows {
+            contract: id.clone(),
+            part,
+            piece,
+            flows,
+            rows: Vec::new(),
+        }));
     }
-    totals.errors = rows.iter().filter(|row| row.severity == Severity::Error).count() as u64;
-    totals.warnings = rows.len() as u64 - totals.errors;
-    keep_first(&mut rows, ROWS_KEPT);
-    let result = ChunkResult { job: chunk.job.id.clone(), number: chunk.number, totals, rows };
-    Calculated { flows, result }
+    Calculated { flows, result: ChunkResult::with_rows(&chunk.job.id, chunk.number, totals, rows) }
 }
 
 /// A defect that one contract runs into must not cost the others their flows: what panicked is told as a text.
@@ -71,20 +71,6 @@ pub fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 pub fn not_calculated(contract: &ContractId, field: &str, broken: &str) -> Notice {
     let message = format!("the calculation broke down ({broken}); a defect: report it with this contract");
     Place::of(contract).error(NoticeCode::NotCalculated, field, message)
-}
-
-/// At least one, so that a contract without flows is answered, too.
-fn pieces(part: &ContractPart, mut flows: Vec<CashFlow>) -> Vec<ContractFlows> {
-    let mut pieces = Vec::with_capacity(1);
-    loop {
-        let rest = flows.split_off(flows.len().min(PIECE_FLOWS));
-        let piece = pieces.len() as u32;
-        pieces.push(ContractFlows { contract: part.id.clone(), part: part.part, piece, flows, rows: Vec::new() });
-        if rest.is_empty() {
-            return pieces;
-        }
-        flows = rest;
-    }
 }
 
 /// The flows of one contract part on every day of the job, and a row for each lot that is odd or has no amount.

@@ -6,7 +6,7 @@ use super::cashflow::CashFlow;
 use super::contract::Leg;
 use super::job::{Job, JobId};
 use super::market::MarketData;
-use super::notice::{Notice, NoticeCode, Place};
+use super::notice::{Notice, NoticeCode, Place, ROWS_KEPT, Severity, keep_first};
 use super::totals::{ControlTotals, Counts};
 use crate::domain::flows::row::FlowRow;
 use crate::domain::key::ContractId;
@@ -71,7 +71,33 @@ pub struct ChunkResult {
     pub rows: Vec<Notice>,
 }
 
+/// Flows of one published record: about 250 KB of usual names, and below the topic's bound with the longest ones.
+const PIECE_FLOWS: usize = 1_000;
+
+impl ContractFlows {
+    /// At least one record of a contract part, so that one without flows is answered, too. `piece` is given its number and its flows.
+    pub fn pieces<F>(mut flows: Vec<F>, piece: impl Fn(u32, Vec<F>) -> ContractFlows) -> Vec<ContractFlows> {
+        let mut pieces = Vec::with_capacity(1);
+        loop {
+            let rest = flows.split_off(flows.len().min(PIECE_FLOWS));
+            pieces.push(piece(pieces.len() as u32, flows));
+            if rest.is_empty() {
+                return pieces;
+            }
+            flows = rest;
+        }
+    }
+}
+
 impl ChunkResult {
+    /// With all rows of the chunk: they are counted, and the first ones kept.
+    pub fn with_rows(job: &JobId, number: u32, mut totals: ControlTotals, mut rows: Vec<Notice>) -> ChunkResult {
+        totals.errors = rows.iter().filter(|row| row.severity == Severity::Error).count() as u64;
+        totals.warnings = rows.len() as u64 - totals.errors;
+        keep_first(&mut rows, ROWS_KEPT);
+        ChunkResult { job: job.clone(), number, totals, rows }
+    }
+
     /// The answer for a chunk that could not be processed, so that its job need not wait for it.
     pub fn not_calculated(job: JobId, number: u32, first: Option<ContractId>, why: &str) -> ChunkResult {
         let place = first.map_or_else(Place::request, |contract| Place::of(&contract));
