@@ -60,9 +60,9 @@ impl Due {
         self.touched.push((position, cause));
     }
 
-    /// The last trade of this turn that has changed the position.
-    pub fn touched(&self, position: Number) -> Option<Cause> {
-        self.touched.iter().rev().find(|(touched, _)| *touched == position).map(|(_, cause)| *cause)
+    /// Positions that trades of this turn have changed, each with the last one.
+    pub fn touched(&self) -> HashMap<Number, Cause> {
+        self.touched.iter().copied().collect()
     }
 
     /// Trades need not tell the position's flows any more, until it wakes.
@@ -101,7 +101,9 @@ impl Due {
             Subject::Contract(contract) => of(std::slice::from_ref(contract)),
             Subject::Underlier(security) => self.of_security.get(security).cloned().unwrap_or_default(),
             Subject::CorporateActions(security) => self.holding.get(security).cloned().unwrap_or_default(),
-            Subject::Index(_) | Subject::Fix(_) | Subject::FeeRate(_) => of(&knowledge.contracts_of(subject)),
+            Subject::Index(_) | Subject::Fx(..) | Subject::FeeRate(_) | Subject::Calendar(_) => {
+                of(&knowledge.contracts_of(subject))
+            }
             Subject::All => self.of_security.values().flatten().copied().collect(),
         }
     }

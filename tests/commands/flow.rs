@@ -257,6 +257,12 @@ fn contracts_and_data_go_in_flows_come_out_and_a_correction_changes_what_depends
     let second = amounts(&["--contract", "SWAP-2"]);
     assert!(amounts(&["--status", "blocked"]).is_empty());
 
+    for (calendar, positions) in [("OTHER", 0), ("HOME", 1), ("XNYS", 2)] {
+        let days = serde_json::json!({"from": "2025-01-01", "to": "2025-12-31", "holidays": ["2025-03-06"]});
+        file("days.json", &serde_json::json!({"calendars": {calendar: days}}).to_string());
+        let dry = ask(&["submit", "reference-data", "days.json", "--dry-run"]);
+        assert_eq!(dry.object()["positions"], positions, "{calendar}: {}", dry.out);
+    }
     file("sofr.csv", &fixings.replace("4.34", "5.34"));
     let dry = ask(&["submit", "market-data", "sofr.csv", "--dry-run"]);
     assert_eq!(counts(&dry), [1, 1, 2, 0]);

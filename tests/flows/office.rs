@@ -9,9 +9,9 @@ use bookflow::domain::money::Currency;
 use bookflow::domain::trade::{Side, Terms, Trade, TradeEvent};
 use bookflow::engine::broker::Broker;
 use bookflow::messages::contract::ContractVersion;
-use bookflow::messages::data_point::{DataKind, Value};
+use bookflow::messages::data_point::{DataKind, DataPoint, Value};
 use bookflow::messages::position_flows::PositionFlows;
-use bookflow::pipeline::topics::{CALCULATION_OUTCOMES, CASH_FLOWS, CONTRACTS};
+use bookflow::pipeline::topics::{CALCULATION_OUTCOMES, CASH_FLOWS, CONTRACTS, MARKET_DATA};
 use serde_json::json;
 
 use crate::cluster::at;
@@ -96,6 +96,12 @@ impl Office {
 
     pub fn fixing(&self, day: u32, version: u32, rate: &str) {
         self.desk.point(DataKind::Fixing, "OWN", Some(march(day)), version, Value::Number(number(rate)));
+    }
+
+    pub fn fx(&self, pair: &str, day: u32, version: u32, rate: &str) {
+        let (name, date, value) = (pair.into(), Some(march(day)), Value::Number(number(rate)));
+        let point = DataPoint { kind: DataKind::Fx, name, detail: "WM".into(), date, version, value };
+        self.desk.house.place(MARKET_DATA, &self.desk.house.raw(&point, &point.key()));
     }
 
     pub fn contract(&self, version: u32, terms: &str, id: &str) {

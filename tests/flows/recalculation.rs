@@ -96,6 +96,64 @@ fn a_corrected_fixing_reaches_exactly_what_depends_on_it_and_an_incremental_job_
     office.desk.house.audit();
 }
 
+/// The 6th becomes a holiday of the index: its fixing counts for nothing.
+#[test]
+fn a_calendar_reaches_exactly_what_stands_on_it() {
+    let mut office = Office::new();
+    office.fixing(6, 2, "0.06");
+    office.quiet();
+    office.run("EOD", "FULL", json!({}));
+    let told = office.told();
+    let calculated = |office: &mut Office, job: &str, calendar: &str, holidays: &str| {
+        let days = format!(r#"{{"from": "2025-01-01", "to": "2025-12-31", "holidays": [{holidays}]}}"#);
+        office.desk.point(DataKind::Calendar, calendar, None, 2, Value::Terms(days.into()));
+        office.run(job, "INCREMENTAL", json!({ "since": "EOD" })).totals.calculated
+    };
+    assert_eq!(calculated(&mut office, "EOD-2", "OTHER", ""), 0);
+    assert_eq!(calculated(&mut office, "EOD-3", "OURS", r#""2025-03-06""#), 6, "an index stands on it");
+    let new: Vec<_> = office.told().into_iter().filter(|flows| !told.contains(flows)).collect();
+    assert_eq!(new.len(), 6, "{:?}", keys(&new));
+    assert!(keys(&new).iter().all(|key| key.starts_with("A2") || key.starts_with("A3")), "{:?}", keys(&new));
+    assert_eq!(calculated(&mut office, "EOD-4", "USNY", ""), 12, "all contracts name it");
+    assert_eq!(office.run("EOD-5", "FULL", json!({})).totals.changed, 0);
+    office.desk.house.audit();
+}
+
+#[test]
+fn an_exchange_rate_reaches_exactly_what_converts_at_it() {
+    let mut office = Office::new();
+    let mut converted: serde_json::Value =
+        serde_json::from_str(&terms("EURO", "EQUITY_SWAP", r#"{"kind": "FIXED", "rate": "0.05"}"#)).expect("JSON");
+    converted["priceCurrency"] = json!("EUR");
+    converted["settlementCurrency"] = json!("USD");
+    converted["fx"] = json!({ "mode": "COMPOSITE", "fix": "WM" });
+    converted["dividends"] = json!({ "payoutRatioLong": 1, "currency": "USD" });
+    office.contract(1, &converted.to_string(), "EURO");
+    office.trade(&key(9, "ACME"), "T1", "EURO", Side::Buy, 100, 3);
+    for pair in ["EUR/USD", "GBP/USD"] {
+        [3, 4, 5, 6, 7, 10].into_iter().for_each(|day| office.fx(pair, day, 1, "1.10"));
+    }
+    office.quiet();
+    office.run("EOD", "FULL", json!({}));
+    office.fx("GBP/USD", 5, 2, "1.20");
+    assert_eq!(office.run("GBP", "INCREMENTAL", json!({ "since": "EOD" })).totals.calculated, 0);
+    office.fx("EUR/USD", 10, 2, "1.20");
+    let told = office.told().len();
+    assert_eq!(office.run("EUR", "INCREMENTAL", json!({ "since": "EOD" })).totals.calculated, 1);
+    assert_eq!(office.told().len(), told + 1);
+
+    let declared =
+        r#"{"dividendId": "D1", "gross": 2, "currency": "GBP", "exDate": "2025-03-05", "payDate": "2025-03-06"}"#;
+    office.desk.point(DataKind::Dividend, "ACME", None, 1, Value::Terms(declared.into()));
+    office.quiet();
+    office.run("EOD-2", "FULL", json!({}));
+    let told = office.told().len();
+    [5, 6, 10].into_iter().for_each(|day| office.fx("GBP/USD", day, 3, "1.30"));
+    assert_eq!(office.run("GBP-2", "INCREMENTAL", json!({ "since": "EOD-2" })).totals.calculated, 1);
+    assert_eq!(office.told().len(), told + 1, "a dividend in pounds is paid in dollars");
+    office.desk.house.audit();
+}
+
 #[test]
 fn the_same_snapshot_gives_the_same_totals_for_ever_and_nothing_goes_back() {
     let mut office = Office::new();

@@ -1,6 +1,6 @@
 //! What is on the topics already: calendars and the business date, and the versions of what a file states. Each topic is read once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
 use chrono::NaiveDate;
@@ -10,25 +10,30 @@ use super::versions::Versions;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::tail::{From, Tail};
+use crate::domain::names::{IndexName, Symbol};
 use crate::engine::batch::Record;
 use crate::engine::broker::Broker;
 use crate::messages::data_point::{DataKind, DataPoint, Value};
 use crate::messages::document::calendars::Calendars;
 use crate::messages::document::points::{About, without_version};
-use crate::messages::document::standing::give_calendar;
+use crate::messages::document::securities::Security;
+use crate::messages::document::standing::{give_calendar, read_index, read_security};
 use crate::messages::message::Message;
 use crate::messages::schemas::{Schemas, Undecodable};
+use crate::pipeline::knowledge::Subject;
 use crate::pipeline::topics::REFERENCE_DATA;
 
 /// Versions by what they are of.
 pub type Known<A, V> = HashMap<A, Versions<V>>;
 
-/// What terms are resolved with.
+/// What terms are resolved with, and what else stands on calendars.
 #[derive(Default)]
 pub struct Reference {
     pub calendars: Calendars,
     pub day: Option<NaiveDate>,
-    versions: HashMap<CompactString, u32>,
+    versions: HashMap<(DataKind, CompactString), u32>,
+    indices: HashMap<IndexName, BTreeSet<CompactString>>,
+    securities: HashMap<Symbol, Security>,
 }
 
 impl Reference {
@@ -38,19 +43,40 @@ impl Reference {
         Ok(reference)
     }
 
+    /// One that cannot be read is as if it were not there, as it is for the workers.
     pub fn take(&mut self, point: &DataPoint) {
-        match (point.kind, &point.value) {
-            (DataKind::Calendar, Value::Terms(json)) => {
-                let version = self.versions.entry(point.name.clone()).or_default();
-                if *version <= point.version {
-                    *version = point.version;
-                    // One that cannot be read is as if it were not there, as it is for the workers.
-                    let _ = give_calendar(&point.name, json, &mut self.calendars);
+        let Value::Terms(json) = &point.value else { return };
+        if !matches!(point.kind, DataKind::BusinessDate) {
+            let version = self.versions.entry((point.kind, point.name.clone())).or_default();
+            if *version > point.version {
+                return;
+            }
+            *version = point.version;
+        }
+        match point.kind {
+            DataKind::BusinessDate => self.day = point.date,
+            DataKind::Calendar => drop(give_calendar(&point.name, json, &mut self.calendars)),
+            DataKind::Index => {
+                let Ok(name) = IndexName::new(&point.name) else { return };
+                self.calendars.looked_for();
+                drop(read_index(&name, json, &mut self.calendars));
+                self.indices.insert(name, self.calendars.looked_for());
+            }
+            DataKind::Security => {
+                if let (Ok(name), Ok(security)) = (Symbol::new(&point.name), read_security(json)) {
+                    self.securities.insert(name, security);
                 }
             }
-            (DataKind::BusinessDate, Value::Terms(_)) => self.day = point.date,
             _ => {}
         }
+    }
+
+    /// What stands on a calendar itself, whatever terms name it.
+    pub fn standing_on(&self, calendar: &str) -> impl Iterator<Item = Subject> {
+        let indices = self.indices.iter().filter(move |(_, days)| days.contains(calendar));
+        let securities = self.securities.iter().filter(move |(_, security)| security.stands_on(calendar));
+        let indices = indices.map(|(index, _)| Subject::Index(index.clone()));
+        indices.chain(securities.map(|(of, _)| Subject::Underlier(of.clone())))
     }
 }
 

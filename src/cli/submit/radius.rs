@@ -1,6 +1,6 @@
 //! Which positions a change reaches: those whose flows were told under a contract that names what changes.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -8,16 +8,18 @@ use super::known::{Reference, decoded, each};
 use crate::cli::failure::Failure;
 use crate::cli::tail::{From, Tail};
 use crate::domain::key::ContractId;
+use crate::domain::money::Currency;
 use crate::domain::names::Symbol;
 use crate::engine::broker::Broker;
 use crate::messages::captured_action::CapturedAction;
 use crate::messages::contract::ContractVersion;
-use crate::messages::document::standing::read_any_underlier;
+use crate::messages::data_point::{DataKind, DataPoint, Value};
+use crate::messages::document::standing::{read_any_underlier, read_dividend};
 use crate::messages::position_flows::PositionFlows;
 use crate::messages::schemas::Schemas;
 use crate::pipeline::flows::earlier_securities;
 use crate::pipeline::knowledge::{Subject, subjects};
-use crate::pipeline::topics::{CAPTURED_ACTIONS, CASH_FLOWS, CONTRACTS};
+use crate::pipeline::topics::{CAPTURED_ACTIONS, CASH_FLOWS, CONTRACTS, MARKET_DATA};
 
 #[derive(Default)]
 pub struct Radius {
@@ -36,6 +38,11 @@ pub fn radius(
     if changed.is_empty() {
         return Ok(Radius::default());
     }
+    let mut changed = changed.clone();
+    for calendar in changed.clone().iter().filter_map(Subject::calendar) {
+        changed.extend(reference.standing_on(calendar));
+    }
+    let changed = &changed;
     let named = contracts_of(broker, schemas, changed, reference)?;
     let measured = measured_elsewhere(broker, schemas, changed)?;
     // By position and part.
@@ -98,6 +105,24 @@ fn counted(reached: HashMap<(u128, u32), Vec<ContractId>>) -> Radius {
     radius
 }
 
+/// The currencies in which dividends of any security are declared, where exchange rates change.
+fn currencies_of_dividends(
+    broker: &dyn Broker,
+    schemas: &Schemas,
+    changed: &HashSet<Subject>,
+) -> Result<BTreeSet<Currency>, Failure> {
+    let mut currencies = BTreeSet::new();
+    if !changed.iter().any(|subject| matches!(subject, Subject::Fx(..))) {
+        return Ok(currencies);
+    }
+    each::<DataPoint>(broker, schemas, MARKET_DATA, |point| {
+        if let (DataKind::Dividend, Ok(of), Value::Terms(json)) = (point.kind, Symbol::new(&point.name), point.value) {
+            currencies.extend(read_dividend(&of, &json).map(|dividend| dividend.currency));
+        }
+    })?;
+    Ok(currencies)
+}
+
 /// The contracts whose terms that count name what changes.
 fn contracts_of(
     broker: &dyn Broker,
@@ -105,14 +130,18 @@ fn contracts_of(
     changed: &HashSet<Subject>,
     reference: &mut Reference,
 ) -> Result<HashSet<ContractId>, Failure> {
+    let currencies = currencies_of_dividends(broker, schemas, changed)?;
     let mut latest: HashMap<ContractId, (u32, bool)> = HashMap::new();
     each::<ContractVersion>(broker, schemas, CONTRACTS, |ContractVersion { id, version, terms }| {
         if latest.get(&id).is_some_and(|(known, _)| *known > version) {
             return;
         }
-        let swap = terms.and_then(|json| read_any_underlier(&json, reference.day, &mut reference.calendars).ok());
-        let names = swap.is_some_and(|swap| subjects(&swap).iter().any(|subject| changed.contains(subject)));
-        latest.insert(id, (version, names));
+        let calendars = &mut reference.calendars;
+        calendars.looked_for();
+        let swap = terms.and_then(|json| read_any_underlier(&json, reference.day, calendars).ok());
+        let mut subjects = swap.map(|swap| subjects(&swap, &currencies)).unwrap_or_default();
+        subjects.extend(calendars.looked_for().into_iter().map(Subject::Calendar));
+        latest.insert(id, (version, subjects.iter().any(|subject| changed.contains(subject))));
     })?;
     Ok(latest.into_iter().filter(|(_, (_, names))| *names).map(|(id, _)| id).collect())
 }

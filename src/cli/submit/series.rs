@@ -1,13 +1,14 @@
 //! CSV of market data and of calendars -> points: the forms in which central banks publish, and a plain one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::json;
 
 use crate::cli::failure::Failure;
-use crate::domain::market::fx::FixName;
+use crate::domain::market::fx::{FixName, Pair};
 use crate::domain::money::Currency;
 use crate::domain::names::{IndexName, Symbol};
 use crate::messages::data_point::{DataKind, Value};
@@ -217,10 +218,7 @@ fn plain(row: &[String]) -> Result<Option<StatedPoint>, String> {
     match kind {
         DataKind::Fixing => IndexName::new(name).map(drop).map_err(|error| problem(&error))?,
         DataKind::Fx => {
-            let currencies = name.split_once('/').ok_or("name: is not a pair; write EUR/USD for dollars per euro")?;
-            for code in [currencies.0, currencies.1] {
-                Currency::new(code).map_err(|error| problem(&error))?;
-            }
+            Pair::from_str(name).map_err(|error| format!("name: {error}"))?;
             FixName::new(detail).map_err(|error| problem(&error))?;
         }
         _ => Symbol::new(name).map(drop).map_err(|error| problem(&error))?,

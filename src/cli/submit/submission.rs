@@ -110,8 +110,7 @@ impl Submission {
     }
 
     fn send_known(&mut self, stated: Vec<StatedPoint>, known: &mut Known<About, Value>) -> Result<(), Failure> {
-        let subject =
-            |about: &About| Subject::of(about.kind, &about.name, &about.detail).map_err(|problem| problem.to_string());
+        let subject = |about: &About| Subject::of(about.kind, &about.name, &about.detail);
         self.send(stated, known, subject, |about, version, value| {
             let About { kind, name, detail, date } = about;
             // Dividends and corporate actions name their version themselves.

@@ -1,6 +1,7 @@
 //! Exchange rates: settlement currency per unit of price currency, from one named fix, straight, inverted or over a base.
 
 use std::fmt;
+use std::str::FromStr;
 
 use chrono::NaiveDate;
 use compact_str::{CompactString, format_compact};
@@ -11,7 +12,7 @@ use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::pad::Pad;
 use crate::domain::explain::{Fact, Observed};
 use crate::domain::key::PART_LENGTH_MAX;
-use crate::domain::money::Currency;
+use crate::domain::money::{Currency, UnknownCurrency};
 use crate::domain::names::name;
 
 name! {
@@ -37,6 +38,15 @@ pub enum FxMode {
     CrossCurrency,
     /// The return is converted at an agreed rate: quantity x (P1 - P0) x rate.
     Quanto(Decimal),
+}
+
+/// Why a text is no pair.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum InvalidPair {
+    #[error("is not a pair; write EUR/USD for dollars per euro")]
+    Form,
+    #[error(transparent)]
+    Currency(#[from] UnknownCurrency),
 }
 
 /// Which rates a contract uses.
@@ -79,6 +89,15 @@ pub struct Leg<'a> {
 }
 
 impl FixPolicy {
+    /// The pairs whose fixings may be looked up for the rate of one.
+    pub fn looked_up(&self, pair: Pair) -> impl Iterator<Item = Pair> {
+        let crossed = self.base.filter(|base| *base != pair.price && *base != pair.settlement);
+        let legs = crossed.map(|base| [Pair { settlement: base, ..pair }, Pair { price: base, ..pair }]);
+        let inverted = self.inverse_decimals.is_some();
+        let both = move |pair: Pair| [Some(pair), inverted.then(|| pair.opposite())].into_iter().flatten();
+        std::iter::once(pair).chain(legs.into_iter().flatten()).flat_map(both)
+    }
+
     /// The rate of a pair on a date: its own fixing, else the inverse of the opposite one, else both legs over the base.
     pub fn rate<'a>(&'a self, fixings: &impl Fixings, pair: Pair, date: NaiveDate) -> Result<FxRate<'a>, Blocked> {
         let missing = match (self.leg(fixings, pair, date), self.base) {
@@ -154,6 +173,16 @@ impl Pair {
 }
 
 /// `EUR/USD`: dollars for one euro.
+impl FromStr for Pair {
+    type Err = InvalidPair;
+
+    fn from_str(text: &str) -> Result<Pair, InvalidPair> {
+        let (price, settlement) = text.split_once('/').ok_or(InvalidPair::Form)?;
+        Ok(Pair { price: Currency::new(price)?, settlement: Currency::new(settlement)? })
+    }
+}
+
+/// The inverse of [`Pair::from_str`].
 impl fmt::Display for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.price, self.settlement)

@@ -1,7 +1,9 @@
 //! Business days by name: calendars that the document brings, those that are known, and several joined by `+`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use compact_str::CompactString;
 
 use super::dates;
 use super::object::Item;
@@ -22,6 +24,8 @@ pub struct Calendars {
     given: BTreeMap<String, Result<Calendar, InvalidValue>>,
     /// What was asked for before: contracts of a market share their days.
     found: BTreeMap<String, Found>,
+    /// The names that somebody has looked for since they were taken last, each of a joint calendar by itself.
+    looked_for: BTreeSet<CompactString>,
 }
 
 /// A calendar that somebody names.
@@ -58,7 +62,17 @@ impl Calendars {
         self.found(name).map(|found| found.calendar.as_ref())
     }
 
+    /// Hands out the names that were looked for since this was asked last: what was read in between depends on them.
+    pub fn looked_for(&mut self) -> BTreeSet<CompactString> {
+        std::mem::take(&mut self.looked_for)
+    }
+
     fn found(&mut self, name: &str) -> Result<&Found, String> {
+        for part in name.split('+') {
+            if !self.looked_for.contains(part) {
+                self.looked_for.insert(part.into());
+            }
+        }
         if !self.found.contains_key(name) {
             let calendar = self.joined(name)?;
             let (first, last) = calendar.known();

@@ -15,7 +15,7 @@ use crate::domain::financing::coupon::Rates;
 use crate::domain::key::InvalidName;
 use crate::domain::lots::happening::Happening;
 use crate::domain::market::carry::Quote;
-use crate::domain::market::fx::{FixName, Pair};
+use crate::domain::market::fx::{FixName, InvalidPair, Pair};
 use crate::domain::market::{Market, Quotes};
 use crate::domain::money::Currency;
 use crate::domain::names::{IndexName, Symbol};
@@ -146,12 +146,12 @@ fn fx(item: Option<Item<'_>>, rows: &mut Vec<InvalidValue>) -> Result<BTreeMap<(
 }
 
 pub(super) fn pair(text: &str, item: &Item<'_>) -> Result<Pair, InvalidValue> {
-    let invalid = |problem: String| item.path.clone().invalid(problem);
-    let (price, settlement) = text
-        .split_once('/')
-        .ok_or_else(|| invalid(format!("{} is not a pair; write EUR/USD for dollars per euro", shortened(text))))?;
-    let currency = |code| Currency::new(code).map_err(|problem| invalid(problem.to_string()));
-    Ok(Pair { price: currency(price)?, settlement: currency(settlement)? })
+    text.parse().map_err(|problem| {
+        item.path.clone().invalid(match problem {
+            InvalidPair::Form => format!("{} {problem}", shortened(text)),
+            InvalidPair::Currency(problem) => problem.to_string(),
+        })
+    })
 }
 
 /// The highest version of each dividend, by ex date.

@@ -23,6 +23,11 @@ pub struct Security {
 }
 
 impl Security {
+    /// Whether the days of its market stand on a calendar.
+    pub fn stands_on(&self, calendar: &str) -> bool {
+        self.market.split('+').any(|part| part == calendar)
+    }
+
     /// The business days of its market.
     pub fn market<'c>(&self, calendars: &'c mut Calendars) -> Result<&'c Calendar, String> {
         calendars.named(&self.market)

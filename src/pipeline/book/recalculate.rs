@@ -3,10 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chrono::NaiveDate;
+use hashbrown::HashMap;
 
 use super::recalculations::{Front, Since};
 use super::{Book, EFFORT_A_TICK, OnePosition, security};
-use crate::domain::flows::row::{FlowRow, Obstacle, Snapshot, changes};
+use crate::domain::flows::row::{FlowRow, Obstacle, changes};
 use crate::domain::jobs::chunk::ChunkResult;
 use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::notice::{NoticeCode, Place};
@@ -24,7 +25,7 @@ use crate::messages::position_flows::PositionFlows;
 use crate::messages::wire::Unwritable;
 use crate::pipeline::due::Number;
 use crate::pipeline::flows::{Told, earlier_securities, flows, selects, series, tried};
-use crate::pipeline::knowledge::{KNOWLEDGE, Knowledge, Subject, subjects};
+use crate::pipeline::knowledge::{KNOWLEDGE, Knowledge, Subject};
 use crate::pipeline::refusals::{WRONG_KEY, undecodable};
 use crate::pipeline::topics::{self, CHUNK_RESULTS_BATCH, HISTORICAL_FLOWS, WHAT_IF_FLOWS};
 
@@ -38,6 +39,8 @@ struct Work<'a> {
     as_it_was: &'a Knowledge,
     /// Of WHAT_IF: with what it changes.
     changed: Option<&'a Knowledge>,
+    /// What trades of this turn have changed is theirs to tell.
+    touched: HashMap<Number, Cause>,
 }
 
 /// A position that it is done for.
@@ -128,6 +131,7 @@ impl Book {
             now: context.view(KNOWLEDGE)?,
             as_it_was,
             changed: changed.flatten(),
+            touched: self.due.touched(),
         };
         front.line_up(&self.numbers.keys, share.after.as_ref());
         share.positions.get_or_insert(front.behind(None).len() as u64);
@@ -204,8 +208,9 @@ impl Book {
             return None;
         }
         for contract in &case.contracts {
-            let swap = work.as_it_was.standing(contract, &case.security).ok()?;
-            if changed(&Subject::Contract(contract.clone())) || subjects(&swap).iter().any(changed) {
+            work.as_it_was.standing(contract, &case.security).ok()?;
+            let depends = || work.as_it_was.depends(contract, &case.security, changed);
+            if changed(&Subject::Contract(contract.clone())) || depends() {
                 return None;
             }
         }
@@ -253,9 +258,8 @@ impl Book {
         work: &Work<'_>,
         context: &mut Context<'_>,
     ) -> Result<(), ProcessError> {
-        // What trades of this turn have changed is theirs to tell.
-        if let Some(cause) = self.due.touched(case.number) {
-            self.tell(case.number, cause, work.now, context)?;
+        if let Some(cause) = work.touched.get(&case.number) {
+            self.tell(case.number, *cause, work.now, context)?;
         }
         let disagreement = self.agree(case.key, case.number, work.cause, work.now, context)?;
         let position = OnePosition::of(self, case.key);
@@ -351,9 +355,7 @@ impl Book {
 
 /// Whether flows were calculated with something that the job does not know.
 fn is_ahead(told: &PositionFlows, work: &Work<'_>) -> bool {
-    let Snapshot { contracts, market_data, reference_data } = told.snapshot;
-    let known = work.recalculation.moment.known;
-    contracts > known.contracts || market_data > known.market_data || reference_data > known.reference_data
+    told.snapshot.ahead_of(work.recalculation.moment.known)
 }
 
 /// Counts what is selected of a position's flows.

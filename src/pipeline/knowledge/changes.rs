@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::domain::key::{ContractId, InvalidName};
-use crate::domain::market::fx::FixName;
+use compact_str::CompactString;
+
+use super::named;
+use crate::domain::key::ContractId;
+use crate::domain::market::fx::{FixName, Pair};
 use crate::domain::names::{IndexName, Symbol};
 use crate::engine::stage::Cause;
 use crate::messages::data_point::DataKind;
@@ -17,25 +20,37 @@ pub enum Subject {
     /// What its issuer does to the lots of all who hold it, under a contract or not.
     CorporateActions(Symbol),
     Index(IndexName),
-    Fix(FixName),
+    Fx(FixName, Pair),
     FeeRate(Symbol),
-    /// A calendar or the business date.
+    /// By its own name where it is joined with others.
+    Calendar(CompactString),
+    /// The business date.
     All,
 }
 
 impl Subject {
+    /// The name of a calendar.
+    pub fn calendar(&self) -> Option<&str> {
+        match self {
+            Subject::Calendar(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// What a value is of; what is known of a security is of the instrument. On accounts nothing depends that is calculated: trades come with their
     /// dates.
-    pub fn of(kind: DataKind, name: &str, detail: &str) -> Result<Option<Subject>, InvalidName> {
+    pub fn of(kind: DataKind, name: &str, detail: &str) -> Result<Option<Subject>, String> {
+        let symbol = || named(Symbol::new, name);
         Ok(Some(match kind {
             DataKind::Account => return Ok(None),
-            DataKind::Fixing | DataKind::Index => Subject::Index(IndexName::new(name)?),
-            DataKind::Fx => Subject::Fix(FixName::new(detail)?),
-            DataKind::FeeRate => Subject::FeeRate(Symbol::new(name)?),
-            DataKind::Calendar | DataKind::BusinessDate => Subject::All,
-            DataKind::CorporateAction => Subject::CorporateActions(Symbol::new(name)?),
+            DataKind::Fixing | DataKind::Index => Subject::Index(named(IndexName::new, name)?),
+            DataKind::Fx => Subject::Fx(named(FixName::new, detail)?, named(str::parse, name)?),
+            DataKind::FeeRate => Subject::FeeRate(symbol()?),
+            DataKind::Calendar => Subject::Calendar(name.into()),
+            DataKind::BusinessDate => Subject::All,
+            DataKind::CorporateAction => Subject::CorporateActions(symbol()?),
             DataKind::Price | DataKind::Dividend | DataKind::Disruption | DataKind::Security => {
-                Subject::Underlier(Symbol::new(name)?)
+                Subject::Underlier(symbol()?)
             }
         }))
     }

@@ -35,6 +35,8 @@ pub struct Facts {
     /// The terms of indices, and their fixings whether the terms are known yet or not.
     indices: HashMap<IndexName, Box<str>>,
     fixings: HashMap<IndexName, BTreeMap<NaiveDate, Fixing>>,
+    /// The calendars that indices stand on, those included that nobody knows.
+    index_days: HashMap<IndexName, BTreeSet<CompactString>>,
     /// The versions that count of what issuers do, by security.
     actions: HashMap<Symbol, BTreeMap<TradeId, Happening>>,
     /// They say when trades settle.
@@ -48,10 +50,11 @@ struct Resolved {
     users: HashMap<Subject, BTreeSet<ContractId>>,
 }
 
-/// Terms resolved as of a day.
+/// Terms resolved as of a day, and what they depend on besides the contract and its underlier.
 struct AsOf {
     day: NaiveDate,
     standing: Result<Arc<Swap>, InvalidValue>,
+    subjects: Vec<Subject>,
 }
 
 impl Facts {
@@ -94,7 +97,7 @@ impl Facts {
                 Ok(())
             }
             DataKind::Fx => {
-                let (fix, pair) = (named(FixName::new, detail)?, pair(name)?);
+                let (fix, pair) = (named(FixName::new, detail)?, named(str::parse, name)?);
                 market.fx.entry((fix, pair)).or_default().publish(quote()?);
                 Ok(())
             }
@@ -110,6 +113,8 @@ impl Facts {
                     return Err(format!("it names itself {} version {}", declared.id, declared.version));
                 }
                 market.declare(declared);
+                // It may be in another currency than those before.
+                self.resolved.get_mut().terms.retain(|(_, underlier), _| *underlier != of);
                 Ok(())
             }
             DataKind::CorporateAction => {
@@ -138,8 +143,9 @@ impl Facts {
             }
             DataKind::Calendar => {
                 give_calendar(name, json()?, self.calendars.get_mut()).map_err(invalid)?;
-                self.resolved.get_mut().terms.clear();
-                let indices: Vec<_> = self.indices.keys().cloned().collect();
+                let calendar = Subject::Calendar(name.clone());
+                self.resolved.get_mut().terms.retain(|_, terms| !terms.subjects.contains(&calendar));
+                let indices: Vec<_> = self.indices_on(name).cloned().collect();
                 for index in indices {
                     // One that cannot be read yet was named when it came, and waits for another calendar.
                     let _ = self.index(&index);
@@ -182,7 +188,11 @@ impl Facts {
         let Some(json) = self.indices.get(name) else { return Ok(()) };
         self.market.get_mut().rates.indices.remove(name);
         self.resolved.get_mut().terms.clear();
-        let mut index = read_index(name, json, self.calendars.get_mut()).map_err(|invalid| invalid.to_string())?;
+        let calendars = self.calendars.get_mut();
+        calendars.looked_for();
+        let index = read_index(name, json, calendars).map_err(|invalid| invalid.to_string());
+        self.index_days.insert(name.clone(), calendars.looked_for());
+        let mut index = index?;
         for (date, fixing) in self.fixings.get(name).into_iter().flatten() {
             // What is no business day of the calendar counts for nothing, as it would have if it had come later.
             let _ = index.publish(*date, *fixing);
@@ -208,17 +218,21 @@ impl Facts {
         if let Some(known) = resolved.terms.get(&key).filter(|known| known.day == day) {
             return known.standing.clone();
         }
-        let standing = {
+        let (standing, subjects) = {
             let (calendars, market) = (&mut self.calendars.borrow_mut(), self.market.borrow());
-            read_terms(json, contract, underlier, day, calendars, &market.disrupted_days).map(Arc::new)
+            calendars.looked_for();
+            let standing = read_terms(json, contract, underlier, day, calendars, &market.disrupted_days).map(Arc::new);
+            let dividends = market.dividends.get(underlier).into_iter().flatten();
+            let currencies = dividends.map(|dividend| dividend.currency).collect();
+            let named = standing.iter().flat_map(|swap| subjects(swap, &currencies));
+            let subjects = named.chain(calendars.looked_for().into_iter().map(Subject::Calendar)).collect::<Vec<_>>();
+            (standing, subjects)
         };
-        if let Ok(standing) = &standing {
-            self.prepare(standing);
-            for subject in subjects(standing) {
-                resolved.users.entry(subject).or_default().insert(contract.clone());
-            }
+        standing.iter().for_each(|swap| self.prepare(swap));
+        for subject in &subjects {
+            resolved.users.entry(subject.clone()).or_default().insert(contract.clone());
         }
-        resolved.terms.insert(key, AsOf { day, standing: standing.clone() });
+        resolved.terms.insert(key, AsOf { day, standing: standing.clone(), subjects });
         standing
     }
 
@@ -228,6 +242,22 @@ impl Facts {
             rates.prepare(&financing.long);
             rates.prepare(&financing.short);
         }
+    }
+
+    pub fn depends(&self, contract: &ContractId, underlier: &Symbol, on: impl Fn(&Subject) -> bool) -> bool {
+        let resolved = self.resolved.borrow();
+        resolved.terms.get(&(contract.clone(), underlier.clone())).is_some_and(|terms| terms.subjects.iter().any(on))
+    }
+
+    /// What stands on a calendar itself, whatever terms name it.
+    pub fn standing_on(&self, calendar: &str) -> impl Iterator<Item = Subject> {
+        let securities = self.securities.iter().filter(|(_, security)| security.stands_on(calendar));
+        let securities = securities.map(|(of, _)| Subject::Underlier(of.clone()));
+        self.indices_on(calendar).cloned().map(Subject::Index).chain(securities)
+    }
+
+    fn indices_on(&self, calendar: &str) -> impl Iterator<Item = &IndexName> {
+        self.index_days.iter().filter(move |(_, days)| days.contains(calendar)).map(|(index, _)| index)
     }
 
     pub fn users(&self, subject: &Subject) -> Vec<ContractId> {
@@ -254,8 +284,8 @@ impl Facts {
     }
 }
 
-/// What the terms name besides the contract and its underlier.
-pub fn subjects(swap: &Swap) -> Vec<Subject> {
+/// What the terms name besides the contract, its underlier and calendars. `currencies` are those in which its dividends are declared.
+pub fn subjects(swap: &Swap, currencies: &BTreeSet<Currency>) -> Vec<Subject> {
     let mut subjects = Vec::new();
     for side in swap.financing.iter().flat_map(|financing| [&financing.long, &financing.short]) {
         match &side.rate {
@@ -264,18 +294,19 @@ pub fn subjects(swap: &Swap) -> Vec<Subject> {
             RateTerms::Fixed(_) => {}
         }
     }
-    subjects.extend(swap.fix.iter().map(|policy| Subject::Fix(policy.fix.clone())));
+    if let Some(policy) = &swap.fix {
+        let dividends = swap
+            .dividends
+            .iter()
+            .flat_map(|terms| currencies.iter().map(|price| Pair { price: *price, settlement: terms.currency }));
+        let converted = std::iter::once(swap.currencies).chain(dividends).filter(|pair| pair.price != pair.settlement);
+        let looked_up = converted.flat_map(|pair| policy.looked_up(pair));
+        subjects.extend(looked_up.map(|pair| Subject::Fx(policy.fix.clone(), pair)));
+    }
     for fee in &swap.daily_fees {
         if let DailyFeeRate::Published(name) = &fee.rate {
             subjects.push(Subject::FeeRate(name.clone()));
         }
     }
     subjects
-}
-
-/// `EUR/USD`: dollars for one euro.
-fn pair(text: &str) -> Result<Pair, String> {
-    let (price, settlement) = text.split_once('/').ok_or_else(|| format!("{text} is not a pair; write EUR/USD"))?;
-    let currency = |code| Currency::new(code).map_err(|problem| problem.to_string());
-    Ok(Pair { price: currency(price)?, settlement: currency(settlement)? })
 }

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use compact_str::CompactString;
 
 use self::changes::Changes;
 pub use self::changes::Subject;
@@ -97,9 +96,14 @@ impl Knowledge {
         self.changes.after(change)
     }
 
-    /// Contracts whose terms name a subject, as far as their terms were asked for.
+    /// Contracts whose terms depend on a subject, as far as their terms were asked for.
     pub fn contracts_of(&self, subject: &Subject) -> Vec<ContractId> {
         self.facts.users(subject)
+    }
+
+    /// Whether terms for a position of an underlier that were asked for depend on one of these.
+    pub fn depends(&self, contract: &ContractId, underlier: &Symbol, on: impl Fn(&Subject) -> bool) -> bool {
+        self.facts.depends(contract, underlier, on)
     }
 
     /// A contract's terms for a position of an underlier, resolved as of the business date.
@@ -208,7 +212,10 @@ impl Knowledge {
 
     fn point(&mut self, point: &DataPoint, cause: Cause) -> Result<(), String> {
         if point.kind != DataKind::BusinessDate {
-            let subject = Subject::of(point.kind, &point.name, &point.detail).map_err(|problem| problem.to_string())?;
+            let subject = Subject::of(point.kind, &point.name, &point.detail)?;
+            if let Some(calendar) = subject.as_ref().and_then(Subject::calendar) {
+                self.facts.standing_on(calendar).for_each(|subject| self.changes.note(subject, cause));
+            }
             subject.into_iter().for_each(|subject| self.changes.note(subject, cause));
             return self.facts.take(point);
         }
@@ -246,6 +253,6 @@ impl ViewTable for Knowledge {
 }
 
 /// A name of a market value's owner, as texts have it.
-fn named<T, E: std::fmt::Display>(make: impl FnOnce(&str) -> Result<T, E>, text: &CompactString) -> Result<T, String> {
+fn named<T, E: std::fmt::Display>(make: impl FnOnce(&str) -> Result<T, E>, text: &str) -> Result<T, String> {
     make(text).map_err(|problem| problem.to_string())
 }
