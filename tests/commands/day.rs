@@ -122,6 +122,20 @@ impl Day {
         self.ask(&["flows"]).lines()
     }
 
+    /// Sums over what a topic says last of each key.
+    fn last(&self, topic: &str, of: impl Fn(&Value) -> Decimal) -> BTreeMap<String, Decimal> {
+        let mut last = BTreeMap::new();
+        for record in self.ask(&["watch", topic]).lines() {
+            last.insert(record["key"].to_string(), record["value"].clone());
+        }
+        let mut sums = BTreeMap::new();
+        for value in last.values().filter(|value| !value.is_null()) {
+            let position = value["account_book_security"].as_str().expect("a key").to_owned();
+            *sums.entry(position).or_default() += of(value);
+        }
+        sums
+    }
+
     /// What must hold whatever has happened.
     fn balances(&mut self, step: &str) -> Value {
         let mut books: BTreeMap<String, (Decimal, Decimal)> = BTreeMap::new();
@@ -142,6 +156,21 @@ impl Day {
             });
             right.then_some(())
         });
+        // Open lots, the position and the trades that survive are as many units.
+        let quantity = |field: &'static str| move |value: &Value| value[field].as_str().map(decimal).expect("a number");
+        let held: BTreeMap<_, _> = books.iter().map(|(position, (_, held))| (position.clone(), *held)).collect();
+        assert_eq!(self.last("positions", quantity("quantity")), held, "{step}");
+        let open = held.into_iter().filter(|(_, held)| !held.is_zero()).collect::<BTreeMap<_, _>>();
+        assert_eq!(self.last("lots", quantity("remaining")), open, "{step}");
+        // What was told of each change adds up to what counts now.
+        let mut told = Decimal::ZERO;
+        for record in self.ask(&["watch", "cash-flows"]).lines() {
+            for change in record["value"]["changes"].as_array().into_iter().flatten() {
+                let minor = |when: &str| Decimal::new(change[when].as_i64().unwrap_or_default(), 2);
+                told += minor("after") - minor("before");
+            }
+        }
+        assert_eq!(told, self.flows().iter().map(amount).sum::<Decimal>(), "{step}");
         let full = self.job("FULL", json!({}));
         assert_eq!(full["totals"]["changed"], 0, "{step}: the batch is what the stream has told");
         assert_eq!(full["totals"]["counts"]["positions"], books.len(), "{step}");
@@ -151,6 +180,14 @@ impl Day {
         assert_eq!(verified.code, 0, "{step}: {}", verified.out);
         full
     }
+}
+
+fn decimal(text: &str) -> Decimal {
+    text.parse().expect("a number")
+}
+
+fn amount(flow: &Value) -> Decimal {
+    flow["amount"].as_str().map(decimal).unwrap_or_default()
 }
 
 #[test]
@@ -224,6 +261,23 @@ fn the_books_balance_at_every_step_of_a_business_day() {
     let paid = |day: &Day| day.flows().iter().filter(|flow| flow["kind"] == "DIVIDEND").count();
     wait_for("the dividend", || (paid(&day) > 0).then_some(()));
     day.balances("a dividend");
+    let ex = TODAY - Days::new(5);
+    let mut entitled: BTreeMap<&str, Decimal> = BTreeMap::new();
+    for trade in day.trades.values().filter(|trade| trade.position.ends_with("ACME") && trade.date < ex) {
+        *entitled.entry(&trade.position).or_default() += trade.held;
+    }
+    // A long is paid 85 % of it, a short pays all.
+    let due = |held: &Decimal| held * decimal(if held.is_sign_positive() { "0.34" } else { "0.40" });
+    let due: BTreeMap<_, _> = entitled
+        .iter()
+        .filter(|(_, held)| !held.is_zero())
+        .map(|(position, held)| ((*position).to_owned(), due(held)))
+        .collect();
+    let mut received: BTreeMap<String, Decimal> = BTreeMap::new();
+    for flow in day.flows().iter().filter(|flow| flow["kind"] == "DIVIDEND") {
+        *received.entry(flow["position"].as_str().expect("a key").to_owned()).or_default() += amount(flow);
+    }
+    assert_eq!(received, due, "the entitled units of a position times what was declared");
 
     let cancelled = "D0-1";
     let Trade { position, .. } = day.trades.remove(cancelled).expect("it was sent");
