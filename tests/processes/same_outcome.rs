@@ -16,32 +16,60 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn an_outcome_is_the_same_through_any_workers_any_chunks_restarts_and_deaths() {
-    let undisturbed = outcome(1, "2000", |_, _| ());
-    let restarted = outcome(2, "310", |installation, workers| {
-        for (number, worker) in workers.iter_mut().enumerate() {
-            busy(worker);
-            worker.drain();
-            assert!(
-                number > 0 || records(installation, "calculation-outcomes") == 0,
-                "the job was over before the first restart"
-            );
-            *worker = start(installation, number);
-        }
-    });
-    let killed = outcome(4, "50", |installation, workers| {
-        for number in 0..workers.len() {
-            busy(&mut workers[number]);
-            workers.remove(number).kill();
-            assert!(
-                number > 0 || records(installation, "calculation-outcomes") == 0,
-                "the job was over before the first death"
-            );
-            workers.insert(number, start(installation, number));
-        }
-    });
+    let (undisturbed, _) = outcome(1, "2000", in_peace);
     assert!(undisturbed.contains("\"COMPLETED\""), "{undisturbed}");
-    assert_eq!(undisturbed, restarted);
-    assert_eq!(undisturbed, killed);
+    for (count, positions, disturb) in [(2, "310", restarts as Disturb), (4, "50", deaths)] {
+        assert_eq!(outcome(count, positions, disturb), (undisturbed.clone(), true), "{count} workers, {positions}");
+    }
+}
+
+#[test]
+#[ignore = "long: cargo test --release --test processes -- --ignored every_size"]
+fn an_outcome_is_the_same_for_every_size_of_chunks_and_number_of_workers() {
+    let (undisturbed, _) = outcome(1, "2000", in_peace);
+    let mut in_the_middle = 0;
+    for count in [1, 2, 4] {
+        for positions in ["50", "173", "500", "2000"] {
+            for disturb in [restarts as Disturb, deaths] {
+                let (disturbed, ran) = outcome(count, positions, disturb);
+                assert_eq!(disturbed, undisturbed, "{count} workers, {positions}");
+                in_the_middle += u32::from(ran);
+            }
+        }
+    }
+    // Two chunks may both be done before the first blow.
+    assert!(in_the_middle >= 12, "the job was over before the first blow in all but {in_the_middle} of 24");
+}
+
+/// What happens to workers while the job runs, and whether it still ran when they were hit first.
+type Disturb = fn(&Installation, &mut Vec<Running>) -> bool;
+
+fn in_peace(_: &Installation, _: &mut Vec<Running>) -> bool {
+    false
+}
+
+fn restarts(installation: &Installation, workers: &mut Vec<Running>) -> bool {
+    one_by_one(installation, workers, |mut worker| worker.drain())
+}
+
+fn deaths(installation: &Installation, workers: &mut Vec<Running>) -> bool {
+    one_by_one(installation, workers, Running::kill)
+}
+
+/// Hits each worker once it has worked on the job, and starts it again.
+fn one_by_one(installation: &Installation, workers: &mut Vec<Running>, hit: fn(Running)) -> bool {
+    let mut reader = installation.broker().reader().expect("a reader");
+    let mut ran = false;
+    for number in 0..workers.len() {
+        // Whoever comes late to a job of few chunks has none.
+        wait(&mut workers[number], "chunk", |worker| {
+            worker.processed(STAGE) > 0 || begun(&mut *reader, CALCULATION_OUTCOMES)
+        });
+        hit(workers.remove(number));
+        ran |= number == 0 && !begun(&mut *reader, CALCULATION_OUTCOMES);
+        workers.insert(number, start(installation, number));
+    }
+    ran
 }
 
 /// 300 positions on 57 days.
@@ -89,7 +117,7 @@ fn history(count: usize, disturb: impl FnOnce(&Installation, &mut Vec<Running>))
 }
 
 /// The outcome as it is printed, after `disturb` has had its way with the workers.
-fn outcome(count: usize, positions: &str, disturb: impl FnOnce(&Installation, &mut Vec<Running>)) -> String {
+fn outcome(count: usize, positions: &str, disturb: Disturb) -> (String, bool) {
     let mut installation = Installation::new("same", PARTITIONS as u32);
     installation.set("jobs.chunk_positions", positions);
     installation.set("jobs.chunk_lots", "100000");
@@ -102,11 +130,11 @@ fn outcome(count: usize, positions: &str, disturb: impl FnOnce(&Installation, &m
     // Whoever comes first would else have done the job before the others have joined.
     workers.iter_mut().for_each(|worker| joined(worker, STAGE));
     installation.ok(&["submit", "job", argument(&request)]);
-    disturb(&installation, &mut workers);
+    let ran = disturb(&installation, &mut workers);
     let outcome = installation.ok(&["submit", "job", argument(&request), "--wait", "--json"]);
     workers.iter_mut().for_each(Running::drain);
     assert_eq!(installation.verified()["jobs"], 1);
-    outcome
+    (outcome, ran)
 }
 
 fn request(installation: &Installation) -> PathBuf {
@@ -126,11 +154,6 @@ fn joined(worker: &mut Running, stage: &str) {
     });
 }
 
-/// Waits until a worker has worked on the job.
-fn busy(worker: &mut Running) {
-    wait(worker, "chunk", |worker| worker.processed(STAGE) > 0);
-}
-
 fn wait(worker: &mut Running, what: &str, mut ask: impl FnMut(&mut Running) -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !ask(worker) {
@@ -142,8 +165,4 @@ fn wait(worker: &mut Running, what: &str, mut ask: impl FnMut(&mut Running) -> b
 /// Whether anything is on a topic, asked often.
 fn begun(reader: &mut dyn Reader, topic: &'static str) -> bool {
     (0..PARTITIONS).any(|partition| reader.bounds(TopicPartition { topic, partition }).expect("bounds").end > 0)
-}
-
-fn records(installation: &Installation, topic: &str) -> usize {
-    installation.ok(&["watch", topic, "--json"]).lines().count()
 }
