@@ -11,6 +11,8 @@ use bookflow::domain::jobs::split::SplitLimits;
 use bookflow::domain::jobs::totals::ControlTotals;
 use bookflow::domain::key::Timestamp;
 use bookflow::messages::request::read_request;
+use bookflow::messages::schemas::Schemas;
+use chrono::NaiveDate;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -189,6 +191,46 @@ fn a_long_list_of_dividends_makes_smaller_chunks() {
     request["marketData"]["data"]["dividends"][0]["dividends"] = listed.into();
     let run = run_with(&request, limits(10, 10));
     assert_eq!((run.plan.chunks, run.flows.len(), run.total()), (5, 50, 5_000));
+}
+
+/// 25 indices with a rate for each of 5,000 days: more than a chunk takes along, of several contracts as of one.
+#[test]
+fn long_series_of_rates_make_smaller_chunks() {
+    let first = NaiveDate::from_ymd_opt(2010, 5, 3).expect("a Monday");
+    let days: Vec<Value> =
+        first.iter_days().take(5_000).map(|day| json!({ "date": day.to_string(), "rate": 0.05 })).collect();
+    let of_index = |number: usize| {
+        let mut leg =
+            position(&format!("P{number}"), "INTEREST_LEG", json!([lot("L1", 1, "100", "2010-05-03", "2010-05-05")]));
+        leg["interestLeg"] = json!({ "rateType": "FLOATING", "index": format!("I{number}") });
+        leg
+    };
+    let apart = (0..25).map(|number| contract(&format!("C{number}"), json!([of_index(number)]))).collect();
+    let together = json!([contract("C", (0..25).map(of_index).collect())]);
+    for contracts in [apart, together] {
+        let mut request = request("2024-01-10", contracts);
+        let rate = |number: usize| json!({ "index": format!("I{number}"), "baseRate": 0.05, "baseDate": "2010-05-03", "changes": days });
+        request["marketData"]["data"]["rates"] = (0..25).map(rate).collect();
+        let run = run(&request);
+        assert_eq!((run.plan.chunks, run.flows.len(), run.outcome.totals.errors), (2, 25, 0), "{:?}", run.rows());
+        for (_, chunk) in &run.chunks {
+            let mut bytes = Vec::new();
+            Schemas::embedded().encode(chunk, None, &mut bytes).expect("it fits");
+            assert!(bytes.len() < 2_000_000, "{}", bytes.len());
+        }
+    }
+}
+
+#[test]
+fn many_rows_of_one_contract_are_no_large_chunk() {
+    let elsewhere = |index: usize| {
+        let mut lot = lot(&format!("L{index}"), 1, "100", "2024-01-10", "2024-01-12");
+        lot["contractId"] = "OTHER".into();
+        lot
+    };
+    let run = run(&request("2024-06-28", one("EQUITY_LEG", (0..2_500).map(elsewhere).collect())));
+    let rows: Vec<_> = run.chunks.iter().map(|(_, chunk)| chunk.notices.len()).collect();
+    assert_eq!((rows, run.outcome.totals.errors), (vec![1_000, 1_000, 500], 2_500));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::market::MarketData;
 use super::notice::{Notice, NoticeCode, Place};
 use super::resolve::resolve;
 use super::totals::Counts;
+use super::wanted::Wanted;
 use crate::domain::key::ContractId;
 use crate::domain::lots::given::GivenLot;
 use crate::domain::names::Symbol;
@@ -86,13 +87,22 @@ struct Draft {
     contracts: Vec<ContractPart>,
     notices: Vec<Notice>,
     size: Size,
+    /// The market data that it takes along.
+    wanted: Wanted,
 }
+
+/// Rates and dividends that a chunk takes along at most: 1 to 2 MB of the 4 that the topic takes.
+const CHUNK_VALUES_MAX: usize = 100_000;
+/// Rows that were found before calculation, of a chunk: about 300 KB.
+const CHUNK_NOTICES_MAX: usize = 1_000;
 
 /// What counts against the limits of a chunk.
 #[derive(Clone, Copy, Default)]
 struct Size {
     positions: usize,
     lots: usize,
+    /// Rates and dividends, each name once.
+    values: usize,
 }
 
 impl Default for SplitLimits {
@@ -156,8 +166,9 @@ impl Cut for Splitter<'_> {
     }
 
     fn notice(&mut self, notice: Notice) -> Vec<(Lane, Chunk)> {
-        self.make_room(Size { positions: 1, lots: 0 });
-        self.draft.size.positions += 1; // so that a request of unreadable contracts is cut, too
+        let size = Size { positions: 1, ..Size::default() }; // so that a request of unreadable contracts is cut, too
+        self.make_room(size);
+        self.draft.size.add(size);
         self.draft.notices.push(notice);
         self.queue.ready()
     }
@@ -170,23 +181,39 @@ impl Cut for Splitter<'_> {
 
 impl Splitter<'_> {
     fn add(&mut self, part: ContractPart, notices: Vec<Notice>) {
-        let size = Size::of(&part, self.market, self.job.last_day());
-        self.make_room(size);
-        self.draft.notices.extend(notices);
-        if self.limits.hold(size) {
-            self.draft.size.add(size);
-            self.draft.contracts.push(part);
+        for notice in notices {
+            if self.draft.notices.len() == CHUNK_NOTICES_MAX {
+                self.close();
+            }
+            self.draft.notices.push(notice);
+        }
+        self.make_room(self.size(&part));
+        if self.limits.hold(self.size(&part)) {
+            self.push(part);
             return;
         }
-        let last = self.job.last_day();
-        let mut pieces = cut(part, self.limits, self.market, last).into_iter().peekable();
+        let mut pieces = cut(part, self.limits, self.market, self.job.last_day()).into_iter().peekable();
         while let Some(piece) = pieces.next() {
-            self.draft.size = Size::of(&piece, self.market, last);
-            self.draft.contracts.push(piece);
+            self.push(piece);
             if pieces.peek().is_some() {
                 self.close();
             }
         }
+    }
+
+    /// What more a contract would make of the draft; more values than that where several of its positions use the same.
+    fn size(&self, part: &ContractPart) -> Size {
+        let values = part.positions.iter().map(|position| self.draft.wanted.more_values(position, self.market));
+        Size { values: values.sum(), ..Size::of(part, self.market, self.job.last_day()) }
+    }
+
+    fn push(&mut self, part: ContractPart) {
+        self.draft.size.add(Size::of(&part, self.market, self.job.last_day()));
+        for position in &part.positions {
+            self.draft.size.values += self.draft.wanted.more_values(position, self.market);
+            self.draft.wanted.add_part(position);
+        }
+        self.draft.contracts.push(part);
     }
 
     /// Closes the draft when `size` more would not fit.
@@ -246,22 +273,24 @@ impl<C> Queue<C> {
 
 impl SplitLimits {
     fn hold(&self, size: Size) -> bool {
-        size.positions <= self.chunk_positions && size.lots <= self.chunk_lots
+        size.positions <= self.chunk_positions && size.lots <= self.chunk_lots && size.values <= CHUNK_VALUES_MAX
     }
 }
 
 impl Size {
+    /// Without values, which depend on what is there already.
     fn of(part: &ContractPart, market: &MarketData, last: NaiveDate) -> Size {
         let of_lots = |position: &PositionPart| {
             let flows = flows_of_slice(position, market, (part.start, last));
             position.lots.iter().map(|lot| weight(lot, flows)).sum::<usize>()
         };
-        Size { positions: part.positions.len(), lots: part.positions.iter().map(of_lots).sum() }
+        Size { positions: part.positions.len(), lots: part.positions.iter().map(of_lots).sum(), values: 0 }
     }
 
     fn add(&mut self, other: Size) {
         self.positions += other.positions;
         self.lots += other.lots;
+        self.values += other.values;
     }
 }
 
@@ -289,22 +318,26 @@ fn cut(contract: ContractPart, limits: SplitLimits, market: &MarketData, last: N
     let mut pieces = Vec::new();
     let mut current = piece(0, contract.counts);
     let mut size = Size::default();
+    let mut wanted = Wanted::default();
     for position in contract.positions {
         let empty = PositionPart { lots: Vec::new(), ..position.clone() };
         let flows = flows_of_slice(&position, market, (contract.start, last));
         let mut fresh = true;
         for lot in position.lots {
             let weight = weight(&lot, flows);
-            let more = Size { positions: size.positions + usize::from(fresh), lots: size.lots + weight };
+            let values = size.values + wanted.more_values(&empty, market);
+            let more = Size { positions: size.positions + usize::from(fresh), lots: size.lots + weight, values };
             if !limits.hold(more) && size.lots > 0 {
                 let next = piece(current.part + 1, Counts::default());
                 pieces.push(std::mem::replace(&mut current, next));
-                size = Size::default();
+                (size, wanted) = Default::default();
                 fresh = true;
             }
             if fresh {
                 current.positions.push(empty.clone());
                 size.positions += 1;
+                size.values += wanted.more_values(&empty, market);
+                wanted.add_part(&empty);
                 fresh = false;
             }
             size.lots += weight;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::chunk::PositionPart;
 use super::contract::{Contract, Financing, Leg, Rate};
 use super::market::MarketData;
 use crate::domain::names::{IndexName, Symbol};
@@ -26,6 +27,32 @@ impl Wanted {
                 }
                 Ok(Leg::Interest(Financing { rate: Rate::Fixed(_), .. })) | Err(_) => {}
             }
+        }
+    }
+
+    /// Takes the names of rates and dividends in that a part of a contract uses.
+    pub fn add_part(&mut self, position: &PositionPart) {
+        match &position.leg {
+            Leg::Interest(Financing { rate: Rate::Index { name, .. }, .. }) if !self.rates.contains(name) => {
+                self.rates.insert(name.clone());
+            }
+            Leg::Dividend { .. } if !self.dividends.contains(&position.underlying) => {
+                self.dividends.insert(position.underlying.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// How many rates or dividends a part of a contract uses whose names are not in it.
+    pub fn more_values(&self, position: &PositionPart, market: &MarketData) -> usize {
+        match &position.leg {
+            Leg::Interest(Financing { rate: Rate::Index { name, .. }, .. }) if !self.rates.contains(name) => {
+                market.rates.get(name).map_or(0, |series| series.changes.len())
+            }
+            Leg::Dividend { .. } if !self.dividends.contains(&position.underlying) => {
+                market.dividends.get(&position.underlying).map_or(0, Vec::len)
+            }
+            _ => 0,
         }
     }
 

@@ -80,6 +80,17 @@ pub(super) fn market_data(wire: WireMarketData, notices: &mut Vec<Notice>) -> Ma
     }
 }
 
+/// Changes or dividends of one name: 270 years of days, and 2 MB in a chunk.
+const VALUES_MAX: usize = 100_000;
+
+fn not_too_many<T>(listed: Option<Vec<T>>, list: &Path) -> Result<Vec<T>, InvalidValue> {
+    let listed = listed.unwrap_or_default();
+    match listed.len() {
+        0..=VALUES_MAX => Ok(listed),
+        count => Err(list.clone().invalid(format!("has {count} entries; allowed: up to {VALUES_MAX}"))),
+    }
+}
+
 /// A name that comes twice is left out as well: nobody can say which one is meant.
 fn by_name<W, K: Ord + Clone, V>(
     wires: Option<Vec<W>>,
@@ -142,7 +153,7 @@ pub(super) fn dividends(wire: WireDividends, path: &Path) -> Result<(Symbol, Vec
         })
     };
     let mut dividends: Vec<Dividend> =
-        wire.dividends.unwrap_or_default().into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        not_too_many(wire.dividends, &list)?.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
     dividends.sort_by_key(|dividend| dividend.ex_date);
     Ok((symbol, dividends))
 }
@@ -202,7 +213,7 @@ fn changes(
             value: number(value(&wire), kind).map_err(|problem| list.item(index).field(name).invalid(problem))?,
         })
     };
-    wires.unwrap_or_default().into_iter().enumerate().map(read).collect()
+    not_too_many(wires, &list)?.into_iter().enumerate().map(read).collect()
 }
 
 fn series(base: Option<Observation>, changes: Vec<Observation>, path: &Path) -> Result<Series, InvalidValue> {
