@@ -234,6 +234,7 @@ pub fn progress_json(progress: &Progress) -> Value {
         "predecessor": predecessor.map(JobId::as_str),
         "chunks_done": received,
         "chunks": planned.map(|(chunks, _)| chunks),
+        "percent": received.zip(planned).map(|(received, (chunks, _))| u64::from(received) * 100 / u64::from(chunks.max(1))),
         "contracts_done": totals.counts.contracts,
         "contracts": planned.and_then(|(_, counts)| counts).map(|counts| counts.contracts),
         "flows": totals.flows,

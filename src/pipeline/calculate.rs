@@ -46,17 +46,15 @@ impl Stage for Calculate {
 
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let value = record.value.ok_or_else(|| ProcessError::rejected("tombstone", "a chunk has a value"))?;
-        if let Some(content) = Content::of(&self.schemas, value) {
+        let content = Content::of(&self.schemas, value);
+        if let Some(content) = &content {
             in_place(record, &content.key, context)?;
-            if left_over(&content.job, record, context)? {
-                return Ok(());
-            }
-            if self.sent_from_results(&content, record, context)? {
+            if left_over(&content.job, record, context)? || self.sent_from_results(content, record, context)? {
                 return Ok(());
             }
         }
         let chunk = self.chunk(record, context)?;
-        if left_over(&chunk.job().id, record, context)? {
+        if content.is_none() && left_over(&chunk.job().id, record, context)? {
             return Ok(());
         }
         let calculated = calculated(&chunk)?;

@@ -256,7 +256,12 @@ fn a_job_ends_once_whatever_happens_to_its_chunks() {
     assert_eq!(described["progress"]["late_chunks"], 1, "{described:#}");
 
     // Cancelled twice.
-    send(&installation, &request("STOP"), long, |records| records.truncate(1));
+    let (_, chunks) = send(&installation, &request("STOP"), long, |records| records.truncate(1));
+    installation.consumed(Duration::from_secs(60));
+    let running: Value = serde_json::from_str(&installation.ok(&["jobs", "describe", "STOP", "--json"])).expect("JSON");
+    let Value::Object(progress) = &running["progress"] else { panic!("{running:#}") };
+    assert_eq!((&progress["state"], &progress["chunks_done"]), (&json!("RUNNING"), &json!(1)), "{running:#}");
+    assert_eq!(progress["percent"], 100 / chunks.len(), "{running:#}");
     let first = installation.ok(&["jobs", "cancel", "STOP", "--reason", "wrong day", "--json"]);
     let second = installation.ok(&["jobs", "cancel", "STOP", "--json"]);
     assert_eq!(first, second);
