@@ -100,8 +100,18 @@ impl Endpoints {
             path.pop_if_empty().extend([kind, name]);
         }
         url.query_pairs_mut().append_pair("asOf", as_of);
-        let ask = || self.once(&url, &check);
-        ask.retry(self.retry).when(Unavailable::passing).call()
+        let mut failed = None;
+        let ask = || {
+            let answer = self.once(&url, &check);
+            if let Err(error) = &answer
+                && *error != Unavailable::LeftAlone
+            {
+                failed = Some(error.clone());
+            }
+            answer
+        };
+        // Why it failed when it was asked says more than that it is not asked any more.
+        ask.retry(self.retry).when(Unavailable::passing).call().map_err(|last| failed.unwrap_or(last))
     }
 
     fn once(&self, url: &Url, check: impl Fn(&[u8]) -> Result<(), String>) -> Result<Answer, Unavailable> {

@@ -11,6 +11,8 @@ use crate::telemetry;
 
 /// The label of this dependency in metrics.
 const REDIS: &str = "redis";
+/// What PTTL says of a key that a full Redis has put out since it was read.
+const GONE: i64 = -2;
 /// Keys deleted with one command.
 const SCAN_KEYS: usize = 1_000;
 
@@ -88,7 +90,8 @@ impl Redis {
                 .map_err(Into::into)
         })?;
         let kept = |(bytes, left): (Option<Vec<u8>>, i64)| {
-            Some(Kept { bytes: bytes?, left: u64::try_from(left).ok().map(Duration::from_millis) })
+            let bytes = bytes.filter(|_| left != GONE)?;
+            Some(Kept { bytes, left: u64::try_from(left).ok().map(Duration::from_millis) })
         };
         Some(answers.into_iter().map(kept).collect())
     }

@@ -4,6 +4,8 @@ use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bookflow::cache::endpoints::Unavailable;
+use bookflow::cache::market_data::Missing;
 use bookflow::cli::config::Config;
 use bookflow::cli::config::layers::Layers;
 use bookflow::cli::market_data::complete;
@@ -305,9 +307,18 @@ fn the_service_is_asked_again_after_a_while() {
     }
     let day = "2024-06-28".parse().expect("a date");
     service.be(Mood::Status(503));
-    assert_eq!(source.fetch(wanted(0..50), day).missing.len(), 50);
+    let missing = source.fetch(wanted(0..50), day).missing;
     service.be(Mood::Fine);
-    service.asked();
+    let asked = service.asked();
+    assert_eq!(missing.len(), 50);
+    for (name, missing) in missing {
+        let path = format!("/md/prices/{}?", name.parts().1);
+        let why = match asked.iter().any(|asked| asked.starts_with(&path)) {
+            true => Unavailable::Status(503),
+            false => Unavailable::LeftAlone,
+        };
+        assert_eq!(missing, Missing::Unavailable(why), "{path}");
+    }
     assert_eq!(source.fetch(wanted(50..60), day).missing.len(), 10, "it is left alone");
     assert_eq!(service.asked(), [""; 0]);
     thread::sleep(Duration::from_millis(400));
