@@ -300,6 +300,16 @@ fn contracts_and_data_go_in_flows_come_out_and_a_correction_changes_what_depends
     assert_eq!(reached("prices.csv"), 4, "the old positions, and the new ones for what their lots were");
     file("new.csv", "kind,name,detail,date,version,value\nPRICE,NEW,,2025-03-10,,57\n");
     assert_eq!(reached("new.csv"), 2);
+    file("back.json", &renamed.replace("\"A1\"", "\"A1\", \"version\": 2, \"status\": \"CANCELLED\""));
+    let back = ask(&["submit", "reference-data", "back.json", "--dry-run"]).object();
+    assert_eq!(
+        (&back["corrected"], &back["positions"]),
+        (&1.into(), &4.into()),
+        "where the lots were and where they went"
+    );
+    let elsewhere = ask(&["submit", "market-data", "back.json"]);
+    assert_eq!(counts(&elsewhere), [0; 4]);
+    assert!(elsewhere.err.contains("submit reference-data"), "{}", elsewhere.err);
 
     let taken = ask(&["submit", "snapshot", "EOD"]).object();
     assert_eq!((&taken["day"], &taken["new"]), (&"2025-03-10".into(), &true.into()));

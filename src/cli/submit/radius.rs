@@ -72,7 +72,7 @@ pub fn radius(
     Ok(counted(reached))
 }
 
-/// Positions with lots that were of a security before they arrived which changes.
+/// Positions with lots that were of a security before they arrived which changes, or which an action on it may have sent there.
 fn measured_elsewhere(
     broker: &dyn Broker,
     schemas: &Schemas,
@@ -80,7 +80,8 @@ fn measured_elsewhere(
 ) -> Result<HashSet<u128>, Failure> {
     let mut measured = HashSet::new();
     each::<CapturedAction>(broker, schemas, CAPTURED_ACTIONS, |CapturedAction { key, happened }| {
-        let changes = |security: &Symbol| changed.contains(&Subject::Underlier(security.clone()));
+        let of = [Subject::Underlier, Subject::CorporateActions];
+        let changes = |security: &Symbol| of.iter().any(|subject| changed.contains(&subject(security.clone())));
         if earlier_securities(&happened).any(changes) {
             measured.insert(xxh3_128(key.as_str().as_bytes()));
         }

@@ -207,6 +207,13 @@ impl Submission {
                 human += &format!("\n  {contract:<32} {positions:>8}");
             }
         }
+        if new + corrected + unchanged + rejected.count == 0 {
+            session.output.note(format!(
+                "nothing in it belongs on {}: `submit contracts`, `submit market-data` and `submit reference-data` each take their own part of \
+                 a document",
+                self.topic
+            ));
+        }
         session.output.say(json, human)?;
         Ok(if rejected.count == 0 { Exit::Ok } else { Exit::Partial })
     }
