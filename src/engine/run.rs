@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use super::broker::Broker;
 use super::clock::Clock;
 use super::copy::StateStore;
-use super::health::Health;
+use super::health::{Beat, Health};
 use super::mark::Life;
 use super::priority::{give_way, session_gives_way};
 use super::settings::Settings;
 use super::stop::Stop;
-use super::topology::Topology;
+use super::topology::{StageSpec, Topology};
 use super::worker::{Parts, Turn, Worker};
 use crate::telemetry;
 
@@ -43,17 +44,18 @@ impl Process {
         let mut workers = Vec::new();
         for lane in &self.lanes {
             let spec = self.topology.stage(&lane.stage)?;
+            let preparing = Arc::new(());
             for number in 0..lane.threads {
-                workers.push((format!("{}-{number}", spec.name), spec.clone(), number));
+                workers.push((format!("{}-{number}", spec.name), spec.clone(), number, preparing.clone()));
             }
         }
-        if workers.iter().all(|(_, spec, _)| spec.gives_way) {
+        if workers.iter().all(|(_, spec, ..)| spec.gives_way) {
             session_gives_way();
         }
         thread::scope(|scope| {
             let mut threads = Vec::new();
-            for (name, spec, number) in workers {
-                let body = move || self.thread(&spec, number, life);
+            for (name, spec, number, preparing) in workers {
+                let body = move || self.thread(&spec, number, life, preparing);
                 let builder = thread::Builder::new().name(name.clone());
                 let started = builder.spawn_scoped(scope, body).expect("the system has a thread for each lane");
                 threads.push((name, started));
@@ -70,29 +72,23 @@ impl Process {
         })
     }
 
-    fn thread(&self, spec: &super::topology::StageSpec, number: usize, life: Life) -> Result<(), Stop> {
+    fn thread(&self, spec: &StageSpec, number: usize, life: Life, preparing: Arc<()>) -> Result<(), Stop> {
         let beat = self.health.beat(format!("{}-{number}", spec.name));
         // Whatever ends one thread, a panic included, ends the process: half a worker must not look alive.
         let _others_follow = Following(self.stopping.clone());
         if spec.gives_way {
             give_way();
         }
-        let ended = self.turns(spec, number, life, beat.clone());
+        let ended = self.turns(spec, number, life, beat.clone(), preparing);
         if let Err(stop) = &ended {
             beat.stopped(&stop.to_string());
         }
         ended
     }
 
-    fn turns(
-        &self,
-        spec: &super::topology::StageSpec,
-        thread: usize,
-        life: Life,
-        beat: super::health::Beat,
-    ) -> Result<(), Stop> {
+    fn turns(&self, spec: &StageSpec, thread: usize, life: Life, beat: Beat, preparing: Arc<()>) -> Result<(), Stop> {
         let checked = self.topology.check(spec, self.broker.as_ref())?;
-        let mut worker = Worker::start(Parts {
+        let worker = Worker::prepare(Parts {
             checked,
             settings: self.settings.clone(),
             broker: self.broker.clone(),
@@ -102,6 +98,8 @@ impl Process {
             life,
             thread,
         })?;
+        await_others(preparing);
+        let mut worker = worker.join()?;
         while !self.stopping.load(Ordering::Relaxed) {
             match worker.run_once() {
                 Ok(Turn::Aborted(cause)) => telemetry::turn_repeats(spec.name, cause),
@@ -122,5 +120,15 @@ struct Following(Arc<AtomicBool>);
 impl Drop for Following {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The threads of a stage join its group together: for one that comes later the group is dealt out twice more, and what moves
+/// to it stands still until each member has heard of that with a heartbeat. One that has failed is not waited for.
+fn await_others(preparing: Arc<()>) {
+    let others = Arc::downgrade(&preparing);
+    drop(preparing);
+    while others.strong_count() > 0 {
+        thread::sleep(Duration::from_millis(1));
     }
 }

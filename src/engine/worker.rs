@@ -111,6 +111,11 @@ pub enum Turn {
 
 impl Worker {
     pub fn start(parts: Parts) -> Result<Worker, Stop> {
+        Worker::prepare(parts)?.join()
+    }
+
+    /// Everything but joining the group, which counts on a member to poll from then on.
+    pub fn prepare(parts: Parts) -> Result<Worker, Stop> {
         let Parts { checked, settings, broker, store, clock, beat, life, thread } = parts;
         let group = checked.spec.group();
         let client_id = format!("{group}-{}-{thread}", settings.instance);
@@ -118,8 +123,7 @@ impl Worker {
         let member = Member { group, client_id, instance_id };
         let producer = broker.producer(&member.client_id).map_err(|error| Stop::of(error, &member.client_id))?;
         let views = Views::open(&checked.spec.views, broker.as_ref()).map_err(Stop::Broker)?;
-        let mut consumer = broker.consumer(&member).map_err(|error| Stop::of(error, &member.client_id))?;
-        consumer.subscribe(checked.spec.lead).map_err(Stop::Broker)?;
+        let consumer = broker.consumer(&member).map_err(|error| Stop::of(error, &member.client_id))?;
         let next_tick = checked.spec.tick.map_or(Duration::MAX, |tick| clock.elapsed() + tick);
         // Any seed will do: back-off only has to differ between threads.
         let jitter = xxhash_rust::xxh3::xxh3_64(member.client_id.as_bytes()) | 1;
@@ -146,6 +150,11 @@ impl Worker {
             fenced_at: None,
             jitter,
         })
+    }
+
+    pub fn join(mut self) -> Result<Worker, Stop> {
+        self.consumer.subscribe(self.checked.spec.lead).map_err(Stop::Broker)?;
+        Ok(self)
     }
 
     /// One turn, or one step towards being able to make one. Never blocks for longer than a call to the broker may.

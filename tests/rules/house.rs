@@ -11,6 +11,7 @@ use bookflow::engine::copy::{NoCopies, StateStore};
 use bookflow::engine::first_start::first_start;
 use bookflow::engine::health::Health;
 use bookflow::engine::mark::{self, TurnMark};
+use bookflow::engine::run::{Lane, Process};
 use bookflow::engine::settings::Settings;
 use bookflow::engine::stop::Stop;
 use bookflow::engine::topology::{Checked, Topology};
@@ -93,6 +94,20 @@ impl House {
             thread: 0,
         })
         .expect("worker starts")
+    }
+
+    /// Runs once.
+    pub fn process(&self, threads: usize) -> Process {
+        Process {
+            topology: Arc::new(self.topology.clone()),
+            lanes: vec![Lane { stage: self.topology.stages[0].name.into(), threads }],
+            settings: self.settings.clone(),
+            broker: Arc::new(self.stand.broker.clone()),
+            store: self.store.clone(),
+            clock: self.stand.clock.clone(),
+            health: Health::default(),
+            stopping: Arc::default(),
+        }
     }
 
     pub fn write(&self, partition: i32, values: &[&str]) {

@@ -18,4 +18,5 @@ mod takeover; // 12: to the mark, no more and no less
 mod fencing; // 14: once, twice, twins
 mod copies; // 17: local copies of state
 mod ageing; // 17: older entries in segments
+mod threads; // of a process, which ends as a whole
 mod views; // 18: pinned, complete, never backwards

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use bookflow::engine::admin::Admin;
 use bookflow::engine::clock::Clock;
-use bookflow::engine::health::Health;
-use bookflow::engine::run::{Lane, Process};
 use bookflow::engine::stop::Stop;
 use bookflow::engine::worker::Turn;
 use bookflow::memory::interference::CallKind;
@@ -236,17 +234,7 @@ fn workers_that_stop_by_themselves_condemn_nobody() {
     dead_letters_of("5");
     house.write(0, &["1", "bad", "2"]);
     for _ in 0..8 {
-        let process = Process {
-            topology: Arc::new(house.topology.clone()),
-            lanes: vec![Lane { stage: house.topology.stages[0].name.into(), threads: 1 }],
-            settings: house.settings.clone(),
-            broker: Arc::new(house.stand.broker.clone()),
-            store: house.store.clone(),
-            clock: house.stand.clock.clone(),
-            health: Health::default(),
-            stopping: Arc::default(),
-        };
-        let stopped = process.run().expect_err("it cannot go on");
+        let stopped = house.process(1).run().expect_err("it cannot go on");
         assert!(matches!(stopped, Stop::NoDeadLetter { .. }), "{stopped}");
     }
     dead_letters_of("1000");
