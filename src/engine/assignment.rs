@@ -1,13 +1,16 @@
 //! Assignment: what the group gives and takes, and how a task becomes able to run.
 
+use std::panic::resume_unwind;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use super::batch::Room;
-use super::broker::{BrokerError, CommittedOffset, Consumer, Rebalance, TopicPartition};
-use super::copy::{CopyIdentity, CopyStamp, Files};
+use super::broker::{Broker, BrokerError, CommittedOffset, Consumer, Rebalance, TopicPartition};
+use super::copy::{CopyIdentity, CopyStamp, Files, StateStore};
 use super::mark::TurnMark;
-use super::restore::Restore;
-use super::settings::Planted;
+use super::restore::{Progress, Restore};
+use super::settings::{Planted, Settings};
 use super::stop::Stop;
 use super::task::{Status, Task};
 use super::worker::Worker;
@@ -55,11 +58,9 @@ impl Worker {
     pub(super) fn advance_tasks(&mut self) -> Result<(), Stop> {
         self.find_marks()?;
         let partitions: Vec<_> = self.tasks.keys().copied().collect();
-        for partition in partitions {
-            self.restore_on(partition)?;
-            self.wake(partition)?;
-        }
-        Ok(())
+        partitions.iter().for_each(|&partition| self.spill(partition));
+        self.restore_on()?;
+        partitions.into_iter().try_for_each(|partition| self.wake(partition))
     }
 
     /// After an assignment, an empty one too: a kept partition whose mark is not ours any more was somebody else's.
@@ -151,15 +152,8 @@ impl Worker {
             }
             ends.push(bounds.end);
         }
-        let now = (self.clock.now_us(), self.clock.elapsed());
-        let (broker, store) = (self.broker.as_ref(), self.store.as_ref());
-        let restore = match Restore::start(broker, store, &identity, &mark, task.stage.as_mut(), &self.settings, now) {
-            Ok(restore) => restore,
-            Err(Stop::Broker(error)) => return self.find_later(partition, error),
-            Err(stop) => return Err(stop),
-        };
         task.found(mark, offsets, ends, self.settings.turn_records, self.life);
-        task.status = Status::Restoring(Box::new(restore));
+        task.status = Status::Opening(identity);
         Ok(())
     }
 
@@ -171,28 +165,44 @@ impl Worker {
         Ok(())
     }
 
-    fn restore_on(&mut self, partition: i32) -> Result<(), Stop> {
-        let room = Room { records: self.settings.restore_records, bytes: self.settings.turn_bytes };
-        let (now, patience) = (self.clock.elapsed(), self.settings.session_timeout);
-        self.spill(partition);
-        let Some(task) = self.tasks.get_mut(&partition) else { return Ok(()) };
-        let Status::Restoring(restore) = &mut task.status else { return Ok(()) };
-        let restored = match restore.advance(task.stage.as_mut(), room, RESTORE_WAIT, now) {
-            Err(torn @ Stop::Torn { .. }) => return self.torn_or_overtaken(partition, torn),
-            other => other?,
-        };
-        if !restored && self.settings.planted != Some(Planted::RunsBeforeRestored) {
-            self.beat.restoring(partition, restore.progress(now));
-            return check_for_loss(self.consumer.as_mut(), restore.stuck(now, patience));
+    /// Lets every task that is being restored read on, some of them at the same time.
+    fn restore_on(&mut self) -> Result<(), Stop> {
+        let now = (self.clock.now_us(), self.clock.elapsed());
+        let Worker { tasks, broker, store, settings, clock, .. } = self;
+        let (broker, store, settings) = (broker.as_ref(), store.as_ref(), &*settings);
+        let restoring = tasks.values_mut().filter(|task| task.restoring()).collect();
+        let read = side_by_side(settings.restore_threads, restoring, |task: &mut Task| {
+            let opens = matches!(task.status, Status::Opening(_));
+            // As with finding: the others are opened after it.
+            let late = opens && clock.elapsed().saturating_sub(now.1) > FINDING;
+            (task.partition, if late { Ok(None) } else { read_on(task, broker, store, settings, now) })
+        });
+        read.into_iter().try_for_each(|(partition, restored)| self.restored(partition, restored, now.1))
+    }
+
+    /// What came of reading on. Fetching begins where the turn of the mark ended.
+    fn restored(
+        &mut self,
+        partition: i32,
+        restored: Result<Option<Progress>, Stop>,
+        now: Duration,
+    ) -> Result<(), Stop> {
+        match restored {
+            Ok(Some(Progress { read, elapsed, .. })) => {
+                telemetry::task_restored(self.checked.spec.name, partition, read, elapsed);
+                self.beat.restored(partition);
+                self.rewind(partition)
+            }
+            Ok(None) => {
+                let task = self.tasks.get(&partition);
+                let Some(Status::Restoring(restore)) = task.map(|task| &task.status) else { return Ok(()) };
+                self.beat.restoring(partition, restore.progress(now));
+                check_for_loss(self.consumer.as_mut(), restore.stuck(now, self.settings.session_timeout))
+            }
+            Err(torn @ Stop::Torn { .. }) => self.torn_or_overtaken(partition, torn),
+            Err(Stop::Broker(error)) => self.find_later(partition, error),
+            Err(stop) => Err(stop),
         }
-        let progress = restore.progress(now);
-        telemetry::task_restored(self.checked.spec.name, partition, progress.read, progress.elapsed);
-        self.beat.restored(partition);
-        task.stage.on_restored();
-        task.stage.tables(&mut |table| table.keep_turn());
-        task.committed_at = now;
-        task.copied_at = now;
-        self.run(partition)
     }
 
     /// State past the mark was torn from its turn, unless the mark is not the last one any more: while we restore, the task
@@ -211,15 +221,10 @@ impl Worker {
 
     fn wake(&mut self, partition: i32) -> Result<(), Stop> {
         let now = self.clock.elapsed();
-        match self.tasks.get(&partition).map(|task| &task.status) {
-            Some(Status::Waiting { until }) if *until <= now => self.run(partition),
-            _ => Ok(()),
-        }
-    }
-
-    /// Fetching begins where the last committed turn ended.
-    fn run(&mut self, partition: i32) -> Result<(), Stop> {
         let Some(task) = self.tasks.get_mut(&partition) else { return Ok(()) };
+        if !matches!(task.status, Status::Waiting { until } if until <= now) {
+            return Ok(());
+        }
         task.status = Status::Running;
         self.rewind(partition)
     }
@@ -307,10 +312,54 @@ impl Worker {
     }
 }
 
-/// How long finding tasks may hold the thread between two polls of the group, and one question more.
+/// How long finding and opening tasks may hold the thread between two polls of the group, and one question more.
 const FINDING: Duration = Duration::from_secs(1);
 /// How long a restoring task may hold the thread waiting for changelog records, between two polls of the group.
 const RESTORE_WAIT: Duration = Duration::from_millis(10);
+
+/// One step of a restore; a task that has become what its mark names runs.
+fn read_on(
+    task: &mut Task,
+    broker: &dyn Broker,
+    store: &dyn StateStore,
+    settings: &Settings,
+    (now_us, now): (i64, Duration),
+) -> Result<Option<Progress>, Stop> {
+    let stage = task.stage.as_mut();
+    match &mut task.status {
+        Status::Opening(identity) => {
+            let restore = Restore::start(broker, store, identity, &task.mark, stage, settings, (now_us, now))?;
+            task.status = Status::Restoring(Box::new(restore));
+        }
+        Status::Restoring(restore) => {
+            let room = Room { records: settings.restore_records, bytes: settings.turn_bytes };
+            let complete = restore.advance(stage, room, RESTORE_WAIT, now)?;
+            if complete || settings.planted == Some(Planted::RunsBeforeRestored) {
+                let progress = restore.progress(now);
+                task.run_restored(now);
+                return Ok(Some(progress));
+            }
+        }
+        Status::Finding { .. } | Status::Running | Status::Waiting { .. } => {}
+    }
+    Ok(None)
+}
+
+/// Does this with each of them on so many threads, ours among them; one thread takes them in their order.
+fn side_by_side<T: Send, R: Send>(threads: usize, items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let others = threads.min(items.len()).saturating_sub(1);
+    let left = Mutex::new(items.into_iter());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let all = || std::iter::from_fn(next).map(&work).collect::<Vec<_>>();
+    thread::scope(|scope| {
+        let others: Vec<_> = (0..others).map(|_| scope.spawn(all)).collect();
+        let mut done = all();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        done
+    })
+}
 
 /// The end of the log itself is asked for: the last stable offset stays behind while a marker is late.
 fn check_for_loss(consumer: &mut dyn Consumer, stuck: Vec<(TopicPartition, i64)>) -> Result<(), Stop> {

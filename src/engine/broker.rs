@@ -207,7 +207,7 @@ pub struct OffsetToCommit {
 }
 
 /// Reads committed records of chosen partitions; skips transaction markers and aborted records.
-pub trait Reader {
+pub trait Reader: Send {
     /// Replaces what is read and from where.
     fn assign(&mut self, partitions: &[(TopicPartition, i64)]) -> Result<(), BrokerError>;
 

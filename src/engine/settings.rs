@@ -23,6 +23,8 @@ pub struct Settings {
     pub committed_wait: Duration,
     /// Changelog records restored between two polls.
     pub restore_records: usize,
+    /// How many threads read the state of a worker's tasks.
+    pub restore_threads: usize,
     /// First and longest pause of a task that waits for something.
     pub backoff: Duration,
     pub backoff_max: Duration,
@@ -51,6 +53,7 @@ impl Default for Settings {
             doubt_after: Duration::from_millis(400),
             committed_wait: Duration::from_secs(5),
             restore_records: 20_000,
+            restore_threads: 1,
             backoff: Duration::from_millis(100),
             backoff_max: Duration::from_secs(30),
             copy_every: Duration::from_secs(300),

@@ -5,20 +5,23 @@ use std::time::Duration;
 
 use super::batch::Record;
 use super::broker::TopicPartition;
+use super::copy::CopyIdentity;
 use super::mark::{Life, TurnMark};
 use super::restore::Restore;
 use super::stage::{Context, ProcessError, Stage};
 
 /// ```text
-/// Finding ──► Restoring ──► Running ◄──► Waiting
-///    ▲            │            │            │
-///    └────────────┴────────────┴────────────┘  the mark is not ours any more
+/// Finding ──► Opening ──► Restoring ──► Running ◄──► Waiting
+///    ▲           │            │            │            │
+///    └───────────┴────────────┴────────────┴────────────┘  the mark is not ours any more
 /// ```
 pub enum Status {
     /// Asking the group where the last turn ended; not before `from`.
     Finding {
         from: Duration,
     },
+    /// Looking for its local copy and its topics.
+    Opening(CopyIdentity),
     Restoring(Box<Restore>),
     Running,
     /// Paused until then, because something was unavailable.
@@ -130,6 +133,11 @@ impl Task {
         matches!(self.status, Status::Running)
     }
 
+    /// Whether it has a mark, and not yet the state of it.
+    pub fn restoring(&self) -> bool {
+        matches!(self.status, Status::Opening(_) | Status::Restoring(_))
+    }
+
     /// Whether its mark is its own to write.
     pub fn restored(&self) -> bool {
         matches!(self.status, Status::Running | Status::Waiting { .. })
@@ -176,6 +184,15 @@ impl Task {
         if self.past_suspects() {
             self.caution = None;
         }
+    }
+
+    /// Its state is what its mark names.
+    pub fn run_restored(&mut self, now: Duration) {
+        self.stage.on_restored();
+        self.stage.tables(&mut |table| table.keep_turn());
+        self.status = Status::Running;
+        self.committed_at = now;
+        self.copied_at = now;
     }
 
     /// Lets the stage handle a record. A panic is a rejection: the record is kept, the others go on.

@@ -95,7 +95,7 @@ impl Worker {
 
     /// How long the first poll of a turn may wait.
     fn idle_wait(&self) -> Duration {
-        let unfinished = |task: &Task| matches!(task.status, Status::Finding { .. } | Status::Restoring(_));
+        let unfinished = |task: &Task| task.restoring() || matches!(task.status, Status::Finding { .. });
         if self.tasks.values().any(unfinished) {
             return Duration::ZERO;
         }

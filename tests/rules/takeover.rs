@@ -117,3 +117,23 @@ fn what_was_aborted_past_the_mark_is_passed_over() {
     assert_eq!(house.live(), Life::Idle);
     assert_eq!((house.sum(0), house.answers()), (3, 2));
 }
+
+// Rule 12: however many tasks are restored at a time, each comes to its own mark.
+#[test]
+fn tasks_that_are_restored_beside_each_other_come_to_their_own_state() {
+    for restore_threads in [1, 2, 64] {
+        let house = House::new();
+        for partition in 0..PARTITIONS {
+            house.write(partition, &["1", &partition.to_string()]);
+        }
+        assert_eq!(house.live(), Life::Idle);
+        for partition in 0..PARTITIONS {
+            house.write(partition, &["10"]);
+        }
+        let mut next = house.worker_with(Settings { restore_threads, ..house.settings.clone() });
+        idle(&mut next);
+        for partition in 0..PARTITIONS {
+            assert_eq!(house.sum(partition), 11 + i64::from(partition), "{restore_threads} at a time");
+        }
+    }
+}
