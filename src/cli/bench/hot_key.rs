@@ -50,12 +50,14 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let rate = capture(load, threads, &first, parts::broker(&first)?, parts::schemas(&first)?)?.per_second;
     session.output.note(format!("one key alone: {rate:.0} trades/s"));
     let config = namespace::fresh(&config, 2, arguments.partitions)?;
-    let (alone, beside) = others(arguments, &config, session)?;
+    let [alone, beside, spread] = others(arguments, &config, session)?;
     let answer = json!({
         "scenario": "hot-key", "rate": rate.round(), "aim_rate": AIM, "others_alone": alone.figures(), "others_beside": beside.figures(),
+        "others_beside_spread": spread.figures(),
         "moved_p99_ms": rounded(beside.quantile_ms(0.99) - alone.quantile_ms(0.99)), "aim_moved_p99_ms": 0,
         "conditions": conditions(&config, json!({
             "trades": arguments.trades, "flood_per_second": arguments.flood, "others_per_second": arguments.others,
+            "others_beside_spread": "the flood's trades spread over as many keys as the others have: what is not the one key's doing",
             "seconds": arguments.seconds, "partitions": arguments.partitions, "threads": arguments.threads,
         })),
     });
@@ -63,31 +65,46 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// The latency of the other keys, without and with the flood.
-fn others(arguments: &Arguments, config: &Config, session: &Session) -> Result<(Times, Times), Failure> {
+/// The latency of the other keys: alone, beside a flood of one key, and beside one of many.
+fn others(arguments: &Arguments, config: &Config, session: &Session) -> Result<[Times; 3], Failure> {
     let _worker = stock::workers(1, arguments.threads, config, session)?;
     let count = arguments.others * arguments.seconds;
-    let load = Load { zipf: 0.0, mix: Mix::PLAIN, keys: 1_000, ..Load::new(2, 4 * count + WARM_UP) };
+    let load = Load { zipf: 0.0, mix: Mix::PLAIN, keys: OTHERS, ..Load::new(2, 5 * count + WARM_UP) };
     let flooded = Load { keys: 1, ..load.clone() }.trades()?.find_map(trade).map(|trade| trade.key);
     let mut others = load.trades()?.filter_map(trade).filter(|trade| Some(&trade.key) != flooded.as_ref());
     let mut next = |count: u64| -> Vec<Trade> { others.by_ref().take(count as usize).collect() };
     latencies(config, arguments.others, next(WARM_UP))?;
     let alone = latencies(config, arguments.others, next(count))?;
-    let source = Source::open(config, TRADES)?;
-    let beside = thread::scope(|scope| {
-        let flood = one_key(arguments.flood * (arguments.seconds + AHEAD.as_secs() + 1));
-        let hot = flood.trades()?.filter_map(trade).map(|trade| Trade { id: of_flood(&trade.id), ..trade });
-        let flood = scope.spawn(|| source.steady(arguments.flood, hot, |_, _| {}));
+    let flood = one_key(arguments.flood * (arguments.seconds + AHEAD.as_secs() + 1));
+    let beside = self::beside(flood.clone(), "HOT", next(count), arguments, config)?;
+    let spread = self::beside(Load { keys: OTHERS, ..flood }, "SPREAD", next(count), arguments, config)?;
+    Ok([alone, beside, spread])
+}
+
+fn beside(
+    flood: Load,
+    source: &str,
+    others: Vec<Trade>,
+    arguments: &Arguments,
+    config: &Config,
+) -> Result<Times, Failure> {
+    let trades = Source::open(config, TRADES)?;
+    thread::scope(|scope| {
+        // All loads count their trades from one.
+        let named = |id: &TradeId| TradeId::new(source, id.trade_id()).expect("a generated id is a name");
+        let flood = flood.trades()?.filter_map(trade).map(move |trade| Trade { id: named(&trade.id), ..trade });
+        let flood = scope.spawn(|| trades.steady(arguments.flood, flood, |_, _| {}));
         thread::sleep(AHEAD);
-        let beside = latencies(config, arguments.others, next(count))?;
+        let beside = latencies(config, arguments.others, others)?;
         flood.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok::<_, Failure>(beside)
-    })?;
-    Ok((alone, beside))
+        Ok(beside)
+    })
 }
 
 /// Trades a second of one key.
 const AIM: u64 = 20_000;
+/// Keys of the others.
+const OTHERS: u32 = 1_000;
 /// Trades before anything is measured.
 const WARM_UP: u64 = 500;
 /// How long the flood runs before the others are watched.
@@ -102,9 +119,4 @@ fn trade(generated: Generated) -> Option<Trade> {
         Generated::Trade(trade) => Some(trade),
         Generated::Poison { .. } => None,
     }
-}
-
-/// Both loads count their trades from one.
-fn of_flood(id: &TradeId) -> TradeId {
-    TradeId::new("HOT", id.trade_id()).expect("a generated id is a name")
 }

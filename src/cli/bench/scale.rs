@@ -11,7 +11,10 @@ use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::generate::command::Shape;
+use crate::cli::parts;
 use crate::cli::session::Session;
+use crate::cli::verify::snapshot::Snapshot;
+use crate::pipeline::topics::TRADES;
 
 /// CPU time per trade of 1, 2 and 4 workers
 #[derive(clap::Args, Debug)]
@@ -33,6 +36,8 @@ struct Round {
     workers: usize,
     per_second: f64,
     cpu_us_per_record: f64,
+    /// Of a worker's turn.
+    turn_records: f64,
 }
 
 /// A group whose members have all joined is still for this long.
@@ -56,7 +61,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         .map(|round| {
             json!({
                 "workers": round.workers, "rate": round.per_second.round(), "cpu_us_per_record": hundredths(round.cpu_us_per_record),
-                "cost_ratio": hundredths(round.cpu_us_per_record / first.cpu_us_per_record),
+                "cost_ratio": hundredths(round.cpu_us_per_record / first.cpu_us_per_record), "turn_records": round.turn_records.round(),
             })
         })
         .collect();
@@ -65,6 +70,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         "conditions": conditions(&config, json!({
             "trades": arguments.trades, "partitions": arguments.partitions, "keys": arguments.shape.keys,
             "zipf": arguments.shape.zipf, "plain": arguments.shape.plain, "seed": arguments.shape.seed,
+            "turn_records": "of a worker's turn, by the turn marks, as if each turn had some of each of its partitions",
             "cost_ratio": format!("CPU time of a trade against that of {} worker(s); the workers' alone, without the broker's", first.workers),
         })),
     });
@@ -77,13 +83,21 @@ fn round(count: usize, arguments: &Arguments, config: &Config, session: &Session
     let mut workers = stock::workers(count, 1, config, session)?;
     stock::consumed(config, PATIENCE)?;
     thread::sleep(SETTLES);
-    let before = cpu(&mut workers);
+    let (before, turns_before) = (cpu(&mut workers), turns(config)?);
     let began = Instant::now();
     let records = stock::put(config, arguments.shape.load(arguments.trades).trades()?)? as f64;
     stock::consumed(config, PATIENCE)?;
     let seconds = began.elapsed().as_secs_f64();
     let cpu_us_per_record = (cpu(&mut workers) - before) * 1e6 / records;
-    Ok(Round { workers: count, per_second: records / seconds, cpu_us_per_record })
+    let turns = turns(config)? - turns_before;
+    let turn_records = records / turns.max(1) as f64 * f64::from(arguments.partitions) / count as f64;
+    Ok(Round { workers: count, per_second: records / seconds, cpu_us_per_record, turn_records })
+}
+
+/// Of all tasks together.
+fn turns(config: &Config) -> Result<u64, Failure> {
+    let snapshot = Snapshot::take(parts::broker(config)?.as_ref())?;
+    Ok(snapshot.partitions(TRADES).map(|input| snapshot.stand(input).mark.turn).sum())
 }
 
 fn cpu(workers: &mut [Process]) -> f64 {
@@ -91,8 +105,10 @@ fn cpu(workers: &mut [Process]) -> f64 {
 }
 
 fn told(round: &Round) -> String {
-    let Round { workers, per_second, cpu_us_per_record } = round;
-    format!("{workers} worker(s): {per_second:.0} trades/s, {cpu_us_per_record:.2} µs CPU a trade")
+    let Round { workers, per_second, cpu_us_per_record, turn_records } = round;
+    format!(
+        "{workers} worker(s): {per_second:.0} trades/s, {cpu_us_per_record:.2} µs CPU a trade, {turn_records:.0} trades a turn"
+    )
 }
 
 fn hundredths(value: f64) -> f64 {
