@@ -41,6 +41,20 @@ impl<G: Group, O: Ord + Clone, V> Index<G, O, V> {
         self.undo.push((*group, order, before));
     }
 
+    /// Becomes these entries, after a restore: there is nothing to undo.
+    pub fn rebuild(&mut self, entries: impl Iterator<Item = (G, O, V)>) {
+        let mut groups: Vec<Vec<(O, V)>> = Vec::new();
+        for (group, order, value) in entries {
+            let group = group.number();
+            if groups.len() <= group {
+                groups.resize_with(group + 1, Vec::new);
+            }
+            groups[group].push((order, value));
+        }
+        self.clear();
+        self.groups = groups.into_iter().map(BTreeMap::from_iter).collect();
+    }
+
     pub fn delete(&mut self, group: &G, order: &O) {
         let before = self.set(group, order.clone(), None);
         self.undo.push((*group, order.clone(), before));

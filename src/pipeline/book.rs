@@ -333,9 +333,6 @@ impl Stage for Book {
     }
 
     fn on_restored(&mut self) {
-        self.live.clear();
-        self.open.clear();
-        self.moments.clear();
         self.contracts.clear();
         self.due.restart();
         self.recalculations.on_restored();
@@ -343,11 +340,12 @@ impl Stage for Book {
         let mut count = |number: Number, contract: Option<&ContractId>| {
             contract.into_iter().for_each(|contract| *under.entry((number, contract.clone())).or_insert(0) += 1);
         };
-        for (entry, key, trade) in self.trades.iter() {
-            let number = self.numbers.of(&key.position);
-            self.live.put(number, None, order(trade), entry);
+        let numbers = &mut self.numbers;
+        self.live.rebuild(self.trades.iter().filter_map(|(entry, key, trade)| {
+            let number = numbers.of(&key.position);
             count(number, contract(trade));
-        }
+            Some((number, order(trade)?, entry))
+        }));
         for (key, trade) in self.trades.older() {
             let number = self.numbers.of(&key.position);
             trade.order().into_iter().for_each(|order| self.live.leave(number, order));
@@ -363,16 +361,14 @@ impl Stage for Book {
         for (_, key, _) in self.positions.iter() {
             self.due.hold(self.numbers.of(key), security(key));
         }
-        for (entry, key, action) in self.actions.iter() {
-            let number = self.numbers.of(&key.position);
-            if let Some(moment) = moment(action) {
-                self.moments.put(&number, moment, entry);
-            }
+        let numbers = &mut self.numbers;
+        self.moments.rebuild(self.actions.iter().filter_map(|(entry, key, action)| {
+            let number = numbers.of(&key.position);
             earlier_securities(&action.happened).for_each(|earlier| self.due.remember(number, earlier.clone()));
-        }
-        for (entry, key, lot) in self.lots.iter() {
-            reorder(&mut self.open, self.numbers.of(&key.position), None, Some(owned(lot.order())), entry);
-        }
+            Some((number, moment(action)?, entry))
+        }));
+        let lots = self.lots.iter();
+        self.open.rebuild(lots.map(|(entry, key, lot)| (numbers.of(&key.position), owned(lot.order()), entry)));
     }
 
     fn on_spilled(&mut self) {

@@ -80,9 +80,10 @@ impl History {
         }
     }
 
-    pub fn clear(&mut self) {
-        self.recent.clear();
+    /// Becomes the trades that are in memory, after a restore.
+    pub fn rebuild(&mut self, trades: impl Iterator<Item = (Number, Order, Entry)>) {
         self.left.clear();
+        self.recent.rebuild(trades);
     }
 
     pub fn index(&mut self) -> &mut dyn Undoable {
