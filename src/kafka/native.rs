@@ -1,5 +1,6 @@
 //! The few accessors that only the C library has. The one file in which `unsafe` is allowed: rdkafka offers no safe way to
-//! read a member's generation, to send offsets under a membership that was taken earlier, to ask for a topic's id, or to queue many records at once.
+//! read a member's generation, to send offsets under a membership that was taken earlier, to ask for a topic's id, to ask
+//! something without waiting for the answer, or to queue many records at once.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -192,6 +193,20 @@ pub(super) fn describe_topic<C: ClientContext>(
         c::rd_kafka_AdminOptions_destroy(options);
         c::rd_kafka_queue_destroy(queue);
         answer
+    }
+}
+
+/// Asks which offsets partitions have at these times, and nobody waits for the answer.
+pub(super) fn ask_for_offsets<C: ClientContext>(client: &Client<C>, times: &TopicPartitionList) {
+    // SAFETY: client and list outlive the call; the library copies what it keeps. Queue and options are created and given back
+    // here, once each; an answer that finds the queue gone is dropped by the library.
+    unsafe {
+        let queue = c::rd_kafka_queue_new(client.native_ptr());
+        let options =
+            c::rd_kafka_AdminOptions_new(client.native_ptr(), c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS);
+        c::rd_kafka_ListOffsets(client.native_ptr(), times.ptr(), options, queue);
+        c::rd_kafka_AdminOptions_destroy(options);
+        c::rd_kafka_queue_destroy(queue);
     }
 }
 
