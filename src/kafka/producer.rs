@@ -1,6 +1,7 @@
 //! A transactional producer, step by step; each step has a time limit, and what became of every record is known.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,9 @@ const SERVE_EVERY: usize = 512;
 /// through what is less, and took half of the worker's time.
 const LOOK_AGAIN: Duration = Duration::from_micros(200);
 
+/// What librdkafka is given beyond a limit of its own before we go by ours.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// How long the markers of a transaction are given before one of offsets alone follows. While they are being written the
 /// coordinator refuses it, and librdkafka asks again only after `RETRY_BACKOFF`, which looks like a silent retry; records it
 /// sends again after 20 ms. Measured: without this, a mark committed alone behind a turn took a second every time.
@@ -36,7 +40,7 @@ const MARKERS: Duration = Duration::from_millis(50);
 pub(super) struct KafkaProducer {
     /// Goes before its client.
     topics: HashMap<&'static str, ProducerTopic>,
-    client: BaseProducer<Deliveries>,
+    client: Arc<BaseProducer<Deliveries>>,
     /// Numbers for the delivery reports: a number travels with each record, a name would cost an allocation.
     targets: HashMap<TopicPartition, usize>,
     /// Records queued since reports were served.
@@ -62,7 +66,7 @@ impl KafkaProducer {
             .map_err(|error| broker_error(&format!("take over transactional id {transactional_id}"), &error))?;
         Ok(KafkaProducer {
             topics: HashMap::new(),
-            client,
+            client: Arc::new(client),
             targets: HashMap::new(),
             unserved: 0,
             ended: None,
@@ -210,13 +214,26 @@ impl Producer for KafkaProducer {
         self.client.context().end(*self.targets.get(&partition)?)
     }
 
+    /// librdkafka keeps no limit while it waits for the group's coordinator, and one that is restarted may never be waited for to an end
+    /// (confluentinc/librdkafka#5456 and #5511; seen as workers that stood still for ever). So a thread of its own waits for it and keeps the client for as long as that takes;
+    /// the producer that is made anew after the doubt fences it.
     fn send_offsets(&mut self, offsets: &[OffsetToCommit], member: &GroupMembership) -> Result<(), BrokerError> {
         // The engine opens no turn with an invalid membership; the first start of a group is nobody's on purpose.
         let list = offsets_to_commit(offsets)?;
         if let Some(ended) = self.ended.take() {
             thread::sleep(MARKERS.saturating_sub(ended.elapsed()));
         }
-        native::send_offsets(self.client.client(), &list, member, self.transaction_limit)
+        let (client, member, limit) = (Arc::clone(&self.client), member.clone(), self.transaction_limit);
+        let (tell, told) = mpsc::sync_channel(1);
+        let waiting = thread::Builder::new().name("send-offsets".to_owned()).spawn(move || {
+            let sent = native::send_offsets(client.client(), &list, &member, limit);
+            drop(client);
+            // Nobody hears it who has given up.
+            let _ = tell.send(sent);
+        });
+        waiting.map_err(|error| unavailable(&format!("cannot send offsets to the transaction: {error}")))?;
+        let no_answer = |_| Err(unavailable("cannot send offsets to the transaction: no answer in time"));
+        told.recv_timeout(limit + GRACE).unwrap_or_else(no_answer)
     }
 
     fn commit(&mut self) -> Result<(), BrokerError> {

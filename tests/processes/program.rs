@@ -9,8 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bookflow::cli::verify::snapshot::Snapshot;
+use bookflow::engine::broker::Broker;
 use bookflow::engine::namespace::Namespaced;
 use bookflow::kafka::KafkaBroker;
+use bookflow::pipeline::topics;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -141,7 +143,7 @@ impl Installation {
     pub fn consumed(&self, patience: Duration) {
         let (broker, deadline) = (self.broker(), Instant::now() + patience);
         while !Snapshot::take(&broker).expect("a snapshot").caught_up(&broker).expect("offsets") {
-            assert!(Instant::now() < deadline, "something is left to read after {patience:?}");
+            assert!(Instant::now() < deadline, "left to read after {patience:?}: {}", unread(&broker));
             thread::sleep(Duration::from_millis(100));
         }
     }
@@ -163,6 +165,20 @@ impl Installation {
         fs::write(&path, content.to_string()).expect("a file can be written");
         path
     }
+}
+
+/// The inputs that are not read to their end, where each stands, and what its mark says.
+fn unread(broker: &dyn Broker) -> String {
+    let snapshot = Snapshot::take(broker).expect("a snapshot");
+    let mut lines = String::new();
+    for input in topics::all().flat_map(|topic| snapshot.partitions(topic)) {
+        let Some(stand) = snapshot.known(input) else { continue };
+        let (bounds, offset) = (snapshot.bounds(input), stand.offset.unwrap_or_default());
+        if offset < bounds.end || !stand.still {
+            lines += &format!("\n  {input}: {offset} of {}, still {}, {}", bounds.end, stand.still, stand.mark);
+        }
+    }
+    lines
 }
 
 /// How a command ended.
