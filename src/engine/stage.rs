@@ -146,7 +146,12 @@ pub struct Outbox {
     bytes: Vec<u8>,
     queued: Vec<Queued>,
     headers: Vec<Header>,
+    /// Of the record that is worked on: whatever is sent for it belongs to the same trace.
+    trace: Vec<Header>,
 }
+
+/// W3C trace context, with the length that it may have.
+pub const TRACE: [(&str, usize); 2] = [("traceparent", 55), ("tracestate", 512)];
 
 struct Queued {
     to: TopicPartition,
@@ -176,10 +181,20 @@ impl Outbox {
 
     pub fn clear(&mut self) {
         self.cut_back(OutboxPoint { bytes: 0, queued: 0, headers: 0 });
+        self.trace.clear();
     }
 
     pub fn is_empty(&self) -> bool {
         self.queued.is_empty()
+    }
+
+    /// What is sent from now on is for a record with these headers.
+    pub fn follow(&mut self, headers: &[Header]) {
+        self.trace.clear();
+        for (name, bytes_max) in TRACE {
+            let header = headers.iter().find(|header| header.name == name && header.value.len() <= bytes_max);
+            self.trace.extend(header.cloned());
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Outgoing<'_>> {
@@ -209,7 +224,9 @@ impl Outbox {
         let key = self.append(key);
         let start = self.bytes.len();
         write(&mut self.bytes).map_err(|error| ProcessError::rejected("unencodable", error))?;
-        let headers = (self.headers.len(), self.headers.len());
+        let first = self.headers.len();
+        self.headers.extend_from_slice(&self.trace);
+        let headers = (first, self.headers.len());
         self.queued.push(Queued { to, key, value: Some((start, self.bytes.len())), headers });
         Ok(())
     }

@@ -128,6 +128,7 @@ impl Worker {
         if !task.running() || record.offset < task.next[input] {
             return Ok(None);
         }
+        outbox.follow(record.headers);
         let known = task.condemned.as_ref().filter(|known| known.input == input && known.offset == record.offset);
         let verdict = match known {
             Some(known) => Err(ProcessError::rejected(known.reason, &known.message)),
@@ -160,6 +161,7 @@ impl Worker {
                 )?;
             }
         }
+        outbox.follow(&[]);
         task.next[input] = record.offset + 1;
         task.touched = true;
         open.records += 1;

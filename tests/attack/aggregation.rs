@@ -10,16 +10,18 @@ use bookflow::domain::jobs::job::{Ending, Lane, Missing, Outcome, Started};
 use bookflow::domain::jobs::split::Plan;
 use bookflow::domain::jobs::totals::Counts;
 use bookflow::domain::key::Timestamp;
-use bookflow::engine::broker::{Broker, TopicPartition};
+use bookflow::engine::batch::Batch;
+use bookflow::engine::broker::{Broker, Header, Outgoing, TopicPartition};
 use bookflow::memory::LogEntry;
 use bookflow::memory::interference::CallKind;
 use bookflow::messages::job_control::{ControlWord, JobControl};
-use bookflow::messages::key::chunk_key;
+use bookflow::messages::key::{chunk_key, partition};
 use bookflow::pipeline::topics::*;
 use bookflow::pipeline::topology::{CALCULATE_BATCH, COLLECT, Settings, topology_with};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-use crate::cluster::at;
+use crate::cluster::{ROOM, at};
+use crate::damage::Raw;
 use crate::house::*;
 use crate::samples::*;
 use crate::turns::idle;
@@ -250,6 +252,41 @@ fn what_becomes_of_jobs_is_counted_once_however_often_a_turn_is_done() {
     shows("bookflow_job_chunks_total{state=\"counted\"} 4");
     shows("bookflow_job_chunks_total{state=\"late\"} 1");
     complete(&house);
+}
+
+#[test]
+fn a_trace_goes_along_to_the_outcome_and_nothing_else_of_the_headers_does() {
+    let house = house();
+    put(&house, 1..CHUNKS);
+    work(&house);
+    let last = Chunk { contracts: vec![contract_part("LAST")], ..chunk(JOB, CHUNKS) };
+    let Raw { key, value, .. } = house.raw(&last, &chunk_key(&last));
+    let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
+    let parent = header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let headers = [header("other", "1"), parent.clone(), header("tracestate", &"x".repeat(513))];
+    let to = at(CALCULATION_CHUNKS_BATCH, partition(chunk_key(&last).as_bytes(), PARTITIONS));
+    let record = Outgoing { to, key: key.as_deref(), value: value.as_deref(), headers: &headers };
+    house.stand.broker.append(record).expect("append");
+    work(&house);
+    complete(&house);
+    let traced = |topic| {
+        let mut traced = Vec::new();
+        let mut reader = house.stand.broker.reader().expect("a reader");
+        for partition in 0..PARTITIONS {
+            let mut batch = Batch::default();
+            reader.assign(&[(at(topic, partition), 0)]).expect("assigned");
+            while reader.position(at(topic, partition)) < Some(reader.bounds(at(topic, partition)).expect("bounds").end)
+            {
+                reader.poll(Duration::ZERO, ROOM, &mut batch).expect("polled");
+            }
+            traced
+                .extend(batch.iter().filter(|record| !record.headers.is_empty()).map(|record| record.headers.to_vec()));
+        }
+        traced
+    };
+    for topic in [JOB_CASH_FLOWS, CHUNK_RESULTS_BATCH, CALCULATION_OUTCOMES] {
+        assert_eq!(traced(topic), [[parent.clone()]], "{topic}");
+    }
 }
 
 /// Whether the last record of the job's state has a value.

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::cli::failure::Failure;
-use crate::engine::broker::{Broker, Outgoing, Producer, TopicPartition};
+use crate::engine::broker::{Broker, Header, Outgoing, Producer, TopicPartition};
+use crate::engine::stage::TRACE;
 use crate::messages::key;
 
 /// A transaction ends with this many records or bytes, or after this time: long before the broker's patience with it does.
@@ -16,6 +17,8 @@ pub struct Sender {
     open: usize,
     bytes: usize,
     began: Instant,
+    /// The trace that whoever runs the command is in, as the environment says.
+    trace: Vec<Header>,
     /// Records in transactions that are committed.
     pub committed: u64,
 }
@@ -28,7 +31,12 @@ impl Sender {
 
     /// Ends what others have begun under this id, and keeps them from committing anything more.
     pub fn open_as(broker: &dyn Broker, id: &str) -> Result<Sender, Failure> {
-        Ok(Sender { producer: broker.producer(id)?, open: 0, bytes: 0, began: Instant::now(), committed: 0 })
+        let given = |(name, _): (&str, _)| {
+            let value = std::env::var(name.to_uppercase()).ok()?;
+            Some(Header { name: name.to_owned(), value: value.into_bytes() })
+        };
+        let trace = TRACE.into_iter().filter_map(given).collect();
+        Ok(Sender { producer: broker.producer(id)?, open: 0, bytes: 0, began: Instant::now(), trace, committed: 0 })
     }
 
     /// Sends to the partition where the key belongs; answers true when this ended a transaction.
@@ -47,7 +55,7 @@ impl Sender {
             self.producer.begin()?;
             self.began = Instant::now();
         }
-        self.producer.send(Outgoing { to, key: Some(key), value: Some(value), headers: &[] })?;
+        self.producer.send(Outgoing { to, key: Some(key), value: Some(value), headers: &self.trace })?;
         self.open += 1;
         self.bytes += key.len() + value.len();
         Ok(())
