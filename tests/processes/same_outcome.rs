@@ -132,6 +132,8 @@ fn outcome(count: usize, positions: &str, disturb: Disturb) -> (String, bool) {
     installation.ok(&["submit", "job", argument(&request)]);
     let ran = disturb(&installation, &mut workers);
     let outcome = installation.ok(&["submit", "job", argument(&request), "--wait", "--json"]);
+    // One that has only just been started cannot drain yet.
+    workers.iter_mut().for_each(|worker| joined(worker, STAGE));
     workers.iter_mut().for_each(Running::drain);
     assert_eq!(installation.verified()["jobs"], 1);
     (outcome, ran)
