@@ -83,14 +83,18 @@ pub fn known(broker: &dyn Broker, schemas: &Schemas, job: &JobId) -> Result<Know
     known.progress = last::<Progress>(broker, schemas, JOB_PROGRESS, job)?;
     known.outcome = match known.progress.as_ref().map(|progress| &progress.stage) {
         Some(Stage::Ended(outcome)) => Some(outcome.clone()),
-        Some(Stage::Collecting(collecting)) => {
+        Some(Stage::Collecting(Collecting { started: Some(started), planned, .. })) => {
             // What it collects for is what counts, even if another word was said first elsewhere.
-            known.started = collecting.started.clone().or(known.started);
-            known.planned = collecting.planned.or(known.planned);
+            known.started = Some(started.clone());
+            known.planned = planned.or(known.planned);
             None
         }
-        None => last::<Outcome>(broker, schemas, CALCULATION_OUTCOMES, job)?,
+        // Forgotten after its end, whatever has come in late since.
+        Some(Stage::Collecting(_)) | None => last::<Outcome>(broker, schemas, CALCULATION_OUTCOMES, job)?,
     };
+    if known.outcome.is_some() && matches!(&known.progress, Some(Progress { stage: Stage::Collecting(_), .. })) {
+        known.progress = None;
+    }
     Ok(known)
 }
 

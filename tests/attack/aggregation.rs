@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bookflow::cli::config::{Config, layers::Layers};
+use bookflow::cli::exit::Exit;
+use bookflow::cli::known_job;
 use bookflow::cli::submit::job::{HandOver, Submission};
 use bookflow::domain::jobs::chunk::{Chunk, ChunkResult};
 use bookflow::domain::jobs::collect::Progress;
@@ -219,9 +221,24 @@ fn the_state_of_a_job_is_cleaned_up_and_its_outcome_stays() {
     put(&house, [CHUNKS]);
     work(&house);
     assert_eq!(kept(&house), Some(()));
+    let known = known_job::known(&house.stand.broker, &house.schemas, &job(JOB)).expect("it can be read");
+    assert_eq!(known.outcome.map(|outcome| outcome.ending), Some(Ending::Completed), "the job does not run again");
     pass(&house, KEPT);
     assert_eq!(kept(&house), None);
     complete(&house);
+}
+
+#[test]
+fn a_submission_that_takes_longer_than_its_job_may_sends_no_more() {
+    let house = House::new();
+    let layers = Layers::read(Some("/dev/null".as_ref()), std::iter::empty(), &["jobs.timeout=1s".into()]);
+    let config = Config::read(&layers.expect("one setting")).expect("it is valid");
+    let mut submission = Submission::open(&house.stand.broker, house.schemas.clone(), &job(JOB)).expect("opens");
+    submission.announce(7, None, &config).expect("sent");
+    submission.chunk(Lane::Batch, &chunk(JOB, 1).into()).expect("in time");
+    std::thread::sleep(Duration::from_millis(1_100));
+    let late = submission.chunk(Lane::Batch, &chunk(JOB, 2).into()).expect_err("nobody waits for it");
+    assert!(late.exit == Exit::Partial && late.next.is_some(), "{late:?}");
 }
 
 #[test]

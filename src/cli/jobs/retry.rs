@@ -42,6 +42,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         let mut submission = Submission::open(broker, schemas.clone(), &next)?;
         known = known_job::announced(broker, &schemas, &next)?;
         same_attempt(&job, &next, &known)?;
+        submission.take_up(&known);
         submission.announce(request, Some(job.clone()), &config)?;
         let mut sent = ChunkSet::default();
         each(broker, &schemas, &job, request, |lane, chunk| match sent.insert(chunk.number()) {

@@ -100,6 +100,7 @@ pub(super) fn send<C: Chunks>(
         // Whoever has begun in the meantime is fenced now: what they have said by now is all that they will say.
         let known = known_job::announced(broker.as_ref(), &schemas, &job.id)?;
         same_request(&job.id, job.request, &known)?;
+        submission.take_up(&known);
         let Plan { chunks, lane, .. } = submission.run(job.request, &config, prepare(&known, &config)?)?;
         session.output.note(format!("{}: {chunks} chunks in the {} lane", job.id, lane_name(lane)));
     }
@@ -209,6 +210,8 @@ pub struct Submission {
     schemas: Arc<Schemas>,
     sender: Sender,
     job: JobId,
+    /// When the job ends whatever is still to be sent.
+    deadline: Option<Timestamp>,
     /// Of the topics that are written to: control, real-time chunks, batch chunks.
     partitions: [i32; 3],
     /// Of `calculation-requests`: each gets a job by reference.
@@ -227,7 +230,12 @@ impl Submission {
         let name = format!("bookflow.submit-job-{:032x}", xxh3_128(job.as_str().as_bytes()));
         let sender = Sender::open_as(broker, &name)?;
         let shares = partitions_of(broker, CALCULATION_REQUESTS)?;
-        Ok(Submission { schemas, sender, job: job.clone(), partitions, shares, value: Vec::new() })
+        Ok(Submission { schemas, sender, job: job.clone(), deadline: None, partitions, shares, value: Vec::new() })
+    }
+
+    /// A job that was announced before ends when it was said then.
+    pub fn take_up(&mut self, known: &Known) {
+        self.deadline = known.started.as_ref().map(|started| started.deadline);
     }
 
     /// First the announcement, so that a job that is cut off here still ends at its deadline; then the chunks; last the plan.
@@ -260,11 +268,15 @@ impl Submission {
     pub fn announce(&mut self, request: u128, predecessor: Option<JobId>, config: &Config) -> Result<(), Failure> {
         let timeout = i64::try_from(config.jobs.timeout.as_micros()).expect("bounded to days");
         let deadline = Timestamp(SystemClock::start().now_us() + timeout);
+        self.deadline.get_or_insert(deadline);
         self.control(ControlWord::Started(Started { request, deadline, predecessor }))?;
         self.commit()
     }
 
     pub fn chunk(&mut self, lane: Lane, chunk: &AnyChunk) -> Result<(), Failure> {
+        if self.deadline.is_some_and(|deadline| deadline.0 < SystemClock::start().now_us()) {
+            return Err(past_deadline(&self.job));
+        }
         let (topic, partitions) = match lane {
             Lane::Realtime => (CALCULATION_CHUNKS_REALTIME, self.partitions[1]),
             Lane::Batch => (CALCULATION_CHUNKS_BATCH, self.partitions[2]),
@@ -346,6 +358,11 @@ fn cut_off(job: &JobId, failure: Failure) -> Failure {
             .during(format!("job {job} was cut off while it was sent"))
             .next("once the broker answers in time, submit the same file again: it goes on, and nothing counts twice"),
     }
+}
+
+fn past_deadline(job: &JobId) -> Failure {
+    Failure::new(Exit::Partial, format!("job {job} has reached its deadline while it was sent: it ends as TIMED_OUT"))
+        .next("send it under another name and with more time: --idempotency-key NAME -X jobs.timeout=1h")
 }
 
 /// About 400 KB each, and several times that in memory.
