@@ -153,6 +153,33 @@ pub fn tried<L: Ledger>(ledger: &L, policy: &ReliefPolicy) -> Option<(Shelf, Opt
     Some((shelf, refusal.as_ref().map(disagreement)))
 }
 
+/// What is tried on a position.
+pub struct WhatIf<'a> {
+    /// By which its lots are closed then.
+    pub policy: &'a ReliefPolicy,
+    pub selected: &'a [ContractId],
+    pub security: &'a Symbol,
+}
+
+impl WhatIf<'_> {
+    /// The flows with what is known, and with what is changed on top of it.
+    pub fn of<L: Ledger>(
+        &self,
+        ledger: &L,
+        known: &Knowledge,
+        changed: &Knowledge,
+        disagreement: Option<&Obstacle>,
+    ) -> (Told, Told) {
+        let contracts = || self.selected.iter();
+        let before = flows(ledger, contracts(), self.security, known, disagreement);
+        let after = match tried(ledger, self.policy) {
+            None => flows(ledger, contracts(), self.security, changed, disagreement),
+            Some((copy, refusal)) => flows(&copy, contracts(), self.security, changed, refusal.as_ref()),
+        };
+        (before.unwrap_or_default(), after.unwrap_or_default())
+    }
+}
+
 /// Why the flows of a position whose lots cannot be as agreed are blocked.
 pub fn disagreement(refusal: &Refusal) -> Obstacle {
     let message = format!(

@@ -33,6 +33,14 @@ fn snapshot(office: &Office, name: &str) {
     bookflow::cli::submit::snapshot::take(&house.stand.broker, &house.schemas, name).expect("taken");
 }
 
+/// FIX at another rate, closing the last lots first.
+pub fn last_in(rate: &str) -> serde_json::Value {
+    let rate = json!({ "kind": "FIXED", "rate": rate }).to_string();
+    let mut terms: serde_json::Value = serde_json::from_str(&terms("FIX", "EQUITY_SWAP", &rate)).expect("JSON");
+    terms["relief"] = json!("LIFO");
+    terms
+}
+
 #[test]
 fn a_full_job_over_what_the_stream_knows_publishes_nothing_and_counts_everything() {
     let mut office = Office::new();
@@ -161,6 +169,7 @@ fn the_same_snapshot_gives_the_same_totals_for_ever_and_nothing_goes_back() {
     let first = office.run("ONE", "FULL", json!({ "snapshot": "MONDAY" }));
     office.price("ACME", 10, 2, "70");
     office.fixing(7, 2, "0.01");
+    office.contract(2, &last_in("0.05").to_string(), "FIX");
     for _ in 0..4 {
         office.tick();
     }
@@ -173,6 +182,7 @@ fn the_same_snapshot_gives_the_same_totals_for_ever_and_nothing_goes_back() {
     assert_eq!(office.told(), told);
 }
 
+/// Everything that a series stands on is corrected, the method by which lots are closed included.
 #[test]
 fn the_same_snapshot_gives_the_same_series_for_ever() {
     let mut office = Office::new();
@@ -184,7 +194,7 @@ fn the_same_snapshot_gives_the_same_series_for_ever() {
     let first = series(&mut office, "ONE");
     office.price("ACME", 6, 2, "70");
     office.fixing(5, 2, "0.01");
-    office.contract(2, &terms("FIX", "EQUITY_SWAP", r#"{"kind": "FIXED", "rate": "0.07"}"#), "FIX");
+    office.contract(2, &last_in("0.07").to_string(), "FIX");
     let declared =
         r#"{"dividendId": "D1", "gross": 2, "currency": "USD", "exDate": "2025-03-05", "payDate": "2025-03-06"}"#;
     office.desk.point(DataKind::Dividend, "ACME", None, 1, Value::Terms(declared.into()));
@@ -241,11 +251,8 @@ fn what_if_answers_what_would_differ_and_changes_nothing() {
     assert_eq!(dearer.len(), 6, "interest of everything under FIX, and nothing else");
     assert_eq!(office.told(), told);
 
-    let mut last_in: serde_json::Value =
-        serde_json::from_str(&terms("FIX", "EQUITY_SWAP", r#"{"kind": "FIXED", "rate": "0.05"}"#)).expect("JSON");
-    last_in["relief"] = json!("LIFO");
     let before = office.of(WHAT_IF_FLOWS).len();
-    office.run("LAST-IN", "WHAT_IF", json!({ "changes": { "contracts": [last_in] } }));
+    office.run("LAST-IN", "WHAT_IF", json!({ "changes": { "contracts": [last_in("0.05")] } }));
     let relieved = office.of(WHAT_IF_FLOWS).len() - before;
     assert_eq!(relieved, 2, "only where something was sold does the order matter");
     assert_eq!(office.told(), told);

@@ -1,5 +1,7 @@
 //! A flow of a position: its lots as they are, with what was known when the flow was told.
 
+use std::borrow::Cow;
+
 use super::log::{Log, Standing};
 use super::{Explained, Flow, Publication, damaged};
 use crate::cli::calculate::answer::Step;
@@ -16,7 +18,7 @@ use crate::domain::names::Symbol;
 use crate::domain::trade::captured::Place;
 use crate::messages::calculation_request::{Asked, CalculationRequest, RequestWord};
 use crate::messages::position_flows::{PositionFlows, Rows};
-use crate::pipeline::flows::{Told, contracts, explained, flows, selects, series, tried};
+use crate::pipeline::flows::{Told, WhatIf, contracts, explained, flows, selects, series, tried};
 use crate::pipeline::knowledge::Knowledge;
 use crate::pipeline::topics::{self, CALCULATION_REQUESTS};
 
@@ -78,41 +80,41 @@ fn found(parts: &[Rows], id: FlowId) -> Result<Option<Flow>, Failure> {
 impl Case<'_> {
     fn as_it_counts(&self, log: &Log<'_>, shelf: &Shelf) -> Result<Again, Failure> {
         let knowledge = log.knowledge(self.told.snapshot)?;
+        let shelf = &*self.by(&knowledge, shelf);
         let told = flows(shelf, contracts(shelf).into_iter(), &self.security, &knowledge, None);
         Ok(Again { told: told.unwrap_or_default(), explanation: self.explanation(shelf, &knowledge) })
     }
 
     fn by_reference(&self, log: &Log<'_>, shelf: &Shelf, asked: &Asked) -> Result<Again, Failure> {
         let Recalculation { kind, selection, moment, .. } = &asked.recalculation;
-        let as_it_was = log.knowledge(moment.known)?;
+        let known = log.knowledge(moment.known)?;
+        let shelf = &*self.by(&known, shelf);
         let selected = contracts(shelf).into_iter();
-        let selected = selected.filter(|contract| selects(selection, contract, &self.security, &as_it_was));
+        let selected = selected.filter(|contract| selects(selection, contract, &self.security, &known));
         let selected: Vec<ContractId> = selected.cloned().collect();
         match kind {
             RecalculationKind::Full | RecalculationKind::Incremental { .. } => self.as_it_counts(log, shelf),
             RecalculationKind::Historical { .. } => {
                 let days = self.told.day.into_iter();
-                let told = series(shelf, &selected, &self.security, &as_it_was, None, days).pop();
+                let told = series(shelf, &selected, &self.security, &known, None, days).pop();
                 let told = told.map(|(_, told)| told).unwrap_or_default();
-                Ok(Again { told, explanation: self.explanation(shelf, &as_it_was) })
+                Ok(Again { told, explanation: self.explanation(shelf, &known) })
             }
-            RecalculationKind::WhatIf => self.what_if(shelf, &selected, &as_it_was, &log.changed(asked)?),
+            RecalculationKind::WhatIf => {
+                let changed = log.changed(asked)?;
+                let policy = changed.agreed(&self.told.key, contracts(shelf).into_iter()).0.policy;
+                let what_if = WhatIf { policy, selected: &selected, security: &self.security };
+                let (before, after) = what_if.of(shelf, &known, &changed, None);
+                let explanation = self.explanation(&self.by(&changed, shelf), &changed);
+                Ok(Again { told: after.unlike(&before), explanation })
+            }
         }
     }
 
-    fn what_if(
-        &self,
-        shelf: &Shelf,
-        selected: &[ContractId],
-        as_it_was: &Knowledge,
-        changed: &Knowledge,
-    ) -> Result<Again, Failure> {
-        let before = flows(shelf, selected.iter(), &self.security, as_it_was, None).unwrap_or_default();
-        let policy = changed.agreed(&self.told.key, contracts(shelf).into_iter()).0.policy;
-        let tried = tried(shelf, policy);
-        let (shelf, refusal) = tried.as_ref().map_or((shelf, None), |(tried, refusal)| (tried, refusal.as_ref()));
-        let after = flows(shelf, selected.iter(), &self.security, changed, refusal).unwrap_or_default();
-        Ok(Again { told: after.unlike(&before), explanation: self.explanation(shelf, changed) })
+    /// The position with its lots closed as contracts said.
+    fn by<'s>(&self, knowledge: &Knowledge, shelf: &'s Shelf) -> Cow<'s, Shelf> {
+        let policy = knowledge.agreed(&self.told.key, contracts(shelf).into_iter()).0.policy;
+        tried(shelf, policy).map_or(Cow::Borrowed(shelf), |(copy, _)| Cow::Owned(copy))
     }
 
     fn explanation(&self, shelf: &Shelf, knowledge: &Knowledge) -> Option<Explanation> {

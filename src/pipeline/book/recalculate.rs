@@ -16,6 +16,8 @@ use crate::domain::jobs::share::{RESULTS, Share, ShareEnd, number};
 use crate::domain::jobs::totals::Counts;
 use crate::domain::key::{ContractId, PositionKey, Timestamp};
 use crate::domain::lots::ledger::Ledger;
+use crate::domain::lots::position::Position;
+use crate::domain::lots::shelf::Shelf;
 use crate::domain::names::{LotId, PositionId, Symbol};
 use crate::engine::batch::Record;
 use crate::engine::stage::{Cause, Context, ProcessError};
@@ -24,7 +26,7 @@ use crate::messages::key::day_key;
 use crate::messages::position_flows::PositionFlows;
 use crate::messages::wire::Unwritable;
 use crate::pipeline::due::Number;
-use crate::pipeline::flows::{Told, earlier_securities, flows, selects, series, tried};
+use crate::pipeline::flows::{Told, WhatIf, earlier_securities, flows, selects, series, tried};
 use crate::pipeline::knowledge::{KNOWLEDGE, Knowledge, Subject};
 use crate::pipeline::refusals::{WRONG_KEY, undecodable};
 use crate::pipeline::topics::{self, CHUNK_RESULTS_BATCH, HISTORICAL_FLOWS, WHAT_IF_FLOWS};
@@ -34,7 +36,7 @@ struct Work<'a> {
     job: &'a JobId,
     recalculation: &'a Recalculation,
     cause: Cause,
-    /// What is known now: the lots of a position are what contracts have agreed by now, whatever the job calculates with.
+    /// What is known now, and what lots are kept by.
     now: &'a Knowledge,
     as_it_was: &'a Knowledge,
     /// Of WHAT_IF: with what it changes.
@@ -52,6 +54,14 @@ struct Case<'a> {
     /// Those of them that are selected.
     selected: Vec<ContractId>,
     revision: u64,
+}
+
+/// How the lots of a position were to be closed by what the job calculates with.
+struct Then {
+    /// None where they are closed so now.
+    copy: Option<Shelf>,
+    /// Why its flows are blocked.
+    obstacle: Option<Obstacle>,
 }
 
 impl Book {
@@ -142,13 +152,15 @@ impl Book {
             if effort >= EFFORT_A_TICK {
                 break;
             }
-            let lots = self.positions.get(key).map_or(0, |position| u64::from(position.open_lots));
             effort += days * self.effort(key);
             if let Some(case) = self.case(*number, key, &work) {
                 let counts = &mut share.totals.counts;
-                counts.add(Counts { contracts: case.selected.len() as u64, positions: 1, lots });
+                counts.add(Counts { contracts: case.selected.len() as u64, positions: 1, lots: 0 });
                 match front.since.as_ref().and_then(|since| self.stands(&case, since, &work)) {
-                    Some(rows) => rows.iter().for_each(|row| tally_row(share, &case, row, None)),
+                    Some(rows) => {
+                        share.totals.counts.lots += open_lots(self.positions.get(key));
+                        rows.iter().for_each(|row| tally_row(share, &case, row, None));
+                    }
                     None => self.calculate(&case, share, &work, context)?,
                 }
             }
@@ -235,10 +247,21 @@ impl Book {
         context: &mut Context<'_>,
     ) -> Result<(), ProcessError> {
         share.totals.calculated += 1;
-        let calculated = catch_unwind(AssertUnwindSafe(|| match work.recalculation.kind {
-            RecalculationKind::Full | RecalculationKind::Incremental { .. } => self.replace(case, share, work, context),
-            RecalculationKind::Historical { .. } => self.history(case, share, work, context),
-            RecalculationKind::WhatIf => self.what_if(case, share, work, context),
+        let calculated = catch_unwind(AssertUnwindSafe(|| {
+            // What trades of this turn have changed is theirs to tell.
+            if let Some(cause) = work.touched.get(&case.number).filter(|_| replaces(work)) {
+                self.tell(case.number, *cause, work.now, context)?;
+            }
+            let then = self.then(case, work, context)?;
+            let now = self.positions.get(case.key);
+            share.totals.counts.lots += open_lots(then.copy.as_ref().map_or(now, |copy| copy.position.as_ref()));
+            match work.recalculation.kind {
+                RecalculationKind::Full | RecalculationKind::Incremental { .. } => {
+                    self.replace(case, &then, share, work)
+                }
+                RecalculationKind::Historical { .. } => self.history(case, &then, share, work, context),
+                RecalculationKind::WhatIf => self.what_if(case, &then, share, work, context),
+            }
         }));
         let why = match calculated {
             Ok(Err(ProcessError::Rejected { message, .. })) => message,
@@ -250,21 +273,32 @@ impl Book {
         Ok(())
     }
 
+    /// Works the lots out as contracts and issuers say now, and as the contracts said then: a snapshot gives the same for ever.
+    fn then(&mut self, case: &Case<'_>, work: &Work<'_>, context: &mut Context<'_>) -> Result<Then, ProcessError> {
+        let obstacle = self.agree(case.key, case.number, work.cause, work.now, context)?;
+        let said_now = || work.now.agreed(case.key, case.contracts.iter()).1;
+        let (agreed, problem) = work.as_it_was.agreed(case.key, case.contracts.iter());
+        let (copy, refusal) = match tried(&OnePosition::of(self, case.key), agreed.policy) {
+            Some((copy, refusal)) => (Some(copy), refusal),
+            None => (None, obstacle.filter(|obstacle| said_now().as_ref() != Some(obstacle))),
+        };
+        Ok(Then { copy, obstacle: problem.or(refusal) })
+    }
+
     /// Tells the flows anew where they differ, unless they stand on newer data already: nothing goes back.
     fn replace(
         &mut self,
         case: &Case<'_>,
+        then: &Then,
         share: &mut Share,
         work: &Work<'_>,
-        context: &mut Context<'_>,
     ) -> Result<(), ProcessError> {
-        if let Some(cause) = work.touched.get(&case.number) {
-            self.tell(case.number, *cause, work.now, context)?;
-        }
-        let disagreement = self.agree(case.key, case.number, work.cause, work.now, context)?;
-        let position = OnePosition::of(self, case.key);
-        let told = flows(&position, case.contracts.iter(), &case.security, work.as_it_was, disagreement.as_ref())
-            .unwrap_or_default();
+        let (contracts, security, obstacle) = (case.contracts.iter(), &case.security, then.obstacle.as_ref());
+        let told = match &then.copy {
+            None => flows(&OnePosition::of(self, case.key), contracts, security, work.as_it_was, obstacle),
+            Some(copy) => flows(copy, contracts, security, work.as_it_was, obstacle),
+        };
+        let told = told.unwrap_or_default();
         tally(share, case, &told, None);
         let last = self.told(case.key);
         if last.first().is_some_and(|last| is_ahead(last, work)) {
@@ -281,17 +315,19 @@ impl Book {
     fn history(
         &mut self,
         case: &Case<'_>,
+        then: &Then,
         share: &mut Share,
         work: &Work<'_>,
         context: &mut Context<'_>,
     ) -> Result<(), ProcessError> {
-        let disagreement = self.agree(case.key, case.number, work.cause, work.now, context)?;
-        let position = OnePosition::of(self, case.key);
+        let (selected, security, obstacle) = (&case.selected, &case.security, then.obstacle.as_ref());
         let days = work.recalculation.days();
+        let series = match &then.copy {
+            None => series(&OnePosition::of(self, case.key), selected, security, work.as_it_was, obstacle, days),
+            Some(copy) => series(copy, selected, security, work.as_it_was, obstacle, days),
+        };
         let mut before = Vec::new();
-        for (day, told) in
-            series(&position, &case.selected, &case.security, work.as_it_was, disagreement.as_ref(), days)
-        {
+        for (day, told) in series {
             tally(share, case, &told, Some(day));
             let changes = changes(&before, &told.flows);
             let records = told.of_job(case.key, case.revision, day, work.as_it_was.snapshot(), changes);
@@ -305,21 +341,19 @@ impl Book {
     fn what_if(
         &mut self,
         case: &Case<'_>,
+        then: &Then,
         share: &mut Share,
         work: &Work<'_>,
         context: &mut Context<'_>,
     ) -> Result<(), ProcessError> {
-        let disagreement = self.agree(case.key, case.number, work.cause, work.now, context)?;
         let changed = work.changed.expect("a WHAT_IF has its changes");
-        let position = OnePosition::of(self, case.key);
-        let (contracts, security) = (|| case.selected.iter(), &case.security);
-        let before = flows(&position, contracts(), security, work.as_it_was, disagreement.as_ref()).unwrap_or_default();
         let policy = changed.agreed(case.key, case.contracts.iter()).0.policy;
-        let after = match tried(&position, policy) {
-            None => flows(&position, contracts(), security, changed, disagreement.as_ref()),
-            Some((shelf, refusal)) => flows(&shelf, contracts(), security, changed, refusal.as_ref()),
+        let what_if = WhatIf { policy, selected: &case.selected, security: &case.security };
+        let obstacle = then.obstacle.as_ref();
+        let (before, after) = match &then.copy {
+            None => what_if.of(&OnePosition::of(self, case.key), work.as_it_was, changed, obstacle),
+            Some(copy) => what_if.of(copy, work.as_it_was, changed, obstacle),
         };
-        let after = after.unwrap_or_default();
         tally(share, case, &after, None);
         let changes = changes(&before.flows, &after.flows);
         let differing = after.unlike(&before);
@@ -351,6 +385,15 @@ impl Book {
         let key = result.job.as_str().as_bytes();
         context.send(CHUNK_RESULTS_BATCH, key, |out| self.schemas.encode(result, topics::place(cause), out))
     }
+}
+
+/// Whether what the job finds takes the place of what was told.
+fn replaces(work: &Work<'_>) -> bool {
+    matches!(work.recalculation.kind, RecalculationKind::Full | RecalculationKind::Incremental { .. })
+}
+
+fn open_lots(position: Option<&Position>) -> u64 {
+    position.map_or(0, |position| u64::from(position.open_lots))
 }
 
 /// Whether flows were calculated with something that the job does not know.
