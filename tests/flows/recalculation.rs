@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 use bookflow::cli::submit::recalculation;
 use bookflow::domain::flows::row::FlowRow;
 use bookflow::domain::jobs::job::{Ending, JobId, Outcome};
+use bookflow::domain::jobs::share::Share;
 use bookflow::domain::key::PositionKey;
 use bookflow::domain::market::snapshot::SnapshotName;
 use bookflow::domain::trade::Side;
 use bookflow::messages::data_point::{DataKind, Value};
 use bookflow::messages::position_flows::PositionFlows;
-use bookflow::pipeline::topics::{HISTORICAL_FLOWS, WHAT_IF_FLOWS};
+use bookflow::pipeline::topics::{HISTORICAL_FLOWS, RECALCULATION_SHARES, WHAT_IF_FLOWS};
 use chrono::NaiveDate;
 use serde_json::json;
 
 use crate::desk::march;
 use crate::office::{Office, key, terms};
+use crate::turns::idle;
 
 fn rows(flows: &PositionFlows) -> Vec<FlowRow> {
     flows.rows.read().expect("rows").1
@@ -207,6 +209,43 @@ fn the_same_snapshot_gives_the_same_series_for_ever() {
     let (pairs, rest) = flows.as_chunks::<2>();
     assert_eq!((pairs.len(), rest.len()), (12 * 5, 0));
     assert!(pairs.iter().all(|[one, other]| one == other), "every record again, to the byte");
+}
+
+/// A tick does 200 positions of few flows in each of three partitions, and a trade does not wait for the others.
+#[test]
+fn a_correction_and_a_job_go_on_a_bounded_number_a_tick_and_trades_first() {
+    const POSITIONS: u32 = 900;
+    let mut office = Office::new();
+    let new = |office: &Office, account: u32, id: &str| office.trade(&key(account, "ACME"), id, "FIX", Side::Buy, 1, 3);
+    (0..POSITIONS).for_each(|account| new(&office, 100 + account, "T1"));
+    office.quiet();
+    let told = office.told().len();
+    office.price("ACME", 10, 2, "70");
+    office.tick();
+    let of_a_tick = office.told().len() - told;
+    assert!((1..=600).contains(&of_a_tick), "{of_a_tick}");
+    // The last of those that wait, in each partition.
+    let waiting: Vec<_> = (0..POSITIONS).rev().take(30).map(|account| 100 + account).collect();
+    waiting.iter().for_each(|account| new(&office, *account, "T2"));
+    idle(office.desk.worker.as_mut().expect("it runs"));
+    let traded = office.told().split_off(told + of_a_tick);
+    assert_eq!(keys(&traded).len(), waiting.len(), "at once, though no tick has come");
+    office.quiet();
+    assert_eq!(office.told().len(), told + POSITIONS as usize + 4, "each once, by its trade or by the price");
+
+    office.ask("EOD", "FULL", json!({}));
+    office.tick();
+    let shares: BTreeMap<_, _> = office
+        .desk
+        .house
+        .read::<Share>(RECALCULATION_SHARES)
+        .into_iter()
+        .map(|(cause, share)| (cause.partition, share.done))
+        .collect();
+    assert!(shares.values().all(|done| (1..=200).contains(done)), "{shares:?}");
+    assert!(shares.values().sum::<u64>() < u64::from(POSITIONS), "{shares:?}");
+    let outcome = office.finish("EOD");
+    assert_eq!((outcome.totals.counts.positions, outcome.totals.changed), (u64::from(POSITIONS) + 12, 0));
 }
 
 #[test]
