@@ -79,6 +79,14 @@ fn a_document_comes_to_the_same_as_a_job_and_in_one_go() {
     let one = ask(&["flows", "--job", "EOD", "--contract", "ES-7", "--status", "blocked"]).lines();
     assert!(!one.is_empty() && one.iter().all(|flow| flow["blocked"]["reason"].is_string()));
 
+    let id =
+        flows.iter().find(|flow| flow["amount"].is_string()).and_then(|flow| flow["flow"].as_str()).expect("an id");
+    let explained = ask(&["explain", id, "--job", "EOD"]);
+    assert_eq!(explained.code, 0, "{}{}", explained.out, explained.err);
+    let explained = explained.object();
+    assert_eq!((&explained["job"], &explained["same_bytes"]), (&"EOD".into(), &true.into()));
+    assert!(explained["steps"].as_array().is_some_and(|steps| steps.len() > 3), "{explained:#}");
+
     let verified = ask(&["verify", "--job", "EOD"]);
     assert_eq!(verified.code, 0, "{}", verified.out);
     let verified = wait_for("all offsets", || {
