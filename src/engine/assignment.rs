@@ -51,6 +51,7 @@ impl Worker {
         if !self.planted(Planted::RevokedTaskKept) {
             self.tasks.retain(|partition, _| !partitions.contains(partition));
         }
+        partitions.iter().for_each(|&partition| self.beat.restored(partition));
         self.consumer.unassign(&inputs).map_err(Stop::Broker)
     }
 

@@ -34,6 +34,8 @@ pub struct House {
     pub topology: Topology,
     pub settings: Settings,
     pub store: Arc<dyn StateStore>,
+    /// What workers say of themselves, by instance.
+    pub health: Health,
 }
 
 /// How a worker's life ended.
@@ -63,7 +65,8 @@ impl House {
         let (extras, switches) = (extras(&stand), Switches::default());
         let topology = sums::topology_with(unique("sum"), topics, switches.clone(), extras);
         let settings = Settings { instance: "one".into(), ..Settings::default() };
-        House { stand, topics, extras, switches, topology, settings, store: Arc::new(NoCopies) }
+        let (store, health) = (Arc::new(NoCopies), Health::default());
+        House { stand, topics, extras, switches, topology, settings, store, health }
     }
 
     pub fn checked(&self) -> Checked {
@@ -85,7 +88,7 @@ impl House {
     pub fn worker_with(&self, settings: Settings) -> Worker {
         Worker::start(Parts {
             checked: self.checked(),
-            beat: Health::default().beat(&settings.instance),
+            beat: self.health.beat(&settings.instance),
             settings,
             broker: Arc::new(self.stand.broker.clone()),
             store: self.store.clone(),
@@ -105,7 +108,7 @@ impl House {
             broker: Arc::new(self.stand.broker.clone()),
             store: self.store.clone(),
             clock: self.stand.clock.clone(),
-            health: Health::default(),
+            health: self.health.clone(),
             stopping: Arc::default(),
         }
     }

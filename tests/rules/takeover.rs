@@ -137,3 +137,27 @@ fn tasks_that_are_restored_beside_each_other_come_to_their_own_state() {
         }
     }
 }
+
+// A worker that somebody else restores for now is ready all the same.
+#[test]
+fn a_task_that_is_taken_away_while_it_is_restored_is_not_waited_for() {
+    let house = House::new();
+    let mut worker = house.worker();
+    let write = || (0..PARTITIONS).for_each(|partition| house.write(partition, &["1"]));
+    write();
+    idle(&mut worker);
+    write();
+    house.stand.plan(CallKind::Commit, Fault::Markers(MarkerDelays { offsets: Duration::ZERO, data: LATE }));
+    assert_eq!(worker.run_once().expect("turn"), Turn::Committed { records: PARTITIONS as usize });
+    drop(worker);
+    house.forget_the_dead();
+    let (mut next, restoring) = (house.other_worker(), |of: &str| house.health.reports()[of].restoring.len());
+    turns(&mut next, 50);
+    assert_eq!(restoring("two"), PARTITIONS as usize, "it restores all of them");
+    let mut third = house.worker_with(Settings { instance: "three".into(), ..house.settings.clone() });
+    for _ in 0..50 {
+        turns(&mut next, 1);
+        turns(&mut third, 1);
+    }
+    assert_eq!((restoring("two"), restoring("three")), (2, 2));
+}
