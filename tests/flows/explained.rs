@@ -188,6 +188,7 @@ fn what_would_differ_comes_out_again_whatever_was_changed() {
     for (job, changes) in [
         ("UP", json!({ "marketData": { "prices": { "CORE": { "2025-03-10": "30" } } } })),
         ("LAST-IN", json!({ "contracts": [last_in("0.05")] })),
+        ("EARLIER", json!({ "businessDate": "2025-03-07" })),
     ] {
         let before = office.of(WHAT_IF_FLOWS);
         office.run(job, "WHAT_IF", json!({ "changes": changes }));

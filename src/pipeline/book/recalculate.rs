@@ -361,7 +361,7 @@ impl Book {
             return Ok(());
         }
         share.totals.changed += changes.len() as u64;
-        let day = work.recalculation.moment.day;
+        let day = changed.day().unwrap_or(work.recalculation.moment.day);
         let records = differing.of_job(case.key, case.revision, day, changed.snapshot(), changes);
         self.send_of_job(WHAT_IF_FLOWS, work, day, records.map_err(unencodable)?, context)
     }
