@@ -62,7 +62,7 @@ impl Session {
     }
 
     pub fn layers(&self) -> Result<Layers, Failure> {
-        Layers::read(self.options.config.as_deref(), std::env::vars(), &self.options.set)
+        Layers::read(self.options.config.as_deref(), environment()?.into_iter(), &self.options.set)
     }
 
     pub fn config(&self) -> Result<Config, Failure> {
@@ -91,4 +91,16 @@ impl Session {
             _ => failure,
         }
     }
+}
+
+/// The variables that are ours; others need not be text.
+fn environment() -> Result<Vec<(String, String)>, Failure> {
+    let ours = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok().filter(|name| name.starts_with("BOOKFLOW_"))?, value))
+    };
+    let text = |(name, value): (String, OsString)| match value.into_string() {
+        Ok(value) => Ok((name, value)),
+        Err(_) => Err(Failure::usage(format!("{name} is not UTF-8"))),
+    };
+    std::env::vars_os().filter_map(ours).map(text).collect()
 }
