@@ -125,6 +125,12 @@ fn anywhere(log: &Log<'_>, wanted: &Wanted<'_>) -> Result<Option<Found>, Failure
 
 fn of_job(log: &Log<'_>, job: &JobId, wanted: &Wanted<'_>) -> Result<Option<Found>, Failure> {
     let Some((asked, _)) = recalculations::asked(log.broker, log.schemas, job)? else {
+        if wanted.day.is_some() || wanted.position.is_some() {
+            known_job::known(log.broker, log.schemas, job)?.or_unknown(job)?;
+            let message =
+                format!("job {job} has brought its contracts: --date and --position are for jobs by reference");
+            return Err(Failure::usage(message).next("ask without them"));
+        }
         return Ok(log.of_chunks(wanted)?.map(Found::of_chunk));
     };
     let found = match asked.recalculation.kind {
