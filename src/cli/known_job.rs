@@ -54,6 +54,8 @@ pub fn named(name: &str) -> Result<JobId, Failure> {
 pub struct Known {
     pub started: Option<Started>,
     pub planned: Option<(u32, Option<Counts>)>,
+    /// Cancelled or rejected, whether or not its outcome is there yet: nothing more is to be sent for it.
+    pub stopped: bool,
     /// None when it never ran, or so long ago that only its outcome is left.
     pub progress: Option<Progress>,
     pub outcome: Option<Outcome>,
@@ -109,7 +111,7 @@ pub fn announced(broker: &dyn Broker, schemas: &Schemas, job: &JobId) -> Result<
             match word {
                 ControlWord::Started(started) => drop(known.started.get_or_insert(started)),
                 ControlWord::Planned { chunks, counts } => drop(known.planned.get_or_insert((chunks, counts))),
-                ControlWord::Cancelled { .. } | ControlWord::Rejected { .. } => {}
+                ControlWord::Cancelled { .. } | ControlWord::Rejected { .. } => known.stopped = true,
             }
         }
         Ok(())

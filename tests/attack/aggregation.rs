@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bookflow::cli::config::{Config, layers::Layers};
 use bookflow::cli::exit::Exit;
+use bookflow::cli::failure::Failure;
 use bookflow::cli::known_job;
 use bookflow::cli::submit::job::{HandOver, Submission};
 use bookflow::domain::jobs::chunk::{Chunk, ChunkResult};
@@ -244,6 +245,44 @@ fn a_submission_that_takes_longer_than_its_job_may_sends_no_more() {
     std::thread::sleep(Duration::from_millis(1_100));
     let late = submission.chunk(Lane::Batch, &chunk(JOB, 2).into()).expect_err("nobody waits for it");
     assert!(late.exit == Exit::Partial && late.next.is_some(), "{late:?}");
+}
+
+#[test]
+fn a_job_of_more_chunks_than_it_may_have_is_rejected_once_and_what_was_sent_is_passed_over() {
+    let house = House::new();
+    let layers = Layers::read(Some("/dev/null".as_ref()), std::iter::empty(), &["jobs.max_chunks=2".into()]);
+    let config = Config::read(&layers.expect("one setting")).expect("it is valid");
+    let submit = |name: &str, chunks: u32| {
+        let mut submission = Submission::open(&house.stand.broker, house.schemas.clone(), &job(name)).expect("opens");
+        submission.run(7, &config, move |hand_over: &HandOver| {
+            for number in 1..=chunks {
+                let chunk = Chunk { contracts: vec![contract_part(&format!("C{number}"))], ..chunk(name, number) };
+                let nobody = |_| Failure::new(Exit::Failed, "nobody takes it");
+                hand_over.send((Lane::Batch, chunk.into())).map_err(nobody)?;
+            }
+            let counts = Counts { contracts: chunks.into(), ..Counts::default() };
+            Ok(Plan { lane: Lane::Batch, chunks, counts })
+        })
+    };
+    let refused = submit(JOB, CHUNKS).expect_err("it has four");
+    assert!(refused.exit == Exit::Partial && refused.message.contains("jobs.max_chunks"), "{refused:?}");
+    assert!(refused.next.is_some_and(|next| next.contains("--idempotency-key") && next.contains("jobs.chunk_lots")));
+    let known = known_job::known(&house.stand.broker, &house.schemas, &job(JOB)).expect("it can be read");
+    assert!(known.stopped && known.outcome.is_none(), "whoever submits it again before it has ended only waits");
+
+    submit(JOB, CHUNKS).expect_err("the same again");
+    house.stand.pass(Duration::from_secs(1));
+    house.work(COLLECT);
+    let ended = outcome(&house);
+    let reason = "it comes to more than 2 chunks (jobs.max_chunks)".into();
+    assert_eq!((&ended.ending, ended.request), (&Ending::Rejected { reason }, Some(7)));
+    work(&house);
+    assert_eq!(house.read::<ChunkResult>(CHUNK_RESULTS_BATCH).len(), 0, "two chunks were sent, twice");
+    assert_eq!(outcome(&house), ended);
+
+    submit("JOB-2", 2).expect("as many as it may");
+    work(&house);
+    assert_eq!(house.read::<ChunkResult>(CHUNK_RESULTS_BATCH).len(), 2);
 }
 
 #[test]

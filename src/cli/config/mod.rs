@@ -66,6 +66,8 @@ pub struct Jobs {
     pub realtime_lots: usize,
     pub chunk_positions: usize,
     pub chunk_lots: usize,
+    /// None: no limit.
+    pub max_chunks: Option<usize>,
     pub timeout: Duration,
     pub kept: Duration,
 }
@@ -118,6 +120,7 @@ impl Config {
                 realtime_lots: read.number("jobs.realtime_lots", 1, 1_000_000)?,
                 chunk_positions: read.number("jobs.chunk_positions", 1, 100_000)?,
                 chunk_lots: read.number("jobs.chunk_lots", 1, 100_000)?,
+                max_chunks: read.limit("jobs.max_chunks", 1_000_000_000)?,
                 timeout: read.duration("jobs.timeout", "1s", "7d")?,
                 kept: read.duration("jobs.kept", "1s", "90d")?,
             },
@@ -292,6 +295,11 @@ impl Read<'_> {
             true => Ok(number as usize),
             false => Err(self.wrong(key, format!("{least} to {most}"))),
         }
+    }
+
+    /// A limit that there need not be: 0 is none.
+    fn limit(&self, key: &str, most: i64) -> Result<Option<usize>, Failure> {
+        Ok(Some(self.number(key, 0, most)?).filter(|limit| *limit > 0))
     }
 
     fn duration(&self, key: &str, least: &str, most: &str) -> Result<Duration, Failure> {

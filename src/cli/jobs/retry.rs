@@ -5,7 +5,7 @@ use crate::cli::failure::Failure;
 use crate::cli::known_job::{self, Known, Waiting};
 use crate::cli::parts;
 use crate::cli::session::Session;
-use crate::cli::submit::job::Submission;
+use crate::cli::submit::job::{Submission, too_many};
 use crate::cli::tail::{From, Tail};
 use crate::domain::jobs::collect::ChunkSet;
 use crate::domain::jobs::job::{Ending, JobId, Lane, Outcome};
@@ -37,7 +37,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let next = successor(&outcome)?;
     let mut known = known_job::known(broker, &schemas, &next)?;
     same_attempt(&job, &next, &known)?;
-    if known.outcome.is_none() && known.planned.is_none() {
+    if known.outcome.is_none() && known.planned.is_none() && !known.stopped {
+        if let Some(reason) = too_many(chunks, config.jobs.max_chunks) {
+            return Err(Failure::new(Exit::Precondition, format!("job {job} is not tried again: {reason}"))
+                .next("set a higher limit, and try it again"));
+        }
         all_there(broker, &schemas, &job, request, chunks)?;
         let mut submission = Submission::open(broker, schemas.clone(), &next)?;
         known = known_job::announced(broker, &schemas, &next)?;
@@ -74,11 +78,11 @@ impl Failed {
                 format!("`bookflow watch {job}` follows it, `bookflow jobs cancel {job}` ends it"),
             ));
         };
-        match outcome.ending {
+        match &outcome.ending {
             Ending::Completed => {
                 return Err(refused("is complete", format!("`bookflow flows --job {job}` shows its flows")));
             }
-            Ending::Rejected { .. } => return Err(refused("was rejected, so there is nothing to calculate", again())),
+            Ending::Rejected { reason } => return Err(refused(&format!("was rejected: {reason}"), again())),
             Ending::CompletedWithErrors | Ending::TimedOut { .. } | Ending::Cancelled { .. } => {}
         }
         match (outcome.request, known.planned) {

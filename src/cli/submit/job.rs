@@ -95,7 +95,7 @@ pub(super) fn send<C: Chunks>(
     let known = known_job::known(broker.as_ref(), &schemas, &job.id)?;
     same_request(&job.id, job.request, &known)?;
     // A submission that was cut off before its plan was written is taken up again: its chunks are the same.
-    if known.outcome.is_none() && known.planned.is_none() {
+    if known.outcome.is_none() && known.planned.is_none() && !known.stopped {
         let mut submission = Submission::open(broker.as_ref(), schemas.clone(), &job.id)?;
         // Whoever has begun in the meantime is fenced now: what they have said by now is all that they will say.
         let known = known_job::announced(broker.as_ref(), &schemas, &job.id)?;
@@ -245,7 +245,7 @@ impl Submission {
         let plan = thread::scope(|scope| {
             let (hand_over, chunks) = mpsc::sync_channel(CHUNKS_AHEAD);
             let reading = scope.spawn(move || read(&hand_over));
-            let sent = self.all(&chunks);
+            let sent = self.all(&chunks, config.jobs.max_chunks);
             drop(chunks); // whoever cuts must not go on for nobody
             let read = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             sent.and(read)
@@ -255,10 +255,13 @@ impl Submission {
     }
 
     /// Sends what comes. Readers do not wait for whoever cuts, and the broker does not end a transaction that does.
-    fn all(&mut self, chunks: &Receiver<(Lane, AnyChunk)>) -> Result<(), Failure> {
+    fn all(&mut self, chunks: &Receiver<(Lane, AnyChunk)>, most: Option<usize>) -> Result<(), Failure> {
         loop {
             match chunks.recv_timeout(sender::TIME) {
-                Ok((lane, chunk)) => self.chunk(lane, &chunk)?,
+                Ok((lane, chunk)) => match too_many(chunk.number(), most) {
+                    None => self.chunk(lane, &chunk)?,
+                    Some(reason) => return self.reject(reason),
+                },
                 Err(RecvTimeoutError::Timeout) => self.commit()?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
@@ -312,6 +315,15 @@ impl Submission {
         self.commit()
     }
 
+    /// Ends a job whose chunks cannot all be sent: those that are there would be calculated and then wait for the others until its deadline.
+    fn reject(&mut self, reason: String) -> Result<(), Failure> {
+        self.control(ControlWord::Rejected { reason: CompactString::from(&reason) })?;
+        self.commit()?;
+        let next = "submit it under another name (--idempotency-key) in parts, with larger chunks (jobs.chunk_positions, jobs.chunk_lots) or a \
+                    higher limit";
+        Err(Failure::new(Exit::Partial, format!("job {} is rejected: {reason}", self.job)).next(next))
+    }
+
     fn ask_shares(&mut self, word: RequestWord) -> Result<(), Failure> {
         let request = CalculationRequest { job: self.job.clone(), word };
         self.value.clear();
@@ -363,6 +375,12 @@ fn cut_off(job: &JobId, failure: Failure) -> Failure {
 fn past_deadline(job: &JobId) -> Failure {
     Failure::new(Exit::Partial, format!("job {job} has reached its deadline while it was sent: it ends as TIMED_OUT"))
         .next("send it under another name and with more time: --idempotency-key NAME -X jobs.timeout=1h")
+}
+
+/// Why a job of this many chunks may not be, if it may not.
+pub fn too_many(chunks: u32, most: Option<usize>) -> Option<String> {
+    let most = most.filter(|most| chunks as usize > *most)?;
+    Some(format!("it comes to more than {most} chunks (jobs.max_chunks)"))
 }
 
 /// About 400 KB each, and several times that in memory.
