@@ -76,6 +76,11 @@ impl Redis {
         })
     }
 
+    /// Asks for an answer in time and nothing else; also while Redis is left alone.
+    pub fn ping(&self) -> Result<(), impl std::error::Error> {
+        self.run(Instant::now(), |connection| redis::cmd("PING").exec(connection))
+    }
+
     /// What stands under these keys, in one round trip; nothing when Redis does not answer in time.
     pub fn get(&self, keys: &[&str]) -> Option<Vec<Option<Kept>>> {
         let mut ask = redis::pipe();

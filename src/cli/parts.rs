@@ -105,7 +105,7 @@ pub fn market_data(config: &Config) -> Result<Option<Source>, Failure> {
 }
 
 /// What chunks came to, where that is kept.
-fn results(config: &Config) -> Result<Option<Arc<Results>>, Failure> {
+fn results(config: &Config, redis: Option<Arc<Redis>>) -> Result<Option<Arc<Results>>, Failure> {
     if !config.cache.results {
         return Ok(None);
     }
@@ -116,7 +116,7 @@ fn results(config: &Config) -> Result<Option<Arc<Results>>, Failure> {
         absent_life: config.cache.absent_life,
         bytes: config.cache.memory as u64,
     };
-    let cache = Cache::new(settings, redis(config)?);
+    let cache = Cache::new(settings, redis);
     Ok(Some(Arc::new(Results::new(cache, program()?))))
 }
 
@@ -159,8 +159,13 @@ pub fn engine_settings(config: &Config) -> engine::settings::Settings {
     }
 }
 
-pub fn stage_settings(config: &Config) -> Result<topology::Settings, Failure> {
-    Ok(topology::Settings { jobs_kept: config.jobs.kept, results: results(config)? })
+/// The Redis of a worker, which has no use for one unless it keeps results.
+pub fn worker_redis(config: &Config) -> Result<Option<Arc<Redis>>, Failure> {
+    if config.cache.results { redis(config) } else { Ok(None) }
+}
+
+pub fn stage_settings(config: &Config, redis: Option<Arc<Redis>>) -> Result<topology::Settings, Failure> {
+    Ok(topology::Settings { jobs_kept: config.jobs.kept, results: results(config, redis)? })
 }
 
 /// Where local copies of state rest, if anywhere.

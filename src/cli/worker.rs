@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::log::Usual;
 use super::parts;
 use super::session::Session;
+use crate::cache::redis::Redis;
 use crate::engine::broker::{Broker, ErrorKind};
 use crate::engine::clock::SystemClock;
 use crate::engine::first_start::{FirstStart, first_start};
@@ -24,6 +25,7 @@ use crate::engine::stop::Stop;
 use crate::engine::topology::Topology;
 use crate::gateway::admin::{AdminPort, Told};
 use crate::gateway::metrics;
+use crate::gateway::watch::{EVERY, Watch};
 use crate::pipeline::topology::topology_with;
 
 /// Nothing came for this long: idle. Several times the longest wait of a poll.
@@ -68,14 +70,15 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     if !arguments.stages.is_empty() {
         config.worker.stages = arguments.stages.clone();
     }
-    let process = process(&config)?;
+    let redis = parts::worker_redis(&config)?;
+    let process = process(&config, redis.clone())?;
     if arguments.first_start {
         for lane in &process.lanes {
             start_first(&process, &lane.stage, session)?;
         }
     }
     stop_at_signals(&process.stopping)?;
-    let _port = admin_port(&config, &process)?;
+    let _port = admin_port(&config, &process, redis)?;
     let ended = thread::scope(|scope| {
         scope.spawn(|| stop_when_done(arguments, &process));
         let ended = process.run();
@@ -91,8 +94,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 }
 
 /// A process of all the stages that the settings ask for.
-fn process(config: &Config) -> Result<Process, Failure> {
-    let topology = Arc::new(topology_with(parts::schemas(config)?, parts::stage_settings(config)?));
+fn process(config: &Config, redis: Option<Arc<Redis>>) -> Result<Process, Failure> {
+    let topology = Arc::new(topology_with(parts::schemas(config)?, parts::stage_settings(config, redis)?));
     let chosen = &config.worker.stages;
     let stages = match chosen.is_empty() {
         true => topology.stages.iter().map(|stage| stage.name.to_string()).collect(),
@@ -148,21 +151,36 @@ fn stop_at_signals(stopping: &Arc<AtomicBool>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn admin_port(config: &Config, process: &Process) -> Result<Option<AdminPort>, Failure> {
+fn admin_port(config: &Config, process: &Process, redis: Option<Arc<Redis>>) -> Result<Option<AdminPort>, Failure> {
     let Some(bind) = config.admin.bind else { return Ok(None) };
     let metrics = metrics::install().map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     let told = Told {
         health: process.health.clone(),
         clock: process.clock.clone(),
         draining: process.stopping.clone(),
+        kafka: Arc::new(watch_kafka(process)?),
+        redis: redis.map(|redis| watch_redis(redis, process)).transpose()?.map(Arc::new),
         metrics,
     };
     let port = AdminPort::open(bind, told).map_err(|error| {
         Failure::new(Exit::Precondition, format!("admin.bind {bind}: {error}"))
             .next("give this worker a port of its own: --set admin.bind=127.0.0.1:0 takes any free one")
     })?;
-    tracing::info!(address = %port.address, "admin port open: /metrics /livez /readyz /startupz");
+    tracing::info!(address = %port.address, "admin port open: /metrics /livez /readyz /startupz /healthz");
     Ok(Some(port))
+}
+
+/// Asks for a topic: any answer is one, also that there is no such topic.
+fn watch_kafka(process: &Process) -> Result<Watch, Failure> {
+    let broker = process.broker.clone();
+    let topic = process.topology.stage(&process.lanes[0].stage)?.lead;
+    let ask = move || broker.topic(topic).map(drop).map_err(|error| error.message);
+    Ok(Watch::start("watch-kafka", ask, process.clock.clone(), EVERY)?)
+}
+
+fn watch_redis(redis: Arc<Redis>, process: &Process) -> Result<Watch, Failure> {
+    let ask = move || redis.ping().map_err(|error| error.to_string());
+    Ok(Watch::start("watch-redis", ask, process.clock.clone(), EVERY)?)
 }
 
 /// Watches for the end that the arguments ask for; without one, only for the worker's.

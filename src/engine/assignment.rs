@@ -51,7 +51,7 @@ impl Worker {
         if !self.planted(Planted::RevokedTaskKept) {
             self.tasks.retain(|partition, _| !partitions.contains(partition));
         }
-        partitions.iter().for_each(|&partition| self.beat.restored(partition));
+        partitions.iter().for_each(|&partition| self.beat.gave_up(partition));
         self.consumer.unassign(&inputs).map_err(Stop::Broker)
     }
 
@@ -269,8 +269,12 @@ impl Worker {
             });
             failed
         });
-        if let Err(error) = saved {
-            telemetry::copy_not_written(self.checked.spec.name, partition, &error);
+        match saved {
+            Ok(()) => self.beat.written(partition),
+            Err(error) => {
+                telemetry::copy_not_written(self.checked.spec.name, partition, &error);
+                self.beat.unwritten(partition, error.to_string());
+            }
         }
     }
 
@@ -296,7 +300,10 @@ impl Worker {
         let mut left = 0;
         task.stage.tables(&mut |table| match table.spill(keep, &files) {
             Ok(entries) => left += entries,
-            Err(error) => telemetry::segment_not_written(self.checked.spec.name, partition, &error),
+            Err(error) => {
+                telemetry::segment_not_written(self.checked.spec.name, partition, &error);
+                self.beat.unwritten(partition, error.to_string());
+            }
         });
         if left > 0 {
             task.stage.on_spilled();

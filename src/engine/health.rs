@@ -20,6 +20,8 @@ pub struct Report {
     pub running: usize,
     pub tasks: usize,
     pub restoring: BTreeMap<i32, Progress>,
+    /// Why what a task keeps on disk could not be written the last time, by its partition.
+    pub unwritten: BTreeMap<i32, String>,
     /// Records of committed turns since the thread began.
     pub records: u64,
     pub stopped: Option<String>,
@@ -86,6 +88,24 @@ impl Beat {
         self.update(|report| {
             report.restoring.remove(&partition);
         });
+    }
+
+    pub fn written(&self, partition: i32) {
+        self.update(|report| {
+            report.unwritten.remove(&partition);
+        });
+    }
+
+    pub fn unwritten(&self, partition: i32, why: String) {
+        self.update(|report| {
+            report.unwritten.insert(partition, why);
+        });
+    }
+
+    /// The task is not this thread's any more.
+    pub fn gave_up(&self, partition: i32) {
+        self.restored(partition);
+        self.written(partition);
     }
 
     pub fn stopped(&self, why: &str) {

@@ -1,4 +1,4 @@
-//! The admin port: `/metrics`, `/livez`, `/readyz`, `/startupz`, on a thread and a runtime of its own.
+//! The admin port: `/metrics`, `/livez`, `/readyz`, `/startupz`, `/healthz`, on a thread and a runtime of its own.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::oneshot;
 
 use super::probes::{self, Probe};
+use super::watch::Watch;
 use crate::engine::clock::Clock;
 use crate::engine::health::Health;
 
@@ -29,6 +30,9 @@ pub struct Told {
     pub clock: Arc<dyn Clock>,
     /// Set once the worker has been told to stop.
     pub draining: Arc<AtomicBool>,
+    pub kafka: Arc<Watch>,
+    /// None where the worker uses none.
+    pub redis: Option<Arc<Watch>>,
     pub metrics: PrometheusHandle,
 }
 
@@ -87,6 +91,7 @@ async fn serve(listener: net::TcpListener, shared: Shared, closed: oneshot::Rece
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/startupz", get(startupz))
+        .route("/healthz", get(healthz))
         .with_state(shared);
     let served = async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -119,6 +124,12 @@ async fn startupz(State(shared): State<Shared>) -> Response {
     shared.ready();
     let once_ready = shared.once_ready.load(Ordering::Relaxed);
     answer(probes::started(&shared.told.health, once_ready, shared.told.clock.elapsed()))
+}
+
+async fn healthz(State(shared): State<Shared>) -> Response {
+    let Told { health, clock, kafka, redis, .. } = &shared.told;
+    let redis = redis.as_ref().map(|redis| redis.answers());
+    answer(probes::healthy(health, &kafka.answers(), redis.as_ref(), clock.elapsed()))
 }
 
 impl Shared {
@@ -160,7 +171,14 @@ mod tests {
         metrics::with_local_recorder(&recorder, || metrics::counter!("bookflow_txn_total").increment(3));
         let health = Health::default();
         let clock = Arc::new(SystemClock::start());
-        let told = Told { health: health.clone(), clock, draining: Arc::default(), metrics };
+        let watch = |answer: Result<(), String>| {
+            let clock = Arc::new(SystemClock::start());
+            Arc::new(Watch::start("test", move || answer.clone(), clock, Duration::from_millis(1)).expect("a thread"))
+        };
+        let kafka = watch(Ok(()));
+        let redis = Some(watch(Err("refused".into())));
+        let told =
+            Told { health: health.clone(), clock, draining: Arc::default(), kafka: kafka.clone(), redis, metrics };
         let port = AdminPort::open("127.0.0.1:0".parse().expect("an address"), told).expect("a free port");
         assert!(ask(port.address, "/metrics").contains("bookflow_txn_total 3"));
         assert!(ask(port.address, "/livez").starts_with("HTTP/1.1 200"));
@@ -171,6 +189,14 @@ mod tests {
         beat.tasks(true, 0, 1);
         assert!(ask(port.address, "/readyz").starts_with("HTTP/1.1 503"));
         assert!(ask(port.address, "/startupz").starts_with("HTTP/1.1 200"), "started once is started");
+        beat.tasks(true, 1, 1);
+        while kafka.answers().last.is_none() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let degraded = ask(port.address, "/healthz");
+        assert!(degraded.starts_with("HTTP/1.1 200") && degraded.contains("refused"), "{degraded}");
+        beat.stopped("fenced");
+        assert!(ask(port.address, "/healthz").starts_with("HTTP/1.1 503"));
         assert!(ask(port.address, "/").starts_with("HTTP/1.1 404"));
     }
 }

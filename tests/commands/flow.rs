@@ -149,6 +149,7 @@ fn an_operator_goes_from_an_empty_cluster_to_trades_and_an_outcome() {
     let worker = installation.worker(&["--first-start"]);
     let admin = worker.admin();
     wait_for("readiness", || ask(&admin, "/readyz").starts_with("HTTP/1.1 200").then_some(()));
+    wait_for("health", || ask(&admin, "/healthz").starts_with("HTTP/1.1 200").then_some(()));
 
     let rows = ["T1,1,NEW,BUY,100,10.5", "T2,1,NEW,SELL,40,11", "T2,1,NEW,SELL,40,11", "T3,1,NEW,BUY,oops,1"];
     let rows: Vec<_> =

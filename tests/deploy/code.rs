@@ -13,6 +13,7 @@ use bookflow::engine::clock::SystemClock;
 use bookflow::engine::health::Health;
 use bookflow::engine::topology::StageSpec;
 use bookflow::gateway::admin::{AdminPort, Told};
+use bookflow::gateway::watch::{EVERY, Watch};
 use bookflow::kafka::settings::TimeLimits;
 use bookflow::messages::schemas::Schemas;
 use bookflow::pipeline::{topic_files, topology};
@@ -73,10 +74,13 @@ pub fn understands(arguments: &[&str]) -> Result<(), String> {
 /// Whether the admin port knows this path.
 pub fn answers(path: &str) -> bool {
     static PORT: LazyLock<AdminPort> = LazyLock::new(|| {
+        let clock = Arc::new(SystemClock::start());
         let told = Told {
             health: Health::default(),
-            clock: Arc::new(SystemClock::start()),
+            clock: clock.clone(),
             draining: Arc::default(),
+            kafka: Arc::new(Watch::start("test", || Ok(()), clock, EVERY).expect("a thread")),
+            redis: None,
             metrics: PrometheusBuilder::new().build_recorder().handle(),
         };
         AdminPort::open(SocketAddr::from(([127, 0, 0, 1], 0)), told).expect("a free port")
@@ -92,5 +96,5 @@ pub fn answers(path: &str) -> bool {
 fn only_what_exists_is_understood_and_answered() {
     understands(&["worker", "--stages", "book"]).expect("is a command");
     understands(&["worker", "--stagse", "book"]).expect_err("is no option");
-    assert!(answers("/livez") && !answers("/health"));
+    assert!(answers("/livez") && answers("/healthz") && !answers("/health"));
 }

@@ -78,18 +78,14 @@ fn copied(ahead: u64) -> (House, Arc<Watched>) {
     let mut house = House::new();
     house.store = watched.clone();
     house.write(0, &["1", "2"]);
-    let mut worker = house.worker();
-    idle(&mut worker);
-    worker.close().expect("closes");
+    restart(&house);
     (house, watched)
 }
 
 /// The next worker adds 4 to what it restored.
 fn restored(house: &House) -> i64 {
     house.write(0, &["4"]);
-    let mut worker = house.worker();
-    idle(&mut worker);
-    worker.close().expect("closes");
+    restart(house);
     house.sum(0)
 }
 
@@ -141,4 +137,27 @@ fn a_copy_that_was_altered_is_refused() {
     bytes[middle] ^= 1;
     std::fs::write(&copy, bytes).expect("it can be written");
     assert_eq!((restored(&house), watched.last()), (7, "refused"));
+}
+
+#[test]
+fn a_copy_that_cannot_be_written_is_told_until_one_is() {
+    let watched = Watched::new(0);
+    let mut house = House::new();
+    house.store = watched.clone();
+    let unwritten = || house.health.reports()["one"].unwritten.keys().copied().collect::<Vec<_>>();
+    let in_the_way = watched.folder.path().join(house.topology.stages[0].name);
+    std::fs::write(&in_the_way, "a file where a folder belongs").expect("it can be written");
+    house.write(0, &["1"]);
+    restart(&house);
+    assert_eq!(unwritten(), (0..PARTITIONS).collect::<Vec<_>>());
+    std::fs::remove_file(&in_the_way).expect("it is there");
+    restart(&house);
+    assert_eq!(unwritten(), [0; 0]);
+}
+
+/// A worker does all there is to do, and leaves copies.
+fn restart(house: &House) {
+    let mut worker = house.worker();
+    idle(&mut worker);
+    worker.close().expect("closes");
 }
