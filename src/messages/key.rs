@@ -1,5 +1,7 @@
 //! Record keys, and the partition they belong to: murmur2 over the key's bytes, as Java clients do it, so that all producers agree.
 
+use std::iter;
+
 use chrono::NaiveDate;
 
 use crate::domain::jobs::chunk::Chunk;
@@ -60,9 +62,28 @@ pub(super) fn chunk_key_of(job: &JobId, first: Option<(&ContractId, u32)>, numbe
     format!("{}{contract}/{}/{number}", of_job(job), first.map_or(0, |(_, part)| part))
 }
 
-/// The inverse of [`chunk_key`]: the job, its first contract if it has one, and its number.
+/// The record key of a chunk whose job keeps to so many partitions: the chunk's own if it belongs there, or else the first of `key/1`, `key/2`, ... that does.
+///
+/// A job has neighbours, chosen by its name: two jobs share all of their partitions or none, because one that is shared would keep the later job as long as all.
+pub fn key_within(job: &JobId, key: String, partitions: i32, limit: Option<usize>) -> String {
+    let width = limit.and_then(|limit| i32::try_from(limit).ok()).unwrap_or(partitions).clamp(1, partitions);
+    let part = partition(job.as_str().as_bytes(), partitions / width);
+    let belongs = |key: &String| partition(key.as_bytes(), partitions) / width == part;
+    let others = (1u64..).map(|number| format!("{key}/{number}"));
+    iter::once(key.clone()).chain(others).find(belongs).expect("hashes reach every partition")
+}
+
+/// The chunk's own key, of one that [`key_within`] made.
+pub fn own_chunk_key(key: &str) -> &str {
+    match key.match_indices('/').nth(3) {
+        Some((end, _)) if key[end + 1..].parse::<u64>().is_ok() => &key[..end],
+        _ => key,
+    }
+}
+
+/// The inverse of [`chunk_key`] and [`key_within`]: the job, its first contract if it has one, and its number.
 pub fn parse_chunk_key(bytes: &[u8]) -> Option<(JobId, Option<ContractId>, u32)> {
-    let parts: Vec<_> = std::str::from_utf8(bytes).ok()?.split('/').collect();
+    let parts: Vec<_> = own_chunk_key(std::str::from_utf8(bytes).ok()?).split('/').collect();
     let [job, contract, part, number] = parts[..] else { return None };
     part.parse::<u32>().ok()?;
     let contract = match contract {
@@ -119,6 +140,8 @@ pub fn murmur2(data: &[u8]) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     /// Computed with `org.apache.kafka.common.utils.Utils` and `BuiltInPartitioner` of kafka-clients 4.3.1.
@@ -176,8 +199,32 @@ mod tests {
         let (job, contract) = (JobId::new("J/1").expect("a name"), ContractId::new("EQ%25").expect("a name"));
         assert_eq!(parse_chunk_key(key), Some((job, Some(contract), 12)));
         assert_eq!(parse_chunk_key(b"J//0/1"), Some((JobId::new("J").expect("a name"), None, 1)));
-        for other in [&b"J"[..], b"J/C/0", b"J/C/x/1", b"J/C/0/1/2", b"/C/0/1", &[0xff]] {
+        assert_eq!(parse_chunk_key(b"J//0/1/7"), parse_chunk_key(b"J//0/1"));
+        for other in [&b"J"[..], b"J/C/0", b"J/C/x/1", b"J/C/0/1/x", b"J/C/0/1/", b"J/C/0/1/2/3", b"/C/0/1", &[0xff]] {
             assert_eq!(parse_chunk_key(other), None);
+        }
+    }
+
+    #[test]
+    fn a_job_keeps_to_its_part_of_the_partitions_and_jobs_share_all_of_them_or_none() {
+        let of = |job: &str, limit| {
+            let job = JobId::new(job).expect("a name");
+            let keys = (0..500).map(|number| format!("{job}/C{number}/0/{number}"));
+            let within = |key: String| {
+                let within = key_within(&job, key.clone(), 48, limit);
+                assert_eq!(own_chunk_key(&within), key);
+                partition(within.as_bytes(), 48)
+            };
+            keys.map(within).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(of("JOB", None), (0..48).collect());
+        let parts: BTreeSet<_> = (0..100).map(|number| of(&format!("JOB-{number}"), Some(12))).collect();
+        assert_eq!(parts, BTreeSet::from([0, 12, 24, 36].map(|first| (first..first + 12).collect())));
+        assert_eq!(of("JOB", Some(30)), (0..30).collect());
+        assert_eq!(of("JOB", Some(1)).len(), 1);
+        for none in [None, Some(48), Some(10_000)] {
+            let (job, key) = (JobId::new("JOB").expect("a name"), "JOB/C/0/1");
+            assert_eq!(key_within(&job, key.into(), 48, none), key);
         }
     }
 

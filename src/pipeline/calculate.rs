@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::refusals::{WRONG_KEY, in_place, undecodable};
+use super::refusals::{WRONG_KEY, chunk_in_place, undecodable};
 use super::stopped::{STOPPED, Stopped};
 use super::topics::{self, JOB_CASH_FLOWS};
 use crate::cache::results::Results;
@@ -48,7 +48,7 @@ impl Stage for Calculate {
         let value = record.value.ok_or_else(|| ProcessError::rejected("tombstone", "a chunk has a value"))?;
         let content = Content::of(&self.schemas, value);
         if let Some(content) = &content {
-            in_place(record, &content.key, context)?;
+            chunk_in_place(record, &content.key, context)?;
             if left_over(&content.job, record, context)? || self.sent_from_results(content, record, context)? {
                 return Ok(());
             }
@@ -122,7 +122,7 @@ impl Calculate {
     fn chunk(&self, record: &Record<'_>, context: &Context<'_>) -> Result<AnyChunk, ProcessError> {
         let value = record.value.unwrap_or_default();
         let (_, chunk) = self.schemas.decode::<AnyChunk>(value).map_err(undecodable)?;
-        in_place(record, &chunk.key(), context)?;
+        chunk_in_place(record, &chunk.key(), context)?;
         Ok(chunk)
     }
 

@@ -4,6 +4,7 @@ use crate::domain::trade::answer::Refusal;
 use crate::engine::batch::Record;
 use crate::engine::stage::{Context, ProcessError};
 use crate::messages::framing::FramingError;
+use crate::messages::key::own_chunk_key;
 use crate::messages::schemas::Undecodable;
 
 /// A trade without effect.
@@ -25,6 +26,12 @@ pub fn in_place(record: &Record<'_>, key: &str, context: &Context<'_>) -> Result
         return Err(ProcessError::rejected("wrong_partition", format!("the key belongs to partition {home}")));
     }
     Ok(())
+}
+
+/// The same of a chunk, whose record's key may go on behind its own, to keep its job to a part of the partitions.
+pub fn chunk_in_place(record: &Record<'_>, key: &str, context: &Context<'_>) -> Result<(), ProcessError> {
+    let found = record.key.and_then(|found| std::str::from_utf8(found).ok());
+    in_place(record, found.filter(|found| own_chunk_key(found) == key).unwrap_or(key), context)
 }
 
 /// What people need of a key that may be anything: the letter has all of it.

@@ -15,10 +15,11 @@ use bookflow::domain::jobs::totals::Counts;
 use bookflow::domain::key::Timestamp;
 use bookflow::engine::batch::Batch;
 use bookflow::engine::broker::{Broker, Header, Outgoing, TopicPartition};
+use bookflow::engine::settings::Settings as EngineSettings;
 use bookflow::memory::LogEntry;
 use bookflow::memory::interference::CallKind;
 use bookflow::messages::job_control::{ControlWord, JobControl};
-use bookflow::messages::key::{chunk_key, partition};
+use bookflow::messages::key::{chunk_key, key_within, partition};
 use bookflow::pipeline::topics::*;
 use bookflow::pipeline::topology::{CALCULATE_BATCH, COLLECT, Settings, topology_with};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -55,6 +56,26 @@ fn put(house: &House, numbers: impl IntoIterator<Item = u32>) {
         let chunk = Chunk { contracts: vec![contract_part(&format!("C{number}"))], ..chunk(JOB, number) };
         house.put(CALCULATION_CHUNKS_BATCH, &house.raw(&chunk, &chunk_key(&chunk)));
     }
+}
+
+fn config(settings: &[&str]) -> Config {
+    let settings: Vec<_> = settings.iter().map(|setting| setting.to_string()).collect();
+    let layers = Layers::read(Some("/dev/null".as_ref()), std::iter::empty(), &settings).expect("settings");
+    Config::read(&layers).expect("they are valid")
+}
+
+/// A job of so many chunks of a contract each, as the command line submits it.
+fn submit(house: &House, name: &str, chunks: u32, config: &Config) -> Result<Plan, Failure> {
+    let mut submission = Submission::open(&house.stand.broker, house.schemas.clone(), &job(name)).expect("opens");
+    submission.run(7, config, move |hand_over: &HandOver| {
+        for number in 1..=chunks {
+            let chunk = Chunk { contracts: vec![contract_part(&format!("C{number}"))], ..chunk(name, number) };
+            let nobody = |_| Failure::new(Exit::Failed, "nobody takes it");
+            hand_over.send((Lane::Batch, chunk.into())).map_err(nobody)?;
+        }
+        let counts = Counts { contracts: chunks.into(), ..Counts::default() };
+        Ok(Plan { lane: Lane::Batch, chunks, counts })
+    })
 }
 
 fn work(house: &House) {
@@ -192,8 +213,7 @@ fn a_job_that_was_forgotten_and_comes_again_is_calculated() {
 #[test]
 fn chunks_of_a_submission_that_is_slow_are_seen_before_it_ends() {
     let house = House::new();
-    let layers = Layers::read(Some("/dev/null".as_ref()), std::iter::empty(), &[]).expect("no settings");
-    let config = Config::read(&layers).expect("they are valid");
+    let config = config(&[]);
     let mut submission = Submission::open(&house.stand.broker, house.schemas.clone(), &job(JOB)).expect("opens");
     let broker = house.stand.broker.clone();
     let slow = |hand_over: &HandOver| {
@@ -237,8 +257,7 @@ fn the_state_of_a_job_is_cleaned_up_and_its_outcome_stays() {
 #[test]
 fn a_submission_that_takes_longer_than_its_job_may_sends_no_more() {
     let house = House::new();
-    let layers = Layers::read(Some("/dev/null".as_ref()), std::iter::empty(), &["jobs.timeout=1s".into()]);
-    let config = Config::read(&layers.expect("one setting")).expect("it is valid");
+    let config = config(&["jobs.timeout=1s"]);
     let mut submission = Submission::open(&house.stand.broker, house.schemas.clone(), &job(JOB)).expect("opens");
     submission.announce(7, None, &config).expect("sent");
     submission.chunk(Lane::Batch, &chunk(JOB, 1).into()).expect("in time");
@@ -250,27 +269,14 @@ fn a_submission_that_takes_longer_than_its_job_may_sends_no_more() {
 #[test]
 fn a_job_of_more_chunks_than_it_may_have_is_rejected_once_and_what_was_sent_is_passed_over() {
     let house = House::new();
-    let layers = Layers::read(Some("/dev/null".as_ref()), std::iter::empty(), &["jobs.max_chunks=2".into()]);
-    let config = Config::read(&layers.expect("one setting")).expect("it is valid");
-    let submit = |name: &str, chunks: u32| {
-        let mut submission = Submission::open(&house.stand.broker, house.schemas.clone(), &job(name)).expect("opens");
-        submission.run(7, &config, move |hand_over: &HandOver| {
-            for number in 1..=chunks {
-                let chunk = Chunk { contracts: vec![contract_part(&format!("C{number}"))], ..chunk(name, number) };
-                let nobody = |_| Failure::new(Exit::Failed, "nobody takes it");
-                hand_over.send((Lane::Batch, chunk.into())).map_err(nobody)?;
-            }
-            let counts = Counts { contracts: chunks.into(), ..Counts::default() };
-            Ok(Plan { lane: Lane::Batch, chunks, counts })
-        })
-    };
-    let refused = submit(JOB, CHUNKS).expect_err("it has four");
+    let config = config(&["jobs.max_chunks=2"]);
+    let refused = submit(&house, JOB, CHUNKS, &config).expect_err("it has four");
     assert!(refused.exit == Exit::Partial && refused.message.contains("jobs.max_chunks"), "{refused:?}");
     assert!(refused.next.is_some_and(|next| next.contains("--idempotency-key") && next.contains("jobs.chunk_lots")));
     let known = known_job::known(&house.stand.broker, &house.schemas, &job(JOB)).expect("it can be read");
     assert!(known.stopped && known.outcome.is_none(), "whoever submits it again before it has ended only waits");
 
-    submit(JOB, CHUNKS).expect_err("the same again");
+    submit(&house, JOB, CHUNKS, &config).expect_err("the same again");
     house.stand.pass(Duration::from_secs(1));
     house.work(COLLECT);
     let ended = outcome(&house);
@@ -280,9 +286,76 @@ fn a_job_of_more_chunks_than_it_may_have_is_rejected_once_and_what_was_sent_is_p
     assert_eq!(house.read::<ChunkResult>(CHUNK_RESULTS_BATCH).len(), 0, "two chunks were sent, twice");
     assert_eq!(outcome(&house), ended);
 
-    submit("JOB-2", 2).expect("as many as it may");
+    submit(&house, "JOB-2", 2, &config).expect("as many as it may");
     work(&house);
     assert_eq!(house.read::<ChunkResult>(CHUNK_RESULTS_BATCH).len(), 2);
+}
+
+/// How much of a large job is calculated once a small one is that was submitted after it.
+fn calculated_before(setting: &str) -> usize {
+    const LARGE: u32 = 60;
+    let (house, config) = (House::new(), config(&[setting]));
+    let [large, small] = names_apart();
+    submit(&house, &large, LARGE, &config).expect("sent");
+    submit(&house, &small, 2, &config).expect("sent");
+    let settings =
+        EngineSettings { instance: "one".into(), turn_records: 4, poll_records: 4, ..EngineSettings::default() };
+    let mut worker = house.worker_with(CALCULATE_BATCH, settings);
+    let of = |name: &str| {
+        let results = house.read::<ChunkResult>(CHUNK_RESULTS_BATCH);
+        results.iter().filter(|(_, result)| result.job.as_str() == name).count()
+    };
+    for _ in 0..1_000 {
+        worker.run_once().expect("a turn");
+        if of(&small) == 2 {
+            break;
+        }
+    }
+    let before = of(&large);
+    idle(&mut worker);
+    worker.close().expect("closes");
+    house.work(COLLECT);
+    assert_eq!((of(&large), of(&small)), (LARGE as usize, 2));
+    let endings = house.read::<Outcome>(CALCULATION_OUTCOMES);
+    assert!(
+        endings.len() == 2 && endings.iter().all(|(_, outcome)| outcome.ending == Ending::Completed),
+        "{endings:?}"
+    );
+    house.audit();
+    before
+}
+
+/// Names of two jobs that have a partition each, where one is all that they may have.
+fn names_apart() -> [String; 2] {
+    let place =
+        |name: &str| partition(key_within(&job(name), String::new(), PARTITIONS, Some(1)).as_bytes(), PARTITIONS);
+    let mut names = (1..).map(|number| format!("JOB-{number}"));
+    let first = names.next().expect("there are more");
+    let second = names.find(|name| place(name) != place(&first)).expect("the next or the one after it");
+    [first, second]
+}
+
+#[test]
+fn a_job_that_keeps_to_its_part_of_the_partitions_does_not_keep_others_waiting() {
+    let fair = calculated_before("jobs.max_parallel_chunks=1");
+    let unfair = calculated_before("jobs.max_parallel_chunks=0");
+    assert!(fair <= 12 && unfair > 30, "{fair} chunks before the small job with a limit, {unfair} without");
+}
+
+#[test]
+fn a_submission_that_is_repeated_with_another_limit_counts_no_chunk_twice() {
+    let house = House::new();
+    submit(&house, JOB, CHUNKS, &config(&["jobs.max_parallel_chunks=1"])).expect("sent");
+    let holds = |partition| {
+        let chunks = house.stand.broker.entries(at(CALCULATION_CHUNKS_BATCH, partition)).expect("the topic is there");
+        chunks.iter().filter(|entry| matches!(entry, LogEntry::Record { .. })).count()
+    };
+    let held = (0..PARTITIONS).map(holds).filter(|chunks| *chunks > 0).collect::<Vec<_>>();
+    assert_eq!(held, [CHUNKS as usize], "one partition has them all");
+    submit(&house, JOB, CHUNKS, &config(&[])).expect("sent");
+    assert!((0..PARTITIONS).map(holds).filter(|chunks| *chunks > 0).count() > 1);
+    work(&house);
+    complete(&house);
 }
 
 #[test]

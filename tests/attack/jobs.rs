@@ -63,6 +63,29 @@ fn a_damaged_chunk_becomes_one_dead_letter_and_the_chunks_around_it_are_calculat
 }
 
 #[test]
+fn a_chunk_with_a_number_behind_its_key_is_calculated_where_that_key_belongs_and_nowhere_else() {
+    let house = House::new();
+    let behind = |number, behind: &str, astray| {
+        let chunk = chunk(JOB, number);
+        Raw { astray, ..house.raw(&chunk, &format!("{}{behind}", chunk_key(&chunk))) }
+    };
+    house.put(CALCULATION_CHUNKS_BATCH, &behind(1, "/7", 0));
+    let wanted = [
+        ("in another partition", "wrong_partition", behind(2, "/7", 1)),
+        ("two numbers", "wrong_key", behind(3, "/7/7", 0)),
+        ("no number", "wrong_key", behind(4, "/x", 0)),
+        ("another chunk's key", "wrong_key", Raw { key: behind(1, "/7", 0).key, ..behind(5, "", 0) }),
+    ];
+    let wanted = wanted.map(|(name, reason, raw)| (house.place(CALCULATION_CHUNKS_BATCH, &raw), name, reason, raw));
+    house.work(CALCULATE_BATCH);
+    let results = house.read::<ChunkResult>(CHUNK_RESULTS_BATCH).into_iter();
+    let errors: BTreeMap<_, _> = results.map(|(_, result)| (result.number, result.totals.errors)).collect();
+    assert_eq!(errors, BTreeMap::from([(1, 0), (2, 1), (3, 1), (4, 1), (5, 1)]), "each answers for itself");
+    expect(&house.letters(), CALCULATE_BATCH, wanted.into());
+    house.audit();
+}
+
+#[test]
 fn a_chunk_that_panics_or_kills_is_answered_and_the_job_ends_with_a_row_for_it() {
     let mut house = House::with(Schemas::embedded(), fragile);
     house.put(JOB_CONTROL, &house.raw(&started(JOB), JOB));

@@ -68,6 +68,8 @@ pub struct Jobs {
     pub chunk_lots: usize,
     /// None: no limit.
     pub max_chunks: Option<usize>,
+    /// None: as many as the lane has partitions.
+    pub max_parallel_chunks: Option<usize>,
     pub timeout: Duration,
     pub kept: Duration,
 }
@@ -121,6 +123,7 @@ impl Config {
                 chunk_positions: read.number("jobs.chunk_positions", 1, 100_000)?,
                 chunk_lots: read.number("jobs.chunk_lots", 1, 100_000)?,
                 max_chunks: read.limit("jobs.max_chunks", 1_000_000_000)?,
+                max_parallel_chunks: read.limit("jobs.max_parallel_chunks", 10_000)?,
                 timeout: read.duration("jobs.timeout", "1s", "7d")?,
                 kept: read.duration("jobs.kept", "1s", "90d")?,
             },

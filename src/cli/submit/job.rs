@@ -36,6 +36,7 @@ use crate::messages::any_chunk::AnyChunk;
 use crate::messages::calculation_request::{Asked, CalculationRequest, RequestWord};
 use crate::messages::document::stream::has_its_shape;
 use crate::messages::job_control::{ControlWord, JobControl};
+use crate::messages::key::key_within;
 use crate::messages::request::{RequestError, Stopped};
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::{
@@ -212,6 +213,8 @@ pub struct Submission {
     job: JobId,
     /// When the job ends whatever is still to be sent.
     deadline: Option<Timestamp>,
+    /// Chunks that may be calculated at the same time.
+    parallel: Option<usize>,
     /// Of the topics that are written to: control, real-time chunks, batch chunks.
     partitions: [i32; 3],
     /// Of `calculation-requests`: each gets a job by reference.
@@ -230,7 +233,8 @@ impl Submission {
         let name = format!("bookflow.submit-job-{:032x}", xxh3_128(job.as_str().as_bytes()));
         let sender = Sender::open_as(broker, &name)?;
         let shares = partitions_of(broker, CALCULATION_REQUESTS)?;
-        Ok(Submission { schemas, sender, job: job.clone(), deadline: None, partitions, shares, value: Vec::new() })
+        let (job, value) = (job.clone(), Vec::new());
+        Ok(Submission { schemas, sender, job, deadline: None, parallel: None, partitions, shares, value })
     }
 
     /// A job that was announced before ends when it was said then.
@@ -272,6 +276,7 @@ impl Submission {
         let timeout = i64::try_from(config.jobs.timeout.as_micros()).expect("bounded to days");
         let deadline = Timestamp(SystemClock::start().now_us() + timeout);
         self.deadline.get_or_insert(deadline);
+        self.parallel = config.jobs.max_parallel_chunks;
         self.control(ControlWord::Started(Started { request, deadline, predecessor }))?;
         self.commit()
     }
@@ -288,7 +293,8 @@ impl Submission {
         self.schemas
             .encode(chunk, None, &mut self.value)
             .map_err(|error| Failure::new(Exit::Failed, format!("chunk {}: {error}", chunk.number())))?;
-        self.send(topic, partitions, chunk.key().as_bytes())
+        let key = key_within(&self.job, chunk.key(), partitions, self.parallel);
+        self.send(topic, partitions, key.as_bytes())
     }
 
     pub fn plan(&mut self, chunks: u32, counts: Option<Counts>) -> Result<(), Failure> {
