@@ -241,6 +241,7 @@ fn days_without_a_close_that_cannot_be_read_refuse_the_document() {
 fn a_document_that_is_none_is_one_error() {
     for (document, message) in [
         ("{", "document.json: document: is not JSON: EOF while parsing"),
+        (r#"{"valuationDate": NaN}"#, "document.json: document: is not JSON: expected value"),
         ("[]", "document.json: document: `[]` is not an object"),
         (r#"{"contracts": []}"#, "document.json: valuationDate: missing"),
         (
@@ -254,6 +255,6 @@ fn a_document_that_is_none_is_one_error() {
     ] {
         let answer = calculate_text(document, &[]);
         assert_eq!(answer.code, 7, "{}", answer.err);
-        assert!(answer.err.contains(message), "{}", answer.err);
+        assert!(answer.err.contains(message) && answer.err.contains("next: mend the file"), "{}", answer.err);
     }
 }

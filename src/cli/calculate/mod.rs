@@ -5,6 +5,7 @@ mod swaps; // a document with full terms
 pub mod request; // a request of the replaced service
 mod show; // as a table, as JSON, as CSV
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -12,7 +13,7 @@ use serde_json::value::RawValue;
 
 use self::answer::{Answer, Wanted};
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failure, chain};
 use super::session::Session;
 use super::submit::fields::members;
 
@@ -54,6 +55,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 
 fn calculate(json: &[u8], wanted: &Wanted) -> Result<Answer, Failure> {
     if replaced(json) { request::calculate(json, wanted) } else { swaps::calculate(json, wanted) }
+}
+
+/// What keeps the file as a whole from being read.
+fn unreadable(error: &dyn Error) -> Failure {
+    Failure::new(Exit::Partial, chain(error)).next(
+        "mend the file: docs/calculate.md says what a document holds, docs/calculation-requests.md what a request does; a number in JSON is never NaN",
+    )
 }
 
 /// Whether the file has the shape of the replaced service's requests.

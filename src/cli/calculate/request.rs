@@ -3,18 +3,18 @@
 use std::convert::Infallible;
 
 use super::answer::{Answer, Calculated, Flow, Row, Step, Wanted};
-use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, chain};
+use super::unreadable;
+use crate::cli::failure::Failure;
 use crate::cli::market_data;
 use crate::domain::jobs::calculate::calculate as calculate_chunk;
 use crate::domain::jobs::cashflow::{CashFlow, DividendTax, Explain};
 use crate::domain::jobs::chunk::Chunk;
 use crate::domain::jobs::notice::{Notice, Severity};
 use crate::domain::jobs::split::{Cut, SplitLimits, Splitter};
-use crate::messages::request::{RequestError, Stopped, read_contracts, read_request};
+use crate::messages::request::{Stopped, read_contracts, read_request};
 
 pub(super) fn calculate(json: &[u8], wanted: &Wanted) -> Result<Answer, Failure> {
-    let mut request = read_request(json).map_err(unreadable)?;
+    let mut request = read_request(json).map_err(|error| unreadable(&error))?;
     market_data::as_sent(&mut request)?;
     let mut answer = Answer::new(request.job.valuation_date);
     let mut splitter = Splitter::new(request.job, &request.market, SplitLimits::default());
@@ -26,14 +26,10 @@ pub(super) fn calculate(json: &[u8], wanted: &Wanted) -> Result<Answer, Failure>
         Ok(())
     });
     if let Err(Stopped::Request(error)) = read {
-        return Err(unreadable(error));
+        return Err(unreadable(&error));
     }
     splitter.finish().0.iter().for_each(|(_, chunk)| add(&mut answer, chunk, wanted));
     Ok(answer)
-}
-
-fn unreadable(error: RequestError) -> Failure {
-    Failure::new(Exit::Partial, chain(&error))
 }
 
 fn add(answer: &mut Answer, chunk: &Chunk, wanted: &Wanted) {

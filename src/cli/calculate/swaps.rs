@@ -1,7 +1,7 @@
 //! A document with full terms -> its cash flows. One contract that cannot be read or calculated keeps none of the others back.
 
 use super::answer::{Answer, Calculated, Flow, Move, Row, Step, Wanted};
-use crate::cli::exit::Exit;
+use super::unreadable;
 use crate::cli::failure::Failure;
 use crate::domain::blocked::Blocked;
 use crate::domain::market::Market;
@@ -14,7 +14,7 @@ use crate::domain::swap::warning::Warning;
 use crate::messages::document::{Document, Unreadable, read_document};
 
 pub(super) fn calculate(json: &[u8], wanted: &Wanted) -> Result<Answer, Failure> {
-    let document = read_document(json).map_err(|invalid| Failure::new(Exit::Partial, invalid.to_string()))?;
+    let document = read_document(json).map_err(|invalid| unreadable(&invalid))?;
     let Document { valuation_date, contracts, market, unreadable_series } = document;
     let mut answer = Answer::new(valuation_date);
     for (index, contract) in contracts.iter().enumerate() {
