@@ -220,10 +220,13 @@ fn advance(bar: &ProgressBar, progress: &Progress) {
     }
 }
 
+/// Chunks have come in of a job that nobody has announced yet.
+pub const UNANNOUNCED: &str = "UNANNOUNCED";
+
 /// How a job stands in a word: how it ended, or that it has not.
 pub fn state(progress: &Progress) -> &'static str {
     match &progress.stage {
-        Stage::Collecting(Collecting { started: None, .. }) => "UNANNOUNCED",
+        Stage::Collecting(Collecting { started: None, .. }) => UNANNOUNCED,
         Stage::Collecting(_) => "RUNNING",
         Stage::Ended(outcome) => outcome.ending.name(),
     }

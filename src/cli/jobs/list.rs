@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::known_job;
+use crate::cli::known_job::{self, UNANNOUNCED};
 use crate::cli::parts;
 use crate::cli::session::Session;
 use crate::cli::tail::{From, Tail};
 use crate::domain::jobs::collect::Progress;
 use crate::domain::key::Timestamp;
-use crate::pipeline::topics::JOB_PROGRESS;
+use crate::engine::broker::Broker;
+use crate::messages::schemas::Schemas;
+use crate::pipeline::topics::{CALCULATION_OUTCOMES, JOB_PROGRESS};
 
 /// Jobs that run, or have ended within `jobs.kept`; the latest first
 #[derive(clap::Args, Debug)]
@@ -26,36 +28,18 @@ pub struct Arguments {
 }
 
 const STATES: [&str; 7] =
-    ["RUNNING", "UNANNOUNCED", "COMPLETED", "COMPLETED_WITH_ERRORS", "TIMED_OUT", "CANCELLED", "REJECTED"];
+    ["RUNNING", UNANNOUNCED, "COMPLETED", "COMPLETED_WITH_ERRORS", "TIMED_OUT", "CANCELLED", "REJECTED"];
 
-struct Row {
+pub struct Row {
     first: Timestamp,
-    json: Value,
+    pub json: Value,
     text: String,
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
     let (broker, schemas) = (parts::broker(&config)?, parts::schemas(&config)?);
-    let max = arguments.max as usize;
-    let mut rows = BTreeMap::<Vec<u8>, Row>::new();
-    Tail::open(broker.as_ref(), JOB_PROGRESS, From::Start)?.to_end(|record| {
-        let key = record.key.unwrap_or_default();
-        let progress =
-            record.value.map(|value| known_job::read::<Progress>(&schemas, JOB_PROGRESS, value)).transpose()?;
-        // Each version of a job replaces the one before.
-        match progress.filter(|progress| arguments.wants(progress)) {
-            Some(progress) => drop(rows.insert(key.to_vec(), Row::of(&progress))),
-            None => drop(rows.remove(key)),
-        }
-        if rows.len() >= 2 * max {
-            latest(&mut rows, max);
-        }
-        Ok(())
-    })?;
-    latest(&mut rows, max);
-    let mut rows: Vec<_> = rows.into_values().collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.first));
+    let rows = rows(arguments.state.as_deref(), arguments.max as usize, broker.as_ref(), &schemas)?;
     let text = match rows.is_empty() {
         true => "no jobs".to_owned(),
         false => rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>().join("\n"),
@@ -64,10 +48,38 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-impl Arguments {
-    fn wants(&self, progress: &Progress) -> bool {
-        self.state.as_ref().is_none_or(|state| state.eq_ignore_ascii_case(known_job::state(progress)))
+/// At most `max`, of one state or all.
+pub fn rows(state: Option<&str>, max: usize, broker: &dyn Broker, schemas: &Schemas) -> Result<Vec<Row>, Failure> {
+    let (mut announced, mut unannounced) = (BTreeMap::<Vec<u8>, Row>::new(), BTreeMap::<Vec<u8>, Row>::new());
+    Tail::open(broker, JOB_PROGRESS, From::Start)?.to_end(|record| {
+        let key = record.key.unwrap_or_default();
+        // Each version of a job replaces the one before.
+        announced.remove(key);
+        unannounced.remove(key);
+        let Some(value) = record.value else { return Ok(()) };
+        let progress = known_job::read::<Progress>(schemas, JOB_PROGRESS, value)?;
+        let word = known_job::state(&progress);
+        if state.is_none_or(|state| state.eq_ignore_ascii_case(word)) {
+            let rows = if word == UNANNOUNCED { &mut unannounced } else { &mut announced };
+            rows.insert(key.to_vec(), Row::of(&progress));
+        }
+        if announced.len() >= 2 * max {
+            latest(&mut announced, max);
+        }
+        Ok(())
+    })?;
+    if !unannounced.is_empty() {
+        // One that has an outcome was forgotten after its end, and a chunk has come in late since.
+        Tail::open(broker, CALCULATION_OUTCOMES, From::Start)?.to_end(|record| {
+            unannounced.remove(record.key.unwrap_or_default());
+            Ok(())
+        })?;
     }
+    announced.append(&mut unannounced);
+    latest(&mut announced, max);
+    let mut rows: Vec<_> = announced.into_values().collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.first));
+    Ok(rows)
 }
 
 impl Row {

@@ -1,7 +1,7 @@
 //! `jobs`: what runs and how it ended, and the words that end a job or try it again.
 //! In reading order:
 
-mod list; // `jobs list`
+pub mod list; // `jobs list`
 mod describe; // `jobs describe`
 mod cancel; // `jobs cancel`
 mod retry; // `jobs retry`
