@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::binary::Answer;
-use crate::flow::{Installation, Worker, wait_for};
+use crate::flow::{Installation, Worker, sums, wait_for};
 
 struct Day {
     installation: Installation,
@@ -174,7 +174,12 @@ impl Day {
         let full = self.job("FULL", json!({}));
         assert_eq!(full["totals"]["changed"], 0, "{step}: the batch is what the stream has told");
         assert_eq!(full["totals"]["counts"]["positions"], books.len(), "{step}");
-        let verified = self.ask(&["verify", "--job", full["job"].as_str().expect("a name")]);
+        let name = full["job"].as_str().expect("a name");
+        for level in ["contract", "position", "lot"] {
+            assert_eq!(sums(&self.ask(&["flows", "--totals", level])), full["totals"]["sums"], "{step}");
+        }
+        assert_eq!(sums(&self.ask(&["flows", "--job", name, "--totals"])), full["totals"]["sums"], "{step}");
+        let verified = self.ask(&["verify", "--job", name]);
         assert_eq!(verified.code, 0, "{step}: {}{}", verified.out, verified.err);
         let verified = self.ask(&["verify"]);
         assert_eq!(verified.code, 0, "{step}: {}", verified.out);
@@ -310,6 +315,22 @@ fn the_books_balance_at_every_step_of_a_business_day() {
     order(&mut now);
     assert_eq!(on_last_day, now, "the last day of the series is what the stream has told");
     assert_eq!(days.len(), weekdays(59).count());
+    let added_up = day.ask(&["flows", "--job", name, "--totals", "position"]);
+    assert_eq!(sums(&added_up), series["totals"]["sums"]);
+    assert!(added_up.err.contains("all days"), "{}", added_up.err);
+    let one_day = day.ask(&["flows", "--job", name, "--totals", "lot", "--date", &TODAY.to_string()]);
+    assert!(!one_day.err.contains("all days"), "{}", one_day.err);
+    assert_eq!(sums(&one_day), sums(&day.ask(&["flows", "--totals"])), "and so are its sums");
+
+    let dearer = json!({"marketData": {"prices": {"ACME": {TODAY.to_string(): "60"}}}});
+    let what_if = day.job("WHAT_IF", json!({ "changes": dearer }));
+    let name = what_if["job"].as_str().expect("a name");
+    let added_up = day.ask(&["flows", "--job", name, "--totals"]);
+    assert!(added_up.err.contains("would differ"), "{}", added_up.err);
+    let differing = day.ask(&["flows", "--job", name]).lines();
+    let [all] = &added_up.lines()[..] else { panic!("one line: {}", added_up.out) };
+    assert_eq!(all["flows"], differing.len());
+    assert_eq!(amount(&all["totals"][0]), differing.iter().map(amount).sum::<Decimal>());
     day.balances("the end of the day");
     day.worker.signal("-TERM");
     assert_eq!(day.worker.end().code, 0);

@@ -1,12 +1,12 @@
 //! A document as a job: what comes out is what `calculate` says of the same file, to the last digit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use serde_json::{Value, json};
 
 use crate::binary::Answer;
-use crate::flow::{Installation, wait_for};
+use crate::flow::{Installation, sums, wait_for};
 
 /// A flow as both commands say it; its lot has two names.
 fn said(flow: &Value, lot: &str) -> Value {
@@ -78,6 +78,18 @@ fn a_document_comes_to_the_same_as_a_job_and_in_one_go() {
     assert_eq!(by_id(&flows, "flow", "of"), by_id(expected, "id", "lot"));
     let one = ask(&["flows", "--job", "EOD", "--contract", "ES-7", "--status", "blocked"]).lines();
     assert!(!one.is_empty() && one.iter().all(|flow| flow["blocked"]["reason"].is_string()));
+    for level in ["contract", "position", "lot"] {
+        let totals = ask(&["flows", "--job", "EOD", "--totals", level]);
+        assert_eq!(sums(&totals), outcome["totals"]["sums"]);
+        let blocks = totals.lines();
+        let (all, blocks) = blocks.split_last().expect("everything stands last");
+        let blocked = flows.iter().filter(|flow| !flow["blocked"].is_null()).count();
+        let told = |block: &Value| block["blocked"].as_u64().expect("a number");
+        assert_eq!((told(all), blocks.iter().map(told).sum()), (blocked as u64, blocked as u64));
+        assert_eq!(all["flows"], outcome["totals"]["flows"]);
+        let lots: BTreeSet<_> = flows.iter().map(|flow| [&flow["contract"], &flow["of"]].map(Value::as_str)).collect();
+        assert_eq!(blocks.len(), if level == "lot" { lots.len() } else { 1_300 }, "{level}");
+    }
 
     let id =
         flows.iter().find(|flow| flow["amount"].is_string()).and_then(|flow| flow["flow"].as_str()).expect("an id");

@@ -1,11 +1,14 @@
 //! From an empty cluster to an outcome, as an operator would go: plan, apply, register, work, submit, watch.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use crate::binary::{Answer, answer, command};
 
@@ -21,6 +24,28 @@ pub struct Installation {
 pub fn counts(answer: &Answer) -> [u64; 4] {
     let object = answer.object();
     ["sent", "corrected", "unchanged", "rejected"].map(|name| object[name].as_u64().expect("a number"))
+}
+
+/// Of `flows --totals`, everything together, as control totals have it. What stands before it must come to the same.
+pub fn sums(answer: &Answer) -> Value {
+    let mut blocks = answer.lines();
+    let all = blocks.pop().unwrap_or_else(|| panic!("no totals: {}", answer.err));
+    assert_eq!(all["level"], "all", "{all:#}");
+    let add = |blocks: &[Value], of: &str| {
+        let mut sums = BTreeMap::<[String; 3], (u64, i128)>::new();
+        for sum in blocks.iter().flat_map(|block| block[of].as_array().expect("sums")) {
+            let key = ["currency", "kind", "status"].map(|name| sum[name].as_str().unwrap_or_default().to_owned());
+            let (flows, minor) = sums.entry(key).or_default();
+            *flows += sum["flows"].as_u64().expect("a number");
+            *minor += sum["minor"].as_str().and_then(|minor| minor.parse::<i128>().ok()).expect("minor units");
+        }
+        sums
+    };
+    for of in ["sums", "totals"].into_iter().filter(|_| !blocks.is_empty()) {
+        assert_eq!(add(&blocks, of), add(std::slice::from_ref(&all), of));
+    }
+    let control = |sum: &Value| json!({"currency": sum["currency"], "kind": sum["kind"], "status": sum["status"], "minor": sum["minor"]});
+    all["sums"].as_array().expect("sums").iter().map(control).collect()
 }
 
 impl Installation {

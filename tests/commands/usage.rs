@@ -14,6 +14,7 @@ fn wrong_usage_is_exit_code_2_and_help_is_0() {
     assert_eq!(run(&["watch", "trades", "extra"]).code, 2);
     assert_eq!(run(&["flows", "--status", "no-such-status"]).code, 2);
     assert_eq!(run(&["flows", "--kind", "no-such-kind"]).code, 2);
+    assert_eq!(run(&["flows", "--totals", "no-such-level"]).code, 2);
     assert_eq!(run(&["submit", "job", "-", "--timeout", "5s"]).code, 2, "only --wait has a time limit");
     assert_eq!(run(&["worker", "--stages", "no-such-stage", "-X", NOWHERE]).code, 2);
     assert_eq!(run(&["--help"]).code, 0);

@@ -174,7 +174,7 @@ fn send(
     (job, chunks)
 }
 
-fn put(installation: &Installation, topic: &'static str, records: &[(String, Vec<u8>)]) {
+pub fn put(installation: &Installation, topic: &'static str, records: &[(String, Vec<u8>)]) {
     let broker = installation.broker();
     let mut producer = broker.producer("test").expect("a producer");
     producer.begin().expect("begin");
@@ -254,6 +254,8 @@ fn a_job_ends_once_whatever_happens_to_its_chunks() {
     let described: Value =
         serde_json::from_str(&installation.ok(&["jobs", "describe", "LATE", "--json"])).expect("JSON");
     assert_eq!(described["progress"]["late_chunks"], 1, "{described:#}");
+    let totals = installation.run(&["flows", "--job", "LATE", "--totals"]);
+    assert!(totals.status.success() && totals.err.contains("published after its end"), "{totals:?}");
 
     // Cancelled twice.
     let (_, chunks) = send(&installation, &request("STOP"), long, |records| records.truncate(1));

@@ -9,6 +9,7 @@ mod crashes; // workers that are killed
 mod restarts; // workers that are told to stop, and what the next one finds
 mod namesakes; // two workers of one name
 mod jobs; // calculation requests
+mod totals; // what the flows of a job come to, level by level
 mod same_outcome; // one job through any workers and chunks
 mod batch; // a job over what the stream has told
 #[path = "../service/mod.rs"]
