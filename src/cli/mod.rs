@@ -20,6 +20,7 @@ pub mod explain; // `explain`
 pub mod dlq; // `dlq`
 pub mod cache; // `cache`
 pub mod known_job; // what is known of a job, and waiting for it
+mod shown_job; // a job as people and programs read it
 pub mod snapshots; // named moments of contracts and the market
 pub mod recalculations; // jobs by reference as they were asked for
 mod job_flows; // the published flows of jobs, each once

@@ -11,6 +11,7 @@ use super::known_job;
 use super::output::{Ink, Output};
 use super::parts;
 use super::session::Session;
+use super::shown_job;
 use super::tail::{From, Tail};
 use crate::domain::jobs::collect::Stage;
 use crate::engine::batch::Record;
@@ -132,14 +133,14 @@ fn watch_job(name: &str, session: &Session, broker: &dyn Broker, schemas: &Schem
     })?;
     let output = &session.output;
     if let Some(outcome) = known.outcome {
-        return known_job::show(&outcome, output);
+        return shown_job::show(&outcome, output);
     }
     let mut exit = Exit::Ok;
     known_job::follow(broker, schemas, &job, None, |progress| {
         match &progress.stage {
-            Stage::Ended(outcome) => exit = known_job::show(outcome, output)?,
+            Stage::Ended(outcome) => exit = shown_job::show(outcome, output)?,
             Stage::Collecting(_) => {
-                output.say(known_job::progress_json(&progress), known_job::progress_text(&progress))?
+                output.say(shown_job::progress_json(&progress), shown_job::progress_text(&progress))?
             }
         }
         Ok(matches!(progress.stage, Stage::Ended(_)))

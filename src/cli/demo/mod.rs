@@ -25,6 +25,7 @@ use super::known_job;
 use super::output::Ink;
 use super::parts;
 use super::session::Session;
+use super::shown_job;
 use super::submit::job::Submission;
 use super::submit::request;
 use super::verify::audit;
@@ -188,7 +189,7 @@ fn tell(story: &Story, report: &Report, took: Duration, session: &Session) -> Re
         "crashes": story.crashes,
         "trades_per_second": rate,
         "seconds": took.as_secs_f64(),
-        "outcome": known_job::outcome_json(&story.outcome),
+        "outcome": shown_job::outcome_json(&story.outcome),
         "differences": report.json()["differences"],
     });
     for damage in Damage::ALL {
@@ -214,7 +215,7 @@ fn tell(story: &Story, report: &Report, took: Duration, session: &Session) -> Re
         counts.positions,
         counts.lots,
         counts.told,
-        known_job::outcome_text(&story.outcome, &session.output),
+        shown_job::outcome_text(&story.outcome, &session.output),
         story.crashes,
         took.as_secs_f64(),
     );

@@ -4,9 +4,9 @@ use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
-use crate::cli::known_job::major;
 use crate::cli::output::Ink;
 use crate::cli::session::Session;
+use crate::cli::shown_job::major;
 use crate::domain::flows::row::{BlockedContract, FlowRow, Obstacle};
 use crate::domain::jobs::cashflow::CashFlow;
 use crate::domain::jobs::job::JobId;

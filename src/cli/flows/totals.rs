@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::known_job::{kind_word, major, status_word};
 use crate::cli::output::{Ink, Output};
+use crate::cli::shown_job::{kind_word, major, status_word};
 use crate::domain::flows::row::FlowRow;
 use crate::domain::jobs::cashflow::{CashFlow, FlowKind, FlowStatus};
 use crate::domain::key::ContractId;

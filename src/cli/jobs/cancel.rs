@@ -9,6 +9,7 @@ use crate::cli::failure::Failure;
 use crate::cli::known_job;
 use crate::cli::parts;
 use crate::cli::session::Session;
+use crate::cli::shown_job;
 use crate::cli::submit::job::Submission;
 use crate::domain::jobs::job::{Ending, JobId};
 
@@ -46,7 +47,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         }
     };
     match outcome.ending {
-        Ending::Cancelled { .. } => known_job::show(&outcome, &session.output).map(|_| Exit::Ok),
+        Ending::Cancelled { .. } => shown_job::show(&outcome, &session.output).map(|_| Exit::Ok),
         other => Err(ended(&job, &other)),
     }
 }

@@ -7,6 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::known_job;
 use crate::cli::parts;
 use crate::cli::session::Session;
+use crate::cli::shown_job;
 use crate::cli::watch::instant;
 
 /// How a job stands or ended, what it tried again, how long it took
@@ -27,11 +28,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         "request": known.request().map(|request| format!("{request:032x}")),
         "planned_chunks": known.planned.map(|(chunks, _)| chunks),
         "planned_contracts": known.planned.and_then(|(_, counts)| counts).map(|counts| counts.contracts),
-        "progress": progress.map_or(Value::Null, known_job::progress_json),
-        "outcome": known.outcome.as_ref().map_or(Value::Null, known_job::outcome_json),
+        "progress": progress.map_or(Value::Null, shown_job::progress_json),
+        "outcome": known.outcome.as_ref().map_or(Value::Null, shown_job::outcome_json),
     });
     let mut lines = Vec::new();
-    lines.extend(progress.map(known_job::progress_text));
+    lines.extend(progress.map(shown_job::progress_text));
     lines.extend(known.request().map(|request| format!("  request {request:032x}")));
     lines.extend(known.planned.map(|(chunks, counts)| {
         format!("  planned {chunks} chunks{}", counts.map_or(String::new(), |counts| format!(": {counts}")))
@@ -41,7 +42,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         let (first, last) = (first.as_str().unwrap_or_default(), last.as_str().unwrap_or_default());
         format!("  from {first} to {last}, {:.3} s; {} late chunks", progress.elapsed().as_seconds_f64(), progress.late)
     }));
-    lines.extend(known.outcome.as_ref().map(|outcome| known_job::outcome_text(outcome, output)));
+    lines.extend(known.outcome.as_ref().map(|outcome| shown_job::outcome_text(outcome, output)));
     if lines.is_empty() {
         lines.push(format!("{job} was announced; no worker has taken it up yet"));
     }

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::known_job::{self, UNANNOUNCED};
+use crate::cli::known_job;
 use crate::cli::parts;
 use crate::cli::session::Session;
+use crate::cli::shown_job::{self, UNANNOUNCED};
 use crate::cli::tail::{From, Tail};
 use crate::domain::jobs::collect::Progress;
 use crate::domain::key::Timestamp;
@@ -58,7 +59,7 @@ pub fn rows(state: Option<&str>, max: usize, broker: &dyn Broker, schemas: &Sche
         unannounced.remove(key);
         let Some(value) = record.value else { return Ok(()) };
         let progress = known_job::read::<Progress>(schemas, JOB_PROGRESS, value)?;
-        let word = known_job::state(&progress);
+        let word = shown_job::state(&progress);
         if state.is_none_or(|state| state.eq_ignore_ascii_case(word)) {
             let rows = if word == UNANNOUNCED { &mut unannounced } else { &mut announced };
             rows.insert(key.to_vec(), Row::of(&progress));
@@ -86,8 +87,8 @@ impl Row {
     fn of(progress: &Progress) -> Row {
         Row {
             first: progress.first,
-            json: known_job::progress_json(progress),
-            text: known_job::progress_text(progress),
+            json: shown_job::progress_json(progress),
+            text: shown_job::progress_text(progress),
         }
     }
 }
