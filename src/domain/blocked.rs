@@ -7,7 +7,7 @@ use compact_str::CompactString;
 use rust_decimal::Decimal;
 
 use super::key::ContractId;
-use super::money::Currency;
+use super::money::{Currency, Ended};
 use crate::domain::names::{IndexName, Symbol};
 
 /// The input that keeps one amount from being calculated. The amount waits for it; its neighbours are calculated.
@@ -32,6 +32,11 @@ pub enum Blocked {
         price: Currency,
         settlement: Currency,
         date: NaiveDate,
+    },
+    /// A price or rate of a later day is in another currency.
+    CurrencyEnded {
+        currency: Currency,
+        last_day: NaiveDate,
     },
     /// A calendar that is not known, or known only until before `date`.
     MissingCalendar {
@@ -94,6 +99,7 @@ impl Blocked {
             Blocked::MissingPrice { .. } => "MISSING_PRICE",
             Blocked::MissingFallbackPrice { .. } => "MISSING_FALLBACK_PRICE",
             Blocked::MissingFx { .. } => "MISSING_FX",
+            Blocked::CurrencyEnded { .. } => "CURRENCY_ENDED",
             Blocked::MissingCalendar { .. } => "MISSING_CALENDAR",
             Blocked::Stale { .. } => "STALE_PRICE",
             Blocked::NegativePrice { .. } => "NEGATIVE_PRICE",
@@ -120,6 +126,10 @@ impl fmt::Display for Blocked {
             }
             Blocked::MissingFx { price, settlement, date } => {
                 write!(f, "no rate of {settlement} per {price} for {date}; add it, or both legs of a configured cross")
+            }
+            Blocked::CurrencyEnded { currency, last_day } => {
+                let ended = Ended { currency: *currency, last_day: *last_day };
+                write!(f, "{ended}; end the contract by then, and go on under one in the currency that followed")
             }
             Blocked::MissingCalendar { name, date } => {
                 write!(f, "calendar {name} does not reach {date}; add or extend it")
@@ -159,6 +169,12 @@ impl fmt::Display for Blocked {
 }
 
 impl std::error::Error for Blocked {}
+
+impl From<Ended> for Blocked {
+    fn from(Ended { currency, last_day }: Ended) -> Blocked {
+        Blocked::CurrencyEnded { currency, last_day }
+    }
+}
 
 /// Names the amount that does not fit, where a calculation gives `None`.
 #[inline]

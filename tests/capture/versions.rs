@@ -384,6 +384,8 @@ fn what_does_not_fit_its_number_is_refused_and_changes_nothing() {
 #[test]
 fn terms_that_no_trade_can_have_are_not_made() {
     let terms = buy(10);
+    let kuna = currency("HRK");
+    let ended = kuna.money_on(terms.trade_date).expect_err("the euro has followed");
     for (wrong, reason) in [
         (Terms { quantity: decimal("0"), ..terms.clone() }, InvalidTerms::QuantityNotPositive),
         (Terms { quantity: decimal("-1"), ..terms.clone() }, InvalidTerms::QuantityNotPositive),
@@ -392,6 +394,7 @@ fn terms_that_no_trade_can_have_are_not_made() {
         (Terms { quantity: decimal("1000000000000000000"), ..terms.clone() }, InvalidTerms::TooManyDigits),
         (Terms { settle_date: Some(date("2025-03-02")), ..terms.clone() }, InvalidTerms::SettleBeforeTrade),
         (Terms { price: decimal("10000000000000000"), ..terms.clone() }, InvalidTerms::NotionalTooLarge),
+        (Terms { currency: kuna, ..terms.clone() }, InvalidTerms::CurrencyEnded(ended)),
     ] {
         assert_eq!(wrong.checked(), Err(reason));
     }

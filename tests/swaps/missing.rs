@@ -1,5 +1,7 @@
 //! What is not known blocks the flows that need it, with a typed reason, and no others. A true 0 is a result.
 
+use bookflow::domain::market::fx::Pair;
+use bookflow::domain::money::Currency;
 use bookflow::domain::swap::flow::Kind;
 
 use crate::fixture::{agreement, lines, market, minor, on, swap};
@@ -65,6 +67,19 @@ fn no_ratio_for_a_long_blocks_its_dividend() {
         let dividend = "DIVIDEND T1 2025-04-15..- ACCRUED 2025-05-02 UNKNOWN_DIVIDEND_RATIO".to_owned();
         assert!(lines(book).contains(&dividend), "{:#?}", lines(book));
     });
+}
+
+#[test]
+fn a_price_after_the_last_day_of_its_currency_blocks_the_performance() {
+    let performance = |code| {
+        let mut terms = swap();
+        let currency = Currency::new(code).expect("a currency");
+        terms.currencies = Pair { price: currency, settlement: currency };
+        let agreement = agreement(terms, &[BOUGHT]);
+        on(&agreement, &mut market(&[("2025-04-25", "51.00")]), "2025-04-25", |book| lines(book).swap_remove(0))
+    };
+    assert_eq!(performance("BGN"), "EQUITY_PERFORMANCE T1 2025-03-31..- ACCRUED - 10000.00 BGN");
+    assert_eq!(performance("HRK"), "EQUITY_PERFORMANCE T1 2025-03-31..- ACCRUED - CURRENCY_ENDED");
 }
 
 #[test]

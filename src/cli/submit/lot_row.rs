@@ -37,6 +37,7 @@ fn arrival(fields: &mut Fields, key: &PositionKey, id: &TradeId) -> Result<Arriv
     if from < terms.trade_date {
         return Err(wrong("from", &from.to_string(), &format!("{}, the trade_date, and later", terms.trade_date)));
     }
+    terms.currency.money_on(from).map_err(|ended| RowError(format!("from: {ended}")))?;
     let quantity = terms.signed_quantity();
     Ok(Arrival::opening(Lot::of_trade(key, id, &terms, quantity, quantity, 0), from))
 }
@@ -103,6 +104,9 @@ mod tests {
         assert!(refusal("\"lot_id\":\"L1\"", "\"lot_id\":\"L1\",\"event\":\"NEW\"").starts_with("event: "));
         assert!(refusal("\"lot_id\":\"L1\"", "\"lot_id\":\"L1\",\"event\":\"WITHDRAW\"").contains("no such field"));
         assert!(refusal("\"USD\"", "\"XQZ9\"").starts_with("currency: "));
+        assert!(refusal("\"USD\"", "\"HRK\"").contains("HRK was money up to 2022-12-31"));
+        let levs = LOT.replace("USD", "BGN").replace("2025-01-02", "2026-01-02");
+        assert!(read(&levs).is_err_and(|refusal| refusal.0 == "from: BGN was money up to 2025-12-31"));
         assert!(refusal("\"2024-02-02\"", "\"2024-01-02\"").contains("settle"));
     }
 

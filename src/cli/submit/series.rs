@@ -170,7 +170,7 @@ fn reference_rates(currencies: &[&str], rows: &[Cells], fix: &str) -> Vec<Row> {
     let mut known = Vec::with_capacity(currencies.len());
     for currency in currencies {
         let checked = Currency::new(currency).map_err(|problem| format!("{problem}; the column is left out"));
-        known.push(checked.is_ok());
+        known.push(checked.as_ref().ok().copied());
         if let Err(problem) = checked {
             read.push(Row { line: 1, text: (*currency).to_owned(), read: Err(problem) });
         }
@@ -184,11 +184,10 @@ fn reference_rates(currencies: &[&str], rows: &[Cells], fix: &str) -> Vec<Row> {
                 continue;
             }
         };
-        for ((currency, text), known) in currencies.iter().zip(&cells[1..]).zip(&known) {
-            if !known || text.is_empty() || text == "N/A" {
-                continue;
-            }
-            let rate = exact(text, Number::Rate).map(|rate| Stated {
+        for (text, known) in cells[1..].iter().zip(&known) {
+            let Some(currency) = known.filter(|_| !text.is_empty() && text != "N/A") else { continue };
+            let of_its_time = currency.money_on(date).map_err(|ended| ended.to_string());
+            let rate = of_its_time.and_then(|()| exact(text, Number::Rate)).map(|rate| Stated {
                 path: format!("line {line}.{currency}"),
                 ..point(DataKind::Fx, &format!("EUR/{currency}"), fix, Some(date), None, Value::Number(rate))
             });
@@ -215,10 +214,12 @@ fn plain(row: &[String]) -> Result<Option<StatedPoint>, String> {
         return Err(format!("kind: {} is unknown; allowed: {}; {others}", shortened(kind), allowed.join(", ")));
     };
     let problem = |problem: &dyn std::fmt::Display| problem.to_string();
+    let date = dashed(date)?;
     match kind {
         DataKind::Fixing => IndexName::new(name).map(drop).map_err(|error| problem(&error))?,
         DataKind::Fx => {
-            Pair::from_str(name).map_err(|error| format!("name: {error}"))?;
+            let pair = Pair::from_str(name).map_err(|error| format!("name: {error}"))?;
+            pair.money_on(date).map_err(|ended| format!("date: {ended}"))?;
             FixName::new(detail).map_err(|error| problem(&error))?;
         }
         _ => Symbol::new(name).map(drop).map_err(|error| problem(&error))?,
@@ -242,7 +243,7 @@ fn plain(row: &[String]) -> Result<Option<StatedPoint>, String> {
         },
         _ => number(Number::Rate)?,
     };
-    Ok(Some(point(*kind, name, detail, Some(dashed(date)?), version, value)))
+    Ok(Some(point(*kind, name, detail, Some(date), version, value)))
 }
 
 fn point(
@@ -327,11 +328,27 @@ mod tests {
     }
 
     #[test]
+    fn rates_of_a_currency_that_has_ended_are_taken_up_to_its_last_day() {
+        let csv = "Date,HRK,BGN,\n2023-01-02,7.5345,1.9558,\n2022-12-30,7.5365,1.9558,\n";
+        let rows = read(csv, Named { fix: Some("ECB"), ..NAMELESS });
+        assert_eq!(
+            rows,
+            [
+                "2: HRK was money up to 2022-12-31",
+                "Fx EUR/BGN ECB 2023-01-02 v- 1.9558",
+                "Fx EUR/HRK ECB 2022-12-30 v- 7.5365",
+                "Fx EUR/BGN ECB 2022-12-30 v- 1.9558"
+            ]
+        );
+    }
+
+    #[test]
     fn the_plain_form_says_everything_and_refuses_what_it_does_not_know() {
         let csv = "kind,name,detail,date,version,value\n\
                    PRICE,ACME,,2025-03-10,2,53.10\n\
                    FX,EUR/USD,ECB,2025-03-10,,1.08\n\
                    DISRUPTION,ACME,,2025-03-10,,WITHDRAWN\n\
+                   FX,HRK/EUR,ECB,2025-03-10,,0.1327\n\
                    DIVIDEND,ACME,D1,2025-03-10,,1\n\
                    PRICE,ACME,,10.3.2025,,53\n\
                    PRICE,ACME,,2025-03-10,0,53\n";
@@ -344,7 +361,9 @@ mod tests {
                 "Disruption ACME  2025-03-10 v- Withdrawn"
             ]
         );
-        for (row, reason) in rows[3..].iter().zip(["dividends have terms", "is not a date", "version: "]) {
+        for (row, reason) in
+            rows[3..].iter().zip(["HRK was money", "dividends have terms", "is not a date", "version: "])
+        {
             assert!(row.contains(reason), "{row}");
         }
     }

@@ -12,7 +12,7 @@ use crate::domain::blocked::{Blocked, out_of_range};
 use crate::domain::explain::pad::Pad;
 use crate::domain::explain::{Fact, Observed};
 use crate::domain::key::PART_LENGTH_MAX;
-use crate::domain::money::{Currency, UnknownCurrency};
+use crate::domain::money::{Currency, Ended, UnknownCurrency};
 use crate::domain::names::name;
 
 name! {
@@ -165,6 +165,13 @@ impl Pair {
     /// The pair of the inverse rate.
     pub fn opposite(self) -> Pair {
         Pair { price: self.settlement, settlement: self.price }
+    }
+
+    /// Refuses a day on which one of both is no money any more.
+    #[inline]
+    pub fn money_on(self, date: NaiveDate) -> Result<(), Ended> {
+        self.price.money_on(date)?;
+        self.settlement.money_on(date)
     }
 
     fn key(self, fix: &FixName) -> CompactString {

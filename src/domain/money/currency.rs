@@ -1,7 +1,9 @@
-//! Currencies: the active codes of ISO 4217 with their minor units.
+//! Currencies: codes of ISO 4217 with their minor units, and the last day of those that have ended.
 
 use std::cmp::Ordering;
 use std::fmt;
+
+use chrono::NaiveDate;
 
 /// An ISO 4217 currency; it knows how many decimals its amounts have.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -10,9 +12,16 @@ pub struct Currency {
     decimals: u8,
 }
 
-/// The text is not the code of a currency in use.
+/// The text is not the code of a currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownCurrency(pub String);
+
+/// A currency that was no money any more on the day in question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ended {
+    pub currency: Currency,
+    pub last_day: NaiveDate,
+}
 
 impl Currency {
     /// By its code, in capitals as ISO 4217 writes it.
@@ -31,6 +40,33 @@ impl Currency {
     /// Digits after the point of an amount in this currency: 2 for USD, 0 for JPY, 3 for KWD.
     pub fn decimals(self) -> u32 {
         u32::from(self.decimals)
+    }
+
+    /// Refuses a day after its last one: what is told of that is in another currency, whatever it says.
+    #[inline]
+    pub fn money_on(self, date: NaiveDate) -> Result<(), Ended> {
+        match self.last_day() {
+            Some(last_day) if date > last_day => Err(Ended { currency: self, last_day }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Those that have ended and that the ECB had reference rates of: the past is still calculated in them.
+    fn last_day(self) -> Option<NaiveDate> {
+        let (year, month, day) = match &self.code {
+            b"TRL" => (2004, 12, 31),
+            b"ROL" => (2005, 6, 30),
+            b"SIT" => (2006, 12, 31),
+            b"CYP" | b"MTL" => (2007, 12, 31),
+            b"SKK" => (2008, 12, 31),
+            b"EEK" => (2010, 12, 31),
+            b"LVL" => (2013, 12, 31),
+            b"LTL" => (2014, 12, 31),
+            b"HRK" => (2022, 12, 31),
+            b"BGN" => (2025, 12, 31),
+            _ => return None,
+        };
+        NaiveDate::from_ymd_opt(year, month, day)
     }
 }
 
@@ -74,10 +110,10 @@ static DECIMALS: [u8; 26 * 26 * 26] = {
 
 /// Digits after the point -> codes: ISO 4217, list one, as of 2026; the most traded first.
 ///
-/// Left out are codes without a minor unit (metals, bond market units, the SDR, test codes) and what has been withdrawn: HRK (euro since
-/// 2023), BGN (euro since 2026), ANG (XCG since 2025), ZWL (ZWG since 2024), SLL (SLE), CUC, VEF. Units of account that do have one
+/// Left out are codes without a minor unit (metals, bond market units, the SDR, test codes) and what has been withdrawn, such as ANG (XCG
+/// since 2025), ZWL (ZWG since 2024), SLL (SLE), CUC and VEF, but for those that have a last day above. Units of account that do have one
 /// (CHE, CLF, MXV, UYW and their like) are in.
-const BY_DECIMALS: [(u8, &str); 4] = [
+const BY_DECIMALS: [(u8, &str); 6] = [
     (
         2,
         "USD EUR GBP CHF CAD AUD HKD SEK NOK DKK SGD CNY INR BRL MXN ZAR NZD PLN TRY ILS THB TWD IDR MYR PHP CZK \
@@ -90,6 +126,9 @@ const BY_DECIMALS: [(u8, &str); 4] = [
     (0, "JPY KRW CLP ISK VND BIF DJF GNF KMF PYG RWF UGX UYI VUV XAF XOF XPF"),
     (3, "KWD BHD JOD OMR TND IQD LYD"),
     (4, "CLF UYW"),
+    // With a last day, as the standard had them.
+    (2, "BGN CYP EEK HRK LTL LVL MTL SIT SKK"),
+    (0, "ROL TRL"),
 ];
 
 impl Ord for Currency {
@@ -124,6 +163,14 @@ impl fmt::Display for UnknownCurrency {
 
 impl std::error::Error for UnknownCurrency {}
 
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was money up to {}", self.currency, self.last_day)
+    }
+}
+
+impl std::error::Error for Ended {}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -131,11 +178,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_currencies_in_use_are_known() {
-        for unknown in
-            ["", "US", "usd", "USDX", "XXX", "XAU", "GBX", " EU", "D E", "€", "HRK", "BGN", "ANG", "ZWL", "CUC"]
-        {
+    fn what_is_no_currency_is_not_known() {
+        for unknown in ["", "US", "usd", "USDX", "XXX", "XAU", "GBX", " EU", "D E", "€", "ANG", "ZWL", "CUC"] {
             assert!(Currency::new(unknown).is_err(), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_currency_that_has_ended_is_money_up_to_its_last_day() {
+        let day = |text: &str| text.parse::<NaiveDate>().expect("a date");
+        let [lev, dollar] = ["BGN", "USD"].map(|code| Currency::new(code).expect("a currency"));
+        assert_eq!(lev.money_on(day("2025-12-31")), Ok(()));
+        let ended = lev.money_on(day("2026-01-01")).expect_err("the euro has followed");
+        assert_eq!(ended.to_string(), "BGN was money up to 2025-12-31");
+        assert_eq!(dollar.money_on(NaiveDate::MAX), Ok(()));
+        let ended: Vec<_> = BY_DECIMALS[4..].iter().flat_map(|(_, codes)| codes.split(' ')).collect();
+        for (_, codes) in BY_DECIMALS {
+            for code in codes.split(' ') {
+                let known = Currency::new(code).expect("it is listed");
+                assert_eq!(known.last_day().is_some(), ended.contains(&code), "{code}");
+            }
         }
     }
 
@@ -158,6 +220,8 @@ mod tests {
             ("IQD", 3),
             ("CLF", 4),
             ("UYW", 4),
+            ("HRK", 2),
+            ("TRL", 0),
         ] {
             assert_eq!(Currency::new(code).map(Currency::decimals), Ok(decimals), "{code}");
         }
@@ -168,6 +232,6 @@ mod tests {
         let codes: Vec<_> = BY_DECIMALS.iter().flat_map(|(_, codes)| codes.split(' ')).collect();
         assert!(codes.iter().all(|code| code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase())));
         assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());
-        assert_eq!(codes.len(), 164);
+        assert_eq!(codes.len(), 175);
     }
 }

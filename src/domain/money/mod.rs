@@ -16,7 +16,7 @@
 //! assert_eq!(parts.iter().map(|part| part.minor).collect::<Vec<_>>(), [145_834, 145_833, 145_833]);
 //! ```
 
-mod currency; // ISO 4217 codes with their minor units
+mod currency; // ISO 4217 codes with their minor units and last days
 mod unit; // what amounts are rounded to
 mod allocation; // a total over parts
 pub mod amount; // before and after the one rounding
@@ -25,7 +25,7 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 
-pub use currency::{Currency, UnknownCurrency};
+pub use currency::{Currency, Ended, UnknownCurrency};
 pub use unit::{RoundingPolicy, Unit};
 
 use crate::domain::number::exact::{POWERS_OF_10, Product, short_product};

@@ -238,6 +238,7 @@ impl<'a> Valuation<'a> {
 
     /// The close of a day by the price policy, or the fallback price of a disrupted valuation. A close of before a split is none for after it.
     pub fn close_price(&self, date: NaiveDate) -> Result<Accepted, Blocked> {
+        self.swap.currencies.price.money_on(date)?;
         match self.swap.equity.disrupted.get(&date) {
             None | Some(Disrupted::Postponed { .. }) => {}
             Some(Disrupted::Determined { .. } | Disrupted::Fallback(_)) => return self.fallback_price(date),
@@ -265,6 +266,7 @@ impl<'a> Valuation<'a> {
 
     /// The rate of a pair on a date by the swap's policy.
     pub fn fx(&self, pair: Pair, date: NaiveDate) -> Result<FxRate<'a>, Blocked> {
+        pair.money_on(date)?;
         let missing = || Blocked::MissingFx { price: pair.price, settlement: pair.settlement, date };
         self.swap.fix.as_ref().ok_or_else(missing)?.rate(self.market, pair, date)
     }

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::lots::method::{Instruction, ReliefMethod};
-use crate::domain::money::{Currency, Money};
+use crate::domain::money::{Currency, Ended, Money};
 
 /// Digits after the point that quantities and prices may have: those of decimal(28,10) on the wire.
 pub const SCALE_MAX: u32 = 10;
@@ -91,6 +91,7 @@ pub enum InvalidTerms {
     TooManyDecimals,
     TooManyDigits,
     SettleBeforeTrade,
+    CurrencyEnded(Ended),
     NotionalTooLarge,
 }
 
@@ -113,6 +114,7 @@ impl Terms {
         if self.settle_date.is_some_and(|settle_date| settle_date < self.trade_date) {
             return Err(InvalidTerms::SettleBeforeTrade);
         }
+        self.currency.money_on(self.trade_date).map_err(InvalidTerms::CurrencyEnded)?;
         Money::product(quantity, price, self.currency).ok_or(InvalidTerms::NotionalTooLarge)?;
         let relief = self.relief.map(|relief| relief.checked().map(Box::new)).transpose()?;
         Ok(Terms { quantity, price, relief, ..self })
@@ -232,14 +234,16 @@ fn number(method: ReliefMethod) -> u8 {
 
 impl fmt::Display for InvalidTerms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let problem = match self {
             InvalidTerms::QuantityNotPositive => "quantity is not above zero",
             InvalidTerms::NegativePrice => "price is below zero",
             InvalidTerms::TooManyDecimals => "quantity or price has more than 10 decimals",
             InvalidTerms::TooManyDigits => "quantity or price has more than 18 digits before the point",
             InvalidTerms::SettleBeforeTrade => "settlement date is before the trade date",
+            InvalidTerms::CurrencyEnded(ended) => return write!(f, "{ended}, before the trade date"),
             InvalidTerms::NotionalTooLarge => "quantity times price is too large to be money",
-        })
+        };
+        f.write_str(problem)
     }
 }
 

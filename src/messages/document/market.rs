@@ -93,8 +93,14 @@ fn entries(item: Option<Item<'_>>) -> Result<Vec<(Cow<'_, str>, Item<'_>)>, Inva
 
 /// `{"2025-04-30": "52.50", "2025-05-02": {"value": "52.75", "version": 2}}`.
 fn quotes(item: Item<'_>, kind: Number) -> Result<Quotes, InvalidValue> {
-    let read = |(date, item): (Cow<'_, str>, Item<'_>)| quote(&date, item, kind);
-    Ok(Quotes::new(item.object()?.entries().map(read).collect::<Result<_, _>>()?))
+    series(item, |date, item| quote(date, item, kind))
+}
+
+fn series(
+    item: Item<'_>,
+    read: impl Fn(&str, Item<'_>) -> Result<Quote, InvalidValue>,
+) -> Result<Quotes, InvalidValue> {
+    Ok(Quotes::new(item.object()?.entries().map(|(date, item)| read(&date, item)).collect::<Result<_, _>>()?))
 }
 
 pub(super) fn quote(date: &str, item: Item<'_>, kind: Number) -> Result<Quote, InvalidValue> {
@@ -134,7 +140,7 @@ fn fx(item: Option<Item<'_>>, rows: &mut Vec<InvalidValue>) -> Result<BTreeMap<(
         let pairs = read.and_then(|fix| Ok((fix, entries(Some(item))?)));
         let Ok((fix, pairs)) = pairs.map_err(|invalid| rows.push(invalid)) else { continue };
         for (text, item) in pairs {
-            match pair(&text, &item).and_then(|pair| Ok((pair, quotes(item, Number::Rate)?))) {
+            match pair(&text, &item).and_then(|pair| Ok((pair, series(item, |date, item| rate(pair, date, item))?))) {
                 Ok((pair, quotes)) => {
                     found.insert((fix.clone(), pair), quotes);
                 }
@@ -143,6 +149,14 @@ fn fx(item: Option<Item<'_>>, rows: &mut Vec<InvalidValue>) -> Result<BTreeMap<(
         }
     }
     Ok(found)
+}
+
+/// A quote of a day on which both currencies are money.
+pub(super) fn rate(pair: Pair, date: &str, item: Item<'_>) -> Result<Quote, InvalidValue> {
+    let path = item.path.clone();
+    let rate = quote(date, item, Number::Rate)?;
+    pair.money_on(rate.date).map_err(|ended| path.invalid(ended.to_string()))?;
+    Ok(rate)
 }
 
 pub(super) fn pair(text: &str, item: &Item<'_>) -> Result<Pair, InvalidValue> {

@@ -16,6 +16,7 @@ use super::{market, name};
 use crate::domain::balance::AccountId;
 use crate::domain::key::ContractId;
 use crate::domain::lots::happening::What;
+use crate::domain::market::carry::Quote;
 use crate::domain::market::fx::FixName;
 use crate::domain::names::{IndexName, Symbol};
 use crate::messages::data_point::{DataKind, Value};
@@ -213,17 +214,24 @@ impl Points {
     ) {
         for (name, item) in self.entries(item) {
             match checked(&name) {
-                Ok(_) => self.quotes(item, kind, &name, "", number),
+                Ok(_) => self.quotes(item, kind, &name, "", |date, item| market::quote(date, item, number)),
                 Err(problem) => self.0.push(Err(item.path.invalid(problem.to_string()))),
             }
         }
     }
 
     /// `{"2025-04-30": "52.50", "2025-05-02": {"value": "52.75", "version": 2}}`.
-    fn quotes(&mut self, item: Item<'_>, kind: DataKind, name: &str, detail: &str, number: Number) {
+    fn quotes(
+        &mut self,
+        item: Item<'_>,
+        kind: DataKind,
+        name: &str,
+        detail: &str,
+        read: impl Fn(&str, Item<'_>) -> Result<Quote, InvalidValue>,
+    ) {
         for (date, item) in self.entries(Some(item)) {
             let path = item.path.to_string();
-            self.0.push(market::quote(&date, item, number).map(|quote| Stated {
+            self.0.push(read(&date, item).map(|quote| Stated {
                 path,
                 about: About { kind, name: name.into(), detail: detail.into(), date: Some(quote.date) },
                 version: (quote.version > 0).then_some(quote.version),
@@ -241,7 +249,9 @@ impl Points {
                 IndexName::new(&name).map_err(|problem| path.invalid(problem.to_string()))?;
                 Ok(fixings)
             }) {
-                Ok(Some(item)) => self.quotes(item, DataKind::Fixing, &name, "", Number::Rate),
+                Ok(Some(item)) => {
+                    self.quotes(item, DataKind::Fixing, &name, "", |date, item| market::quote(date, item, Number::Rate))
+                }
                 Ok(None) => {}
                 Err(invalid) => self.0.push(Err(invalid)),
             }
@@ -257,7 +267,7 @@ impl Points {
             }
             for (pair, item) in self.entries(Some(item)) {
                 match market::pair(&pair, &item) {
-                    Ok(_) => self.quotes(item, DataKind::Fx, &pair, &fix, Number::Rate),
+                    Ok(of) => self.quotes(item, DataKind::Fx, &pair, &fix, |date, item| market::rate(of, date, item)),
                     Err(invalid) => self.0.push(Err(invalid)),
                 }
             }
@@ -388,7 +398,7 @@ mod tests {
         let json = br#"{"marketData": {
             "prices": {"ACME": {"2025-03-10": "53", "2025-03-11": {"value": "54", "version": 2}, "11.3.": 1}},
             "indices": {"SOFR": {"calendar": "USNY", "fixings": {"2025-03-10": "0.0433"}}},
-            "fx": {"ECB": {"EUR/USD": {"2025-03-10": "1.08"}, "EURUSD": {}}},
+            "fx": {"ECB": {"EUR/USD": {"2025-03-10": "1.08"}, "EURUSD": {}, "EUR/HRK": {"2022-12-30": "7.5365", "2023-01-02": "7.5345"}}},
             "dividends": {"ACME": [{"dividendId": "D1", "version": 2, "gross": "0.4", "currency": "USD", "exDate": "2025-03-06"}]},
             "disruptedDays": {"ACME": ["2025-03-12"]}}}"#;
         let shown: Vec<_> = market_data(json)
@@ -408,6 +418,8 @@ mod tests {
                 "marketData.indices.SOFR.fixings.2025-03-10 Fixing None",
                 "marketData.fx.ECB.EUR/USD.2025-03-10 Fx None",
                 "marketData.fx.ECB.EURUSD",
+                "marketData.fx.ECB.EUR/HRK.2022-12-30 Fx None",
+                "marketData.fx.ECB.EUR/HRK.2023-01-02",
                 "marketData.dividends.ACME[0] Dividend Some(2)",
                 "marketData.disruptedDays.ACME[0] Disruption None",
             ]
