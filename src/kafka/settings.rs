@@ -140,6 +140,9 @@ const DEFAULTS: &[(&str, &str)] = &[
     // A lone record waits for this before it leaves: with 1 instead of 5 its turn took 12 ms instead of 23, and full turns
     // cost the same.
     ("linger.ms", "1"),
+    // librdkafka's default of a million bytes holds the small records behind it up in the broker: the 99th percentile of one-lot
+    // requests beside a job of 160,000 contracts was 97 and 85 ms with it and 74 and 65 with this, in turn; captures were as quick.
+    ("batch.size", "131072"),
     ("queue.buffering.max.messages", "1000000"),
     ("queue.buffering.max.kbytes", "524288"),
     // What the largest topic takes; the topic's own limit decides.
