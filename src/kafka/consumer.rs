@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::brokers::Brokers;
 use super::context::Events;
 use super::failure::{broker_error, coded, unavailable};
 use super::fetch::{Unfilled, fill};
@@ -25,6 +26,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 pub(super) struct KafkaConsumer {
     client: BaseConsumer<Events>,
+    brokers: Brokers,
     asker: Arc<Asker>,
     member: Member,
     lead: Option<&'static str>,
@@ -44,6 +46,7 @@ impl KafkaConsumer {
             .map_err(|error| broker_error("create a consumer", &error))?;
         Ok(KafkaConsumer {
             client,
+            brokers: Brokers::of(settings),
             asker,
             member: member.clone(),
             lead: None,
@@ -126,6 +129,7 @@ impl Consumer for KafkaConsumer {
         if let Some(error) = self.later.take() {
             return Err(error);
         }
+        self.brokers.keep(self.client.client());
         let before = batch.len();
         let interrupted = || self.client.context().some();
         match fill(&self.client, &self.assigned, wait, room, batch, interrupted) {

@@ -7,6 +7,7 @@ pub mod reader; // committed records without a group
 pub mod admin; // topics: what is there, create, alter
 pub mod registry; // schema ids from the Confluent API
 mod fetch; // what is polled becomes a batch
+mod brokers; // whom a client asks
 mod context; // what librdkafka tells: rebalances, deliveries, log lines
 mod failure; // librdkafka's errors by what can be done about them
 mod native; // the few accessors that only the C library has
@@ -14,10 +15,12 @@ mod native; // the few accessors that only the C library has
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use self::admin::KafkaAdmin;
+use self::brokers::Brokers;
 use self::consumer::KafkaConsumer;
 use self::context::Silent;
 use self::failure::{broker_error, unavailable};
@@ -73,7 +76,7 @@ impl Broker for KafkaBroker {
     }
 
     fn topic(&self, name: &str) -> Result<Option<TopicInfo>, BrokerError> {
-        native::describe_topic(self.asker.client.client(), name, QUESTION).map_err(|error| match error.kind {
+        native::describe_topic(self.asker.client(), name, QUESTION).map_err(|error| match error.kind {
             ErrorKind::Unavailable => self.asker.unavailable(&error.message),
             _ => error,
         })
@@ -83,15 +86,24 @@ impl Broker for KafkaBroker {
 /// Asks for ends of logs as they are, uncommitted records included: a `read_committed` client is told the last stable offset.
 struct Asker {
     client: BaseConsumer<Silent>,
+    brokers: Brokers,
 }
 
 impl Asker {
     fn new(settings: &Settings) -> Result<Self, BrokerError> {
         let client = settings.client(Use::Asking)?.create_with_context(Silent::default());
-        Ok(Asker { client: client.map_err(|error| broker_error("create a client", &error))? })
+        let client = client.map_err(|error| broker_error("create a client", &error))?;
+        Ok(Asker { client, brokers: Brokers::of(settings) })
+    }
+
+    fn client(&self) -> &Client<Silent> {
+        let client = self.client.client();
+        self.brokers.keep(client);
+        client
     }
 
     fn bounds(&self, partition: TopicPartition) -> Result<Bounds, BrokerError> {
+        self.brokers.keep(self.client.client());
         bounds(&self.client, partition)
     }
 
@@ -99,7 +111,7 @@ impl Asker {
     fn cluster_id(&self) -> Result<String, BrokerError> {
         let deadline = Instant::now() + QUESTION;
         loop {
-            if let Some(id) = self.client.client().fetch_cluster_id(QUESTION_STEP) {
+            if let Some(id) = self.client().fetch_cluster_id(QUESTION_STEP) {
                 return Ok(id);
             }
             let error = self.unavailable("the cluster does not tell its id");

@@ -1,6 +1,6 @@
 //! The few accessors that only the C library has. The one file in which `unsafe` is allowed: rdkafka offers no safe way to
 //! read a member's generation, to send offsets under a membership that was taken earlier, to ask for a topic's id, to ask
-//! something without waiting for the answer, or to queue many records at once.
+//! something without waiting for the answer, to tell a running client of brokers, or to queue many records at once.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -193,6 +193,21 @@ pub(super) fn describe_topic<C: ClientContext>(
         c::rd_kafka_AdminOptions_destroy(options);
         c::rd_kafka_queue_destroy(queue);
         answer
+    }
+}
+
+/// Whether what the client last heard of the cluster names a controller: it does unless it names no broker at all, or nothing was heard yet.
+pub(super) fn knows_controller<C: ClientContext>(client: &Client<C>) -> bool {
+    // SAFETY: the client lives as long as the borrow. Without time to wait, the library answers from what it keeps.
+    unsafe { c::rd_kafka_controllerid(client.native_ptr(), 0) >= 0 }
+}
+
+/// Tells a client of brokers as `bootstrap.servers` does; those that it knows already stay as they are.
+pub(super) fn add_brokers<C: ClientContext>(client: &Client<C>, list: &str) {
+    let Ok(list) = c_string(list) else { return };
+    // SAFETY: client and list outlive the call; the library copies what it keeps.
+    unsafe {
+        c::rd_kafka_brokers_add(client.native_ptr(), list.as_ptr());
     }
 }
 

@@ -7,6 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::Offset;
 
 use super::bounds;
+use super::brokers::Brokers;
 use super::consumer::offsets;
 use super::context::Silent;
 use super::failure::broker_error;
@@ -17,6 +18,7 @@ use crate::engine::broker::{Bounds, BrokerError, ErrorKind, Reader, TopicPartiti
 
 pub(super) struct KafkaReader {
     client: BaseConsumer<Silent>,
+    brokers: Brokers,
     assigned: BTreeMap<TopicPartition, i64>,
 }
 
@@ -26,7 +28,7 @@ impl KafkaReader {
             .client(Use::Reading)?
             .create_with_context(Silent::default())
             .map_err(|error| broker_error("create a reader", &error))?;
-        Ok(KafkaReader { client, assigned: BTreeMap::new() })
+        Ok(KafkaReader { client, brokers: Brokers::of(settings), assigned: BTreeMap::new() })
     }
 
     fn failed(&self, failure: Unfilled) -> BrokerError {
@@ -53,6 +55,7 @@ impl Reader for KafkaReader {
     }
 
     fn poll(&mut self, wait: Duration, room: Room, batch: &mut Batch) -> Result<(), BrokerError> {
+        self.brokers.keep(self.client.client());
         // What was read before an error is good and has been handed out; a reader starts again from a position.
         fill(&self.client, &self.assigned, wait, room, batch, || false).map_err(|error| self.failed(error))
     }

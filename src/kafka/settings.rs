@@ -181,6 +181,11 @@ impl Settings {
     /// The name under which readers appear: they join no group, but an access rule may need the name.
     pub const READER_GROUP: &'static str = "bookflow.reader";
 
+    /// Whom a client asks first.
+    pub(super) fn bootstrap(&self) -> &str {
+        &self.given["bootstrap.servers"]
+    }
+
     pub(super) fn time_limits(&self) -> &TimeLimits {
         &self.limits
     }
@@ -237,7 +242,7 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.given.keys().map(String::as_str).collect();
         f.debug_struct("Settings")
-            .field("bootstrap", &self.given["bootstrap.servers"])
+            .field("bootstrap", &self.bootstrap())
             .field("limits", &self.limits)
             .field("given", &names)
             .finish()
