@@ -189,7 +189,7 @@ impl Redis {
             // The others are as old: after a restart of Redis none of them is of any use.
             Err(_) => idle.clear(),
         }
-        Ok(answer?)
+        answer.map_err(|error| if error.is_timeout() { Failed::Late(self.timeout) } else { error.into() })
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
