@@ -2,6 +2,7 @@
 
 pub mod topology; // stages as a value, checked before anything runs
 pub mod stage; // what a stage is: handlers, context, effects
+pub mod trace; // the trace that a record belongs to, which goes along
 pub mod table; // its state: undoable entries and their changelog
 mod slots; // entries by number
 mod older; // its entries that have left memory

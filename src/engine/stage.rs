@@ -7,6 +7,7 @@ use super::batch::Record;
 use super::broker::{Header, Outgoing, TopicPartition};
 use super::table::Undoable;
 use super::topology::Routes;
+use super::trace::trace;
 use super::view::{Past, Views};
 
 /// One stage on one partition. Its state lives in its tables and nowhere else.
@@ -150,9 +151,6 @@ pub struct Outbox {
     trace: Vec<Header>,
 }
 
-/// W3C trace context, with the length that it may have.
-pub const TRACE: [(&str, usize); 2] = [("traceparent", 55), ("tracestate", 512)];
-
 struct Queued {
     to: TopicPartition,
     key: (usize, usize),
@@ -191,10 +189,8 @@ impl Outbox {
     /// What is sent from now on is for a record with these headers.
     pub fn follow(&mut self, headers: &[Header]) {
         self.trace.clear();
-        for (name, bytes_max) in TRACE {
-            let header = headers.iter().find(|header| header.name == name && header.value.len() <= bytes_max);
-            self.trace.extend(header.cloned());
-        }
+        let given = |name: &str| headers.iter().find(|header| header.name == name).map(|header| &header.value);
+        self.trace.extend(trace(given));
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Outgoing<'_>> {

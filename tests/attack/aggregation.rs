@@ -398,37 +398,54 @@ fn what_becomes_of_jobs_is_counted_once_however_often_a_turn_is_done() {
 
 #[test]
 fn a_trace_goes_along_to_the_outcome_and_nothing_else_of_the_headers_does() {
+    let parent = header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let house = house_given(&[header("other", "1"), parent.clone(), header("tracestate", &"x".repeat(513))]);
+    for topic in [JOB_CASH_FLOWS, CHUNK_RESULTS_BATCH, CALCULATION_OUTCOMES] {
+        assert_eq!(traced(&house, topic), [[parent.clone()]], "{topic}");
+    }
+}
+
+#[test]
+fn a_trace_that_is_not_valid_goes_no_further() {
+    let parent = header("traceparent", &"x".repeat(55));
+    let house = house_given(&[parent, header("tracestate", "vendor=1")]);
+    for topic in [JOB_CASH_FLOWS, CHUNK_RESULTS_BATCH, CALCULATION_OUTCOMES] {
+        assert!(traced(&house, topic).is_empty(), "{topic}");
+    }
+}
+
+fn header(name: &str, value: &str) -> Header {
+    Header { name: name.into(), value: value.into() }
+}
+
+/// A house whose job is complete; its last chunk has come with these headers.
+fn house_given(headers: &[Header]) -> House {
     let house = house();
     put(&house, 1..CHUNKS);
     work(&house);
     let last = Chunk { contracts: vec![contract_part("LAST")], ..chunk(JOB, CHUNKS) };
     let Raw { key, value, .. } = house.raw(&last, &chunk_key(&last));
-    let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
-    let parent = header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-    let headers = [header("other", "1"), parent.clone(), header("tracestate", &"x".repeat(513))];
     let to = at(CALCULATION_CHUNKS_BATCH, partition(chunk_key(&last).as_bytes(), PARTITIONS));
-    let record = Outgoing { to, key: key.as_deref(), value: value.as_deref(), headers: &headers };
+    let record = Outgoing { to, key: key.as_deref(), value: value.as_deref(), headers };
     house.stand.broker.append(record).expect("append");
     work(&house);
     complete(&house);
-    let traced = |topic| {
-        let mut traced = Vec::new();
-        let mut reader = house.stand.broker.reader().expect("a reader");
-        for partition in 0..PARTITIONS {
-            let mut batch = Batch::default();
-            reader.assign(&[(at(topic, partition), 0)]).expect("assigned");
-            while reader.position(at(topic, partition)) < Some(reader.bounds(at(topic, partition)).expect("bounds").end)
-            {
-                reader.poll(Duration::ZERO, ROOM, &mut batch).expect("polled");
-            }
-            traced
-                .extend(batch.iter().filter(|record| !record.headers.is_empty()).map(|record| record.headers.to_vec()));
+    house
+}
+
+/// The headers of all records of a topic that have any.
+fn traced(house: &House, topic: &'static str) -> Vec<Vec<Header>> {
+    let mut traced = Vec::new();
+    let mut reader = house.stand.broker.reader().expect("a reader");
+    for partition in 0..PARTITIONS {
+        let (mut batch, at) = (Batch::default(), at(topic, partition));
+        reader.assign(&[(at, 0)]).expect("assigned");
+        while reader.position(at) < Some(reader.bounds(at).expect("bounds").end) {
+            reader.poll(Duration::ZERO, ROOM, &mut batch).expect("polled");
         }
-        traced
-    };
-    for topic in [JOB_CASH_FLOWS, CHUNK_RESULTS_BATCH, CALCULATION_OUTCOMES] {
-        assert_eq!(traced(topic), [[parent.clone()]], "{topic}");
+        traced.extend(batch.iter().filter(|record| !record.headers.is_empty()).map(|record| record.headers.to_vec()));
     }
+    traced
 }
 
 /// Whether the last record of the job's state has a value.
