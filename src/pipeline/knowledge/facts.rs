@@ -201,9 +201,14 @@ impl Facts {
         Ok(())
     }
 
-    /// The terms of a contract have changed.
+    /// The terms of a contract have changed: what they named does not wake its positions any more, the change itself does.
     pub fn forget(&mut self, contract: &ContractId) {
-        self.resolved.get_mut().terms.retain(|(of, _), _| of != contract);
+        let Resolved { terms, users } = self.resolved.get_mut();
+        terms.retain(|(of, _), _| of != contract);
+        users.retain(|_, contracts| {
+            contracts.remove(contract);
+            !contracts.is_empty()
+        });
     }
 
     pub fn standing(

@@ -256,3 +256,51 @@ impl ViewTable for Knowledge {
 fn named<T, E: std::fmt::Display>(make: impl FnOnce(&str) -> Result<T, E>, text: &str) -> Result<T, String> {
     make(text).map_err(|problem| problem.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::names::IndexName;
+    use crate::engine::broker::TopicPartition;
+    use crate::messages::message::Message;
+
+    fn apply<M: Message<Cause = Option<crate::domain::trade::captured::Place>>>(
+        knowledge: &mut Knowledge,
+        topic: &'static str,
+        message: &M,
+    ) {
+        let mut value = Vec::new();
+        knowledge.schemas.encode(message, None, &mut value).expect("it fits");
+        let from = TopicPartition { topic, partition: 0 };
+        let record = Record { from, offset: 0, timestamp_us: 0, key: None, value: Some(&value), headers: &[] };
+        knowledge.apply(&record).expect("it can be read");
+    }
+
+    #[test]
+    fn terms_that_no_longer_name_an_index_depend_on_it_no_more() {
+        let knowledge = &mut Knowledge::new(Arc::new(Schemas::embedded()));
+        let point = |kind, name: &str, date, json: &str| DataPoint {
+            kind,
+            name: name.into(),
+            detail: "".into(),
+            date,
+            version: 1,
+            value: Value::Terms(json.into()),
+        };
+        let day = NaiveDate::from_ymd_opt(2025, 3, 10);
+        apply(knowledge, REFERENCE_DATA, &point(DataKind::Index, "SOFR", None, r#"{"calendar":"USNY"}"#));
+        apply(knowledge, REFERENCE_DATA, &point(DataKind::BusinessDate, "", day, "{}"));
+        let (id, acme) = (ContractId::new("C").expect("a name"), Symbol::new("ACME").expect("a name"));
+        let users = |knowledge: &mut Knowledge, version, rate: &str| {
+            let terms = format!(
+                r#"{{"contractId":"C","product":"EQUITY_SWAP","priceCurrency":"USD","effectiveDate":"2025-03-03","terminationDate":"2025-06-30",
+                    "calendars":{{"exchange":"XNYS","payment":"USNY"}},"financing":{{"long":{{"rate":{rate},"dayCount":"ACT/360"}}}}}}"#
+            );
+            apply(knowledge, CONTRACTS, &ContractVersion { id: id.clone(), version, terms: Some(terms.into()) });
+            knowledge.standing(&id, &acme).expect("terms that can be read");
+            knowledge.contracts_of(&Subject::Index(IndexName::new("SOFR").expect("a name")))
+        };
+        assert_eq!(users(knowledge, 1, r#"{"kind":"RFR_COMPOUND","index":"SOFR"}"#).len(), 1);
+        assert!(users(knowledge, 2, r#"{"kind":"FIXED","rate":"0.05"}"#).is_empty());
+    }
+}
