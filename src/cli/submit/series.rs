@@ -13,7 +13,7 @@ use crate::domain::money::Currency;
 use crate::domain::names::{IndexName, Symbol};
 use crate::messages::data_point::{DataKind, Value};
 use crate::messages::document::points::{About, Stated, StatedPoint};
-use crate::messages::request::scalar::{Number, exact, parse_date, parse_decimal, shortened};
+use crate::messages::request::scalar::{Number, exact, no_number, parse_date, parse_decimal, shortened};
 
 /// What a row says, or why it says nothing. A row without a value, as of a holiday, is none.
 pub struct Row {
@@ -33,16 +33,16 @@ pub fn market_data(csv: &[u8], named: Named<'_>) -> Result<Vec<Row>, Failure> {
     let (header, rows) = table(csv)?;
     let columns: Vec<&str> = header.iter().map(String::as_str).collect();
     match columns.as_slice() {
-        ["kind", "name", "detail", "date", "version", "value"] => Ok(each(&rows, plain)),
+        ["kind", "name", "detail", "date", "version", "value"] => Ok(each(&columns, &rows, plain)),
         ["DATE", "OPEN", "HIGH", "LOW", "CLOSE", "VOLUME"] => {
             let index =
                 named.index.ok_or_else(|| Failure::usage("the file does not name its index").next("give --index"))?;
             let index = index_name(index)?;
-            Ok(each(&rows, |row| bar(row, &index)))
+            Ok(each(&columns, &rows, |row| bar(row, &index)))
         }
         ["DATE", of] => {
             let index = index_name(named.index.unwrap_or(of))?;
-            Ok(each(&rows, |row| percent(&index, dashed(&row[0])?, &row[1])))
+            Ok(each(&columns, &rows, |row| percent(&index, dashed(&row[0])?, &row[1])))
         }
         ["Date", currencies @ ..] if !currencies.is_empty() => {
             let fix = named.fix.ok_or_else(|| Failure::usage("the file does not name its fix").next("give --fix"))?;
@@ -104,10 +104,10 @@ fn table(csv: &[u8]) -> Result<(Vec<String>, Vec<Cells>), Failure> {
         header.pop();
     }
     let mut rows = Vec::new();
-    for record in reader.records() {
+    for record in reader.byte_records() {
         let record = record.map_err(unreadable)?;
         let line = record.position().map_or(0, csv::Position::line);
-        let mut cells: Vec<String> = record.iter().map(str::to_owned).collect();
+        let mut cells: Vec<String> = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
         if open && cells.last().is_some_and(String::is_empty) {
             cells.pop();
         }
@@ -116,10 +116,9 @@ fn table(csv: &[u8]) -> Result<(Vec<String>, Vec<Cells>), Failure> {
     Ok((header, rows))
 }
 
-fn each(rows: &[Cells], read: impl Fn(&[String]) -> Result<Option<StatedPoint>, String>) -> Vec<Row> {
-    let width = rows.iter().map(|row| row.cells.len()).max().unwrap_or_default();
+fn each(columns: &[&str], rows: &[Cells], read: impl Fn(&[String]) -> Result<Option<StatedPoint>, String>) -> Vec<Row> {
     let row = |Cells { line, cells }: &Cells| {
-        let read = checked(cells, width).and_then(|()| read(cells)).transpose()?;
+        let read = checked(cells, columns.len()).and_then(|()| read(cells)).transpose()?;
         let read = read.map(|point| Stated { path: format!("line {line}"), ..point });
         Some(Row { line: *line, text: cells.join(","), read })
     };
@@ -127,6 +126,9 @@ fn each(rows: &[Cells], read: impl Fn(&[String]) -> Result<Option<StatedPoint>, 
 }
 
 fn checked(cells: &[String], width: usize) -> Result<(), String> {
+    if cells.iter().any(|cell| cell.contains(char::REPLACEMENT_CHARACTER)) {
+        return Err("is not UTF-8".to_owned());
+    }
     if cells.len() == width { Ok(()) } else { Err(format!("{} columns instead of {width}", cells.len())) }
 }
 
@@ -134,7 +136,8 @@ fn index_name(name: &str) -> Result<IndexName, Failure> {
     IndexName::new(name).map_err(|problem| Failure::usage(format!("--index: {problem}")))
 }
 
-fn dashed(text: &str) -> Result<NaiveDate, String> {
+/// A date with a year of four digits.
+pub fn dashed(text: &str) -> Result<NaiveDate, String> {
     parse_date(text).ok_or_else(|| format!("{} is not a date; write it as 2024-01-31", shortened(text)))
 }
 
@@ -157,10 +160,10 @@ fn percent(index: &IndexName, date: NaiveDate, text: &str) -> Result<Option<Stat
     if text.is_empty() || text == "." {
         return Ok(None);
     }
-    let percent = parse_decimal(text).ok_or_else(|| format!("{} is not an exact decimal number", shortened(text)))?;
+    let percent = parse_decimal(text).ok_or_else(|| no_number(text))?;
     let fraction = Decimal::try_from_i128_with_scale(percent.mantissa(), percent.scale() + 2)
         .map_err(|_| format!("{} has too many digits", shortened(text)))?;
-    let rate = exact(&fraction.normalize().to_string(), Number::Rate)?;
+    let rate = exact(&fraction.normalize().to_string(), Number::Published)?;
     Ok(Some(point(DataKind::Fixing, index.as_str(), "", Some(date), None, Value::Number(rate))))
 }
 
@@ -187,7 +190,7 @@ fn reference_rates(currencies: &[&str], rows: &[Cells], fix: &str) -> Vec<Row> {
         for (text, known) in cells[1..].iter().zip(&known) {
             let Some(currency) = known.filter(|_| !text.is_empty() && text != "N/A") else { continue };
             let of_its_time = currency.money_on(date).map_err(|ended| ended.to_string());
-            let rate = of_its_time.and_then(|()| exact(text, Number::Rate)).map(|rate| Stated {
+            let rate = of_its_time.and_then(|()| exact(text, Number::Exchange)).map(|rate| Stated {
                 path: format!("line {line}.{currency}"),
                 ..point(DataKind::Fx, &format!("EUR/{currency}"), fix, Some(date), None, Value::Number(rate))
             });
@@ -241,7 +244,8 @@ fn plain(row: &[String]) -> Result<Option<StatedPoint>, String> {
             "WITHDRAWN" => Value::Withdrawn,
             other => return Err(format!("value: {} is unknown; allowed: nothing, WITHDRAWN", shortened(other))),
         },
-        _ => number(Number::Rate)?,
+        DataKind::Fx => number(Number::Exchange)?,
+        _ => number(Number::Published)?,
     };
     Ok(Some(point(*kind, name, detail, Some(date), version, value)))
 }
@@ -293,7 +297,7 @@ mod tests {
             [
                 "Fixing XYZR  2025-03-07 v- 0.043333333333",
                 "Fixing XYZR  2025-03-11 v- -0.005",
-                "5: `x` is not an exact decimal number"
+                "5: `x` is not an exact decimal number; write digits, as in 1234.56"
             ]
         );
         assert_eq!(
@@ -366,6 +370,44 @@ mod tests {
         {
             assert!(row.contains(reason), "{row}");
         }
+    }
+
+    #[test]
+    fn what_no_market_can_say_is_a_row_that_is_refused() {
+        let rows = |values: &[(&str, &str)]| {
+            let row = |(about, value): &(&str, &str)| format!("{about},2025-03-10,,{value}\n");
+            let rows = values.iter().map(row).collect::<String>();
+            read(&format!("kind,name,detail,date,version,value\n{rows}"), NAMELESS)
+        };
+        let good =
+            [("PRICE,ACME,", "0"), ("PRICE,WTI,", "-37.63"), ("FIXING,ESTR,", "-0.0059"), ("FEE_RATE,GC,", "9.5")];
+        assert!(rows(&good).iter().all(|row| !row.contains("allowed")), "{:?}", rows(&good));
+        let bad = [
+            ("FX,EUR/USD,ECB", "0"),
+            ("FX,EUR/USD,ECB", "-1.08"),
+            ("FIXING,SOFR,", "-5"),
+            ("FIXING,SOFR,", "-1"),
+            ("FIXING,SOFR,", "100.01"),
+            ("FEE_RATE,GC,", "-1"),
+        ];
+        let refused = rows(&bad);
+        assert_eq!(refused.len(), bad.len());
+        assert!(refused.iter().all(|row| row.contains("allowed: ")), "{refused:?}");
+        assert_eq!(read("DATE,SOFR\n2025-03-10,-500\n", NAMELESS).len(), 1);
+        assert!(read("DATE,SOFR\n2025-03-10,-500\n", NAMELESS)[0].contains("allowed: "));
+        let ecb = read("Date,USD\n2025-03-10,-1.08\n", Named { fix: Some("ECB"), ..NAMELESS });
+        assert!(ecb[0].contains("allowed: "), "{ecb:?}");
+    }
+
+    #[test]
+    fn a_row_that_is_none_stands_alone() {
+        let bytes = b"DATE,SOFR\n2025-03-10,4.33\n2025-03-11,\xff\n2025-03-12,4.35\n";
+        let rows = shown(market_data(bytes, NAMELESS).expect("a form"));
+        assert_eq!((rows.len(), rows[1].as_str()), (3, "3: is not UTF-8"));
+        let rows = read("DATE,SOFR\n2025-03-10,4.33\n2025-03-11,4.34,x\n2025-03-12,4.35\n", NAMELESS);
+        assert_eq!(rows.len(), 3);
+        assert_eq!(rows[1], "3: 3 columns instead of 2");
+        assert!(rows[0].starts_with("Fixing") && rows[2].starts_with("Fixing"), "{rows:?}");
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(super) fn market(
         },
         fx: fx(object.optional("fx"), rows)?,
         dividends: by_name(object.optional("dividends"), Symbol::new, rows, dividends)?,
-        fee_rates: by_name(object.optional("feeRates"), Symbol::new, rows, |_, item| quotes(item, Number::Rate))?,
+        fee_rates: by_name(object.optional("feeRates"), Symbol::new, rows, |_, item| quotes(item, Number::Published))?,
     };
     let listed = |_: &Symbol, item| Ok(actions(item));
     let actions = by_name(object.optional("corporateActions"), Symbol::new, rows, listed)?;
@@ -125,7 +125,7 @@ pub(super) fn index(name: &IndexName, item: Item<'_>, calendars: &mut Calendars)
         object.optional("fixings").map_or(Ok(Vec::new()), |item| Ok(item.object()?.entries().collect()))?
     {
         let path = item.path.clone();
-        let Quote { date, value: rate, version } = quote(&date, item, Number::Rate)?;
+        let Quote { date, value: rate, version } = quote(&date, item, Number::Published)?;
         fixings.publish(date, Fixing { rate, version }).map_err(|problem| path.invalid(problem.to_string()))?;
     }
     object.end()?;
@@ -154,7 +154,7 @@ fn fx(item: Option<Item<'_>>, rows: &mut Vec<InvalidValue>) -> Result<BTreeMap<(
 /// A quote of a day on which both currencies are money.
 pub(super) fn rate(pair: Pair, date: &str, item: Item<'_>) -> Result<Quote, InvalidValue> {
     let path = item.path.clone();
-    let rate = quote(date, item, Number::Rate)?;
+    let rate = quote(date, item, Number::Exchange)?;
     pair.money_on(rate.date).map_err(|ended| path.invalid(ended.to_string()))?;
     Ok(rate)
 }

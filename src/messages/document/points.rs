@@ -61,7 +61,7 @@ pub fn market_data(json: &[u8]) -> Result<Vec<Result<StatedPoint, InvalidValue>>
     };
     let mut points = Points::default();
     points.series(object.optional("prices"), DataKind::Price, Number::Quantity, Symbol::new);
-    points.series(object.optional("feeRates"), DataKind::FeeRate, Number::Rate, Symbol::new);
+    points.series(object.optional("feeRates"), DataKind::FeeRate, Number::Published, Symbol::new);
     points.fixings(object.optional("indices"));
     points.fx(object.optional("fx"));
     points.listed(object.optional("dividends"), dividend);
@@ -249,9 +249,9 @@ impl Points {
                 IndexName::new(&name).map_err(|problem| path.invalid(problem.to_string()))?;
                 Ok(fixings)
             }) {
-                Ok(Some(item)) => {
-                    self.quotes(item, DataKind::Fixing, &name, "", |date, item| market::quote(date, item, Number::Rate))
-                }
+                Ok(Some(item)) => self.quotes(item, DataKind::Fixing, &name, "", |date, item| {
+                    market::quote(date, item, Number::Published)
+                }),
                 Ok(None) => {}
                 Err(invalid) => self.0.push(Err(invalid)),
             }
@@ -424,6 +424,18 @@ mod tests {
                 "marketData.disruptedDays.ACME[0] Disruption None",
             ]
         );
+    }
+
+    #[test]
+    fn what_no_market_can_say_is_refused_alone() {
+        let json = br#"{"prices": {"ACME": {"2025-03-10": "0", "2025-03-11": "-37"}}, "feeRates": {"GC": {"2025-03-10": "-1"}},
+            "indices": {"ESTR": {"fixings": {"2025-03-10": "-0.0059", "2025-03-11": "-5"}}},
+            "fx": {"ECB": {"EUR/USD": {"2025-03-10": "0", "2025-03-11": "1.08"}}}}"#;
+        let read = market_data(json).expect("a document");
+        let refused: Vec<_> =
+            read.iter().filter_map(|row| row.as_ref().err()).map(|row| row.path.to_string()).collect();
+        assert_eq!(refused, ["feeRates.GC.2025-03-10", "indices.ESTR.fixings.2025-03-11", "fx.ECB.EUR/USD.2025-03-10"]);
+        assert_eq!(read.len(), 7);
     }
 
     #[test]

@@ -130,8 +130,8 @@ pub(super) fn rate(wire: WireRate, path: &Path) -> Result<(IndexName, Series), I
     let index = text(wire.index.as_deref())
         .and_then(|index| IndexName::new(&index).map_err(|error| error.to_string()))
         .map_err(|problem| path.field("index").invalid(problem))?;
-    let changes = changes(wire.changes, "rate", Number::Rate, |change| change.rate.as_deref(), path)?;
-    let base = base(&wire.base_rate, &wire.base_date, "baseRate", Number::Rate, path)?;
+    let changes = changes(wire.changes, "rate", Number::Published, |change| change.rate.as_deref(), path)?;
+    let base = base(&wire.base_rate, &wire.base_date, "baseRate", Number::Published, path)?;
     Ok((index, series(base, changes, path)?))
 }
 

@@ -16,7 +16,14 @@ pub(crate) enum Number {
     /// Not below zero.
     Price,
     Rate,
+    /// A rate of a year that somebody has published.
+    Published,
+    /// Units of a currency for one of another.
+    Exchange,
 }
+
+/// 10,000 %: no market has ever seen as much (overnight lira came to some 6,200 % in 2001). What is beyond is no fraction.
+const PUBLISHED_MAX: Decimal = Decimal::ONE_HUNDRED;
 
 const DIGITS: u32 = 28;
 
@@ -54,18 +61,31 @@ pub(super) fn optional_number(raw: Raw<'_>, kind: Number) -> Result<Option<Decim
 
 /// The number that a text is, within what it may be.
 pub(crate) fn exact(json: &str, kind: Number) -> Result<Decimal, String> {
-    let value = parse_decimal(json).ok_or_else(|| format!("{} is not an exact decimal number", shortened(json)))?;
-    let decimals = if matches!(kind, Number::Rate) { 12 } else { 10 };
+    let value = parse_decimal(json).ok_or_else(|| no_number(json))?;
+    let decimals = if matches!(kind, Number::Quantity | Number::Price) { 10 } else { 12 };
     if value.scale() > decimals {
         return Err(format!("{json} has {} decimals; allowed: {decimals}", value.scale()));
     }
     if value.trunc().mantissa().unsigned_abs() >= 10_u128.pow(DIGITS - decimals) {
         return Err(format!("{json} is too large; allowed: {} digits before the point", DIGITS - decimals));
     }
-    if matches!(kind, Number::Price) && value.is_sign_negative() && !value.is_zero() {
-        return Err(format!("{json} is below zero; allowed: prices and amounts of 0 and more"));
+    match kind {
+        Number::Price if value < Decimal::ZERO => {
+            Err(format!("{json} is below zero; allowed: prices and amounts of 0 and more"))
+        }
+        Number::Exchange if value <= Decimal::ZERO => Err(format!(
+            "{json} is no exchange rate; allowed: units of the second currency for one of the first, above 0"
+        )),
+        // At -100 % a year leaves nothing.
+        Number::Published if value <= Decimal::NEGATIVE_ONE || value > PUBLISHED_MAX => Err(format!(
+            "{json} is no rate of a year; allowed: fractions above -1 and up to {PUBLISHED_MAX}, 0.05 is 5 %"
+        )),
+        _ => Ok(value),
     }
-    Ok(value)
+}
+
+pub(crate) fn no_number(text: &str) -> String {
+    format!("{} is not an exact decimal number; write digits, as in 1234.56", shortened(text))
 }
 
 /// One of some words, by its place in the list.
@@ -83,11 +103,13 @@ pub(crate) fn shortened(value: &str) -> String {
     format!("`{}`", shown(value, 40))
 }
 
+/// Whether a character would move the cursor of a terminal or turn its line around.
+pub(crate) fn moves(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The beginning of a text as a line of a terminal can show it: what would move the cursor or turn the line around is written as its number.
-pub(super) fn shown(text: &str, longest: usize) -> Cow<'_, str> {
-    let moves = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+pub(crate) fn shown(text: &str, longest: usize) -> Cow<'_, str> {
     let end = text.char_indices().nth(longest).map(|(end, _)| end);
     if end.is_none() && !text.contains(moves) {
         return Cow::Borrowed(text);
