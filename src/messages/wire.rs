@@ -45,6 +45,10 @@ pub enum Unwritable {
     TooLarge(u64),
 }
 
+/// The largest number of an `int` and of a `long`.
+pub const NUMBER_MAX: u32 = i32::MAX.unsigned_abs();
+pub const COUNT_MAX: u64 = i64::MAX.unsigned_abs();
+
 /// Makes "this field breaks a rule of the domain" out of the domain's own error.
 pub fn invalid<E: ToString>(field: &'static str) -> impl FnOnce(E) -> Unreadable {
     move |error| Unreadable::Invalid { field, reason: error.to_string() }

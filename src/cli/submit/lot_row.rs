@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::fields::{Fields, RowError};
-use super::row::{date, decimal, instant, position, wrong};
+use super::row::{date, decimal, instant, position, source_seq, version, wrong};
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::lots::happening::{Arrival, Happening, OPENING, Sent, What};
 use crate::domain::lots::lot::Lot;
@@ -17,9 +17,7 @@ pub fn lot(mut fields: Fields) -> Result<Moved, RowError> {
     let key = position(&mut fields, "")?;
     let lot_id = fields.required("lot_id")?;
     let id = TradeId::new(OPENING, &lot_id).map_err(|error| RowError(format!("lot_id: {error}")))?;
-    let version = fields.optional("version").unwrap_or_else(|| "1".into());
-    let version =
-        version.parse().ok().filter(|version| *version > 0).ok_or_else(|| wrong("version", &version, "1 and up"))?;
+    let version = fields.optional("version").map_or(Ok(1), |text| version(&text))?;
     let event = fields.optional("event").unwrap_or_else(|| "OPEN".into());
     let what = match event.as_str() {
         "OPEN" => What::Arrival(Box::new(arrival(&mut fields, &key, &id)?)),
@@ -50,7 +48,6 @@ fn terms(fields: &mut Fields, quantity: Decimal) -> Result<Terms, RowError> {
         fields.optional(name).map(|text| date(name, &text)).transpose()
     };
     let exec_time = fields.optional("exec_time").map(|text| instant("exec_time", &text)).transpose()?;
-    let source_seq = fields.optional("source_seq").unwrap_or_else(|| "0".into());
     Ok(Terms {
         contract: contract.map_err(|error| RowError(error.to_string()))?,
         side: if quantity.is_sign_negative() { Side::Sell } else { Side::Buy },
@@ -59,7 +56,7 @@ fn terms(fields: &mut Fields, quantity: Decimal) -> Result<Terms, RowError> {
         currency: Currency::new(&currency).map_err(|error| RowError(format!("currency: {error}")))?,
         trade_date: date("trade_date", &fields.required("trade_date")?)?,
         exec_time: exec_time.unwrap_or(Timestamp(0)),
-        source_seq: source_seq.parse().map_err(|_| wrong("source_seq", &source_seq, "0 and up"))?,
+        source_seq: fields.optional("source_seq").map_or(Ok(0), |text| source_seq(&text))?,
         settle_date: optional_date(fields, "settle_date")?,
         relief: None,
     })

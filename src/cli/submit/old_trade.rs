@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::fields::{RowError, members};
-use super::row::{date, instant, wrong};
+use super::row::{date, instant, source_seq, wrong};
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
 use crate::domain::money::Currency;
 use crate::domain::trade::{Side, Terms, Trade, TradeEvent};
@@ -84,6 +84,7 @@ pub fn trades(line: &str) -> Result<Vec<Trade>, RowError> {
         (None, Some(text)) => instant("bookingTimestamp", text)?,
         (None, None) => Timestamp(i64::from(trade_date.to_epoch_days()) * 86_400_000_000),
     };
+    let source_seq = old.sequence_number.map_or(Ok(0), |number| source_seq(&number.to_string()))?;
     let places = || {
         let lots = old.trade_lots.iter().enumerate();
         lots.flat_map(|(lot, old)| old.price_quantity.iter().enumerate().map(move |(at, measures)| (lot, at, measures)))
@@ -106,7 +107,7 @@ pub fn trades(line: &str) -> Result<Vec<Trade>, RowError> {
             currency,
             trade_date,
             exec_time,
-            source_seq: old.sequence_number.unwrap_or(0),
+            source_seq,
             settle_date: None,
             relief: None,
         };

@@ -10,6 +10,7 @@ use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::money::Currency;
 use crate::domain::trade::{Side, Terms, Trade, TradeEvent};
 use crate::messages::request::scalar::{parse_date, parse_decimal, shortened};
+use crate::messages::wire::{COUNT_MAX, NUMBER_MAX};
 
 const TERMS: [&str; 11] = [
     "contract_id",
@@ -33,11 +34,7 @@ pub fn trade(mut fields: Fields, left_out: &LeftOut<'_>) -> Result<Trade, RowErr
     let key = position(&mut fields, "")?;
     let (source, trade_id) = (fields.required("source")?, fields.required("trade_id")?);
     let id = TradeId::new(&source, &trade_id).map_err(|error| RowError(error.to_string()))?;
-    let version = fields.required("version")?;
-    let version = version.parse().map_err(|_| wrong("version", &version, "1 and up"))?;
-    if version == 0 {
-        return Err(wrong("version", "0", "1 and up"));
-    }
+    let version = version(&fields.required("version")?)?;
     let event = fields.required("event")?;
     let event = match event.as_str() {
         "NEW" => TradeEvent::New(terms(&mut fields, &key, left_out)?),
@@ -81,7 +78,6 @@ fn terms(fields: &mut Fields, key: &PositionKey, left_out: &LeftOut<'_>) -> Resu
         Some(text) => date("trade_date", &text)?,
         None => left_out.trade_date(key, exec_time)?,
     };
-    let source_seq = fields.required("source_seq")?;
     let terms = Terms {
         contract: contract.map_err(|error| RowError(error.to_string()))?,
         side,
@@ -90,11 +86,21 @@ fn terms(fields: &mut Fields, key: &PositionKey, left_out: &LeftOut<'_>) -> Resu
         currency,
         trade_date,
         exec_time,
-        source_seq: source_seq.parse().map_err(|_| wrong("source_seq", &source_seq, "0 and up"))?,
+        source_seq: source_seq(&fields.required("source_seq")?)?,
         settle_date: fields.optional("settle_date").map(|text| date("settle_date", &text)).transpose()?,
         relief: relief::ordered(fields)?.map(Box::new),
     };
     terms.checked().map_err(|error| RowError(error.to_string()))
+}
+
+pub fn version(text: &str) -> Result<u32, RowError> {
+    let version = text.parse().ok().filter(|version| (1..=NUMBER_MAX).contains(version));
+    version.ok_or_else(|| wrong("version", text, &format!("1 to {NUMBER_MAX}")))
+}
+
+pub fn source_seq(text: &str) -> Result<u64, RowError> {
+    let number = text.parse().ok().filter(|number| *number <= COUNT_MAX);
+    number.ok_or_else(|| wrong("source_seq", text, &format!("0 to {COUNT_MAX}")))
 }
 
 pub fn decimal(fields: &mut Fields, name: &str) -> Result<Decimal, RowError> {
@@ -189,7 +195,9 @@ mod tests {
         assert!(refusal("09:30:00.000001Z", "09:30").starts_with("exec_time: "));
         assert!(refusal("\"NEW\"", "\"REBOOK_IN\"").starts_with("event: "));
         assert!(refusal("\"NEW\"", "\"CANCEL\"").contains("has no terms"));
-        assert!(refusal("\"version\":1", "\"version\":0").starts_with("version: "));
+        for version in ["0", "-1", "2147483648"] {
+            assert!(refusal("\"version\":1", &format!("\"version\":{version}")).starts_with("version: "), "{version}");
+        }
         assert!(refusal("\"USD\"", "\"XQZ9\"").starts_with("currency: "));
         assert!(read("[1]").is_err() && read("").is_err() && read("{} {}").is_err());
     }

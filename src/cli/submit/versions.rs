@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use crate::messages::wire::NUMBER_MAX;
+
 /// The versions of one value that are known, whether from the topic or from this file.
 #[derive(Debug)]
 pub struct Versions<V> {
@@ -34,6 +36,9 @@ impl<V: PartialEq + Clone> Versions<V> {
 
     /// Judges a value of the file, with the version that it states or without, and knows it from then on.
     pub fn judge(&mut self, stated: Option<u32>, value: &V) -> Result<Verdict, String> {
+        if let Some(stated) = stated.filter(|stated| *stated > NUMBER_MAX) {
+            return Err(format!("version {stated} is too high; allowed: up to {NUMBER_MAX}"));
+        }
         let Some((latest, current)) = self.known.last() else {
             let version = stated.unwrap_or(1);
             return Ok(self.sent(Verdict::New(version), version, value));
@@ -55,14 +60,16 @@ impl<V: PartialEq + Clone> Versions<V> {
             None if self.listed => {
                 return Err("is in the file with another value; give each its version, or keep one".to_owned());
             }
-            None => latest.checked_add(1).ok_or("there is no version left")?,
+            None => Some(latest + 1).filter(|next| *next <= NUMBER_MAX).ok_or_else(|| {
+                format!("version {latest} is known, which is the highest: it can be corrected no more")
+            })?,
         };
         Ok(self.sent(Verdict::Corrected(version), version, value))
     }
 
     /// The version after the last one.
     pub fn next(&self) -> u32 {
-        self.known.last().map_or(1, |(latest, _)| latest.saturating_add(1))
+        self.known.last().map_or(1, |(latest, _)| latest + 1)
     }
 
     fn sent(&mut self, verdict: Verdict, version: u32, value: &V) -> Verdict {
@@ -102,6 +109,16 @@ mod tests {
     fn a_version_is_one_value_for_ever_and_a_lower_one_is_too_late() {
         assert!(known().judge(Some(3), &"c").is_err_and(|problem| problem.contains("another value")));
         assert!(known().judge(Some(2), &"c").is_err_and(|problem| problem.contains("which counts")));
+    }
+
+    #[test]
+    fn a_version_that_no_record_can_hold_is_refused() {
+        assert!(known().judge(Some(NUMBER_MAX + 1), &"c").is_err_and(|problem| problem.contains("2147483647")));
+        assert!(Versions::default().judge(Some(u32::MAX), &"a").is_err());
+        let mut versions = known();
+        assert_eq!(versions.judge(Some(NUMBER_MAX), &"c"), Ok(Corrected(NUMBER_MAX)));
+        versions.listed = false;
+        assert!(versions.judge(None, &"d").is_err_and(|problem| problem.contains("the highest")));
     }
 
     #[test]
