@@ -260,6 +260,17 @@ fn contracts_and_data_go_in_flows_come_out_and_a_correction_changes_what_depends
     assert_eq!(counts(&ask(&["submit", "market-data", "sofr.csv"])), [3, 0, 0, 0]);
     assert_eq!(counts(&ask(&["submit", "market-data", "sofr.csv"])), [0, 0, 3, 0], "nothing is sent twice");
 
+    file(
+        "odd.csv",
+        "kind,name,detail,date,version,value\nPRICE,OLD,,2025-03-10,2147483648,53\nPRICE,OLD,,2025-03-10,,54\n",
+    );
+    let odd = ask(&["submit", "market-data", "odd.csv"]);
+    assert_eq!((odd.code, counts(&odd)), (7, [1, 0, 0, 1]), "{}", odd.err);
+    assert!(reasons("odd.csv.rejected").contains("version 2147483648 is too high"));
+    file("nan.json", r#"{"prices": {"OLD": {"2025-03-10": NaN}}}"#);
+    let nan = ask(&["submit", "market-data", "nan.json"]);
+    assert!(nan.code == 7 && nan.err.contains("nothing was sent"), "{}", nan.err);
+
     let header = "account,book,security,source,trade_id,version,event,contract_id,side,quantity,price,currency,trade_date,exec_time,source_seq\n";
     let trade = |book: &str, contract: &str| {
         format!("A,{book},ACME,OMS,T1,1,NEW,{contract},BUY,100,50,USD,2025-03-03,2025-03-03T15:00:00Z,0\n")

@@ -28,8 +28,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let json = known::content(&arguments.file)?;
     let mut submission = Submission::open(session, CONTRACTS, &arguments.file, arguments.dry_run)?;
     let Reference { mut calendars, day, .. } = Reference::read(submission.broker.as_ref(), &submission.schemas)?;
-    let rows = contracts(&json, &mut calendars, day)
-        .map_err(|invalid| Failure::new(Exit::Partial, format!("{}: {invalid}", arguments.file)))?;
+    let rows = contracts(&json, &mut calendars, day).map_err(|invalid| known::unreadable(&arguments.file, &invalid))?;
     let mut stated = submission.read(rows)?;
     for contract in &mut stated {
         contract.version = contract.version.or(arguments.version);

@@ -19,6 +19,7 @@ use crate::messages::document::points::{About, without_version};
 use crate::messages::document::securities::Security;
 use crate::messages::document::standing::{give_calendar, read_index, read_security};
 use crate::messages::message::Message;
+use crate::messages::request::InvalidValue;
 use crate::messages::schemas::{Schemas, Undecodable};
 use crate::pipeline::knowledge::Subject;
 use crate::pipeline::topics::REFERENCE_DATA;
@@ -131,6 +132,12 @@ pub fn decoded<M: Message>(schemas: &Schemas, record: &Record<'_>) -> Result<Opt
 /// Starts to know nothing of these.
 pub fn nothing<'a, A: Hash + Eq + Clone + 'a, V>(of: impl Iterator<Item = &'a A>) -> Known<A, V> {
     of.map(|about| (about.clone(), Versions::default())).collect()
+}
+
+/// A file that cannot be read as a whole.
+pub fn unreadable(file: &str, invalid: &InvalidValue) -> Failure {
+    Failure::new(Exit::Partial, format!("{file}: {invalid}"))
+        .next("nothing was sent: mend it and submit it again; docs/data.md has the forms, and JSON knows no NaN")
 }
 
 /// A file as a whole, or standard input.

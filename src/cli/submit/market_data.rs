@@ -48,8 +48,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let mut submission = Submission::open(session, MARKET_DATA, &arguments.file, arguments.dry_run)?;
     let mut stated = match content.trim_ascii_start().first() {
         Some(b'{') => {
-            let rows =
-                market_data(&content).map_err(|invalid| during(Failure::new(Exit::Partial, invalid.to_string())))?;
+            let rows = market_data(&content).map_err(|invalid| known::unreadable(&arguments.file, &invalid))?;
             submission.read(rows)?
         }
         _ => {

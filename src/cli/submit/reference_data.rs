@@ -19,7 +19,7 @@ pub struct Arguments {
     #[arg(required_unless_present = "business_date")]
     file: Option<String>,
     /// The day at whose end cash flows stand from now on
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = series::dashed)]
     business_date: Option<NaiveDate>,
     /// First day that calendars from CSV know
     #[arg(long, value_name = "DATE", requires = "to")]
@@ -61,8 +61,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
                 calendars
             }
         };
-        let rows = reference_data(&content, &mut calendars)
-            .map_err(|invalid| during(Failure::new(Exit::Partial, invalid.to_string())))?;
+        let rows = reference_data(&content, &mut calendars).map_err(|invalid| known::unreadable(name, &invalid))?;
         stated = submission.read(rows)?;
     }
     stated.extend(arguments.business_date.map(|date| business_date("--business-date".into(), date)));
