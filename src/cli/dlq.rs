@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::failure::{Failure, chain};
-use super::output::Ink;
+use super::output::{Ink, line};
 use super::parts;
 use super::session::Session;
 use super::tail::{From, Tail};
@@ -95,7 +95,7 @@ fn list(session: &Session, broker: &dyn Broker, schemas: &Schemas) -> Result<Exi
         .collect();
     let mut lines = vec![format!("{total} dead letters")];
     for ((stage, reason), group) in &groups {
-        lines.push(format!("{:>8}  {stage}  {reason}  e.g. {}", group.count, group.message));
+        lines.push(format!("{:>8}  {stage}  {reason}  e.g. {}", group.count, line(&group.message)));
     }
     session.output.say(json!({ "dead_letters": total, "groups": rows }), lines.join("\n"))?;
     Ok(Exit::Ok)
@@ -118,8 +118,8 @@ fn show(
     let human = format!(
         "{at} {} {} {source} {}\n  key {}\n  {original}",
         letter.stage,
-        session.output.ink(Ink::Bad, &letter.reason),
-        letter.message,
+        session.output.ink(Ink::Bad, line(&letter.reason)),
+        line(&letter.message),
         key.as_ref().map_or("(none)".into(), ToString::to_string),
     );
     let json = json!({

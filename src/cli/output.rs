@@ -1,5 +1,6 @@
 //! What a command says: answers on standard output, for people or as JSON; narration and progress on standard error.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::io::{self, IsTerminal, Write};
 
@@ -7,6 +8,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, Prog
 use serde_json::Value;
 
 use super::failure::Failure;
+use crate::messages::request::scalar::{moves, shown};
 
 /// Grows when a field of any answer changes its meaning or goes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -17,6 +19,13 @@ pub struct Output {
     pub quiet: bool,
     pub color: bool,
 }
+
+const GOOD: &str = "\x1b[32m";
+const ODD: &str = "\x1b[33m";
+const BAD: &str = "\x1b[31m";
+const FAINT: &str = "\x1b[2m";
+const END: &str = "\x1b[0m";
+const COLOURS: [&str; 5] = [GOOD, ODD, BAD, FAINT, END];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ink {
@@ -32,7 +41,7 @@ impl Output {
         let mut out = io::stdout().lock();
         match self.json {
             true => writeln!(out, "{}", versioned(json))?,
-            false => writeln!(out, "{human}")?,
+            false => writeln!(out, "{}", self.plain(&human.to_string()))?,
         }
         Ok(out.flush()?)
     }
@@ -41,7 +50,7 @@ impl Output {
     pub fn note(&self, text: impl Display) {
         if !self.quiet {
             // A closed standard error is no reason to fail.
-            let _ = writeln!(io::stderr(), "{text}");
+            let _ = writeln!(io::stderr(), "{}", self.plain(&text.to_string()));
         }
     }
 
@@ -54,9 +63,9 @@ impl Output {
         let _ = match self.json {
             true => writeln!(err, "{}", versioned(failure.json())),
             false => {
-                let written = writeln!(err, "{} {}", self.ink(Ink::Bad, "error:"), failure.message);
-                let next = failure.next.iter().try_for_each(|next| writeln!(err, "  next: {next}"));
-                written.and(next)
+                let next = failure.next.iter().map(|next| format!("\n  next: {next}")).collect::<String>();
+                let text = format!("{} {}{next}", self.ink(Ink::Bad, "error:"), failure.message);
+                writeln!(err, "{}", self.plain(&text))
             }
         };
     }
@@ -82,14 +91,36 @@ impl Output {
 
     /// Colour where it is seen: only ever decoration, the words say the same.
     pub fn ink(&self, ink: Ink, text: impl Display) -> String {
-        let code = match ink {
-            Ink::Good => 32,
-            Ink::Odd => 33,
-            Ink::Bad => 31,
-            Ink::Faint => 2,
+        let colour = match ink {
+            Ink::Good => GOOD,
+            Ink::Odd => ODD,
+            Ink::Bad => BAD,
+            Ink::Faint => FAINT,
         };
-        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
+        if self.color { format!("{colour}{text}{END}") } else { text.to_string() }
     }
+
+    /// Texts of others as a terminal can show them: of what would move its cursor only the ends of lines and our own colours are left.
+    fn plain(&self, text: &str) -> String {
+        let colours = if self.color { &COLOURS[..] } else { &[] };
+        let mut plain = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find(|c| c != '\n' && moves(c)) {
+            let (before, odd) = rest.split_at(at);
+            let colour = colours.iter().find(|colour| odd.starts_with(**colour));
+            let length = colour.map_or_else(|| odd.chars().next().map_or(0, char::len_utf8), |colour| colour.len());
+            let (odd, after) = odd.split_at(length);
+            plain.push_str(before);
+            plain.push_str(&if colour.is_some() { Cow::Borrowed(odd) } else { line(odd) });
+            rest = after;
+        }
+        plain + rest
+    }
+}
+
+/// A text of others as one line.
+pub fn line(text: &str) -> Cow<'_, str> {
+    shown(text, usize::MAX)
 }
 
 /// The object with the version of its shape as first field.
@@ -100,5 +131,24 @@ fn versioned(json: Value) -> Value {
             Value::Object(std::iter::once(version).chain(fields).collect())
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_moves_no_cursor_and_turns_no_line_around() {
+        let output = |color| Output { json: false, quiet: false, color };
+        let reason = "\x1b[2J\x1b]0;title\x07\r\u{9b}1A\u{202e}x\x7f";
+        let written = "\\u{1b}[2J\\u{1b}]0;title\\u{7}\\u{d}\\u{9b}1A\\u{202e}x\\u{7f}";
+        for color in [true, false] {
+            assert_eq!(output(color).plain(&format!("é {reason}\nnext")), format!("é {written}\nnext"));
+        }
+        let inked = output(true).ink(Ink::Bad, "CANCELLED");
+        assert_eq!(output(true).plain(&inked), inked);
+        assert_eq!(output(false).plain(&inked), "\\u{1b}[31mCANCELLED\\u{1b}[0m");
+        assert_eq!(line("two\nlines"), "two\\u{a}lines");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::output::{Ink, Output};
+use super::output::{Ink, Output, line};
 use super::watch::instant;
 use crate::domain::jobs::cashflow::{FlowKind, FlowStatus};
 use crate::domain::jobs::collect::{Collecting, Progress, Stage};
@@ -149,7 +149,7 @@ pub fn outcome_text(outcome: &Outcome, output: &Output) -> String {
             format!(": never planned, {received} chunks came in")
         }
         Ending::TimedOut { missing: Missing::Chunks(missing) } => format!(": chunks {missing:?} missing"),
-        Ending::Cancelled { reason } | Ending::Rejected { reason } => format!(": {reason}"),
+        Ending::Cancelled { reason } | Ending::Rejected { reason } => format!(": {}", line(reason)),
     };
     let ink = if outcome.ending == Ending::Completed { Ink::Good } else { Ink::Bad };
     let totals = &outcome.totals;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::known_job;
-use super::output::{Ink, Output};
+use super::output::{Ink, Output, line};
 use super::parts;
 use super::session::Session;
 use super::shown_job;
@@ -93,7 +93,7 @@ fn say(record: &Record<'_>, schemas: &Schemas, output: &Output) -> Result<(), Fa
     let key = record.key.map_or(Value::Null, view::bytes);
     let human = || {
         let ink = if good { Ink::Faint } else { Ink::Bad };
-        format!("{} {} {value}", output.ink(ink, &place), key.as_str().unwrap_or("(no key)"))
+        format!("{} {} {value}", output.ink(ink, &place), line(key.as_str().unwrap_or("(no key)")))
     };
     let human = human();
     let headers: Map<_, _> =

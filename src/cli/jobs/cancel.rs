@@ -30,8 +30,9 @@ const REASON_CHARACTERS_MAX: usize = 500;
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let job = known_job::named(&arguments.job)?;
-    if arguments.reason.chars().count() > REASON_CHARACTERS_MAX {
-        return Err(Failure::usage(format!("--reason: up to {REASON_CHARACTERS_MAX} characters")));
+    if arguments.reason.chars().count() > REASON_CHARACTERS_MAX || arguments.reason.contains(char::is_control) {
+        let allowed = format!("--reason: allowed: one line of up to {REASON_CHARACTERS_MAX} characters");
+        return Err(Failure::usage(allowed));
     }
     let config = session.config()?;
     let (broker, schemas) = (parts::broker(&config)?, parts::schemas(&config)?);
