@@ -4,7 +4,7 @@
 pub mod list; // `jobs list`
 mod describe; // `jobs describe`
 mod cancel; // `jobs cancel`
-mod retry; // `jobs retry`
+pub mod retry; // `jobs retry`
 
 use super::exit::Exit;
 use super::failure::Failure;

@@ -33,8 +33,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let (broker, schemas) = (parts::broker(&config)?, parts::schemas(&config)?);
     let broker = broker.as_ref();
     let before = known_job::known(broker, &schemas, &job)?.or_unknown(&job)?;
-    let Failed { outcome, request, chunks, counts } = Failed::of(&job, before)?;
-    let next = successor(&outcome)?;
+    let Failed { outcome, request, chunks, counts } = Failed::of(&job, &before)?;
+    let next = successor(outcome)?;
     let mut known = known_job::known(broker, &schemas, &next)?;
     same_attempt(&job, &next, &known)?;
     if known.outcome.is_none() && known.planned.is_none() && !known.stopped {
@@ -59,20 +59,28 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     known_job::answer(&arguments.waiting, known.outcome, &next, broker, &schemas, &session.output)
 }
 
+/// How a job can be calculated once more.
+pub fn once_more(job: &JobId, known: &Known) -> String {
+    match Failed::of(job, known) {
+        Ok(_) => format!("`bookflow jobs retry {job}` calculates it again"),
+        Err(refused) => refused.next.unwrap_or_default(),
+    }
+}
+
 /// A job that can be tried again.
-struct Failed {
-    outcome: Outcome,
+struct Failed<'a> {
+    outcome: &'a Outcome,
     request: u128,
     chunks: u32,
     counts: Counts,
 }
 
-impl Failed {
-    fn of(job: &JobId, known: Known) -> Result<Failed, Failure> {
+impl Failed<'_> {
+    fn of<'a>(job: &JobId, known: &'a Known) -> Result<Failed<'a>, Failure> {
         let refused = |why: &str, next: String| Failure::new(Exit::Precondition, format!("job {job} {why}")).next(next);
         let again =
             || "submit the request again under another name: `bookflow submit job FILE --idempotency-key NAME`".into();
-        let Some(outcome) = known.outcome else {
+        let Some(outcome) = &known.outcome else {
             return Err(refused(
                 "still runs",
                 format!("`bookflow watch {job}` follows it, `bookflow jobs cancel {job}` ends it"),
@@ -154,4 +162,32 @@ fn each(
         })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::jobs::totals::ControlTotals;
+
+    #[test]
+    fn whoever_is_told_to_try_a_job_again_can() {
+        let job = JobId::new("JOB").expect("a name");
+        let ended = |ending: Ending, counts| Known {
+            planned: Some((10, counts)),
+            outcome: Some(Outcome {
+                job: job.clone(),
+                request: Some(7),
+                predecessor: None,
+                ending,
+                totals: ControlTotals::default(),
+                rows: Vec::new(),
+            }),
+            ..Known::default()
+        };
+        let cancelled = || Ending::Cancelled { reason: "asked for".into() };
+        assert!(once_more(&job, &ended(cancelled(), Some(Counts::default()))).contains("jobs retry JOB"));
+        assert!(once_more(&job, &ended(cancelled(), None)).contains("--idempotency-key"), "by reference");
+        let rejected = Ending::Rejected { reason: "no".into() };
+        assert!(once_more(&job, &ended(rejected, Some(Counts::default()))).contains("--idempotency-key"));
+    }
 }

@@ -7,6 +7,7 @@ use super::recalculation;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::job_flows;
+use crate::cli::jobs::retry::once_more;
 use crate::cli::known_job;
 use crate::cli::recalculations;
 use crate::cli::session::Session;
@@ -18,14 +19,13 @@ use crate::messages::schemas::Schemas;
 pub fn run(name: &str, broker: &dyn Broker, schemas: &Schemas, session: &Session) -> Result<Exit, Failure> {
     let job = known_job::named(name)?;
     let known = known_job::known(broker, schemas, &job)?.or_unknown(&job)?;
-    let Some(outcome) = known.outcome else {
+    let Some(outcome) = &known.outcome else {
         return Err(Failure::new(Exit::Precondition, format!("job {job} has not ended"))
             .next(format!("`bookflow watch {job}` follows it to its end")));
     };
     if !outcome.ending.complete() {
-        let ending = outcome.ending.name();
-        return Err(Failure::new(Exit::Precondition, format!("job {job} ended as {ending}: its flows are no whole"))
-            .next(format!("`bookflow jobs retry {job}` calculates it again")));
+        let message = format!("job {job} ended as {}: its flows are no whole", outcome.ending.name());
+        return Err(Failure::new(Exit::Precondition, message).next(once_more(&job, &known)));
     }
     let asked = recalculations::asked(broker, schemas, &job)?;
     let (found, told_since) = match &asked {
