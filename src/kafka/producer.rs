@@ -15,9 +15,7 @@ use super::context::Deliveries;
 use super::failure::{broker_error, coded, unavailable};
 use super::native::{self, ProducerTopic, Run, Unqueued};
 use super::settings::{RETRY_BACKOFF, Settings, Use};
-use crate::engine::broker::{
-    BrokerError, ErrorKind, GroupMembership, Header, OffsetToCommit, Outgoing, Producer, TopicPartition,
-};
+use crate::engine::broker::{BrokerError, GroupMembership, Header, OffsetToCommit, Outgoing, Producer, TopicPartition};
 
 /// Records of one partition that are queued together.
 const RUN: usize = 256;
@@ -149,10 +147,11 @@ impl KafkaProducer {
         self.client.poll(Duration::ZERO);
     }
 
-    /// Records that a client has not taken or delivered since something fatal happened to it say no more than that: what it was, the client knows.
+    /// Records that were not taken or were purged because of something else say no more than that. A client in which a transaction has failed begins
+    /// none, and says why.
     fn cause(&self, error: BrokerError) -> BrokerError {
-        match self.client.client().fatal_error() {
-            Some((code, detail)) if error.kind == ErrorKind::Fatal => coded("go on producing", code, &detail),
+        match self.client.begin_transaction() {
+            Err(why) if failed(&why) => broker_error("go on producing", &why),
             _ => error,
         }
     }
@@ -258,6 +257,11 @@ impl Producer for KafkaProducer {
         });
         aborted.map_err(|error| broker_error("abort", &error))
     }
+}
+
+/// Whether this is an error of the transaction itself, and not one of having asked in the wrong moment.
+fn failed(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::Transaction(detail) if detail.is_fatal() || detail.txn_requires_abort())
 }
 
 fn refused(to: TopicPartition, code: RDKafkaErrorCode) -> BrokerError {

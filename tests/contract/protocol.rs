@@ -129,6 +129,24 @@ fn a_second_producer_of_the_same_id_ends_the_first_ones_transaction_and_fences_i
 }
 
 #[test]
+fn a_producer_that_is_fenced_says_so_whatever_becomes_of_its_records() {
+    let broker = broker();
+    let (output, id) = (topic("out", 4), unique("worker"));
+    for already in [0, 2, 4] {
+        let mut first = broker.producer(id).expect("first");
+        first.begin().expect("begin");
+        for partition in 0..already {
+            first.send(record(at(output, partition), "of the first")).expect("send");
+        }
+        first.drain().expect("drain");
+        let _second = broker.producer(id).expect("second");
+        let sent = (0..400).try_for_each(|number| first.send(record(at(output, number % 4), "too late")));
+        let error = sent.and_then(|()| first.drain()).expect_err("fenced");
+        assert_eq!(error.kind, ErrorKind::Fenced, "{already}: {error}");
+    }
+}
+
+#[test]
 fn a_transaction_over_its_time_is_ended_by_the_broker_and_its_producer_is_fenced() {
     let broker = hasty_broker();
     let output = topic("out", 1);

@@ -21,6 +21,7 @@ use crate::program::{Ended, Installation, Running, argument};
 /// What a command ends with when a job did not complete without errors.
 pub const WITH_ERRORS: i32 = 7;
 pub const PRECONDITION: i32 = 3;
+const FENCED: i32 = 8;
 pub const PARTITIONS: i32 = 2;
 
 /// Three contracts, AAPL at 150.00: one of two positions, one of 12 lots, and one whose quantity is a word.
@@ -337,6 +338,28 @@ fn waiting_has_a_limit_and_the_job_goes_on() {
     assert_eq!(ended.status.code(), Some(WITH_ERRORS), "{ended:?}");
     assert_eq!(outcome(&ended)["job"], "KEY");
     worker.drain();
+}
+
+#[test]
+fn of_submissions_of_one_job_at_the_same_time_the_last_goes_on_and_the_others_say_so() {
+    let mut installation = Installation::new("race", PARTITIONS as u32);
+    installation.set("jobs.chunk_positions", "1");
+    let path = installation.folder.path().join("request.json");
+    installation.ok(&["generate", "job", "--id", "JOB", "--contracts", "200", "--out", argument(&path)]);
+    let submit = ["submit", "job", argument(&path)];
+    let mut all: Vec<_> = (0..5).map(|number| installation.start(&format!("submit-{number}"), &submit)).collect();
+    let mut sent = 0;
+    for submission in &mut all {
+        let status = submission.wait();
+        assert!(matches!(status.code(), Some(0 | FENCED)), "{status}: {}", submission.said());
+        sent += u32::from(status.success());
+    }
+    assert!(sent > 0, "nobody has gone on");
+    let mut worker = installation.worker("one", &["--first-start"]);
+    let outcome = outcome(&installation.run(&[&submit[..], &["--wait", "--json"]].concat()));
+    assert_eq!((&outcome["ending"], &outcome["totals"]["counts"]["contracts"]), (&json!("COMPLETED"), &json!(200)));
+    worker.drain();
+    assert_eq!(installation.verified()["jobs"], 1);
 }
 
 #[test]

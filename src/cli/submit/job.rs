@@ -101,9 +101,11 @@ pub(super) fn send<C: Chunks>(
         // Whoever has begun in the meantime is fenced now: what they have said by now is all that they will say.
         let known = known_job::announced(broker.as_ref(), &schemas, &job.id)?;
         same_request(&job.id, job.request, &known)?;
-        submission.take_up(&known);
-        let Plan { chunks, lane, .. } = submission.run(job.request, &config, prepare(&known, &config)?)?;
-        session.output.note(format!("{}: {chunks} chunks in the {} lane", job.id, lane_name(lane)));
+        if known.planned.is_none() && !known.stopped {
+            submission.take_up(&known);
+            let Plan { chunks, lane, .. } = submission.run(job.request, &config, prepare(&known, &config)?)?;
+            session.output.note(format!("{}: {chunks} chunks in the {} lane", job.id, lane_name(lane)));
+        }
     }
     known_job::answer(&arguments.waiting, known.outcome, &job.id, broker.as_ref(), &schemas, &session.output)
 }
@@ -231,7 +233,7 @@ impl Submission {
             partitions_of(broker, CALCULATION_CHUNKS_BATCH)?,
         ];
         let name = format!("bookflow.submit-job-{:032x}", xxh3_128(job.as_str().as_bytes()));
-        let sender = Sender::open_as(broker, &name)?;
+        let sender = Sender::open_as(broker, &name).map_err(|failure| cut_off(job, failure))?;
         let shares = partitions_of(broker, CALCULATION_REQUESTS)?;
         let (job, value) = (job.clone(), Vec::new());
         Ok(Submission { schemas, sender, job, deadline: None, parallel: None, partitions, shares, value })
