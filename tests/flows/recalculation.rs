@@ -1,8 +1,9 @@
 //! Jobs by reference: the batch comes to what the stream has told, and publishes nothing but what differs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use bookflow::cli::submit::recalculation;
+use bookflow::cli::submit::{job, recalculation};
 use bookflow::domain::flows::row::FlowRow;
 use bookflow::domain::jobs::job::{Ending, JobId, Outcome};
 use bookflow::domain::jobs::share::Share;
@@ -362,6 +363,21 @@ fn a_crash_in_the_middle_changes_no_total_and_no_result() {
         assert_eq!(outcome.totals, wanted, "after {ticks} ticks");
         assert_eq!(office.told(), told);
         office.desk.house.audit();
+    }
+}
+
+#[test]
+fn a_change_that_cannot_be_tried_is_refused_and_not_left_out() {
+    let office = Office::new();
+    let split =
+        json!({"ACME": [{"actionId": "S", "kind": "SPLIT", "newUnits": 2, "oldUnits": 1, "exDate": "2025-03-10"}]});
+    for changes in [json!({"corporateActions": split}), json!({"marketData": {"corporateActions": split}})] {
+        let document = json!({"requestId": "J", "type": "WHAT_IF", "selection": "ALL", "changes": changes});
+        let document = recalculation::read(document.to_string().as_bytes(), None).expect("a document");
+        let house = &office.desk.house;
+        let submitted = job::submit(&document, &house.stand.broker, &house.schemas, Duration::from_secs(60));
+        let refused = submitted.expect_err("it cannot be tried");
+        assert!(refused.message.contains("corporateActions.ACME[0]: what issuers do"), "{}", refused.message);
     }
 }
 

@@ -26,6 +26,9 @@ pub fn read(
     let wrong = |error: InvalidValue| invalid(format!("changes.{error}"));
     let Reference { mut calendars, day, .. } = Reference::read(broker, schemas)?;
     let reference = whole(points::reference_data(json, &mut calendars).map_err(wrong)?)?;
+    if let Some(action) = reference.iter().find(|stated| stated.about.kind == DataKind::CorporateAction) {
+        return Err(invalid(format!("changes.{}: what issuers do to lots cannot be tried; leave it out", action.path)));
+    }
     let market = match members.contains_key("marketData") {
         true => whole(points::market_data(json).map_err(wrong)?)?,
         false => Vec::new(),

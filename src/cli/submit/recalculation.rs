@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::changes;
 use super::job::Submission;
+use super::series::dashed;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::snapshots;
@@ -199,7 +200,7 @@ fn earlier(job: &JobId, moment: &Moment, broker: &dyn Broker, schemas: &Schemas)
 }
 
 fn day(text: &str) -> Result<NaiveDate, Failure> {
-    text.parse().map_err(|_| invalid(format!("{text} is not a day; allowed: as in 2025-03-10")))
+    dashed(text).map_err(invalid)
 }
 
 fn selected(selection: &Select) -> Result<Selection, Failure> {
