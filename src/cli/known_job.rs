@@ -38,7 +38,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 
 /// A job's name on the command line.
 pub fn named(name: &str) -> Result<JobId, Failure> {
-    JobId::new(name).map_err(|error| Failure::usage(error.to_string()))
+    JobId::new(name).map_err(|error| {
+        Failure::usage(format!("a job's {error}")).next("`bookflow jobs list` has the names of the last days")
+    })
 }
 
 /// What has been said about a job so far.

@@ -16,6 +16,7 @@ fn wrong_usage_is_exit_code_2_and_help_is_0() {
     assert_eq!(run(&["flows", "--kind", "no-such-kind"]).code, 2);
     assert_eq!(run(&["flows", "--totals", "no-such-level"]).code, 2);
     assert_eq!(run(&["submit", "job", "-", "--timeout", "5s"]).code, 2, "only --wait has a time limit");
+    assert_eq!(run(&["submit", "reference-data", "--business-date", "+262142-12-31", "-X", NOWHERE]).code, 2);
     assert_eq!(run(&["worker", "--stages", "no-such-stage", "-X", NOWHERE]).code, 2);
     assert_eq!(run(&["--help"]).code, 0);
     assert!(run(&["--help"]).out.contains("Exit codes: 0 ok"));
@@ -141,6 +142,37 @@ fn a_file_that_is_no_job_is_named_with_what_is_wrong_and_where_its_form_stands()
     }
     let absent = answer(command(folder.path(), &[], &["submit", "job", ".", "-X", NOWHERE]));
     assert!(absent.err.contains(".: Is a directory"), "{}", absent.err);
+}
+
+#[test]
+fn a_name_that_is_none_is_wrong_usage_and_says_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    for content in [
+        r#"{"requestId":"J","type":"FULL","selection":"ALL"}"#,
+        r#"{"valuationDate":"2025-05-01","contracts":[]}"#,
+        "{}",
+    ] {
+        fs::write(folder.path().join("job.json"), content).expect("can be written");
+        for key in ["", "line\nfeed", &"x".repeat(101)] {
+            let key = format!("--idempotency-key={key}");
+            let refused = answer(command(folder.path(), &[], &["submit", "job", "job.json", &key, "-X", NOWHERE]));
+            assert_eq!(refused.code, 2, "{}", refused.err);
+            assert!(
+                refused.err.contains("error: --idempotency-key: name ") && refused.err.contains("next: "),
+                "{}",
+                refused.err
+            );
+        }
+    }
+    for arguments in
+        [&["jobs", "cancel", ""][..], &["jobs", "retry", ""], &["jobs", "describe", ""], &["flows", "--job", ""]]
+    {
+        let refused = run(&[arguments, &["-X", NOWHERE]].concat());
+        assert_eq!(refused.code, 2, "{}", refused.err);
+        assert!(refused.err.contains("a job's name is empty") && refused.err.contains("jobs list"), "{}", refused.err);
+    }
+    let reason = run(&["jobs", "cancel", "J", "--reason", "\x1b[2J", "-X", NOWHERE]);
+    assert_eq!(reason.code, 2, "{}", reason.err);
 }
 
 #[test]

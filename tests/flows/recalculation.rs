@@ -63,7 +63,9 @@ fn a_full_job_over_what_the_stream_knows_publishes_nothing_and_counts_everything
 
 #[test]
 fn a_request_that_the_command_line_names_needs_no_name_of_its_own() {
-    let named = |json: &str| recalculation::read(json.as_bytes(), Some("KEY")).expect("a document").job;
+    let named = |json: &str| {
+        recalculation::read(json.as_bytes(), Some(&JobId::new("KEY").expect("a name"))).expect("a document").job
+    };
     let key = JobId::new("KEY").expect("a name");
     assert_eq!(named(r#"{"type": "FULL", "selection": "ALL"}"#), key);
     assert_eq!(named(r#"{"requestId": "OWN", "type": "FULL", "selection": "ALL"}"#), key);

@@ -56,15 +56,16 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let name = arguments.idempotency_key.as_deref().map(named).transpose()?;
     let mut file = open(&arguments.file)?;
-    let by_name = arguments.idempotency_key.as_deref();
-    let document = recalculation::document(&mut file, by_name).map_err(|failure| failure.during(&arguments.file))?;
+    let document =
+        recalculation::document(&mut file, name.as_ref()).map_err(|failure| failure.during(&arguments.file))?;
     if let Some(document) = document {
         return by_reference(&document, arguments, session);
     }
     let document = has_its_shape(&file).map_err(|error| unreadable(&error, arguments))?;
     file.rewind()?;
-    if document { document::run(file, arguments, session) } else { request::run(file, arguments, session) }
+    if document { document::run(file, name, arguments, session) } else { request::run(file, name, arguments, session) }
 }
 
 pub(super) fn unreadable(error: &RequestError, arguments: &Arguments) -> Failure {
@@ -74,8 +75,10 @@ pub(super) fn unreadable(error: &RequestError, arguments: &Arguments) -> Failure
 }
 
 /// The name that the command line gives a job.
-pub(super) fn named(key: &str) -> Result<JobId, Failure> {
-    JobId::new(key).map_err(|error| Failure::usage(format!("--idempotency-key: {error}")))
+fn named(key: &str) -> Result<JobId, Failure> {
+    JobId::new(key).map_err(|error| {
+        Failure::usage(format!("--idempotency-key: {error}")).next("give it 1 to 100 characters, or leave it out")
+    })
 }
 
 /// Sends a job that brings its contracts along, unless it is known, and answers. What `prepare` gives hands the chunks over.

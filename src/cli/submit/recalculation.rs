@@ -92,7 +92,7 @@ const BYTES_MAX: u64 = 900_000;
 const DAYS_MAX: i64 = 3_660;
 
 /// The document in a file, if it is one by reference: an object that selects something.
-pub fn document(file: &mut File, name: Option<&str>) -> Result<Option<Document>, Failure> {
+pub fn document(file: &mut File, name: Option<&JobId>) -> Result<Option<Document>, Failure> {
     if file.metadata()?.len() > BYTES_MAX {
         return Ok(None);
     }
@@ -107,11 +107,14 @@ pub fn document(file: &mut File, name: Option<&str>) -> Result<Option<Document>,
 }
 
 /// Reads a document by reference; a name goes before its own.
-pub fn read(json: &[u8], name: Option<&str>) -> Result<Document, Failure> {
+pub fn read(json: &[u8], name: Option<&JobId>) -> Result<Document, Failure> {
     let stated: StatedJob = serde_json::from_slice(json).map_err(|error| invalid(error.to_string()))?;
-    let name = name.or(stated.request_id.as_deref());
-    let name = name.ok_or_else(|| invalid("requestId is missing; it or --idempotency-key names the job".into()))?;
-    let job = JobId::new(name).map_err(|error| invalid(error.to_string()))?;
+    let own = || {
+        let missing = || invalid("requestId is missing; it or --idempotency-key names the job".into());
+        let own = stated.request_id.as_deref().ok_or_else(missing)?;
+        JobId::new(own).map_err(|error| invalid(format!("requestId: {error}")))
+    };
+    let job = name.cloned().map_or_else(own, Ok)?;
     Ok(Document { job, request: first_128_bits(Sha256::new().chain_update(json)), stated })
 }
 
@@ -138,7 +141,7 @@ pub fn submit(
         Kind::Full => RecalculationKind::Full,
         Kind::Incremental => {
             let since = JobId::new(since.as_ref().ok_or_else(|| needs("since"))?);
-            RecalculationKind::Incremental { since: since.map_err(|error| invalid(error.to_string()))? }
+            RecalculationKind::Incremental { since: since.map_err(|error| invalid(format!("since: {error}")))? }
         }
         Kind::Historical => {
             let (from, to) = from.as_ref().zip(to.as_ref()).ok_or_else(|| needs("from or to"))?;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufReader, Seek};
 
-use super::job::{Arguments, Chunks, HandOver, cut, named, send, unreadable};
+use super::job::{Arguments, Chunks, HandOver, cut, send, unreadable};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -11,11 +11,11 @@ use crate::cli::known_job::Known;
 use crate::cli::market_data;
 use crate::cli::parts;
 use crate::cli::session::Session;
+use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::split::{SplitLimits, Splitter};
 use crate::messages::request::{MarketSource, Request, read_contracts, read_request_as};
 
-pub fn run(mut file: File, arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
-    let name = arguments.idempotency_key.as_deref().map(named).transpose()?;
+pub fn run(mut file: File, name: Option<JobId>, arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let mut request = read_request_as(name, BufReader::new(&file)).map_err(|error| unreadable(&error, arguments))?;
     let (job, contracts) = (request.job.clone(), request.contracts);
     send(&job, contracts, arguments, session, |known, config| {

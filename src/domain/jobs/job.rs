@@ -11,7 +11,7 @@ use crate::domain::names::name;
 
 name! {
     /// Name of a job, given by whoever asks; the same name again is answered, not run again.
-    JobId, "requestId", ID_LENGTH_MAX
+    JobId, "name", ID_LENGTH_MAX
 }
 
 /// What a job calculates. It rides along in every chunk.
