@@ -12,7 +12,7 @@ use super::stop::Stop;
 use super::task::{Condemned, Status, Task, guarded};
 use super::topology::{Checked, DeadLetter};
 use super::view::Views;
-use super::worker::{Producing, Search, Turn, Worker};
+use super::worker::{NO_MEMBER, Producing, Search, Turn, Worker};
 use crate::telemetry;
 
 /// A turn on its way.
@@ -50,7 +50,7 @@ impl Worker {
     pub(super) fn turn(&mut self) -> Result<Turn, Stop> {
         let Some(membership) = self.membership() else {
             self.poll_without_records()?;
-            return Ok(Turn::Waiting("not a member of the group"));
+            return Ok(Turn::Waiting(NO_MEMBER));
         };
         let mut open =
             Open { membership, started: self.clock.elapsed(), records: 0, bytes: 0, begun: false, ticked: false };

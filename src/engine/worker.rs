@@ -109,6 +109,8 @@ pub enum Turn {
     Idle,
 }
 
+pub(super) const NO_MEMBER: &str = "not a member of the group";
+
 impl Worker {
     pub fn start(parts: Parts) -> Result<Worker, Stop> {
         Worker::prepare(parts)?.join()
@@ -178,7 +180,7 @@ impl Worker {
         if let Turn::Committed { .. } = turn {
             self.between_turns();
         }
-        self.report_health();
+        self.report_health(turn != Turn::Waiting(NO_MEMBER));
         Ok(turn)
     }
 
@@ -313,9 +315,9 @@ impl Worker {
         full / 2 + full.mul_f64((self.jitter >> 11) as f64 / (1u64 << 53) as f64) / 2
     }
 
-    fn report_health(&self) {
+    fn report_health(&self, member: bool) {
         let running = self.tasks.values().filter(|task| task.running()).count();
-        self.beat.tasks(self.membership().is_some(), running, self.tasks.len());
+        self.beat.tasks(member, running, self.tasks.len());
     }
 
     fn advance_views(&mut self) -> Result<(), Stop> {

@@ -279,7 +279,7 @@ pub(super) fn offsets(partitions: &[(TopicPartition, i64)]) -> Result<TopicParti
     Ok(list)
 }
 
-fn names(partitions: &[TopicPartition]) -> TopicPartitionList {
+pub(super) fn names(partitions: &[TopicPartition]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for partition in partitions {
         list.add_partition(partition.topic, partition.partition);

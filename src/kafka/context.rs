@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -101,6 +102,7 @@ impl ConsumerContext for Events {
 #[derive(Default)]
 pub(super) struct Deliveries {
     state: Mutex<Delivered>,
+    come: Condvar,
 }
 
 #[derive(Default)]
@@ -108,9 +110,23 @@ struct Delivered {
     /// By target, as the producer numbers them: the offset after the last delivered record.
     ends: Vec<Option<i64>>,
     failure: Option<BrokerError>,
+    /// Reports have come that nobody has waited for yet.
+    come: bool,
 }
 
 impl Deliveries {
+    /// Called by the library's threads.
+    pub(super) fn reported(&self) {
+        lock(&self.state).come = true;
+        self.come.notify_one();
+    }
+
+    /// Waits until reports have come since it last returned.
+    pub(super) fn await_reports(&self, wait: Duration) {
+        let waited = self.come.wait_timeout_while(lock(&self.state), wait, |state| !state.come);
+        waited.unwrap_or_else(PoisonError::into_inner).0.come = false;
+    }
+
     pub(super) fn forget(&self) {
         let mut state = lock(&self.state);
         state.ends.fill(None);
@@ -180,4 +196,31 @@ fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
 /// librdkafka goes on by itself after these: nobody must act now, somebody should look today.
 fn log_error(error: &KafkaError, reason: &str) {
     tracing::warn!(target: "librdkafka", %error, "{reason}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_report_ends_one_wait_whether_it_comes_before_or_in_it() {
+        let (deliveries, long) = (Deliveries::default(), Duration::from_secs(60));
+        let began = Instant::now();
+        deliveries.reported();
+        deliveries.await_reports(long);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(20));
+                deliveries.reported();
+            });
+            deliveries.await_reports(long);
+        });
+        let reported = began.elapsed();
+        assert!((Duration::from_millis(20)..long).contains(&reported), "{reported:?}");
+        deliveries.await_reports(Duration::from_millis(20));
+        assert!(began.elapsed() >= reported + Duration::from_millis(20), "there was nothing more to wait for");
+    }
 }

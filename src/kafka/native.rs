@@ -1,11 +1,13 @@
 //! The few accessors that only the C library has. The one file in which `unsafe` is allowed: rdkafka offers no safe way to
 //! read a member's generation, to send offsets under a membership that was taken earlier, to ask for a topic's id, to ask
-//! something without waiting for the answer, to tell a running client of brokers, or to queue many records at once.
+//! something without waiting for the answer, to tell a running client of brokers, to queue many records at once, to hear that reports
+//! have come, or to be told positions without waiting for another thread.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::ClientContext;
@@ -14,6 +16,7 @@ use rdkafka::client::Client;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
+use super::context::Deliveries;
 use super::failure::{coded, unavailable};
 use crate::engine::broker::{BrokerError, GroupMembership, TopicInfo};
 
@@ -64,6 +67,28 @@ pub(super) fn send_offsets<C: ClientContext>(
         c::rd_kafka_error_destroy(error);
         Err(coded("send offsets to the transaction", code, &detail))
     }
+}
+
+/// Tells the client's context whenever something comes for a poll that has had nothing.
+pub(super) fn tell_of_reports(client: &Client<Deliveries>) {
+    unsafe extern "C" fn tell(_: *mut c::rd_kafka_t, deliveries: *mut c_void) {
+        // SAFETY: the client's context, see below, which any thread may use.
+        unsafe { &*deliveries.cast::<Deliveries>() }.reported();
+    }
+    let deliveries = Arc::as_ptr(client.context()).cast_mut().cast();
+    // SAFETY: the client keeps its context until its last thread has ended. The queue's handle is given back once.
+    unsafe {
+        let queue = c::rd_kafka_queue_get_main(client.native_ptr());
+        c::rd_kafka_queue_cb_event_enable(queue, Some(tell), deliveries);
+        c::rd_kafka_queue_destroy(queue);
+    }
+}
+
+/// Sets the offset of each of these to the one that the client hands out next. rdkafka's own call first asks a thread of the library for the
+/// assignment, and waits for it.
+pub(super) fn positions<C: ClientContext>(client: &Client<C>, list: &TopicPartitionList) {
+    // SAFETY: client and list outlive the call, which writes nothing but offsets and errors of the list's elements.
+    unsafe { c::rd_kafka_position(client.native_ptr(), list.ptr()) };
 }
 
 /// A topic as a producer knows it: looked up once, not by its name for each record.

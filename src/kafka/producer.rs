@@ -23,9 +23,9 @@ const RUN: usize = 256;
 /// Delivery reports are served after this many records, so that they neither pile up nor cost a call each.
 const SERVE_EVERY: usize = 512;
 
-/// Between two looks for delivery reports. Not left to the client's own poll: it counts in whole milliseconds, spins
-/// through what is less, and took half of the worker's time.
-const LOOK_AGAIN: Duration = Duration::from_micros(200);
+/// At most between two looks for delivery reports: each batch of them ends the wait. Not left to the client's own poll: it waits
+/// for as long as it is told to, whatever comes.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// What librdkafka is given beyond a limit of its own before we go by ours.
 const GRACE: Duration = Duration::from_secs(1);
@@ -56,6 +56,7 @@ impl KafkaProducer {
             .client(Use::Producing(transactional_id))?
             .create_with_context(Deliveries::default())
             .map_err(|error| broker_error("create a producer", &error))?;
+        native::tell_of_reports(client.client());
         let limits = settings.time_limits();
         // The broker may have to time an older transaction out first.
         let patience = limits.transaction + limits.broker_cleanup + limits.socket;
@@ -137,7 +138,7 @@ impl KafkaProducer {
             if full_since.get_or_insert_with(Instant::now).elapsed() >= self.message_limit {
                 return Err(RDKafkaErrorCode::QueueFull);
             }
-            thread::sleep(LOOK_AGAIN);
+            self.client.context().await_reports(LOOK_AGAIN);
             self.serve();
         }
     }
@@ -203,7 +204,7 @@ impl Producer for KafkaProducer {
             self.serve();
             let before = std::mem::replace(&mut left, self.undelivered());
             if left == before {
-                thread::sleep(LOOK_AGAIN);
+                self.client.context().await_reports(LOOK_AGAIN);
             }
         }
         self.client.context().failure().map_or(Ok(()), |error| Err(self.cause(error)))

@@ -40,7 +40,9 @@ pub struct TimeLimits {
 impl Default for TimeLimits {
     fn default() -> Self {
         TimeLimits {
-            heartbeat: Duration::from_secs(3),
+            // A member that keeps its partitions hears only by a heartbeat that the group is dealt out anew, and what moves waits for it:
+            // with 3 s, librdkafka's default, a partition stood still for up to 3 s whenever a worker came.
+            heartbeat: Duration::from_secs(1),
             session: Duration::from_secs(45),
             transaction: Duration::from_secs(20),
             message: Duration::from_secs(15),

@@ -160,3 +160,19 @@ fn a_delay_is_felt_and_nothing_else_happens() {
     assert!(took >= Duration::from_millis(300), "{took:?}");
     visible(at(output, 0), &["slow"]);
 }
+
+#[test]
+fn a_drain_ends_with_the_last_report_and_not_with_the_next_look() {
+    let (broker, output) = (broker(), topic("out", 1));
+    let mut producer = broker.producer(unique("worker")).expect("producer");
+    let drains = (0..20).map(|number| {
+        producer.begin().expect("begin");
+        producer.send(record(at(output, 0), &number.to_string())).expect("send");
+        let (drained, took) = timed(|| producer.drain());
+        drained.expect("drain");
+        producer.commit().expect("commit");
+        took
+    });
+    let quickest = drains.min().expect("some");
+    assert!(quickest < Duration::from_millis(10), "looks are 10 ms apart: {quickest:?}");
+}
