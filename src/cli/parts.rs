@@ -134,10 +134,19 @@ fn program() -> Result<[u8; 32], Failure> {
 }
 
 pub fn engine_settings(config: &Config) -> engine::settings::Settings {
-    let Worker { instance, static_membership, turn_records, turn_bytes, turn_time, poll_records, poll_wait, .. } =
-        config.worker.clone();
+    let Worker { instance, static_membership, turn_records, turn_bytes, turn_time, .. } = config.worker.clone();
     let Worker {
-        restore_records, restore_threads, backoff, backoff_max, copy_every, copy_max_age, recent_entries, ..
+        poll_records,
+        poll_bytes,
+        poll_wait,
+        restore_records,
+        restore_threads,
+        backoff,
+        backoff_max,
+        copy_every,
+        copy_max_age,
+        recent_entries,
+        ..
     } = config.worker;
     engine::settings::Settings {
         instance,
@@ -146,6 +155,7 @@ pub fn engine_settings(config: &Config) -> engine::settings::Settings {
         turn_bytes,
         turn_time,
         poll_records,
+        poll_bytes,
         poll_wait,
         restore_records,
         restore_threads,

@@ -12,8 +12,9 @@ pub struct Settings {
     pub turn_records: usize,
     pub turn_bytes: usize,
     pub turn_time: Duration,
-    /// How much one poll may bring into a turn.
+    /// How much one poll may bring into a turn: whether the turn is over is asked between polls.
     pub poll_records: usize,
+    pub poll_bytes: usize,
     /// How long an idle worker waits for a record.
     pub poll_wait: Duration,
     /// `send_offsets`, `commit` or `abort` that took this long may have been retried silently: 80 % of the shorter of
@@ -49,6 +50,7 @@ impl Default for Settings {
             turn_bytes: 16 << 20,
             turn_time: Duration::from_millis(100),
             poll_records: 2_000,
+            poll_bytes: 1 << 20,
             poll_wait: Duration::from_millis(50),
             doubt_after: Duration::from_millis(400),
             committed_wait: Duration::from_secs(5),

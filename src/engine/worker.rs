@@ -234,7 +234,8 @@ impl Worker {
     }
 
     pub(super) fn room(&self) -> Room {
-        Room { records: self.settings.poll_records.min(self.turn_records()), bytes: self.settings.turn_bytes }
+        let Settings { poll_records, poll_bytes, turn_bytes, .. } = self.settings;
+        Room { records: poll_records.min(self.turn_records()), bytes: poll_bytes.min(turn_bytes) }
     }
 
     /// How many records a turn may have.

@@ -1,0 +1,31 @@
+//! Rule 7: a turn is over when its time is, however much there is to read.
+
+use std::time::Duration;
+
+use bookflow::engine::settings::Settings;
+use bookflow::engine::worker::Turn;
+
+use crate::house::*;
+
+/// How many records each turn had, of ten of 400 bytes, when a poll brings 1,000 bytes.
+fn turns_of(turn_time: Duration) -> Vec<usize> {
+    let mut house = House::new();
+    house.settings = Settings { poll_bytes: 1_000, turn_time, ..house.settings };
+    let number = format!("{:0>400}", 1);
+    house.write(0, &[number.as_str(); 10]);
+    let mut worker = house.worker();
+    let mut records = Vec::new();
+    for _ in 0..100 {
+        if let Turn::Committed { records: of_turn @ 1.. } = worker.run_once().expect("turn") {
+            records.push(of_turn);
+        }
+    }
+    assert_eq!(house.sum(0), 10);
+    records
+}
+
+#[test]
+fn a_turn_whose_time_is_over_ends_after_what_one_poll_brings() {
+    assert_eq!(turns_of(Duration::ZERO), [3, 3, 3, 1]);
+    assert_eq!(turns_of(Duration::from_secs(1)), [10], "it goes on polling while it has time");
+}
