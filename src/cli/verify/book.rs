@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use super::answers::{Answers, shown};
 use super::cursor::{Cursor, decode};
 use super::expected::{Expected, Taken, terms_of};
-use super::flows::{self, Past};
+use super::flows;
+use super::known::Known;
 use super::letters::{Letter, Letters, at};
 use super::moves::Moves;
 use super::promises::Promises;
@@ -36,7 +37,7 @@ pub struct Others<'a, 'p> {
     pub rebooks: &'a mut Rebooks,
     pub moves: &'a mut Moves,
     pub promises: &'a Promises,
-    pub past: &'a mut Past<'p>,
+    pub known: &'a mut Known<'p>,
 }
 
 /// One position under audit.
@@ -78,7 +79,7 @@ pub fn audit(
     others: &mut Others<'_, '_>,
     report: &mut Report,
 ) -> Result<bool, Failure> {
-    let Others { letters, rebooks, moves, promises, past } = others;
+    let Others { letters, rebooks, moves, promises, known } = others;
     let stand = snapshot.stand(input);
     let of = |topic| TopicPartition { topic, ..input };
     let log = snapshot.bounds(input);
@@ -124,7 +125,7 @@ pub fn audit(
         report.differs(Damage::Doubled, place, "", "no dead letter", format!("{letter:?}"));
     }
     let mut state = State::read(broker, schemas, snapshot, stand, input.partition, report)?;
-    flows::audit(broker, schemas, (snapshot, stand), &state, past, report)?;
+    flows::audit(broker, schemas, (snapshot, stand), &state, known, report)?;
     if whole {
         for (key, Audited { expected, realised, contracts }) in &positions {
             let alone = expected.arrivals.is_empty() && promises.answers_add_up(key, contracts);

@@ -1,14 +1,14 @@
-//! Told cash flows against the log: what counts of each position is what its trades come to by what was known when it was told.
+//! Told cash flows against the log: what counts of each position is what its trades come to by what is known, or was when it was told.
 //!
 //! The formulas are the kernel's own, which other tests prove; here it is proved that nothing was lost on the way to them and from them.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use chrono::NaiveDate;
 
 use super::cursor::{Cursor, decode};
+use super::known::Known;
 use super::letters::at;
 use super::report::{Damage, Report};
 use super::snapshot::{Snapshot, Stand};
@@ -22,11 +22,10 @@ use crate::domain::lots::shelf::Shelf;
 use crate::domain::names::Symbol;
 use crate::domain::trade::captured::Place;
 use crate::engine::broker::{Broker, TopicPartition};
-use crate::engine::view::ViewTable;
 use crate::messages::position_flows::{PositionFlows, Rows};
 use crate::messages::schemas::Schemas;
 use crate::pipeline::flows::{contracts, disagreement, flows};
-use crate::pipeline::knowledge::{Knowledge, TOPICS, end};
+use crate::pipeline::knowledge::Knowledge;
 use crate::pipeline::topics::{self, CASH_FLOWS, CONTRACTS, MARKET_DATA, REFERENCE_DATA, TRADES};
 
 /// The parts of a position's last telling by their record keys.
@@ -38,7 +37,7 @@ pub fn audit(
     schemas: &Schemas,
     (snapshot, stand): (&Snapshot, &Stand),
     state: &State<'_>,
-    past: &mut Past<'_>,
+    known: &mut Known<'_>,
     report: &mut Report,
 ) -> Result<(), Failure> {
     let shelves = state.shelves();
@@ -52,44 +51,38 @@ pub fn audit(
         }
     }
     told.retain(|key, telling| whole(key, telling, partition, report));
-    let known = |telling: &Telling| telling.values().next().map(|part| part.snapshot).unwrap_or_default();
-    let mut by_time: Vec<(PositionKey, Telling)> = told.into_iter().collect();
-    by_time.sort_by_key(|(_, telling)| {
-        let row::Snapshot { contracts, market_data, reference_data } = known(telling);
-        (contracts, market_data, reference_data)
-    });
     let nothing = Shelf::default();
-    let mut recalculated = Vec::new();
-    for (key, telling) in &by_time {
+    let mut unlike = Vec::new();
+    for (key, telling) in &told {
         report.counts.told += 1;
-        let then = known(telling);
-        let knowledge = past.at(then)?;
-        if knowledge.snapshot() != then {
-            let found = format!("a telling of {then:?}, but what is known ends at {:?}", knowledge.snapshot());
+        let then = telling.values().next().map(|part| part.snapshot).unwrap_or_default();
+        let there = known.until(&then);
+        if there != then {
+            let found = format!("a telling of {then:?}, but what is known ends at {there:?}");
             report.differs(Damage::Torn, partition, key, "a telling of what is known", found);
             continue;
         }
-        if let Some(part) = telling.values().find(|part| part.day != knowledge.day()) {
+        let day = known.day(&then);
+        if let Some(part) = telling.values().find(|part| part.day != day) {
             let shown = |day: Option<NaiveDate>| day.map_or("no day".to_owned(), |day| format!("the end of {day}"));
-            report.differs(Damage::Wrong, partition, key, shown(knowledge.day()), shown(part.day));
+            report.differs(Damage::Wrong, partition, key, shown(day), shown(part.day));
             continue;
         }
         let shelf = shelves.get(key).unwrap_or(&nothing);
-        let again = Again::calculated(key, shelf, knowledge);
-        recalculated.push((key, telling, shelf, again.difference(telling), again.as_it_stands));
-    }
-    let now = past.now()?;
-    let mut waiting = 0;
-    for (key, telling, shelf, then, as_it_stands) in recalculated {
         // What is told of an earlier time may count still: when trades and the market moved and nothing came of it, nothing was told.
-        let counts = Again::calculated(key, shelf, now).difference(telling).is_none();
+        if Again::calculated(key, shelf, known.now()).difference(telling).is_some() {
+            unlike.push((then, key, telling, shelf));
+        }
+    }
+    unlike.sort_by_key(|(then, ..)| (then.contracts, then.market_data, then.reference_data));
+    let mut waiting = 0;
+    for (then, key, telling, shelf) in unlike {
+        let again = Again::calculated(key, shelf, known.then(&then)?);
         let revision = shelf.position.as_ref().map_or(0, |position| position.revision);
-        let of_these_lots = as_it_stands && telling.values().all(|part| part.revision == revision);
-        match then {
-            Some((expected, found)) if !counts && of_these_lots => {
-                report.differs(Damage::Wrong, partition, key, expected, found);
-            }
-            _ => waiting += u64::from(!counts),
+        let of_these_lots = again.as_it_stands && telling.values().all(|part| part.revision == revision);
+        match again.difference(telling) {
+            Some((expected, found)) if of_these_lots => report.differs(Damage::Wrong, partition, key, expected, found),
+            _ => waiting += 1,
         }
     }
     if waiting > 0 {
@@ -278,58 +271,5 @@ fn shown(row: &Result<FlowRow, String>) -> String {
             Err(obstacle) => format!("{id} {contract} {} {of}: {}", kind.name(), obstacle.message),
         },
         Err(blocked) => blocked.clone(),
-    }
-}
-
-/// Contracts, the market and reference data as they were known at some time; questions in the order of time cost one reading of the topics.
-pub struct Past<'a> {
-    broker: &'a dyn Broker,
-    schemas: &'a Arc<Schemas>,
-    snapshot: &'a Snapshot,
-    topics: Vec<Cursor>,
-    knowledge: Knowledge,
-}
-
-impl<'a> Past<'a> {
-    pub fn open(
-        broker: &'a dyn Broker,
-        schemas: &'a Arc<Schemas>,
-        snapshot: &'a Snapshot,
-    ) -> Result<Past<'a>, Failure> {
-        let mut past =
-            Past { broker, schemas, snapshot, topics: Vec::new(), knowledge: Knowledge::new(schemas.clone()) };
-        past.restart()?;
-        Ok(past)
-    }
-
-    fn restart(&mut self) -> Result<(), Failure> {
-        self.knowledge = Knowledge::new(self.schemas.clone());
-        self.topics.clear();
-        for topic in TOPICS {
-            let partition = TopicPartition { topic, partition: 0 };
-            let bounds = self.snapshot.bounds(partition);
-            self.topics.push(Cursor::open(self.broker, partition, bounds.start, bounds.end)?);
-        }
-        Ok(())
-    }
-
-    fn at(&mut self, then: row::Snapshot) -> Result<&Knowledge, Failure> {
-        let row::Snapshot { contracts, market_data, reference_data } = self.knowledge.snapshot();
-        if contracts > then.contracts || market_data > then.market_data || reference_data > then.reference_data {
-            self.restart()?;
-        }
-        for (topic, records) in TOPICS.into_iter().zip(&mut self.topics) {
-            let end = end(&then, topic);
-            while let Some(record) = records.peek()?.filter(|record| record.offset < end) {
-                // What the stage could not read counted for nothing there either.
-                let _ = self.knowledge.apply(&record);
-                records.step();
-            }
-        }
-        Ok(&self.knowledge)
-    }
-
-    fn now(&mut self) -> Result<&Knowledge, Failure> {
-        self.at(row::Snapshot { contracts: i64::MAX, market_data: i64::MAX, reference_data: i64::MAX })
     }
 }

@@ -14,6 +14,7 @@ mod moves; // lots that went to other positions
 mod promises; // what contracts and issuers say of lots
 mod fold; // what a position must come to
 mod state; // last positions and lots against the fold
+mod known; // contracts and the market, now and before
 mod flows; // last cash flows against the calculation
 pub mod oracle; // the fold
 mod jobs; // chunks, results, outcomes
@@ -23,7 +24,7 @@ mod recalculation; // one by reference
 use std::sync::Arc;
 
 use self::book::Others;
-use self::flows::Past;
+use self::known::Known;
 use self::letters::Letters;
 use self::moves::Moves;
 use self::promises::Promises;
@@ -42,11 +43,11 @@ pub fn audit(broker: &dyn Broker, schemas: &Arc<Schemas>, kept: usize) -> Result
     let mut letters = Letters::read(broker, schemas, &snapshot, &mut report)?;
     let (mut rebooks, mut moves) = (Rebooks::default(), Moves::default());
     let promises = Promises::read(broker, schemas, &snapshot)?;
-    let mut past = Past::open(broker, schemas, &snapshot)?;
+    let mut known = Known::read(broker, schemas, &snapshot)?;
     let mut proved = Vec::new();
     for input in snapshot.partitions(TRADES) {
         let (letters, rebooks, moves) = (&mut letters, &mut rebooks, &mut moves);
-        let mut others = Others { letters, rebooks, moves, promises: &promises, past: &mut past };
+        let mut others = Others { letters, rebooks, moves, promises: &promises, known: &mut known };
         proved.push(book::audit(broker, schemas, &snapshot, input, &mut others, &mut report)?);
     }
     let all_proved = |partition: i32| proved.get(partition as usize).copied().unwrap_or(false);
