@@ -16,6 +16,9 @@ use super::{bounds, native};
 use crate::engine::batch::{Batch, Room};
 use crate::engine::broker::{Bounds, BrokerError, ErrorKind, Reader, TopicPartition};
 
+/// Between two looks at whether a client has closed, which takes about as long.
+const CLOSING: Duration = Duration::from_millis(1);
+
 pub(super) struct KafkaReader {
     client: BaseConsumer<Silent>,
     brokers: Brokers,
@@ -43,6 +46,17 @@ impl KafkaReader {
                 BrokerError::new(ErrorKind::OffsetOutOfRange, message)
             }
             Unfilled::Other(error) => error,
+        }
+    }
+}
+
+/// Left to itself, the client waits a tenth of a second for an event after its end: an audit reads a hundred partitions one by one.
+impl Drop for KafkaReader {
+    fn drop(&mut self) {
+        if self.client.close_queue().is_ok() {
+            while !self.client.closed() {
+                self.client.poll(CLOSING);
+            }
         }
     }
 }

@@ -26,7 +26,8 @@ fn a_full_job_over_captured_trades_publishes_nothing_and_a_fixing_exactly_what_d
     let trades: u64 = asked.map_or(TRADES, |text| text.parse().expect("BOOKFLOW_TEST_TRADES is a number"));
     let patience = Duration::from_secs(60 + trades / 500);
     let (records, keys) = (trades.to_string(), (trades / 20).clamp(100, 20_000).to_string());
-    let installation = Installation::new("batch", 8);
+    let mut installation = Installation::new("batch", 8);
+    installation.limit = installation.limit.max(patience);
     let market = installation.folder.path().join("market.json");
     installation.ok(&["generate", "market", "--records", &records, "--keys", &keys, "--out", argument(&market)]);
     for part in ["reference-data", "contracts", "market-data"] {

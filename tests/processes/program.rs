@@ -20,7 +20,7 @@ use crate::cluster;
 
 /// What a command ends with when broker or registry do not answer in time.
 const UNREACHABLE: i32 = 6;
-/// No command of a test takes nearly as long.
+/// No command of a test of the usual size takes nearly as long.
 const LIMIT: Duration = Duration::from_secs(300);
 
 pub struct Installation {
@@ -28,6 +28,8 @@ pub struct Installation {
     settings: Vec<(String, String)>,
     /// What workers are started by, with its arguments: a program that becomes the worker, such as `env` or `prlimit`.
     pub under: Vec<String>,
+    /// After which a command is taken to hang.
+    pub limit: Duration,
     /// Where workers write their logs; tests keep what they need there too.
     pub folder: TempDir,
 }
@@ -50,7 +52,7 @@ impl Installation {
         ];
         let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let folder = tempfile::tempdir().expect("a folder for the test");
-        Installation { namespace: cluster::unique(word), settings, under: Vec::new(), folder }
+        Installation { namespace: cluster::unique(word), settings, under: Vec::new(), limit: LIMIT, folder }
     }
 
     pub fn found(&self, partitions: u32) {
@@ -82,7 +84,7 @@ impl Installation {
         let mut command = self.command(&[], arguments);
         command.stdin(Stdio::null()).stdout(handle(&out)).stderr(handle(&err));
         let mut child = command.spawn().expect("the program can be started");
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + self.limit;
         let status = loop {
             match child.try_wait().expect("it can be asked") {
                 Some(status) => break Some(status),
@@ -94,7 +96,7 @@ impl Installation {
             child.kill().and_then(|()| child.wait()).expect("it can be killed");
         }
         let (out, err) = (text(&mut out), text(&mut err));
-        let status = status.unwrap_or_else(|| panic!("{arguments:?} goes on after {LIMIT:?}: {out}{err}"));
+        let status = status.unwrap_or_else(|| panic!("{arguments:?} goes on after {:?}: {out}{err}", self.limit));
         Ended { status, out, err }
     }
 
