@@ -97,10 +97,11 @@ impl Worker {
         Ok(true)
     }
 
-    /// The coordinator timed a transaction of ours out, once. Twice within the session time-out means a namesake.
+    /// The coordinator timed a transaction of ours out, once. Twice within the session time-out means a namesake. Of static members the
+    /// group tells the older one so, and the other one must outlast it.
     fn count_fencing(&mut self) -> Result<(), Stop> {
         let now = self.clock.elapsed();
-        let before = self.fenced_at.replace(now);
+        let before = self.fenced_at.replace(now).filter(|_| !self.settings.static_membership);
         if before.is_some_and(|before| now.saturating_sub(before) < self.settings.session_timeout) {
             return Err(Stop::Fenced { id: self.member.client_id.clone() });
         }

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn an_outcome_is_the_same_through_any_workers_any_chunks_restarts_and_deaths() {
     let (undisturbed, _) = outcome(1, "2000", in_peace);
     assert!(undisturbed.contains("\"COMPLETED\""), "{undisturbed}");
-    for (count, positions, disturb) in [(2, "310", restarts as Disturb), (4, "50", deaths)] {
+    for (count, positions, disturb) in [(2, "90", restarts as Disturb), (4, "50", deaths)] {
         assert_eq!(outcome(count, positions, disturb), (undisturbed.clone(), true), "{count} workers, {positions}");
     }
 }

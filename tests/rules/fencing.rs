@@ -62,6 +62,19 @@ fn a_worker_that_is_fenced_now_and_then_goes_on() {
 }
 
 #[test]
+fn a_static_member_outlasts_its_twin_that_has_not_been_told_yet() {
+    let mut house = House::new();
+    house.settings.static_membership = true;
+    let mut worker = working(&house);
+    for _ in 0..3 {
+        fence(&house);
+        house.write(0, &["1"]);
+        idle(&mut worker);
+    }
+    assert_eq!((house.sum(0), house.answers()), (4, 4));
+}
+
+#[test]
 fn of_two_workers_with_one_name_the_first_ends_as_a_twin() {
     let house = House::new();
     let settings = Settings { static_membership: true, ..house.settings.clone() };
