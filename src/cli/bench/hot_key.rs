@@ -71,18 +71,20 @@ fn others(arguments: &Arguments, config: &Config, session: &Session) -> Result<[
     let count = arguments.others * arguments.seconds;
     let load = Load { zipf: 0.0, mix: Mix::PLAIN, keys: OTHERS, ..Load::new(2, 5 * count + WARM_UP) };
     let flooded = Load { keys: 1, ..load.clone() }.trades()?.find_map(trade).map(|trade| trade.key);
-    let mut others = load.trades()?.filter_map(trade).filter(|trade| Some(&trade.key) != flooded.as_ref());
+    let is_other = |trade: &Trade| Some(&trade.key) != flooded.as_ref();
+    let mut others = load.trades()?.filter_map(trade).filter(is_other);
     let mut next = |count: u64| -> Vec<Trade> { others.by_ref().take(count as usize).collect() };
     latencies(config, arguments.others, next(WARM_UP))?;
     let alone = latencies(config, arguments.others, next(count))?;
     let flood = one_key(arguments.flood * (arguments.seconds + AHEAD.as_secs() + 1));
-    let beside = self::beside(flood.clone(), "HOT", next(count), arguments, config)?;
-    let spread = self::beside(Load { keys: OTHERS, ..flood }, "SPREAD", next(count), arguments, config)?;
+    let spread = Load { keys: OTHERS, ..flood.clone() }.trades()?.filter_map(trade).filter(is_other);
+    let beside = self::beside(flood.trades()?.filter_map(trade), "HOT", next(count), arguments, config)?;
+    let spread = self::beside(spread, "SPREAD", next(count), arguments, config)?;
     Ok([alone, beside, spread])
 }
 
 fn beside(
-    flood: Load,
+    flood: impl Iterator<Item = Trade> + Send,
     source: &str,
     others: Vec<Trade>,
     arguments: &Arguments,
@@ -92,7 +94,7 @@ fn beside(
     thread::scope(|scope| {
         // All loads count their trades from one.
         let named = |id: &TradeId| TradeId::new(source, id.trade_id()).expect("a generated id is a name");
-        let flood = flood.trades()?.filter_map(trade).map(move |trade| Trade { id: named(&trade.id), ..trade });
+        let flood = flood.map(move |trade| Trade { id: named(&trade.id), ..trade });
         let flood = scope.spawn(|| trades.steady(arguments.flood, flood, |_, _| {}));
         thread::sleep(AHEAD);
         let beside = latencies(config, arguments.others, others)?;
