@@ -72,8 +72,8 @@ final class Trade {
             throw new IllegalArgumentException("an order for a close: the peer takes plain loads only");
         }
         termsTo = at;
-        if (number() != 0 || at != record.length || quantity <= 0 || price < 0) {
-            throw new IllegalArgumentException("not a new trade");
+        if (number() != 0 || number() != 0 || at != record.length || quantity <= 0 || price < 0) {
+            throw new IllegalArgumentException("a rebook, a lot or no trade: the peer takes plain loads only");
         }
     }
 
