@@ -1,8 +1,9 @@
 //! First start: the explicit act after which a missing offset is always an error.
 
+use std::thread;
 use std::time::Duration;
 
-use super::broker::{Broker, GroupMembership, Member, OffsetToCommit, TopicPartition};
+use super::broker::{Broker, ErrorKind, GroupMembership, Member, OffsetToCommit, TopicPartition};
 use super::mark::TurnMark;
 use super::stop::Stop;
 use super::topology::Checked;
@@ -21,9 +22,23 @@ pub enum FirstStart {
     AlreadyStarted,
 }
 
+/// How often it is tried beside others, and for how long, times the tries, they are left alone in between.
+const TRIES: u32 = 5;
+const LEFT_ALONE: Duration = Duration::from_millis(500);
+
 /// Commits start offset and mark of every input partition that the group has never read, in one transaction. Safe to be called by several workers at
-/// once: they share a transactional id, so one fences the other, and who comes second finds offsets.
+/// once: they share a transactional id, so one fences the other, who looks again and finds offsets.
 pub fn first_start(checked: &Checked, broker: &dyn Broker, wait: Duration) -> Result<FirstStart, Stop> {
+    for tries in 1..TRIES {
+        match attempt(checked, broker, wait) {
+            Err(Stop::Broker(error)) if error.kind == ErrorKind::Fenced => thread::sleep(LEFT_ALONE * tries),
+            done => return done,
+        }
+    }
+    attempt(checked, broker, wait)
+}
+
+fn attempt(checked: &Checked, broker: &dyn Broker, wait: Duration) -> Result<FirstStart, Stop> {
     let spec = &checked.spec;
     let client_id = format!("{}-first-start", spec.group());
     let mut producer = broker.producer(&client_id).map_err(Stop::Broker)?;
