@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 
 use bookflow::engine::batch::Batch;
@@ -157,6 +158,20 @@ fn every_number_gets_one_answer_and_the_sum_is_published_once_a_turn() {
     assert_eq!(run.sums(0), BTreeMap::from([("key".into(), 6)]));
     assert_eq!(run.read(run.topics.sums, 0).len(), 1);
     worker.close().expect("closes");
+}
+
+#[test]
+fn of_first_starts_at_once_one_commits_and_the_others_find_it() {
+    let run = Run::new();
+    let (checked, broker) = (run.checked(), run.broker.as_ref());
+    let mut found: Vec<_> = thread::scope(|scope| {
+        let begin = || scope.spawn(|| first_start(&checked, broker, PATIENCE).expect("nobody ends over another"));
+        let begun = [begin(), begin(), begin(), begin()];
+        begun.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    found.sort_by_key(|found| *found == FirstStart::AlreadyStarted);
+    assert_eq!(found[0], FirstStart::Committed { partitions: PARTITIONS as usize });
+    assert_eq!(found[1..], [const { FirstStart::AlreadyStarted }; 3]);
 }
 
 #[test]
