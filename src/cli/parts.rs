@@ -164,6 +164,7 @@ pub fn engine_settings(config: &Config) -> engine::settings::Settings {
         copy_every,
         copy_max_age,
         recent_entries,
+        spare_processors: config.jobs.spare_processors,
         session_timeout: time_limits(config).session,
         ..engine::settings::Settings::default()
     }

@@ -50,7 +50,7 @@ impl Process {
             }
         }
         if workers.iter().all(|(_, spec, ..)| spec.gives_way) {
-            session_gives_way();
+            session_gives_way(self.settings.spare_processors);
         }
         thread::scope(|scope| {
             let mut threads = Vec::new();

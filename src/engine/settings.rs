@@ -35,6 +35,8 @@ pub struct Settings {
     pub copy_max_age: Duration,
     /// Entries that a table which ages keeps in memory.
     pub recent_entries: usize,
+    /// Processors that a process whose stages all give way leaves to others.
+    pub spare_processors: usize,
     /// A second fencing within this time means that we are the zombie.
     pub session_timeout: Duration,
     /// A bug switched on to show that the auditor or the simulation finds it. Never set outside a proof.
@@ -61,6 +63,7 @@ impl Default for Settings {
             copy_every: Duration::from_secs(300),
             copy_max_age: Duration::from_secs(7 * 24 * 3600 / 2),
             recent_entries: 250_000,
+            spare_processors: 1,
             session_timeout: Duration::from_secs(45),
             planted: None,
         }

@@ -71,6 +71,7 @@ pub struct Jobs {
     pub max_chunks: Option<usize>,
     /// None: as many as the lane has partitions.
     pub max_parallel_chunks: Option<usize>,
+    pub spare_processors: usize,
     pub timeout: Duration,
     pub kept: Duration,
 }
@@ -125,6 +126,7 @@ impl Config {
                 chunk_lots: read.number("jobs.chunk_lots", 1, 100_000)?,
                 max_chunks: read.limit("jobs.max_chunks", 1_000_000_000)?,
                 max_parallel_chunks: read.limit("jobs.max_parallel_chunks", 10_000)?,
+                spare_processors: read.number("jobs.spare_processors", 0, 64)?,
                 timeout: read.duration("jobs.timeout", "1s", "7d")?,
                 kept: read.duration("jobs.kept", "1s", "90d")?,
             },
@@ -357,8 +359,9 @@ mod tests {
         assert_eq!(worker.poll_bytes, engine.poll_bytes);
         assert_eq!(worker.copy_max_age, engine.copy_max_age);
         assert_eq!(worker.recent_entries, engine.recent_entries);
-        let stages = crate::pipeline::topology::Settings::default();
-        assert_eq!(config(&[]).expect("is valid").jobs.kept, stages.jobs_kept);
+        let jobs = config(&[]).expect("is valid").jobs;
+        assert_eq!(jobs.spare_processors, engine.spare_processors);
+        assert_eq!(jobs.kept, crate::pipeline::topology::Settings::default().jobs_kept);
     }
 
     #[test]

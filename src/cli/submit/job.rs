@@ -92,7 +92,7 @@ pub(super) fn send<C: Chunks>(
     let config = session.config()?;
     if contracts > config.jobs.realtime_positions as u64 {
         // To workers and brokers on this machine, that a large job must not slow down.
-        session_gives_way();
+        session_gives_way(config.jobs.spare_processors);
         give_way();
     }
     let (broker, schemas) = (parts::broker(&config)?, parts::schemas(&config)?);
