@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::config::Config;
 use super::config::secret::Secret;
-use super::config::{Config, Worker};
 use super::failure::Failure;
 use crate::cache;
 use crate::cache::endpoints::Endpoints;
@@ -134,36 +134,23 @@ fn program() -> Result<[u8; 32], Failure> {
 }
 
 pub fn engine_settings(config: &Config) -> engine::settings::Settings {
-    let Worker { instance, static_membership, turn_records, turn_bytes, turn_time, .. } = config.worker.clone();
-    let Worker {
-        poll_records,
-        poll_bytes,
-        poll_wait,
-        restore_records,
-        restore_threads,
-        backoff,
-        backoff_max,
-        copy_every,
-        copy_max_age,
-        recent_entries,
-        ..
-    } = config.worker;
+    let worker = &config.worker;
     engine::settings::Settings {
-        instance,
-        static_membership,
-        turn_records,
-        turn_bytes,
-        turn_time,
-        poll_records,
-        poll_bytes,
-        poll_wait,
-        restore_records,
-        restore_threads,
-        backoff,
-        backoff_max,
-        copy_every,
-        copy_max_age,
-        recent_entries,
+        instance: worker.instance.clone(),
+        static_membership: worker.static_membership,
+        turn_records: worker.turn_records,
+        turn_bytes: worker.turn_bytes,
+        turn_time: worker.turn_time,
+        poll_records: worker.poll_records,
+        poll_bytes: worker.poll_bytes,
+        poll_wait: worker.poll_wait,
+        restore_records: worker.restore_records,
+        restore_threads: worker.restore_threads,
+        backoff: worker.backoff,
+        backoff_max: worker.backoff_max,
+        copy_every: worker.copy_every,
+        copy_max_age: worker.copy_max_age,
+        recent_entries: worker.recent_entries,
         spare_processors: config.jobs.spare_processors,
         session_timeout: time_limits(config).session,
         ..engine::settings::Settings::default()
