@@ -141,8 +141,8 @@ fn bounds<C: rdkafka::consumer::ConsumerContext>(
 ) -> Result<Bounds, BrokerError> {
     let ask = || client.fetch_watermarks(partition.topic, partition.partition, QUESTION);
     let told = ask().or_else(|error| match error.rdkafka_error_code() {
-        // Said from what the client has kept since a broker was coming back; for minutes it would ask nobody.
-        Some(Code::UnknownPartition | Code::LeaderNotAvailable) => {
+        // Said from what the client has kept since a broker was coming back, for minutes it would ask nobody; or by one that has led until now.
+        Some(Code::UnknownPartition | Code::LeaderNotAvailable | Code::NotLeaderForPartition) => {
             client.fetch_metadata(Some(partition.topic), QUESTION).and_then(|_| ask())
         }
         _ => Err(error),
