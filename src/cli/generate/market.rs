@@ -80,7 +80,7 @@ pub fn publish(document: &Value, broker: &dyn Broker, schemas: &Schemas) -> Resu
         let topic = if point.kind.is_market() { MARKET_DATA } else { REFERENCE_DATA };
         send(&mut sender, topic, &point.key(), &point, schemas)?;
     }
-    sender.commit()
+    sender.finish()
 }
 
 fn send<M: Message<Cause = Option<Place>>>(

@@ -130,7 +130,7 @@ impl Submission {
 
     fn finish(&mut self) -> Result<(), Failure> {
         if let Some(target) = &mut self.target {
-            target.sender.commit()?;
+            target.sender.finish()?;
         }
         self.committed_line = self.last_line;
         Ok(())

@@ -58,7 +58,7 @@ pub fn take(broker: &dyn Broker, schemas: &Schemas, name: SnapshotName) -> Resul
     let encoded = schemas.encode(&snapshot, None, &mut value);
     encoded.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     sender.send(MARKET_SNAPSHOTS, partitions(broker, MARKET_SNAPSHOTS)?, name.as_str().as_bytes(), &value)?;
-    sender.commit()?;
+    sender.finish()?;
     let taken = snapshots::named(broker, schemas, &name)?;
     taken.map(|taken| (taken, true)).ok_or_else(|| {
         Failure::new(Exit::Failed, format!("snapshot {name} was committed and is not there"))

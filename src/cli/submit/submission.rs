@@ -171,7 +171,7 @@ impl Submission {
     pub fn finish(mut self, session: &Session) -> Result<Exit, Failure> {
         let reached = match &mut self.sender {
             Some(sender) => {
-                sender.commit().map_err(|failure| {
+                sender.finish().map_err(|failure| {
                     let again = "submit the same file again: what is on the topic already is not sent twice";
                     failure.next(again)
                 })?;
