@@ -9,7 +9,7 @@ use crate::cache::results::Results;
 use crate::domain::explain::Explanation;
 use crate::domain::flows::id::FlowId;
 use crate::domain::jobs::agreements::{Stated, calculate_agreements};
-use crate::domain::jobs::calculate::{Calculated, calculate, contained, not_calculated};
+use crate::domain::jobs::calculate::{Calculated, calculate_pausing, contained, not_calculated};
 use crate::domain::jobs::chunk::ChunkResult;
 use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::notice::{NoticeCode, Place};
@@ -17,6 +17,7 @@ use crate::domain::key::ContractId;
 use crate::domain::swap::flows::Book;
 use crate::domain::swap::held::Holding;
 use crate::engine::batch::Record;
+use crate::engine::priority::rest_if_due;
 use crate::engine::stage::{Context, ProcessError, Stage};
 use crate::engine::table::Undoable;
 use crate::messages::any_chunk::{AnyChunk, DocumentChunk};
@@ -61,6 +62,7 @@ impl Stage for Calculate {
         let place = topics::place(record.cause());
         let job = &chunk.job().id;
         for flows in calculated.flows {
+            rest_if_due();
             let key = flows_key(job, &flows.contract, flows.part, flows.piece);
             let message = JobCashFlows { job: job.clone(), flows };
             context.send(JOB_CASH_FLOWS, key.as_bytes(), |out| self.schemas.encode(&message, place, out))?;
@@ -140,7 +142,7 @@ fn left_over(job: &JobId, record: &Record<'_>, context: &Context<'_>) -> Result<
 /// What a chunk comes to.
 pub fn calculated(chunk: &AnyChunk) -> Result<Calculated, ProcessError> {
     match chunk {
-        AnyChunk::OfRequest(chunk) => Ok(calculate(chunk)),
+        AnyChunk::OfRequest(chunk) => Ok(calculate_pausing(chunk, rest_if_due)),
         AnyChunk::OfDocument(chunk) => of_document(chunk),
     }
 }
@@ -150,12 +152,13 @@ fn of_document(chunk: &DocumentChunk) -> Result<Calculated, ProcessError> {
     let mut around = Around::read(&chunk.around).map_err(|invalid| ProcessError::rejected("undecodable", invalid))?;
     let stated = stated(chunk, &mut around);
     let DocumentChunk { job, number, notices, counts, .. } = chunk;
-    Ok(calculate_agreements(job, *number, *counts, notices.clone(), stated, &around.market))
+    Ok(calculate_agreements(job, *number, *counts, notices.clone(), stated, &around.market, rest_if_due))
 }
 
 fn stated(chunk: &DocumentChunk, around: &mut Around) -> Vec<Stated> {
     let mut stated = Vec::with_capacity(chunk.contracts.len());
     for contract in &chunk.contracts {
+        rest_if_due();
         let path = format!("contracts[{}]", contract.place);
         let read = contained(|| {
             let agreement = around.contract(&contract.json, contract.place as usize)?;

@@ -31,7 +31,7 @@ use crate::domain::jobs::totals::Counts;
 use crate::domain::key::Timestamp;
 use crate::engine::broker::{Broker, TopicPartition};
 use crate::engine::clock::{Clock, SystemClock};
-use crate::engine::priority::{give_way, session_gives_way};
+use crate::engine::priority::{give_way, rest_if_due, session_gives_way};
 use crate::messages::any_chunk::AnyChunk;
 use crate::messages::calculation_request::{Asked, CalculationRequest, RequestWord};
 use crate::messages::document::stream::has_its_shape;
@@ -128,6 +128,7 @@ pub(super) fn cut<S: Cut<Chunk: Into<AnyChunk>>>(
     notices.into_iter().try_for_each(|notice| pass_on(splitter.notice(notice)))?;
     let read = read(&mut |contract| {
         bar.inc(1);
+        rest_if_due();
         pass_on(splitter.take(contract))
     });
     bar.finish_and_clear();
@@ -304,7 +305,7 @@ impl Submission {
 
     pub fn plan(&mut self, chunks: u32, counts: Option<Counts>) -> Result<(), Failure> {
         self.control(ControlWord::Planned { chunks, counts })?;
-        self.commit()
+        self.finish()
     }
 
     /// Announces a job by reference, and hands it to every partition: all in one transaction, or nothing.
@@ -314,7 +315,7 @@ impl Submission {
         self.control(ControlWord::Started(Started { request, deadline, predecessor: None }))?;
         self.control(ControlWord::Planned { chunks, counts: None })?;
         self.ask_shares(RequestWord::Calculate(Box::new(asked)))?;
-        self.commit()
+        self.finish()
     }
 
     /// Ends a job, and of one by reference the work on it.
@@ -323,13 +324,13 @@ impl Submission {
         if by_reference {
             self.ask_shares(RequestWord::Cancel)?;
         }
-        self.commit()
+        self.finish()
     }
 
     /// Ends a job whose chunks cannot all be sent: those that are there would be calculated and then wait for the others until its deadline.
     fn reject(&mut self, reason: String) -> Result<(), Failure> {
         self.control(ControlWord::Rejected { reason: CompactString::from(&reason) })?;
-        self.commit()?;
+        self.finish()?;
         let next = "submit it under another name (--idempotency-key) in parts, with larger chunks (jobs.chunk_positions, jobs.chunk_lots) or a \
                     higher limit";
         Err(Failure::new(Exit::Partial, format!("job {} is rejected: {reason}", self.job)).next(next))
@@ -366,6 +367,10 @@ impl Submission {
 
     fn commit(&mut self) -> Result<(), Failure> {
         self.sender.commit().map_err(|failure| cut_off(&self.job, failure))
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.sender.finish().map_err(|failure| cut_off(&self.job, failure))
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Stated {
 }
 
 /// Calculates every contract; what cannot be calculated becomes a row and stops nothing else. `counts` is what they account for, and `rows` what
-/// was found before.
+/// was found before. `pause` is called between contracts.
 pub fn calculate_agreements(
     job: &Job,
     number: u32,
@@ -32,10 +32,12 @@ pub fn calculate_agreements(
     mut rows: Vec<Notice>,
     contracts: Vec<Stated>,
     market: &Market,
+    pause: impl Fn(),
 ) -> Calculated {
     let mut totals = ControlTotals { counts, ..ControlTotals::default() };
     let mut published = Vec::with_capacity(contracts.len());
     for Stated { id, path, agreement } in contracts {
+        pause();
         let calculated = match &agreement {
             Ok(agreement) => contained(|| flows(agreement, market, job.valuation_date, &path))
                 .unwrap_or_else(|broken| (Vec::new(), vec![not_calculated(&id, &path, &broken)])),

@@ -29,11 +29,17 @@ pub struct Calculated {
 
 /// Calculates every contract of a chunk; what cannot be calculated becomes a row and stops nothing else.
 pub fn calculate(chunk: &Chunk) -> Calculated {
+    calculate_pausing(chunk, || ())
+}
+
+/// The same, with a call of `pause` between contracts.
+pub fn calculate_pausing(chunk: &Chunk, pause: impl Fn()) -> Calculated {
     let mut totals = ControlTotals::default();
     let mut rows = chunk.notices.clone();
     let mut flows = Vec::with_capacity(chunk.contracts.len());
     let rates = contained(|| RequestedRates::new(&chunk.market, &chunk.contracts, &chunk.job));
     for part in &chunk.contracts {
+        pause();
         let calculated = contained(|| match &rates {
             Ok(rates) => calculate_contract(part, &chunk.market, rates, &chunk.job),
             // One of the contracts breaks what they share: each with its own.
