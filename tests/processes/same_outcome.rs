@@ -8,8 +8,8 @@ use bookflow::pipeline::topics::{CALCULATION_OUTCOMES, HISTORICAL_FLOWS};
 
 use crate::program::{Installation, Running, argument};
 
-/// 4,000 positions: the batch lane, 2 to 80 chunks.
-const CONTRACTS: &str = "1000";
+/// 12,000 positions: the batch lane, 6 to 240 chunks, so that it is not over when `submit` is.
+const CONTRACTS: &str = "3000";
 const PARTITIONS: i32 = 4;
 const STAGE: &str = "calculate.batch";
 const PATIENCE: Duration = Duration::from_secs(60);
