@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn what_is_finished_can_be_read_though_markers_come_after_the_answer_to_the_commit() {
-        let data = Duration::from_millis(50);
+        let data = Duration::from_millis(500); // longer than a busy machine takes for the look in between
         let markers = MarkerDelays { data, ..MarkerDelays::default() };
         let broker = MemoryBroker::new(Settings { markers, ..Settings::default() });
         broker.create_topic(TOPIC, 2, &[]).expect("is new");
