@@ -6,12 +6,12 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .
-RUN cargo build --release --locked --bin bookflow
+RUN cargo build --profile dist --locked --bin bookflow
 
 FROM debian:trixie-slim
 LABEL org.opencontainers.image.title="bookflow" org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /build/target/release/bookflow /usr/local/bin/bookflow
+COPY --from=build /build/target/dist/bookflow /usr/local/bin/bookflow
 # A volume that is mounted here takes the owner over.
 RUN install --directory --owner=65532 --group=65532 /var/lib/bookflow
 USER 65532:65532

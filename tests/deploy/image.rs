@@ -17,8 +17,8 @@ pub fn contradictions(files: &Files) -> Vec<String> {
     let toolchain = format!("rust:{}-slim-", env!("CARGO_PKG_RUST_VERSION"));
     let wanted = [
         (build, toolchain.as_str()),
-        (build, "RUN cargo build --release --locked --bin bookflow\n"),
-        (run, "COPY --from=build /build/target/release/bookflow /usr/local/bin/bookflow\n"),
+        (build, "RUN cargo build --profile dist --locked --bin bookflow\n"),
+        (run, "COPY --from=build /build/target/dist/bookflow /usr/local/bin/bookflow\n"),
         (run, "RUN install --directory --owner=65532 --group=65532 /var/lib/bookflow\n"),
         (run, &format!("USER {USER}\n")),
         (run, &format!("EXPOSE {}\n", code::admin_port())),
