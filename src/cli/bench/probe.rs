@@ -41,12 +41,18 @@ const CALL: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Source {
+    /// Each record leaves by itself.
     pub fn open(config: &Config, topic: &'static str) -> Result<Source, Failure> {
+        Source::lingering(config, topic, Duration::ZERO)
+    }
+
+    /// Records wait so long for others to leave with.
+    pub fn lingering(config: &Config, topic: &'static str, linger: Duration) -> Result<Source, Failure> {
         let mut client = ClientConfig::new();
         client
             .set("bootstrap.servers", &config.kafka.bootstrap)
             .set("enable.idempotence", "true")
-            .set("linger.ms", "0");
+            .set("linger.ms", linger.as_millis().to_string());
         for (name, value) in &config.kafka.properties {
             client.set(name, value.reveal());
         }
