@@ -2,6 +2,7 @@
 
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
 import java.util.Properties;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.common.serialization.Serdes;
@@ -68,7 +69,7 @@ final class Streams {
     private static Properties settings(String[] arguments) {
         var settings = new Properties();
         settings.put("bootstrap.servers", arguments[0]);
-        settings.put("application.id", arguments[1] + String.join("-", arguments[4], arguments[5], arguments[6]));
+        settings.put("application.id", arguments[1] + Path.of(arguments[7]).getFileName());
         settings.put("processing.guarantee", "exactly_once_v2");
         settings.put("commit.interval.ms", "100");
         settings.put("statestore.cache.max.bytes", arguments[5]);

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::copying::{Copying, Output};
 use super::counted::{Counted, Counting};
-use super::namespace;
 use super::ours::{self, Volume};
+use super::rounds::{self, Rounds};
 use super::usage::{Measured, median};
 use crate::cli::config::Config;
 use crate::cli::embedded;
@@ -60,16 +60,16 @@ const COUNTED_TRADES: u64 = 100_000;
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
-    let mut rounds = Vec::new();
+    let (mut topics, mut rounds) = (Rounds::of(&config), Vec::new());
     for number in 1..=arguments.rounds.max(1) {
         let round = match arguments.memory {
             true => in_memory(arguments, &config)?,
-            false => on_cluster(arguments, &config, number, session)?,
+            false => on_cluster(arguments, &topics.fresh(arguments.partitions)?, number, session)?,
         };
         session.output.note(told(number, &round));
         rounds.push(round);
     }
-    let counted = counted(arguments, &config)?;
+    let counted = counted(arguments, &config, &mut topics)?;
     let answer = answer(arguments, &config, &rounds, &counted)?;
     session.output.say(answer.clone(), summary(&answer))?;
     Ok(Exit::Ok)
@@ -84,24 +84,23 @@ fn in_memory(arguments: &Arguments, config: &Config) -> Result<Round, Failure> {
 }
 
 fn on_cluster(arguments: &Arguments, config: &Config, number: usize, session: &Session) -> Result<Round, Failure> {
-    let config = namespace::fresh(config, number, arguments.partitions)?;
     session.output.note(format!("round {number}: topics {}.*, {} trades", config.kafka.namespace, arguments.trades));
-    let (load, broker) = (arguments.shape.load(arguments.trades).trades()?, parts::broker(&config)?);
-    let ours = capture(load, arguments.threads, &config, broker.clone(), parts::schemas(&config)?)?;
+    let (load, broker) = (arguments.shape.load(arguments.trades).trades()?, parts::broker(config)?);
+    let ours = capture(load, arguments.threads, config, broker.clone(), parts::schemas(config)?)?;
     let volumes = ours::volumes(broker.as_ref(), arguments.partitions)?;
-    let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, arguments.trades.max(1), &config)).collect();
-    namespace::create(
-        &config,
+    let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, arguments.trades.max(1), config)).collect();
+    rounds::create(
+        config,
         arguments.partitions,
         volumes.iter().map(|volume| format!("copy.{}", volume.topic)).collect(),
     )?;
     let copying = Copying {
-        input: parts::full_name(&config, TRADES),
+        input: parts::full_name(config, TRADES),
         outputs,
         records: arguments.trades,
         turn: config.worker.turn_time,
         id: format!("{}.copy", config.kafka.namespace),
-        config: &config,
+        config,
     };
     Ok(Round { ours, volumes, limit: Some(copying.run()?) })
 }
@@ -118,13 +117,13 @@ pub fn capture(
 }
 
 /// One round more, a short one that nobody times: counting takes time itself.
-fn counted(arguments: &Arguments, config: &Config) -> Result<Counted, Failure> {
+fn counted(arguments: &Arguments, config: &Config, topics: &mut Rounds) -> Result<Counted, Failure> {
     let load = arguments.shape.load(arguments.trades.min(COUNTED_TRADES)).trades()?;
     let loaded = if arguments.memory {
         let broker = embedded::broker(Default::default(), Arc::new(Undisturbed), arguments.partitions)?;
         Loaded::new(load, arguments.threads, config, Arc::new(broker), Arc::new(Schemas::embedded()))?
     } else {
-        let config = namespace::fresh(config, arguments.rounds.max(1) + 1, arguments.partitions)?;
+        let config = topics.fresh(arguments.partitions)?;
         Loaded::new(load, arguments.threads, &config, parts::broker(&config)?, parts::schemas(&config)?)?
     };
     let counting = Counting::start();

@@ -10,6 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::bare;
 use super::usage::{Measured, Sample};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
@@ -150,7 +151,7 @@ impl Copying<'_> {
     }
 
     fn consumer(&self) -> ClientConfig {
-        let mut config = self.client();
+        let mut config = bare::client(self.config);
         config
             .set("group.id", &self.id)
             .set("isolation.level", "read_committed")
@@ -163,7 +164,7 @@ impl Copying<'_> {
     }
 
     fn producer(&self) -> ClientConfig {
-        let mut config = self.client();
+        let mut config = bare::client(self.config);
         config
             .set("transactional.id", &self.id)
             .set("enable.idempotence", "true")
@@ -171,15 +172,6 @@ impl Copying<'_> {
             .set("linger.ms", "1")
             .set("queue.buffering.max.messages", "1000000")
             .set("queue.buffering.max.kbytes", "524288");
-        config
-    }
-
-    fn client(&self) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.config.kafka.bootstrap);
-        for (name, value) in &self.config.kafka.properties {
-            config.set(name, value.reveal());
-        }
         config
     }
 }

@@ -8,8 +8,9 @@ use serde_json::json;
 use super::capture::capture;
 use super::jobs::rounded;
 use super::probe::{Source, latencies};
+use super::rounds::Rounds;
 use super::times::Times;
-use super::{conditions, namespace, stock};
+use super::{conditions, stock};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -45,11 +46,12 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
-    let first = namespace::fresh(&config, 1, arguments.partitions)?;
+    let mut topics = Rounds::of(&config);
+    let first = topics.fresh(arguments.partitions)?;
     let (load, threads) = (one_key(arguments.trades).trades()?, arguments.threads.into());
     let rate = capture(load, threads, &first, parts::broker(&first)?, parts::schemas(&first)?)?.per_second;
     session.output.note(format!("one key alone: {rate:.0} trades/s"));
-    let config = namespace::fresh(&config, 2, arguments.partitions)?;
+    let config = topics.fresh(arguments.partitions)?;
     let [alone, beside, spread] = others(arguments, &config, session)?;
     let answer = json!({
         "scenario": "hot-key", "rate": rate.round(), "aim_rate": AIM, "others_alone": alone.figures(), "others_beside": beside.figures(),

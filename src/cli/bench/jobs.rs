@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::alone::{self, Alone};
 use super::client::Client;
-use super::namespace;
 use super::process::{CpuByThread, Process};
+use super::rounds::Rounds;
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -73,9 +73,9 @@ pub fn run(scenario: Scenario, aim_seconds: f64, arguments: &Arguments, session:
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("request.json");
     scenario.write(scenario.name, &mut BufWriter::new(File::create(&path)?))?;
-    let mut rounds = Vec::new();
+    let (mut topics, mut rounds) = (Rounds::of(&config), Vec::new());
     for number in 1..=arguments.rounds.max(1) {
-        let config = namespace::fresh(&config, number, arguments.partitions)?;
+        let config = topics.fresh(arguments.partitions)?;
         let round = round(scenario, &path, arguments, &config, session)?;
         session.output.note(format!("round {number}: {:.3} s", round.seconds));
         rounds.push(round);

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::client::Client;
+use super::conditions;
 use super::jobs::{BATCH_160K, Scenario, job, rounded, warm_up};
 use super::process::Process;
+use super::rounds::Rounds;
 use super::times::Times;
-use super::{conditions, namespace};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -45,7 +46,8 @@ pub struct Arguments {
 const ONE_LOT: Scenario = Scenario { name: "one-lot", contracts: 1, positions: 1, lots: 1 };
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
-    let config = namespace::fresh(&session.config()?, 1, arguments.partitions)?;
+    let mut topics = Rounds::of(&session.config()?);
+    let config = topics.fresh(arguments.partitions)?;
     let mut client = Client::open(&config)?;
     let _workers = Process::of_each_stage(&config, session, arguments.threads)?;
     warm_up(&mut client)?;

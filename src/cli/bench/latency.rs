@@ -11,8 +11,9 @@ use super::capture::output;
 use super::copying::Copying;
 use super::jobs::rounded;
 use super::probe::Source;
+use super::rounds::{self, Rounds};
 use super::times::Times;
-use super::{conditions, namespace, ours, stock};
+use super::{conditions, ours, stock};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -55,9 +56,9 @@ const AIM: f64 = 1.3;
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
-    let mut rounds = Vec::new();
-    for (number, per_second) in arguments.rates.iter().enumerate() {
-        let config = namespace::fresh(&config, number + 1, arguments.partitions)?;
+    let (mut topics, mut rounds) = (Rounds::of(&config), Vec::new());
+    for per_second in &arguments.rates {
+        let config = topics.fresh(arguments.partitions)?;
         let round = round(*per_second, arguments, &config, session)?;
         session.output.note(round.to_string());
         rounds.push(round);
@@ -90,7 +91,7 @@ fn round(per_second: u64, arguments: &Arguments, config: &Config, session: &Sess
     let volumes = ours::volumes(parts::broker(config)?.as_ref(), arguments.partitions)?;
     let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, warm_up + count, config)).collect();
     let names = volumes.iter().map(|volume| format!("copy.{}", volume.topic)).chain([COPY_TRADES.to_owned()]);
-    namespace::create(config, arguments.partitions, names.collect())?;
+    rounds::create(config, arguments.partitions, names.collect())?;
     let copying = Copying {
         input: parts::full_name(config, COPY_TRADES),
         outputs,

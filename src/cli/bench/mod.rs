@@ -18,7 +18,8 @@ mod jobs_latency; // small jobs beside a large one
 mod client; // asks for jobs over one connection
 mod process; // our commands as processes
 mod alone; // the steps of a job without Kafka
-mod namespace; // topics of a round's own
+mod rounds; // topics of a round's own
+mod bare; // clients without anything of ours
 
 use serde_json::{Value, json};
 

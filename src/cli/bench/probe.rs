@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
+use super::bare;
 use super::times::Times;
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
@@ -48,14 +48,8 @@ impl Source {
 
     /// Records wait so long for others to leave with.
     pub fn lingering(config: &Config, topic: &'static str, linger: Duration) -> Result<Source, Failure> {
-        let mut client = ClientConfig::new();
-        client
-            .set("bootstrap.servers", &config.kafka.bootstrap)
-            .set("enable.idempotence", "true")
-            .set("linger.ms", linger.as_millis().to_string());
-        for (name, value) in &config.kafka.properties {
-            client.set(name, value.reveal());
-        }
+        let mut client = bare::client(config);
+        client.set("enable.idempotence", "true").set("linger.ms", linger.as_millis().to_string());
         let partitions = partitions(parts::broker(config)?.as_ref(), topic)?;
         let producer = client.create().map_err(|error| failed(&error))?;
         Ok(Source { producer, topic: parts::full_name(config, topic), schemas: parts::schemas(config)?, partitions })

@@ -10,7 +10,8 @@ use serde_json::json;
 
 use super::jobs::rounded;
 use super::probe::{Answers, Source};
-use super::{conditions, namespace, stock};
+use super::rounds::Rounds;
+use super::{conditions, stock};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -42,7 +43,8 @@ const UNMOVED: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(300);
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
-    let config = namespace::fresh(&session.config()?, 1, arguments.partitions)?;
+    let mut topics = Rounds::of(&session.config()?);
+    let config = topics.fresh(arguments.partitions)?;
     let limits = parts::time_limits(&config);
     let mut workers = stock::workers(2, arguments.threads, &config, session)?;
     let trades = stock::put(&config, stock::lots(arguments.lots)?)?;

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -13,8 +12,9 @@ use serde_json::json;
 
 use super::capture::capture;
 use super::jobs::rounded;
+use super::rounds::Rounds;
 use super::usage::{Measured, Sample};
-use super::{conditions, namespace, stock};
+use super::{bare, conditions, stock};
 use crate::cli::config::Config;
 use crate::cli::embedded;
 use crate::cli::exit::Exit;
@@ -44,7 +44,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const CALL: Duration = Duration::from_secs(20);
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
-    let config = namespace::fresh(&session.config()?, 1, arguments.partitions)?;
+    let mut topics = Rounds::of(&session.config()?);
+    let config = topics.fresh(arguments.partitions)?;
     capture(stock::lots(arguments.lots)?, 1, &config, parts::broker(&config)?, parts::schemas(&config)?)?;
     session.output.note(format!("{} lots are captured", arguments.lots));
     let bare = bare(&config).map_err(|error| Failure::new(Exit::Failed, format!("bare consumer: {error}")))?;
@@ -65,17 +66,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 
 /// Reads the state topics whole.
 fn bare(config: &Config) -> Result<Measured, KafkaError> {
-    let mut client = ClientConfig::new();
+    let mut client = bare::client(config);
     client
-        .set("bootstrap.servers", &config.kafka.bootstrap)
         .set("group.id", format!("{}.bare", config.kafka.namespace))
         .set("isolation.level", "read_committed")
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
         .set("fetch.queue.backoff.ms", "20");
-    for (name, value) in &config.kafka.properties {
-        client.set(name, value.reveal());
-    }
     let consumer: BaseConsumer = client.create()?;
     let mut all = TopicPartitionList::new();
     for topic in STATE {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::process::Process;
-use super::{conditions, namespace, stock};
+use super::rounds::Rounds;
+use super::{conditions, stock};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -48,9 +49,9 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
-    let mut rounds = Vec::new();
-    for (number, workers) in arguments.workers.iter().enumerate() {
-        let config = namespace::fresh(&config, number + 1, arguments.partitions)?;
+    let (mut topics, mut rounds) = (Rounds::of(&config), Vec::new());
+    for workers in &arguments.workers {
+        let config = topics.fresh(arguments.partitions)?;
         let round = round(*workers, arguments, &config, session)?;
         session.output.note(told(&round));
         rounds.push(round);

@@ -1,0 +1,108 @@
+//! Topics of a round's own, so that state, logs and groups are fresh. They go when the command ends: a broker has only so many files.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+
+use super::bare;
+use crate::cli::config::Config;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, chain};
+use crate::cli::parts;
+use crate::cli::tail::partitions;
+use crate::engine::admin::TopicToCreate;
+use crate::engine::broker::{Broker, TopicPartition};
+use crate::pipeline::{topic_files, topics};
+
+/// The rounds of a command. Not before its end: the broker is busy with deleting, and the next round would be measured beside it.
+pub struct Rounds {
+    config: Config,
+    number: usize,
+}
+
+impl Rounds {
+    pub fn of(config: &Config) -> Rounds {
+        Rounds { config: config.clone(), number: 0 }
+    }
+
+    /// The settings of the next round, whose topics are there, have their leaders and their schemas.
+    pub fn fresh(&mut self, partitions: i32) -> Result<Config, Failure> {
+        self.number += 1;
+        let mut config = self.config.clone();
+        config.kafka.namespace = format!("{}{}", self.prefix(), self.number);
+        create(&config, partitions, topic_files::embedded().into_iter().map(|file| file.name).collect())?;
+        parts::schemas(&config)?; // by one, before processes come that would register the same at the same moment
+        let broker = parts::broker(&config)?;
+        let began = Instant::now();
+        for topic in topics::all() {
+            while let Err(error) = led(broker.as_ref(), topic) {
+                if began.elapsed() > LEADERS_COME {
+                    return Err(error);
+                }
+                thread::sleep(Duration::from_millis(50));
+            }
+        }
+        Ok(config)
+    }
+
+    /// What the namespaces of all rounds begin with, and nobody else's do.
+    fn prefix(&self) -> String {
+        let name = format!("bench-{}-", std::process::id());
+        match self.config.kafka.namespace.as_str() {
+            "" => name,
+            namespace => format!("{namespace}.{name}"),
+        }
+    }
+
+    /// Deletes all topics of all rounds, whoever has created them.
+    fn delete(&self) -> Result<(), Failure> {
+        let mut names = parts::admin(&self.config)?.names()?;
+        names.retain(|name| name.starts_with(&self.prefix()));
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let failed = |error: &dyn std::error::Error| Failure::new(Exit::Failed, chain(error));
+        let client: AdminClient<DefaultClientContext> =
+            bare::client(&self.config).create().map_err(|error| failed(&error))?;
+        let deleted = client.delete_topics(&names, &AdminOptions::new().request_timeout(Some(DELETED)));
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let answers = runtime.block_on(deleted).map_err(|error| failed(&error))?;
+        match answers.into_iter().find_map(Result::err) {
+            Some((name, code)) => Err(Failure::new(Exit::Failed, format!("{name}: {code}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Rounds {
+    fn drop(&mut self) {
+        if self.number == 0 {
+            return;
+        }
+        if let Err(failure) = self.delete() {
+            eprintln!("topics {}* may still be there: {}", self.prefix(), failure.message);
+        }
+    }
+}
+
+const DELETED: Duration = Duration::from_secs(30);
+/// How long partitions may be without a leader.
+const LEADERS_COME: Duration = Duration::from_secs(20);
+
+/// Whether every partition of a topic answers.
+fn led(broker: &dyn Broker, topic: &'static str) -> Result<(), Failure> {
+    let mut reader = broker.reader()?;
+    for partition in 0..partitions(broker, topic)? {
+        reader.bounds(TopicPartition { topic, partition })?;
+    }
+    Ok(())
+}
+
+pub fn create(config: &Config, partitions: i32, names: Vec<String>) -> Result<(), Failure> {
+    // The largest record that any topic file allows.
+    let settings = [("retention.ms", "3600000"), ("max.message.bytes", "4194304")];
+    let settings = BTreeMap::from(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let topic = |name| TopicToCreate { name, partitions, replication: None, config: settings.clone() };
+    Ok(parts::admin(config)?.create(&names.into_iter().map(topic).collect::<Vec<_>>())?)
+}
