@@ -33,6 +33,9 @@ pub struct Arguments {
     /// Trades of a round
     #[arg(long, default_value_t = 500_000)]
     trades: u64,
+    /// Trades before those of each round: until it has touched its memory a worker waits for the system to give it
+    #[arg(long, default_value_t = 0)]
+    warm_up: u64,
     #[arg(long, default_value_t = 8)]
     partitions: i32,
     /// Rounds of worker and loop in turn; their medians are the result
@@ -46,6 +49,13 @@ pub struct Arguments {
     memory: bool,
     #[command(flatten)]
     shape: Shape,
+}
+
+impl Arguments {
+    /// Trades of a round, those before anything is measured too.
+    fn all(&self) -> u64 {
+        self.warm_up + self.trades
+    }
 }
 
 /// One round: the worker, what it wrote, and the loop, if there is a broker to loop on.
@@ -77,18 +87,20 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
 
 fn in_memory(arguments: &Arguments, config: &Config) -> Result<Round, Failure> {
     let broker = Arc::new(embedded::broker(Default::default(), Arc::new(Undisturbed), arguments.partitions)?);
-    let load = arguments.shape.load(arguments.trades).trades()?;
-    let ours = capture(load, arguments.threads, config, broker.clone(), Arc::new(Schemas::embedded()))?;
+    let load = arguments.shape.load(arguments.all()).trades()?;
+    let loaded = Loaded::new(load, arguments.threads, config, broker.clone(), Arc::new(Schemas::embedded()))?;
+    let ours = loaded.run(arguments.warm_up)?;
     let volumes = ours::volumes(broker.as_ref(), arguments.partitions)?;
     Ok(Round { ours, volumes, limit: None })
 }
 
 fn on_cluster(arguments: &Arguments, config: &Config, number: usize, session: &Session) -> Result<Round, Failure> {
     session.output.note(format!("round {number}: topics {}.*, {} trades", config.kafka.namespace, arguments.trades));
-    let (load, broker) = (arguments.shape.load(arguments.trades).trades()?, parts::broker(config)?);
-    let ours = capture(load, arguments.threads, config, broker.clone(), parts::schemas(config)?)?;
+    let (load, broker) = (arguments.shape.load(arguments.all()).trades()?, parts::broker(config)?);
+    let loaded = Loaded::new(load, arguments.threads, config, broker.clone(), parts::schemas(config)?)?;
+    let ours = loaded.run(arguments.warm_up)?;
     let volumes = ours::volumes(broker.as_ref(), arguments.partitions)?;
-    let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, arguments.trades.max(1), config)).collect();
+    let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, arguments.all().max(1), config)).collect();
     rounds::create(
         config,
         arguments.partitions,
@@ -97,7 +109,7 @@ fn on_cluster(arguments: &Arguments, config: &Config, number: usize, session: &S
     let copying = Copying {
         input: parts::full_name(config, TRADES),
         outputs,
-        records: arguments.trades,
+        records: arguments.all(),
         turn: config.worker.turn_time,
         id: format!("{}.copy", config.kafka.namespace),
         config,
@@ -113,7 +125,7 @@ pub fn capture(
     broker: Arc<dyn Broker>,
     schemas: Arc<Schemas>,
 ) -> Result<Measured, Failure> {
-    Loaded::new(load, threads, config, broker, schemas)?.run()
+    Loaded::new(load, threads, config, broker, schemas)?.run(0)
 }
 
 /// One round more, a short one that nobody times: counting takes time itself.
@@ -127,7 +139,7 @@ fn counted(arguments: &Arguments, config: &Config, topics: &mut Rounds) -> Resul
         Loaded::new(load, arguments.threads, &config, parts::broker(&config)?, parts::schemas(&config)?)?
     };
     let counting = Counting::start();
-    loaded.run()?;
+    loaded.run(0)?;
     Ok(counting.end(loaded.records))
 }
 
@@ -156,8 +168,8 @@ impl Loaded {
         Ok(Loaded { broker, topology, settings, threads, records })
     }
 
-    fn run(&self) -> Result<Measured, Failure> {
-        ours::run(&self.topology, &self.broker, self.settings.clone(), self.threads, self.records)
+    fn run(&self, warm_up: u64) -> Result<Measured, Failure> {
+        ours::run(&self.topology, &self.broker, self.settings.clone(), self.threads, self.records, warm_up)
     }
 }
 
@@ -182,7 +194,7 @@ fn answer(arguments: &Arguments, config: &Config, rounds: &[Round], counted: &Co
         .map(|volume| {
             let records = volume.records.max(1);
             json!({
-                "topic": volume.topic, "per_trade": rounded(volume.records as f64 / arguments.trades.max(1) as f64),
+                "topic": volume.topic, "per_trade": rounded(volume.records as f64 / arguments.all().max(1) as f64),
                 "key_bytes": volume.key_bytes / records, "value_bytes": volume.value_bytes / records,
             })
         })
@@ -195,7 +207,7 @@ fn answer(arguments: &Arguments, config: &Config, rounds: &[Round], counted: &Co
         "conditions": {
             "broker": if arguments.memory { "embedded" } else { config.kafka.bootstrap.as_str() },
             "bookflow": env!("CARGO_PKG_VERSION"), "librdkafka": librdkafka, "cores": cores,
-            "trades": arguments.trades, "partitions": arguments.partitions, "threads": arguments.threads,
+            "trades": arguments.trades, "warm_up": arguments.warm_up, "partitions": arguments.partitions, "threads": arguments.threads,
             "keys": arguments.shape.keys, "zipf": arguments.shape.zipf, "seed": arguments.shape.seed,
             "plain": arguments.shape.plain, "rounds": rounds.len(),
             "turn_ms": config.worker.turn_time.as_millis() as u64, "turn_records": config.worker.turn_records,
@@ -203,7 +215,7 @@ fn answer(arguments: &Arguments, config: &Config, rounds: &[Round], counted: &Co
         },
         "rate": ours.per_second.round(),
         "cpu_us_per_record": rounded(ours.cpu_us_per_record),
-        "bytes_per_trade": (bytes as f64 / arguments.trades.max(1) as f64).round(),
+        "bytes_per_trade": (bytes as f64 / arguments.all().max(1) as f64).round(),
         "allocations_per_trade": counted.allocations.map(rounded),
         "instructions_per_trade": counted.instructions.as_ref().ok().map(|count| count.round()),
         "instructions_unknown": counted.instructions.as_ref().err(),

@@ -31,19 +31,20 @@ const OUTPUTS: [&str; 4] = [BLOTTER, CAPTURED_TRADES, POSITIONS, LOTS];
 const QUIET: Duration = Duration::from_millis(700);
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Lets one worker process work off what is on `trades`; `records` of it are known.
+/// Lets one worker process work off what is on `trades`; `records` of it are known, and so many of them come before anything is measured.
 pub fn run(
     topology: &Arc<Topology>,
     broker: &Arc<dyn Broker>,
     settings: Settings,
     threads: usize,
     records: u64,
+    warm_up: u64,
 ) -> Result<Measured, Failure> {
     let process = embedded::process(topology, broker, std::iter::empty(), settings);
     let process = Process { lanes: vec![Lane { stage: BOOK.to_owned(), threads }], ..process };
     thread::scope(|scope| {
         let worker = scope.spawn(|| process.run());
-        let measured = watch(&process, broker.as_ref(), records, || worker.is_finished());
+        let measured = watch(&process, broker.as_ref(), records, warm_up, || worker.is_finished());
         process.stopping.store(true, Ordering::Relaxed);
         worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         measured
@@ -51,7 +52,13 @@ pub fn run(
 }
 
 /// A turn whose end was in doubt and that turned out to be committed is not among the records that threads report.
-fn watch(process: &Process, broker: &dyn Broker, records: u64, ended: impl Fn() -> bool) -> Result<Measured, Failure> {
+fn watch(
+    process: &Process,
+    broker: &dyn Broker,
+    records: u64,
+    warm_up: u64,
+    ended: impl Fn() -> bool,
+) -> Result<Measured, Failure> {
     let done = || process.health.reports().values().map(|report| report.records).sum::<u64>();
     let (mut first, mut last) = (None, Sample::now(0));
     let mut moved = Instant::now();
@@ -60,7 +67,9 @@ fn watch(process: &Process, broker: &dyn Broker, records: u64, ended: impl Fn() 
         let now = done();
         if now > last.records {
             last = Sample::now(now);
-            first.get_or_insert(last);
+            if now > warm_up {
+                first.get_or_insert(last);
+            }
             moved = Instant::now();
         }
         let quiet = first.is_some() && moved.elapsed() > QUIET;
