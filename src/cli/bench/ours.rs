@@ -31,7 +31,7 @@ const OUTPUTS: [&str; 4] = [BLOTTER, CAPTURED_TRADES, POSITIONS, LOTS];
 const QUIET: Duration = Duration::from_millis(700);
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Lets one worker process work off what is on `trades`; `records` of it are known, and so many of them come before anything is measured.
+/// Lets one worker process work off what is on `trades`; `records` of it are known, and the first `warm_up` of them are not measured.
 pub fn run(
     topology: &Arc<Topology>,
     broker: &Arc<dyn Broker>,
