@@ -44,27 +44,23 @@ pub enum InvalidName {
 impl PositionKey {
     /// The key of a position by its three names, each up to 50 characters without control characters.
     pub fn new(account: &str, book: &str, security: &str) -> Result<PositionKey, InvalidName> {
-        check("account", account, PART_LENGTH_MAX)?;
-        check("book", book, PART_LENGTH_MAX)?;
-        check("security", security, PART_LENGTH_MAX)?;
-        let mut text = CompactString::with_capacity(account.len() + book.len() + security.len() + 2);
-        text.push_str(&encode(account));
-        text.push('_');
-        text.push_str(&encode(book));
-        text.push('_');
-        text.push_str(&encode(security));
-        Ok(PositionKey(text.as_str().into()))
+        let mut text = String::with_capacity(account.len() + book.len() + security.len() + 2);
+        for (name, part) in [("account", account), ("book", book), ("security", security)] {
+            check(name, part, PART_LENGTH_MAX)?;
+            if !text.is_empty() {
+                text.push('_');
+            }
+            text.push_str(&encode(part));
+        }
+        Ok(PositionKey(text.into()))
     }
 
     /// Reads the wire form. Only the spelling that `new` gives is a key, so that equal keys are equal bytes and share a partition.
     pub fn parse(text: &str) -> Result<PositionKey, InvalidName> {
-        let mut parts = text.split('_');
-        for name in ["account", "book", "security"] {
-            let part = parts.next().ok_or(InvalidName::NotAKey)?;
+        let (account, rest) = cut(text, b'_').ok_or(InvalidName::NotAKey)?;
+        let (book, security) = cut(rest, b'_').ok_or(InvalidName::NotAKey)?;
+        for (name, part) in [("account", account), ("book", book), ("security", security)] {
             check(name, &decode(part).ok_or(InvalidName::NotAKey)?, PART_LENGTH_MAX)?;
-        }
-        if parts.next().is_some() {
-            return Err(InvalidName::NotAKey);
         }
         Ok(PositionKey(text.into()))
     }
@@ -90,7 +86,9 @@ impl PositionKey {
     }
 
     fn part(&self, index: usize) -> Cow<'_, str> {
-        self.0.split('_').nth(index).and_then(decode).expect("a key is checked when it is made")
+        let after = (0..index).try_fold(&*self.0, |rest, _| Some(cut(rest, b'_')?.1));
+        let part = after.map(|rest| cut(rest, b'_').map_or(rest, |(part, _)| part));
+        part.and_then(decode).expect("a key is checked when it is made")
     }
 }
 
@@ -124,7 +122,7 @@ impl TradeId {
 
     /// Reads `source|trade_id`; everything after the first `|` is the trade's id.
     pub fn parse(text: &str) -> Result<TradeId, InvalidName> {
-        let (source, trade_id) = text.split_once('|').ok_or(InvalidName::NotATradeId)?;
+        let (source, trade_id) = cut(text, b'|').ok_or(InvalidName::NotATradeId)?;
         TradeId::new(source, trade_id)
     }
 
@@ -154,7 +152,7 @@ impl TradeId {
     }
 
     fn halves(&self) -> (&str, &str) {
-        self.0.split_once('|').expect("a trade id is checked when it is made")
+        cut(&self.0, b'|').expect("a trade id is checked when it is made")
     }
 }
 
@@ -178,31 +176,57 @@ pub(super) fn check(name: &'static str, text: &str, length_max: usize) -> Result
     if text.len() > length_max && text.chars().count() > length_max {
         return Err(InvalidName::TooLong(name));
     }
-    // Every record that is read brings five names. As a rule they are ASCII and in order: all bytes are looked at without a branch.
-    let (control, ascii) = text
-        .bytes()
-        .fold((false, true), |(control, ascii), byte| (control | byte.is_ascii_control(), ascii & byte.is_ascii()));
-    if control || (!ascii && text.chars().any(char::is_control)) {
+    let kinds = kinds(text);
+    if kinds & CONTROL != 0 || (kinds & BEYOND_ASCII != 0 && text.chars().any(char::is_control)) {
         return Err(InvalidName::ControlCharacter(name));
     }
     Ok(())
 }
 
+/// What bytes a text has, a bit a kind. Every record that is read brings five names, which are short: no byte costs a branch.
+fn kinds(text: &str) -> u8 {
+    text.bytes().fold(0, |kinds, byte| kinds | KINDS[usize::from(byte)])
+}
+
+const CONTROL: u8 = 1;
+const BEYOND_ASCII: u8 = 2;
+/// What a part of a key has only percent-encoded.
+const ESCAPED: u8 = 4;
+const KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0;
+    while byte < kinds.len() {
+        kinds[byte] = match byte as u8 {
+            0..0x20 | 0x7f => CONTROL,
+            0x80.. => BEYOND_ASCII,
+            b'%' | b'_' => ESCAPED,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    kinds
+};
+
+/// What stands before and after an ASCII character. The standard library's search is made for long texts, and these have a few bytes.
+fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let place = text.bytes().position(|byte| byte == at)?;
+    Some((&text[..place], &text[place + 1..]))
+}
+
 fn encode(part: &str) -> Cow<'_, str> {
-    if !part.bytes().any(|byte| matches!(byte, b'%' | b'_')) {
+    if kinds(part) & ESCAPED == 0 {
         return Cow::Borrowed(part);
     }
     Cow::Owned(part.replace('%', "%25").replace('_', "%5F"))
 }
 
-/// The inverse of `encode`; `None` for a `%` that `encode` does not write.
+/// The inverse of `encode`; `None` for a `%` or a `_` that `encode` does not write.
 fn decode(part: &str) -> Option<Cow<'_, str>> {
-    let mut pieces = part.split('%');
-    let first = pieces.next()?;
-    if first.len() == part.len() {
+    if kinds(part) & ESCAPED == 0 {
         return Some(Cow::Borrowed(part));
     }
-    let mut decoded = first.to_owned();
+    let mut pieces = Some(part).filter(|part| !part.contains('_'))?.split('%');
+    let mut decoded = pieces.next()?.to_owned();
     for piece in pieces {
         if let Some(rest) = piece.strip_prefix("25") {
             decoded.push('%');

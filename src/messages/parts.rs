@@ -55,7 +55,7 @@ impl Encoder<'_> {
     }
 
     pub fn currency(&mut self, currency: Currency) {
-        self.text(currency.code());
+        self.bytes(currency.bytes());
     }
 
     pub fn money(&mut self, money: &Money) {

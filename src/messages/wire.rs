@@ -3,15 +3,13 @@
 //! Records in our own schema take this way and records in another writer's schema are resolved first (`resolution`). A
 //! test holds every message against its schema with the Avro library, in both directions.
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use crate::messages::decimal::{self, DecimalError, QUANTITY_SCALE, RATE_SCALE};
 
 /// Elements for which space is set aside before any is read; more must earn their space with bytes.
 const FIRST_ELEMENTS: usize = 64;
-/// Day 0 of Avro's `date`.
-const EPOCH: NaiveDate = NaiveDate::from_ymd_opt(1970, 1, 1).expect("the first of January exists");
 
 /// Why bytes are not the record that they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,7 +115,7 @@ impl<'a> Encoder<'a> {
     }
 
     pub fn date(&mut self, value: NaiveDate) {
-        self.long(value.signed_duration_since(EPOCH).num_days());
+        self.long(value.to_epoch_days());
     }
 
     /// decimal(28,10)
@@ -278,9 +276,7 @@ impl<'a> Decoder<'a> {
     pub fn date(&mut self) -> Result<NaiveDate, Unreadable> {
         let at = self.at;
         let days = self.int()?;
-        let distance = Days::new(u64::from(days.unsigned_abs()));
-        let date = if days < 0 { EPOCH.checked_sub_days(distance) } else { EPOCH.checked_add_days(distance) };
-        date.ok_or(Unreadable::OutOfRange { number: days.into(), at, what: "a date" })
+        NaiveDate::from_epoch_days(days).ok_or(Unreadable::OutOfRange { number: days.into(), at, what: "a date" })
     }
 
     /// decimal(28,10)
