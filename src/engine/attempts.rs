@@ -29,15 +29,14 @@ impl Worker {
             return Ok(());
         }
         let any = batch.iter().any(|record| {
-            owner(self.tasks.values_mut(), &record)
-                .is_some_and(|(task, input)| due(task, input, record.offset).is_some())
+            owner(&mut self.tasks, &record).is_some_and(|(task, input)| due(task, input, record.offset).is_some())
         });
         if !any {
             return Ok(());
         }
         self.make_way(open)?;
         for record in batch.iter() {
-            let Some((task, input)) = owner(self.tasks.values_mut(), &record) else { continue };
+            let Some((task, input)) = owner(&mut self.tasks, &record) else { continue };
             let Some(begin) = due(task, input, record.offset).filter(|_| task.begins.is_none()) else { continue };
             if begin.attempt >= CONDEMNED_ATTEMPT && begin.suspect.is_some() {
                 let message = format!("the process died {} times on this record", begin.attempt - 1);

@@ -143,9 +143,9 @@ impl Task {
         matches!(self.status, Status::Running | Status::Waiting { .. })
     }
 
-    /// Which of the inputs this is; every record asks every task, so the number is compared before the name.
+    /// Which of the inputs this is.
     pub fn input(&self, from: TopicPartition) -> Option<usize> {
-        self.inputs.iter().position(|input| input.partition == from.partition && input.topic == from.topic)
+        self.inputs.iter().position(|input| *input == from)
     }
 
     /// Why what it sees of its state may be less than there is.

@@ -1,5 +1,6 @@
 //! The turn: polled records become effects, each all or nothing; what fails as a whole is undone and comes again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::batch::{Batch, Record};
@@ -123,7 +124,7 @@ impl Worker {
     fn process(&mut self, record: &Record<'_>, open: &mut Open, now_us: i64) -> Result<Option<(i32, String)>, Failure> {
         let planted = self.settings.planted;
         let Worker { checked, views, outbox, tasks, .. } = self;
-        let Some((task, input)) = owner(tasks.values_mut(), record) else { return Ok(None) };
+        let Some((task, input)) = owner(tasks, record) else { return Ok(None) };
         // A record that was fetched before a seek may be handed out once more.
         if !task.running() || record.offset < task.next[input] {
             return Ok(None);
@@ -343,12 +344,11 @@ fn context<'a>(
     Context { partition, turn: mark.turn + 1, generation, now_us, views, routes: &checked.routes, outbox }
 }
 
-/// The task whose input the record comes from.
-pub(super) fn owner<'a>(
-    mut tasks: impl Iterator<Item = &'a mut Task>,
-    record: &Record<'_>,
-) -> Option<(&'a mut Task, usize)> {
-    tasks.find_map(|task| task.input(record.from).map(|input| (task, input)))
+/// The task whose input the record comes from: that of its partition.
+pub(super) fn owner<'a>(tasks: &'a mut BTreeMap<i32, Task>, record: &Record<'_>) -> Option<(&'a mut Task, usize)> {
+    let task = tasks.get_mut(&record.from.partition)?;
+    let input = task.input(record.from)?;
+    Some((task, input))
 }
 
 /// Longer than any key that is not an attack.
