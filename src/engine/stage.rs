@@ -186,6 +186,11 @@ impl Outbox {
         self.queued.is_empty()
     }
 
+    /// Of keys and values.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// What is sent from now on is for a record with these headers.
     pub fn follow(&mut self, headers: &[Header]) {
         self.trace.clear();
