@@ -13,11 +13,13 @@ fn run(arguments: &[&str]) -> Value {
         ("BOOKFLOW_KAFKA__BOOTSTRAP", bootstrap.as_str()),
         ("BOOKFLOW_REGISTRY__URL", registry.as_str()),
         ("BOOKFLOW_KAFKA__TIME_LIMITS", "short"),
+        ("BOOKFLOW_KAFKA__NAMESPACE", "measured"),
     ];
     let folder = tempfile::tempdir().expect("a folder can be made");
     let all = [&["bench"], arguments, &["--partitions", "2", "--json"]].concat();
     let ended = answer(command(folder.path(), &variables, &all));
     assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(!ended.err.contains("may still be there"), "{}", ended.err);
     ended.object()
 }
 

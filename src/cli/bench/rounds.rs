@@ -59,7 +59,10 @@ impl Rounds {
 
     /// Deletes all topics of all rounds, whoever has created them.
     fn delete(&self) -> Result<(), Failure> {
-        let mut names = parts::admin(&self.config)?.names()?;
+        // Whoever looks for topics from within a namespace sees none of another one, and each round has its own.
+        let mut cluster = self.config.clone();
+        cluster.kafka.namespace.clear();
+        let mut names = parts::admin(&cluster)?.names()?;
         names.retain(|name| name.starts_with(&self.prefix()));
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         let failed = |error: &dyn std::error::Error| Failure::new(Exit::Failed, chain(error));
