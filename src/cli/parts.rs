@@ -143,6 +143,7 @@ pub fn engine_settings(config: &Config) -> engine::settings::Settings {
         turn_time: worker.turn_time,
         poll_records: worker.poll_records,
         poll_bytes: worker.poll_bytes,
+        portion_bytes: worker.portion_bytes,
         poll_wait: worker.poll_wait,
         restore_records: worker.restore_records,
         restore_threads: worker.restore_threads,

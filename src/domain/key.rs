@@ -8,6 +8,8 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use sha2::{Digest, Sha256};
 
+/// What the parts of a position's key are called where one is refused.
+const PART_NAMES: [&str; 3] = ["account", "book", "security"];
 /// Longest account, book, security or source, in characters.
 pub const PART_LENGTH_MAX: usize = 50;
 /// Longest id of a trade (within its source) or of a contract, in characters.
@@ -45,7 +47,7 @@ impl PositionKey {
     /// The key of a position by its three names, each up to 50 characters without control characters.
     pub fn new(account: &str, book: &str, security: &str) -> Result<PositionKey, InvalidName> {
         let mut text = String::with_capacity(account.len() + book.len() + security.len() + 2);
-        for (name, part) in [("account", account), ("book", book), ("security", security)] {
+        for (name, part) in PART_NAMES.into_iter().zip([account, book, security]) {
             check(name, part, PART_LENGTH_MAX)?;
             if !text.is_empty() {
                 text.push('_');
@@ -57,9 +59,7 @@ impl PositionKey {
 
     /// Reads the wire form. Only the spelling that `new` gives is a key, so that equal keys are equal bytes and share a partition.
     pub fn parse(text: &str) -> Result<PositionKey, InvalidName> {
-        let (account, rest) = cut(text, b'_').ok_or(InvalidName::NotAKey)?;
-        let (book, security) = cut(rest, b'_').ok_or(InvalidName::NotAKey)?;
-        for (name, part) in [("account", account), ("book", book), ("security", security)] {
+        for (name, part) in PART_NAMES.into_iter().zip(parts(text).ok_or(InvalidName::NotAKey)?) {
             check(name, &decode(part).ok_or(InvalidName::NotAKey)?, PART_LENGTH_MAX)?;
         }
         Ok(PositionKey(text.into()))
@@ -86,9 +86,7 @@ impl PositionKey {
     }
 
     fn part(&self, index: usize) -> Cow<'_, str> {
-        let after = (0..index).try_fold(&*self.0, |rest, _| Some(cut(rest, b'_')?.1));
-        let part = after.map(|rest| cut(rest, b'_').map_or(rest, |(part, _)| part));
-        part.and_then(decode).expect("a key is checked when it is made")
+        parts(&self.0).and_then(|parts| decode(parts[index])).expect("a key is checked when it is made")
     }
 }
 
@@ -211,6 +209,13 @@ const KINDS: [u8; 256] = {
 fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     let place = text.bytes().position(|byte| byte == at)?;
     Some((&text[..place], &text[place + 1..]))
+}
+
+/// Those of a key, as they stand in it.
+fn parts(key: &str) -> Option<[&str; 3]> {
+    let (account, rest) = cut(key, b'_')?;
+    let (book, security) = cut(rest, b'_')?;
+    Some([account, book, security])
 }
 
 fn encode(part: &str) -> Cow<'_, str> {

@@ -28,10 +28,6 @@ pub(super) struct Open {
     pub ticked: bool,
 }
 
-/// Of what leaves before the turn's end. Less at a time costs more, as the client's thread and ours are in each other's way, with lock and cache:
-/// after each poll it took 3 to 10 % more CPU a trade.
-const PORTION_BYTES: usize = 2 << 20;
-
 pub(super) const DAMAGED: &str = "a segment cannot be read";
 
 /// Why a turn cannot be committed.
@@ -121,7 +117,7 @@ impl Worker {
             self.life = Life(self.clock.now_us());
         }
         self.queue_prompt_changes()?;
-        if self.outbox.bytes() >= PORTION_BYTES {
+        if self.outbox.bytes() >= self.settings.portion_bytes {
             self.produce(open)?;
         }
         Ok(None)

@@ -29,8 +29,14 @@ impl Scene {
         let run = Run::through(broker_with(proxy.bootstrap(), hasty()));
         run.first_start();
         // Turns of several polls: what the first ones produced is on its way when a later one fails.
-        let settings =
-            Settings { instance: "late".into(), poll_records: 2, turn_time: PATIENCE, planted, ..Settings::default() };
+        let settings = Settings {
+            instance: "late".into(),
+            poll_records: 2,
+            portion_bytes: 1,
+            turn_time: PATIENCE,
+            planted,
+            ..Settings::default()
+        };
         let worker = run.worker_with(settings).expect("worker");
         // A first turn has a transaction of its own before it, which says that it begins.
         run.write(0, &["0"]);

@@ -38,6 +38,7 @@ fn a_worker_that_is_killed_five_times_loses_and_doubles_nothing() {
         // Short turns, so that there is something left to be killed in; static members, who are back at once.
         installation.set("worker.turn_records", "300");
         installation.set("worker.poll_records", "100");
+        installation.set("worker.portion_bytes", "1B");
         installation.set("worker.static_membership", "true");
     }
     let trades = scale.trades.to_string();

@@ -101,7 +101,7 @@ impl History {
     fn new(seed: u64, planted: Option<Planted>, bend: impl FnOnce(&mut Swarm), told: Option<Told>) -> History {
         let mut dice = SmallRng::seed_from_u64(seed);
         let mut swarm = Swarm::roll(&mut dice);
-        swarm.age(&mut SmallRng::seed_from_u64(seed ^ 0x7365_676d_656e_7473));
+        swarm.roll_on(&mut SmallRng::seed_from_u64(seed ^ 0x7365_676d_656e_7473));
         bend(&mut swarm);
         let baton = Arc::new(Baton::default());
         let clock = Arc::new(SimulatedClock::new(baton.clone()));
@@ -330,6 +330,7 @@ impl History {
             instance,
             turn_records: self.swarm.turn_records,
             poll_records: self.swarm.turn_records,
+            portion_bytes: self.swarm.portion_bytes,
             turn_time: self.swarm.pace * 20,
             doubt_after: RETRY_BACKOFF.mul_f64(0.8),
             committed_wait: RETRY_BACKOFF,

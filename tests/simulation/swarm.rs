@@ -38,6 +38,8 @@ pub struct Swarm {
     pub recent_entries: usize,
     pub segments_spoilt: u32,
     pub turn_records: usize,
+    /// What leaves before a turn's end: all of a poll, or as a rule nothing.
+    pub portion_bytes: usize,
     /// What a record needs is not there.
     pub outages: u32,
     /// Trades that are rejected after their work, and trades over which their turn fails at its end.
@@ -82,6 +84,7 @@ impl Swarm {
             recent_entries: usize::MAX,
             segments_spoilt: 0,
             turn_records: dice.random_range(1..=20),
+            portion_bytes: 1,
             outages,
             rejects,
             spoils,
@@ -90,12 +93,15 @@ impl Swarm {
     }
 
     /// On dice of its own: what else a seed does stays as it was.
-    pub fn age(&mut self, dice: &mut SmallRng) {
+    pub fn roll_on(&mut self, dice: &mut SmallRng) {
         if dice.random_ratio(2, 3) {
             self.recent_entries = dice.random_range(1..=20);
         }
         if dice.random_ratio(1, 3) {
             self.segments_spoilt = dice.random_range(1..=10);
+        }
+        if dice.random_ratio(1, 2) {
+            self.portion_bytes = 2 << 20;
         }
     }
 }

@@ -51,6 +51,7 @@ pub struct Worker {
     pub turn_time: Duration,
     pub poll_records: usize,
     pub poll_bytes: usize,
+    pub portion_bytes: usize,
     pub poll_wait: Duration,
     pub restore_records: usize,
     pub restore_threads: usize,
@@ -203,6 +204,7 @@ impl Read<'_> {
             turn_time: self.duration("worker.turn_time", "1ms", "5s")?,
             poll_records: self.number("worker.poll_records", 1, 100_000)?,
             poll_bytes: self.size("worker.poll_bytes", "64KiB", "256MiB")?,
+            portion_bytes: self.size("worker.portion_bytes", "1B", "256MiB")?,
             poll_wait: self.duration("worker.poll_wait", "1ms", "1s")?,
             restore_records: self.number("worker.restore_records", 100, 1_000_000)?,
             restore_threads: self.number("worker.restore_threads", 1, 64)?,
@@ -357,6 +359,7 @@ mod tests {
         assert_eq!(worker.turn_bytes, engine.turn_bytes);
         assert_eq!(worker.turn_time, engine.turn_time);
         assert_eq!(worker.poll_bytes, engine.poll_bytes);
+        assert_eq!(worker.portion_bytes, engine.portion_bytes);
         assert_eq!(worker.copy_max_age, engine.copy_max_age);
         assert_eq!(worker.recent_entries, engine.recent_entries);
         let jobs = config(&[]).expect("is valid").jobs;

@@ -1,6 +1,7 @@
 //! One lot at a moment in business order: what is left of it, what its units cost, and where its dates stand.
 
 use rust_decimal::Decimal;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::cost::UnitCost;
 use super::lot::{Age, Lot};
@@ -24,6 +25,17 @@ pub(super) struct OpenLot<'a> {
 pub(super) enum Facts<'a> {
     Trade(&'a Terms),
     Lot(&'a Lot),
+}
+
+/// An id behind a hash of it: ids have long beginnings in common, and a replay looks lots up more than anything else. Its order says nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Name<'a>(u64, pub &'a TradeId);
+
+impl<'a> Name<'a> {
+    /// With its hash.
+    pub fn of(id: &'a TradeId) -> Name<'a> {
+        Name(xxh3_64(id.as_str().as_bytes()), id)
+    }
 }
 
 impl<'a> OpenLot<'a> {

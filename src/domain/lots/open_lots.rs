@@ -2,18 +2,16 @@
 //!
 //! What the ledger says stays true of every lot that was not touched on the way, so the work is in proportion to what changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use chrono::NaiveDate;
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 use rust_decimal::Decimal;
 
 use super::cost::{UnitCost, share, signed_like};
 use super::happening::{Arrival, Effect, What};
 use super::lot::{Before, Chosen, Image, Lot, LotChange, Relief};
 use super::method::Ranking;
-use super::open_lot::{Facts, OpenLot};
+use super::open_lot::{Facts, Name, OpenLot};
 use super::origin::Change;
 use super::position::Costing;
 use super::queue::Queue;
@@ -27,7 +25,7 @@ pub(super) struct OpenLots<'a, L, I: Iterator<Item = &'a Lot>> {
     pub key: &'a PositionKey,
     pub ledger: &'a L,
     /// What the ledger says of these is past.
-    touched: HashMap<&'a TradeId, OpenLot<'a>>,
+    touched: BTreeMap<Name<'a>, OpenLot<'a>>,
     queue: Queue<'a, I>,
     /// Its cost is the ledger's until `close`.
     totals: Totals,
@@ -81,7 +79,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         OpenLots {
             key,
             ledger,
-            touched: HashMap::new(),
+            touched: BTreeMap::new(),
             queue: Queue::new(stored),
             totals,
             pool: (totals.costing == Costing::Pooled).then_some(totals.cost),
@@ -249,7 +247,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
 
     /// What is open of a lot, which may be none of this position.
     pub fn open_of(&self, id: &TradeId) -> Decimal {
-        let touched = self.touched.get(id).map(|lot| lot.remaining);
+        let touched = self.touched.get(&Name::of(id)).map(|lot| lot.remaining);
         touched.or_else(|| self.ledger.lot(id).map(|lot| lot.remaining)).unwrap_or_default()
     }
 
@@ -260,7 +258,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
 
     /// The lot as it stands now.
     pub fn lot(&mut self, id: &'a TradeId) -> OpenLot<'a> {
-        let lot = match self.touched.entry(id) {
+        let lot = match self.touched.entry(Name::of(id)) {
             Entry::Occupied(lot) => return *lot.get(),
             Entry::Vacant(vacant) => *vacant.insert(OpenLot::of_ledger(self.ledger, id)),
         };
@@ -270,13 +268,13 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
 
     /// From here on the lot stands like this; the ledger is not asked for it again.
     fn set(&mut self, id: &'a TradeId, lot: OpenLot<'a>) {
-        let before = self.touched.insert(id, lot);
+        let before = self.touched.insert(Name::of(id), lot);
         self.queue_again(id, before, lot);
     }
 
     /// Changes a lot as it stands now.
     fn change(&mut self, id: &'a TradeId, change: impl FnOnce(&mut OpenLot<'a>)) {
-        let (before, after) = match self.touched.entry(id) {
+        let (before, after) = match self.touched.entry(Name::of(id)) {
             Entry::Occupied(mut lot) => {
                 let before = *lot.get();
                 change(lot.get_mut());
@@ -311,7 +309,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         let sum = if self.pool.is_none() && !own_costs { Some(self.cost_by_lot()?) } else { None };
         let mut totals = self.totals;
         let mut changes = Vec::new();
-        let mut touched: Vec<_> = self.touched.into_iter().collect();
+        let mut touched: Vec<_> = self.touched.into_iter().map(|(name, lot)| (name.1, lot)).collect();
         touched.sort_unstable_by_key(|(id, _)| *id);
         for (id, lot) in touched {
             let before = self.ledger.lot(id);
@@ -352,8 +350,8 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
             self.touch_all();
         }
         let mut sum = if known { self.totals.cost } else { 0 };
-        for (id, lot) in &self.touched {
-            if known && let Some(before) = self.ledger.lot(id) {
+        for (name, lot) in &self.touched {
+            if known && let Some(before) = self.ledger.lot(name.1) {
                 sum = sum.checked_sub(cost(before)?).ok_or(OutOfRange)?;
             }
             let now = lot.cost.cost_of(lot.remaining, lot.facts.currency()).ok_or(OutOfRange)?;

@@ -4,14 +4,12 @@
 //! its place but those that are taken.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::iter::Peekable;
-
-use hashbrown::HashMap;
 
 use super::lot::Lot;
 use super::method::{Rank, Ranking};
-use super::open_lot::OpenLot;
+use super::open_lot::{Name, OpenLot};
 use crate::domain::key::TradeId;
 use crate::domain::lots::ledger::Ledger;
 use crate::domain::trade::BusinessOrder;
@@ -52,9 +50,9 @@ impl<'a, I: Iterator<Item = &'a Lot>> Queue<'a, I> {
     }
 
     /// The one to take next.
-    pub fn first(&mut self, touched: &HashMap<&'a TradeId, OpenLot<'a>>) -> Option<&'a TradeId> {
+    pub fn first(&mut self, touched: &BTreeMap<Name<'a>, OpenLot<'a>>) -> Option<&'a TradeId> {
         let mut stored = self.peek();
-        while stored.is_some_and(|place| touched.contains_key(place.age().3)) {
+        while stored.is_some_and(|place| touched.contains_key(&Name::of(place.age().3))) {
             self.pop();
             stored = self.peek();
         }
@@ -64,7 +62,7 @@ impl<'a, I: Iterator<Item = &'a Lot>> Queue<'a, I> {
     }
 
     /// All of them, once all are touched.
-    pub fn all(&mut self, touched: &HashMap<&'a TradeId, OpenLot<'a>>) -> Vec<&'a TradeId> {
+    pub fn all(&mut self, touched: &BTreeMap<Name<'a>, OpenLot<'a>>) -> Vec<&'a TradeId> {
         self.places(touched).iter().map(|place| place.age().3).collect()
     }
 
@@ -97,11 +95,11 @@ impl<'a, I: Iterator<Item = &'a Lot>> Queue<'a, I> {
         }
     }
 
-    fn places(&mut self, touched: &HashMap<&'a TradeId, OpenLot<'a>>) -> &BTreeSet<Place<'a>> {
+    fn places(&mut self, touched: &BTreeMap<Name<'a>, OpenLot<'a>>) -> &BTreeSet<Place<'a>> {
         let ranking = self.ranking;
         self.touched.get_or_insert_with(|| {
             let open = touched.iter().filter(|(_, lot)| !lot.remaining.is_zero());
-            open.map(|(id, lot)| lot.rank(ranking, id)).collect()
+            open.map(|(name, lot)| lot.rank(ranking, name.1)).collect()
         })
     }
 }
