@@ -55,7 +55,7 @@ impl Encoder<'_> {
     }
 
     pub fn currency(&mut self, currency: Currency) {
-        self.bytes(currency.bytes());
+        self.text(currency.code());
     }
 
     pub fn money(&mut self, money: &Money) {

@@ -37,11 +37,6 @@ impl Currency {
         std::str::from_utf8(&self.code).expect("a code of the table is ASCII")
     }
 
-    /// The same as bytes: they are not looked at again.
-    pub fn bytes(&self) -> &[u8; 3] {
-        &self.code
-    }
-
     /// Digits after the point of an amount in this currency: 2 for USD, 0 for JPY, 3 for KWD.
     pub fn decimals(self) -> u32 {
         u32::from(self.decimals)
