@@ -1,7 +1,9 @@
 //! What each record is answered: duplicates, gaps, forces, rebooks, refusals.
 
-use bookflow::domain::key::{PositionKey, Timestamp};
+use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
 use bookflow::domain::lots::as_of::standing;
+use bookflow::domain::lots::happening::{Arrival, Happening, OPENING, What};
+use bookflow::domain::lots::lot::Lot;
 use bookflow::domain::trade::answer::{Refusal, Verdict};
 use bookflow::domain::trade::captured::{HELD_MAX, Place, TradeStatus};
 use bookflow::domain::trade::{InvalidTerms, Terms, Trade, TradeEvent};
@@ -366,6 +368,23 @@ fn live_trades_of_a_position_are_in_one_currency() {
     books.take(&version("T1", 3, TradeEvent::Cancel));
     books.take(&new("T2", buy(10)));
     assert_eq!(books.shelf(&here()).position.as_ref().map(|position| position.currency), Some(currency("USD")));
+}
+
+#[test]
+fn a_trade_is_in_the_currency_of_the_lots_that_arrived() {
+    let mut books = Books::default();
+    let id = TradeId::new(OPENING, "L1").expect("two names");
+    let lot = Lot::of_trade(&here(), &id, &buy(100), decimal("100"), decimal("100"), 0);
+    let arrival = What::Arrival(Box::new(Arrival::opening(lot, date("2025-03-03"))));
+    books.happen(&here(), &Happening { id: id.clone(), version: 1, what: arrival });
+    let euro = Terms { currency: currency("EUR"), ..sell(40) };
+    let differs = Refusal::CurrencyDiffers { position: currency("USD"), trade: currency("EUR") };
+    assert_eq!(books.record(&new("T1", euro.clone())), Err(differs.clone()));
+    books.take(&new("T1", sell(40)));
+    assert_eq!(books.record(&version("T1", 2, TradeEvent::Amend(euro.clone()))), Err(differs));
+    books.happen(&here(), &Happening { id, version: 2, what: What::Withdrawn });
+    books.take(&version("T1", 2, TradeEvent::Amend(euro)));
+    assert_eq!(books.shelf(&here()).position.as_ref().map(|position| position.currency), Some(currency("EUR")));
 }
 
 #[test]

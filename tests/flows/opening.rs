@@ -3,9 +3,10 @@
 use bookflow::domain::key::TradeId;
 use bookflow::domain::lots::happening::{Arrival, Happening, OPENING, Sent, What};
 use bookflow::domain::lots::lot::Lot;
+use bookflow::domain::money::Currency;
 use bookflow::domain::trade::answer::Verdict;
 use bookflow::domain::trade::captured::Place;
-use bookflow::domain::trade::{Side, TradeEvent};
+use bookflow::domain::trade::{Side, Terms, TradeEvent};
 use bookflow::messages::blotter::BlotterRow;
 use bookflow::messages::dead_letter::DeadLetter;
 use bookflow::messages::trade::{Delivery, Moved};
@@ -162,5 +163,27 @@ fn no_trade_has_the_source_of_opening_lots() {
     let reasons: Vec<_> =
         desk.house.read::<DeadLetter>(DEAD_LETTERS).into_iter().map(|(_, letter)| letter.reason).collect();
     assert_eq!(reasons, ["internal_event", "version_zero"]);
+    audited(&desk);
+}
+
+/// Why records were refused, in the order of their places.
+fn reasons(desk: &Desk) -> Vec<String> {
+    desk.house.read::<DeadLetter>(DEAD_LETTERS).into_iter().map(|(_, letter)| letter.reason).collect()
+}
+
+#[test]
+fn a_position_is_in_the_currency_of_the_lots_that_were_there_before() {
+    let mut desk = desk();
+    version(&desk, "L1", 1, opening("L1", Side::Buy, "100", "50", 3, 10));
+    let euro = Terms { currency: Currency::new("EUR").expect("euros"), ..terms(Side::Sell, "40", "60", 11) };
+    desk.version("T1", 1, TradeEvent::New(euro.clone()));
+    desk.trade("T1", Side::Sell, "40", "60", 11);
+    desk.version("T1", 2, TradeEvent::Amend(euro.clone()));
+    desk.settle();
+    assert_eq!(reasons(&desk), ["currency_differs", "currency_differs"]);
+    version(&desk, "L1", 2, What::Withdrawn);
+    desk.version("T1", 2, TradeEvent::Amend(euro));
+    desk.settle();
+    assert_eq!(reasons(&desk).len(), 2, "alone it may change its currency");
     audited(&desk);
 }

@@ -196,9 +196,9 @@ impl Expected {
             (_, TradeEvent::Rebook { to, .. }) if *to == trade.key => return Err(Refusal::RebookToItself),
             _ => {}
         }
-        let others = self.live - u64::from(live.is_some());
+        let alone = self.live == u64::from(live.is_some()) && self.arrivals.values().all(|one| one.arrival().is_none());
         match (terms_of(event), self.currency) {
-            (Some(terms), Some(position)) if others > 0 && position != terms.currency => {
+            (Some(terms), Some(position)) if !alone && position != terms.currency => {
                 Err(Refusal::CurrencyDiffers { position, trade: terms.currency })
             }
             _ => Ok(()),

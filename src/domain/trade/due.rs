@@ -142,10 +142,14 @@ impl Step {
     }
 }
 
-/// All live trades of a position are in one currency; the only one may change it.
+/// All live trades of a position and all lots that arrived are in one currency; a trade with nothing beside it may change it.
 fn same_currency<L: Ledger>(ledger: &L, trade: &Trade, terms: &Terms) -> Result<(), Refusal> {
     let Some(currency) = ledger.position().map(|position| position.currency) else { return Ok(()) };
-    if currency == terms.currency || ledger.trades_from_latest().all(|other| other.id == trade.id) {
+    let alone = || {
+        ledger.trades_from_latest().all(|other| other.id == trade.id)
+            && ledger.happened_from_latest().all(|happened| happened.happening.arrival().is_none())
+    };
+    if currency == terms.currency || alone() {
         return Ok(());
     }
     Err(Refusal::CurrencyDiffers { position: currency, trade: terms.currency })
