@@ -144,10 +144,11 @@ impl Decoder<'_> {
     pub fn shared_cost(&mut self) -> Result<Option<Box<UnitCost>>, Unreadable> {
         self.optional(|input| {
             let (amount, units) = (input.exact("amount")?, input.quantity()?);
-            match amount.is_sign_negative() || units <= Decimal::ZERO {
-                true => Err(invalid("shared")("amount or units have a sign, or there are no units")),
-                false => Ok(Box::new(UnitCost::Shared { amount, units })),
+            if amount.is_sign_negative() || units <= Decimal::ZERO {
+                return Err(invalid("shared")("amount or units have a sign, or there are no units"));
             }
+            let shared = UnitCost::shared(amount, units).map(Box::new);
+            shared.ok_or_else(|| invalid("shared")("what one unit costs is too large"))
         })
     }
 

@@ -217,25 +217,30 @@ fn action() -> BoxedStrategy<CorporateAction> {
 /// A lot that arrives in a position under an id.
 fn arrival(to: PositionKey, id: TradeId) -> BoxedStrategy<Arrival> {
     let phase = prop_oneof![Just(Phase::Action), Just(Phase::Trade)];
-    (date(), phase, any::<i64>(), count(), lot(), option::of(origin()))
-        .prop_map(move |(date, phase, exec_time, source_seq, lot, origin)| {
-            let lot = Lot { key: to.clone(), id: id.clone(), revision: 0, ..lot };
-            let origin = origin.map(Box::new);
-            Arrival { date, phase, exec_time: Timestamp(exec_time), source_seq, lot, origin }
+    (terms(), option::of(shared()), 0..3u64, phase, any::<i64>(), count(), option::of(origin()))
+        .prop_filter_map("such a lot can arrive", move |(terms, shared, days, phase, exec_time, source_seq, origin)| {
+            let quantity = terms.signed_quantity();
+            let lot = Lot { shared, ..Lot::of_trade(&to, &id, &terms, quantity, quantity, 0) };
+            let (date, origin) = (terms.trade_date + Days::new(days), origin.map(Box::new));
+            Arrival { date, phase, exec_time: Timestamp(exec_time), source_seq, lot, origin }.checked().ok()
         })
         .boxed()
 }
 
+/// Of a lot of any date.
 fn origin() -> impl Strategy<Value = Origin> {
-    let security = "[A-Z]{1,9}".prop_map(|name| Symbol::new(&name).expect("a name"));
-    let stay = (security, date()).prop_map(|(security, until)| Stay { security, until });
-    let units = || quantity().prop_filter("there are some", |units| !units.is_zero());
+    let date = NaiveDate::from_ymd_opt(1970, 1, 1).expect("the first date there is");
+    let stay = "[A-Z]{1,9}".prop_map(move |name| Stay { security: Symbol::new(&name).expect("a name"), until: date });
     let change = prop_oneof![
-        (date(), units(), units()).prop_map(|(date, before, after)| Change::Units { date, before, after }),
-        (date(), quantity()).prop_map(|(date, kept)| Change::Cost { date, kept }),
+        (1..9i64, 1..9i64).prop_map(move |(before, after)| Change::Units {
+            date,
+            before: before.into(),
+            after: after.into()
+        }),
+        (0..=1_000i64).prop_map(move |kept| Change::Cost { date, kept: Decimal::new(kept, 3) }),
     ];
-    (quantity(), vec(stay, 0..3), vec(change, 0..3)).prop_map(|(price, stays, changes)| Origin {
-        price,
+    (0..10_000_000i64, vec(stay, 0..3), vec(change, 0..3)).prop_map(|(price, stays, changes)| Origin {
+        price: Decimal::new(price, 2).normalize(),
         stays,
         changes,
     })
@@ -318,13 +323,18 @@ pub fn position() -> impl Strategy<Value = Position> {
     )
 }
 
-pub fn lot() -> BoxedStrategy<Lot> {
-    let names = (key(), trade_id(), option::of("[A-Z0-9]{1,40}"));
+fn shared() -> impl Strategy<Value = Box<UnitCost>> {
     let amount =
         (0i128..10i128.pow(28), 0u32..=28).prop_map(|(digits, scale)| Decimal::from_i128_with_scale(digits, scale));
     let units = (1i128..10i128.pow(28)).prop_map(|digits| Decimal::from_i128_with_scale(digits, 10));
-    let shared = (amount, units).prop_map(|(amount, units)| Box::new(UnitCost::Shared { amount, units }));
-    (names, quantity(), quantity(), terms(), count(), option::of(shared))
+    (amount, units).prop_filter_map("a unit of it costs a decimal", |(amount, units)| {
+        UnitCost::shared(amount, units).map(Box::new)
+    })
+}
+
+pub fn lot() -> BoxedStrategy<Lot> {
+    let names = (key(), trade_id(), option::of("[A-Z0-9]{1,40}"));
+    (names, quantity(), quantity(), terms(), count(), option::of(shared()))
         .prop_map(|((key, id, contract), opened, remaining, terms, revision, shared)| Lot {
             id,
             key,

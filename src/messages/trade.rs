@@ -91,7 +91,9 @@ impl Message for Delivery {
         let parts = input.event_parts(read_parts)?;
         let arrival = input.optional(|input| read_arrival(input, &key, &id))?;
         let what = match (&parts, arrival) {
-            ((EventName::LotIn, None, _), Some(arrival)) => What::Arrival(Box::new(arrival)),
+            ((EventName::LotIn, None, _), Some(arrival)) => {
+                What::Arrival(Box::new(arrival.checked().map_err(invalid("lot"))?))
+            }
             ((EventName::LotWithdrawn, None, _), None) => What::Withdrawn,
             (_, None) => return Ok(Delivery::Trade(Trade { key, id, version, event: event(parts)? })),
             _ => return Err(invalid("lot")("only LOT_IN has a lot, and no terms")),

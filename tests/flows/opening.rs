@@ -3,7 +3,9 @@
 use bookflow::domain::key::TradeId;
 use bookflow::domain::lots::happening::{Arrival, Happening, OPENING, Sent, What};
 use bookflow::domain::lots::lot::Lot;
+use bookflow::domain::lots::origin::{Change, Origin, Stay};
 use bookflow::domain::money::Currency;
+use bookflow::domain::names::Symbol;
 use bookflow::domain::trade::answer::Verdict;
 use bookflow::domain::trade::captured::Place;
 use bookflow::domain::trade::{Side, Terms, TradeEvent};
@@ -11,6 +13,8 @@ use bookflow::messages::blotter::BlotterRow;
 use bookflow::messages::dead_letter::DeadLetter;
 use bookflow::messages::trade::{Delivery, Moved};
 use bookflow::pipeline::topics::{BLOTTER, DEAD_LETTERS, LOTS, TRADES};
+
+use rust_decimal::Decimal;
 
 use crate::desk::{Desk, TERMS, key, march, terms};
 
@@ -185,5 +189,52 @@ fn a_position_is_in_the_currency_of_the_lots_that_were_there_before() {
     desk.version("T1", 2, TradeEvent::Amend(euro));
     desk.settle();
     assert_eq!(reasons(&desk).len(), 2, "alone it may change its currency");
+    audited(&desk);
+}
+
+#[test]
+fn a_lot_that_no_life_leads_to_is_a_dead_letter_and_the_contract_may_come() {
+    let mut desk = Desk::new();
+    let with = |change: &dyn Fn(&mut Arrival)| {
+        let What::Arrival(mut arrival) = opening("L1", Side::Buy, "100", "100", 3, 10) else { unreachable!() };
+        change(&mut arrival);
+        What::Arrival(arrival)
+    };
+    let kept = |kept| Change::Cost { date: march(4), kept };
+    let origin = |change: &dyn Fn(&mut Origin)| {
+        with(&|arrival| change(arrival.origin.as_deref_mut().expect("an opening says where it comes from")))
+    };
+    let stay = |day| Stay { security: Symbol::new("OLD").expect("a name"), until: march(day) };
+    let many = Decimal::from(900_000_000_000_000_000_i64);
+    let lots = [
+        origin(&|origin| origin.changes = vec![kept(Decimal::MAX)]),
+        origin(&|origin| origin.changes = vec![kept(Decimal::NEGATIVE_ONE)]),
+        origin(&|origin| {
+            origin.changes = vec![Change::Units { date: march(4), before: many, after: Decimal::new(1, 10) }]
+        }),
+        origin(&|origin| {
+            origin.changes = vec![Change::Units { date: march(4), before: 100.into(), after: (-100).into() }]
+        }),
+        origin(&|origin| origin.price = Decimal::NEGATIVE_ONE),
+        origin(&|origin| origin.stays = vec![stay(8), stay(6)]),
+        with(&|arrival| arrival.lot.price = Decimal::NEGATIVE_ONE),
+        with(&|arrival| arrival.lot.remaining = Decimal::ZERO),
+        with(&|arrival| arrival.lot.opened = 99.into()),
+        with(&|arrival| arrival.lot.settle_date = Some(march(2))),
+        with(&|arrival| arrival.lot.currency = Currency::new("HRK").expect("kuna")),
+        with(&|arrival| arrival.date = march(2)),
+    ];
+    let count = lots.len();
+    for lot in lots {
+        version(&desk, "L1", 1, lot);
+    }
+    desk.settle();
+    assert_eq!(reasons(&desk), vec!["undecodable"; count]);
+    version(&desk, "L1", 1, origin(&|origin| origin.changes = vec![kept(Decimal::new(5, 1))]));
+    desk.contract(1, &valued());
+    desk.security();
+    desk.business_date(14);
+    desk.settle();
+    assert_eq!((reasons(&desk).len(), verdicts(&desk)), (count, vec![Verdict::Accepted]));
     audited(&desk);
 }

@@ -12,8 +12,10 @@ use bookflow::domain::flows::status::Stage;
 use bookflow::domain::key::{PositionKey, Timestamp};
 use bookflow::domain::lots::corporate_action::{ActionKind, CorporateAction, Fractions};
 use bookflow::domain::lots::happen::happen;
-use bookflow::domain::lots::happening::{Departure, Happening, Sent, What};
+use bookflow::domain::lots::happening::{Arrival, Departure, Happening, Sent, What};
 use bookflow::domain::lots::life::Market as Settlement;
+use bookflow::domain::lots::lot::Lot;
+use bookflow::domain::lots::origin::Change;
 use bookflow::domain::lots::shelf::Shelf;
 use bookflow::domain::market::carry::Quote;
 use bookflow::domain::market::{Market, Quotes};
@@ -23,9 +25,9 @@ use bookflow::domain::swap::arrived::Before;
 use bookflow::domain::swap::flow::{Flow, Kind};
 use bookflow::domain::swap::position::shares;
 use bookflow::domain::swap::terms::{DailyFeeRate, DailyFeeTerms, Swap};
-use bookflow::domain::trade::TradeEvent;
 use bookflow::domain::trade::capture::capture;
 use bookflow::domain::trade::captured::Place;
+use bookflow::domain::trade::{Terms, TradeEvent};
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -144,6 +146,41 @@ fn performance_valued_on(dates: &[&str]) -> Swap {
     (terms.financing, terms.dividends) = (None, None);
     terms.equity.valuation_dates = dates.iter().map(|date| day(date)).collect();
     terms
+}
+
+/// Earlier builds took such lots in: nothing that is calculated of them may stop a worker.
+#[test]
+fn a_lot_beyond_all_numbers_is_blocked_and_its_neighbour_is_paid() {
+    let mut house = House::default();
+    house.trade("ACME", "T1 BUY 101 @ 30.00 on 2025-03-31 settles 2025-04-01");
+    let date = day("2025-04-07");
+    let (few, many) = (Decimal::new(1, 10), Decimal::from(900_000_000_000_000_000_u64));
+    for (id, changes) in [
+        ("L1", vec![Change::Cost { date, kept: Decimal::MAX }]),
+        ("L2", vec![Change::Units { date, before: many, after: few }]),
+    ] {
+        let TradeEvent::New(terms) = trade(&format!("{id} BUY 900 @ 30.00 on 2025-03-31 settles 2025-04-01")).event
+        else {
+            panic!("the fixture makes new trades")
+        };
+        let terms = Terms { contract: Some(swap().id), ..terms };
+        let happening = happening(id, What::Withdrawn);
+        let lot = Lot::of_trade(&in_security("ACME"), &happening.id, &terms, 900.into(), 900.into(), 0);
+        let mut arrival = Arrival::opening(lot, day("2025-04-15"));
+        arrival.origin.as_mut().expect("an opening has one").changes = changes;
+        house.happen(&in_security("ACME"), &Happening { what: What::Arrival(Box::new(arrival)), ..happening });
+    }
+    let mut market = priced(&[("ACME", &[("2025-04-09", "30.50"), ("2025-04-16", "31.00")])]);
+    let told = house.lines(&performance_valued_on(&["2025-04-09"]), &mut market, "2025-04-16");
+    assert_eq!(
+        told,
+        [
+            "EQUITY_PERFORMANCE TEST|L1 2025-03-31..- OUT_OF_RANGE",
+            "EQUITY_PERFORMANCE TEST|L2 2025-03-31..- OUT_OF_RANGE",
+            "EQUITY_PERFORMANCE TEST|T1 2025-03-31..2025-04-09 50.50 USD",
+            "EQUITY_PERFORMANCE TEST|T1 2025-04-09..- 50.50 USD",
+        ]
+    );
 }
 
 /// 101 units are 25.25 new ones: 25 go on from 120, and the fraction, which is one old unit, earned 130 / 4 - 30.

@@ -63,7 +63,7 @@ impl<'a> Held<'a> {
         Ok(Relief {
             lot: self.id.clone(),
             quantity: quantity.abs(),
-            open_price: shared(cost, quantity).per_unit(),
+            open_price: shared(cost, quantity)?.per_unit(),
             realised,
             chosen: Chosen::By(self.method),
             age: self.lot.facts.age(),
@@ -95,7 +95,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
                         *part = Decimal::ZERO; // no child, no cost of it
                     }
                     let quantity = held.lot.remaining;
-                    self.resize(held.id, quantity, shared(held.cost - *part, quantity));
+                    self.resize(held.id, quantity, shared(held.cost - *part, quantity)?);
                 }
                 let child = |(held, cost): (&Held<'_>, Decimal)| Successor {
                     cost,
@@ -179,7 +179,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
             self.relieve(&mut vanished, held.turn())?;
         }
         for (held, remaining) in held.iter().zip(scaled).filter(|(_, remaining)| !remaining.is_zero()) {
-            self.resize(held.id, remaining, shared(held.cost, remaining));
+            self.resize(held.id, remaining, shared(held.cost, remaining)?);
             self.changed(held.id, Change::Units { date, before: held.lot.remaining, after: remaining });
         }
         let Fractions::CashInLieu { price } = fractions else {
@@ -250,7 +250,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
                 }
                 continue;
             }
-            let cost = shared(successor.cost, quantity);
+            let cost = shared(successor.cost, quantity)?;
             let paid = signed_like(quantity, left.min(quantity.abs()));
             if !paid.is_zero() {
                 let of_paid = cost.amount_of(paid.abs()).ok_or(OutOfRange)?;
@@ -282,8 +282,8 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
     }
 }
 
-fn shared(amount: Decimal, quantity: Decimal) -> UnitCost {
-    UnitCost::Shared { amount, units: quantity.abs() }
+fn shared(amount: Decimal, quantity: Decimal) -> Result<UnitCost, OutOfRange> {
+    UnitCost::shared(amount, quantity.abs()).ok_or(OutOfRange)
 }
 
 /// The lots' quantities times the ratio. What ten decimals cannot hold of a lot is zero: such a lot is closed for nothing.

@@ -14,6 +14,11 @@ pub enum UnitCost {
 }
 
 impl UnitCost {
+    /// So much that so many units share, neither of them signed; `None` where no decimal says what one of them costs.
+    pub fn shared(amount: Decimal, units: Decimal) -> Option<UnitCost> {
+        amount.checked_div(units).map(|_| UnitCost::Shared { amount, units })
+    }
+
     /// Price of one unit, to the 28 digits of a decimal.
     pub fn per_unit(self) -> Decimal {
         match self {
@@ -51,7 +56,7 @@ impl UnitCost {
     /// gains when the price falls. `None` when it does not fit.
     pub fn gain(self, quantity: Decimal, close: Decimal, currency: Currency) -> Option<Money> {
         match self {
-            UnitCost::Price(price) => Money::product(quantity, close - price, currency),
+            UnitCost::Price(price) => Money::product(quantity, close.checked_sub(price)?, currency),
             shared => gain_over(quantity, close, signed_like(quantity, shared.amount_of(quantity.abs())?), currency),
         }
     }

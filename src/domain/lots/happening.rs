@@ -1,6 +1,7 @@
 //! What happens to a position besides trades: corporate actions, lots that leave, lots that arrive.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -10,8 +11,8 @@ use super::lot::{Before, Lot, Relief};
 use super::method::{Instruction, InvalidInstruction};
 use super::origin::Origin;
 use crate::domain::key::{PositionKey, Timestamp, TradeId};
-use crate::domain::money::Money;
-use crate::domain::trade::BusinessOrder;
+use crate::domain::money::{Ended, Money};
+use crate::domain::trade::{BusinessOrder, InvalidTerms};
 
 /// The source of corporate actions among the facts of a position; no trade has it.
 pub const ISSUER: &str = "corporate-action";
@@ -65,7 +66,38 @@ pub struct Arrival {
     pub origin: Option<Box<Origin>>,
 }
 
+/// Why no lot arrives like that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidArrival {
+    Terms(InvalidTerms),
+    /// It was opened with other units than arrive.
+    Parted,
+    BeforeTrade,
+    CurrencyEnded(Ended),
+    Origin,
+}
+
 impl Arrival {
+    /// The same arrival, if a trade could have opened the lot and what is said of its way leads here.
+    pub fn checked(self) -> Result<Arrival, InvalidArrival> {
+        let Arrival { date, lot, origin, .. } = &self;
+        lot.terms().checked().map_err(InvalidArrival::Terms)?;
+        if lot.opened != lot.remaining {
+            return Err(InvalidArrival::Parted);
+        }
+        if *date < lot.trade_date {
+            return Err(InvalidArrival::BeforeTrade);
+        }
+        // Positions hand on what they hold, also when its currency has ended.
+        if lot.id.source() == OPENING {
+            lot.currency.money_on(*date).map_err(InvalidArrival::CurrencyEnded)?;
+        }
+        match origin.as_ref().is_none_or(|origin| origin.leads_to(lot.remaining, lot.trade_date, *date)) {
+            true => Ok(self),
+            false => Err(InvalidArrival::Origin),
+        }
+    }
+
     /// A lot that was there before. It counts from the start of a day on: what was paid for it until then was paid elsewhere.
     pub fn opening(lot: Lot, date: NaiveDate) -> Arrival {
         let origin = Some(Box::new(Origin::of_trade(lot.price)));
@@ -178,3 +210,20 @@ pub(in crate::domain) fn resend(known: &[Sent], now: Vec<Sent>) -> (Vec<Sent>, V
     }
     (now.into_values().collect(), news)
 }
+
+impl fmt::Display for InvalidArrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InvalidArrival::Terms(terms) => write!(f, "{terms}"),
+            InvalidArrival::Parted => f.write_str("opened and remaining differ"),
+            InvalidArrival::BeforeTrade => f.write_str("it arrives before its trade date"),
+            InvalidArrival::CurrencyEnded(ended) => write!(f, "{ended}, before it arrives"),
+            InvalidArrival::Origin => f.write_str(
+                "nothing can come from its origin like that: stays and changes are in order and none is later than the arrival, the price and what is \
+                 kept of it are not below zero, no more than all is kept, units keep their sign, and a decimal holds them",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for InvalidArrival {}

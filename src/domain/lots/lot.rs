@@ -7,7 +7,7 @@ use super::cost::UnitCost;
 use super::method::ReliefMethod;
 use crate::domain::key::{ContractId, PositionKey, Timestamp, TradeId};
 use crate::domain::money::{Currency, Money};
-use crate::domain::trade::{BusinessOrder, Terms};
+use crate::domain::trade::{BusinessOrder, Side, Terms};
 
 /// An open lot. Quantities are signed: a short lot is negative.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +111,22 @@ impl Lot {
             exec_time: terms.exec_time,
             source_seq: terms.source_seq,
             revision,
+        }
+    }
+
+    /// What a trade would say that opened what is left of it.
+    pub(super) fn terms(&self) -> Terms {
+        Terms {
+            contract: self.contract.clone(),
+            side: if self.remaining.is_sign_negative() { Side::Sell } else { Side::Buy },
+            quantity: self.remaining.abs(),
+            price: self.price,
+            currency: self.currency,
+            trade_date: self.trade_date,
+            exec_time: self.exec_time,
+            source_seq: self.source_seq,
+            settle_date: self.settle_date,
+            relief: None,
         }
     }
 

@@ -224,7 +224,8 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
             (cost, units) = (cost - share, units - lot.remaining);
             let amount = Money { minor: share, currency: lot.facts.currency() }.to_decimal().abs();
             self.picture(id);
-            self.change(id, |lot| lot.cost = UnitCost::Shared { amount, units: lot.remaining.abs() });
+            let shared = UnitCost::shared(amount, lot.remaining.abs()).ok_or(OutOfRange)?;
+            self.change(id, |lot| lot.cost = shared);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::corporate_action::{ActionKind, CorporateAction};
 use super::happening::Effect;
 use super::lot::Image;
-use super::slice::Step;
+use super::slice::{Edge, Life, Step};
 use super::units::part_of;
 use crate::domain::lots::cost::signed_like;
 use crate::domain::names::Symbol;
@@ -40,6 +40,24 @@ pub enum Change {
 }
 
 impl Origin {
+    /// Whether a lot of a trade date can have come from it as it arrives on a day: what is told of it follows each other, and decimals hold what it
+    /// was on the way.
+    pub(super) fn leads_to(&self, arrived: Decimal, trade_date: NaiveDate, day: NaiveDate) -> bool {
+        let stays = || self.stays.iter().map(|stay| stay.until);
+        let changes = || self.changes.iter().map(Change::date);
+        let ordered = stays().is_sorted() && changes().is_sorted() && stays().chain(changes()).all(|date| date <= day);
+        let turned = self.changes.iter().any(|change| match *change {
+            Change::Units { before, after, .. } => {
+                !before.is_zero() && before.is_sign_negative() != after.is_sign_negative()
+            }
+            Change::Cost { .. } => false,
+        });
+        let opened = Edge { date: trade_date, settle_date: trade_date, price: self.price, fx: Decimal::ONE };
+        let (quantity, steps) = self.steps((), arrived);
+        let fits = Life { quantity, opened, priced: trade_date, steps }.fits();
+        ordered && !turned && fits && self.price >= Decimal::ZERO
+    }
+
     pub(super) fn of_trade(price: Decimal) -> Origin {
         Origin { price, stays: Vec::new(), changes: Vec::new() }
     }
@@ -63,6 +81,12 @@ impl Origin {
 }
 
 impl Change {
+    fn date(&self) -> NaiveDate {
+        match *self {
+            Change::Units { date, .. } | Change::Cost { date, .. } => date,
+        }
+    }
+
     /// What an action has changed of a lot that stays where it is.
     pub(super) fn of(action: &CorporateAction, image: &Image, effect: &Effect) -> Option<Change> {
         let date = action.ex_date;

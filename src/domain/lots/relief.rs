@@ -77,7 +77,8 @@ impl Closing {
         let taken = self.taken(remaining);
         let cost = Money { minor: share(*pool, taken, pooled).ok_or(OutOfRange)?, currency: self.currency };
         let realised = gain_over(taken, self.price, cost.to_decimal(), self.currency).ok_or(OutOfRange)?;
-        let average = Money { minor: *pool, currency: self.currency }.to_decimal() / pooled;
+        let pool_cost = Money { minor: *pool, currency: self.currency }.to_decimal();
+        let average = pool_cost.checked_div(pooled).ok_or(OutOfRange)?;
         self.take(picked, taken, average.normalize(), realised)?;
         *pool -= cost.minor;
         Ok(remaining - taken)

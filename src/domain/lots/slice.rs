@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 use super::cost::signed_like;
 use super::settlement::by_settlement;
 use super::units::{Units, part_of};
+use crate::domain::trade::WHOLE_LIMIT;
 
 /// A quantity of a lot with one notional and one fate. `Id` names what closed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +122,31 @@ impl<Id> Life<Id> {
     }
 }
 
+impl<Id> Life<Id> {
+    /// Whether a decimal holds its units and what one of them costs, whatever happened to it. Records from outside may say otherwise.
+    pub fn fits(&self) -> bool {
+        let mut price = Some(self.opened.price);
+        let held = |units: Decimal| units.abs() < WHOLE_LIMIT;
+        let fits = self.steps.iter().all(|step| {
+            let fits = match *step {
+                Step::Split { before, after, .. } => {
+                    if !after.is_zero() {
+                        price = price.and_then(|price| price.checked_mul(before)?.checked_div(after));
+                    }
+                    held(before) && held(after)
+                }
+                Step::SpinOff { kept, .. } => {
+                    price = price.and_then(|price| price.checked_mul(kept));
+                    (Decimal::ZERO..=Decimal::ONE).contains(&kept)
+                }
+                Step::Close { .. } | Step::CashInLieu { .. } | Step::Move { .. } | Step::Arrive { .. } => true,
+            };
+            fits && price.is_some()
+        });
+        fits && held(self.quantity)
+    }
+}
+
 impl<Id: Copy> Life<Id> {
     /// The slices of the lot, in the order of their start; those that start together in the order of their end. Resets come in order of their
     /// dates; those after the lot was closed are of no effect.
@@ -212,7 +238,9 @@ impl<Id: Copy> Life<Id> {
                 Step::Split { date, before, after } if date <= slice.reference.date => {
                     quantity = part_of(before, quantity, after);
                 }
-                Step::SpinOff { date, kept, .. } if date <= slice.start.date => price = (price * kept).normalize(),
+                Step::SpinOff { date, kept, .. } if date <= slice.start.date => {
+                    price = part_of(price, kept, Decimal::ONE)
+                }
                 _ => {}
             }
         }
@@ -250,7 +278,7 @@ impl<Id: Copy> Cut<'_, Id> {
     fn split(&mut self, date: NaiveDate, after: Decimal) {
         if self.reference.date == date && !self.open.is_zero() {
             // Nothing lies between them, and no day on which the old units count.
-            self.start.price = (self.start.price * part_of(self.open, Decimal::ONE, after)).normalize();
+            self.start.price = part_of(self.start.price, self.open, after);
             self.reference.quantity = after;
         }
         self.open = after;
@@ -262,7 +290,8 @@ impl<Id: Copy> Cut<'_, Id> {
         if self.opened_by != OpenedBy::Action || self.start.date != date {
             self.part(self.open, self.reference.quantity, Some(End { edge, by: ClosedBy::Action(by) }));
         }
-        (self.start, self.opened_by) = (Edge { price: (edge.price * kept).normalize(), ..edge }, OpenedBy::Action);
+        (self.start, self.opened_by) =
+            (Edge { price: part_of(edge.price, kept, Decimal::ONE), ..edge }, OpenedBy::Action);
     }
 
     /// The start, moved to a later day. What has not settled yet still settles when it would have.

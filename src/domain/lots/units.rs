@@ -48,7 +48,8 @@ impl Units {
     }
 }
 
-/// `whole x part / of`, exact where a decimal can say it; all of it for all of it.
+/// `whole x part / of`, exact where a decimal can say it; all of it for all of it. What is beyond a decimal is the largest one: no lot that is
+/// calculated comes to it (`Life::fits`).
 pub fn part_of(whole: Decimal, part: Decimal, of: Decimal) -> Decimal {
     if part == of {
         return whole;
@@ -57,7 +58,8 @@ pub fn part_of(whole: Decimal, part: Decimal, of: Decimal) -> Decimal {
         return part;
     }
     let exact = whole.checked_mul(part).and_then(|product| product.checked_div(of));
-    exact.unwrap_or_else(|| whole * (part / of)).normalize()
+    let rounded = || whole.checked_mul(part.checked_div(of)?);
+    exact.or_else(rounded).unwrap_or(Decimal::MAX).normalize()
 }
 
 #[cfg(test)]

@@ -91,7 +91,8 @@ impl Elsewhere {
         for (mine, side) in [(&mut self.long, &valuation.long), (&mut self.short, &valuation.short)] {
             mine.extend(side.iter().flat_map(|side| &side.resets).filter(within));
         }
-        self.blocked.extend(valuation.blocked.range(since..until).map(|(date, reason)| (*date, reason.clone())));
+        self.blocked
+            .extend(valuation.blocked.range(since..until.max(since)).map(|(date, reason)| (*date, reason.clone())));
     }
 }
 

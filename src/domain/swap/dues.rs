@@ -18,7 +18,7 @@ use crate::domain::equity::mark::Mark;
 use crate::domain::equity::terms::UnwindPayment;
 use crate::domain::fees::trade::{TradeFee, TradeFeeKind, Traded};
 use crate::domain::flows::status::Stage;
-use crate::domain::lots::slice::{ClosedBy, End, Life, OpenedBy, Slice};
+use crate::domain::lots::slice::{ClosedBy, End, Life, OpenedBy, Slice, Step};
 use crate::domain::rates::schedule::Period;
 use crate::domain::trade::captured::CapturedTrade;
 
@@ -34,9 +34,16 @@ pub struct Lot<Id> {
 }
 
 impl<Id> Lot<Id> {
-    /// A lot whose units are known on all days.
-    pub fn new(id: Id, life: Life<Id>) -> Lot<Id> {
-        Lot { id, life, unknown: None, elsewhere: None }
+    /// A lot whose units are known on all days; or on none, when its life comes to more than a decimal holds. Nothing is left of it then that would
+    /// be calculated with.
+    pub fn new(id: Id, mut life: Life<Id>) -> Lot<Id> {
+        if life.fits() {
+            return Lot { id, life, unknown: None, elsewhere: None };
+        }
+        life.quantity = Decimal::ZERO;
+        life.steps.retain(|step| matches!(step, Step::Arrive { .. }));
+        let unknown = Some((life.opened.date, Blocked::OutOfRange { amount: "units or price of the lot" }));
+        Lot { id, life, unknown, elsewhere: None }
     }
 
     /// Whether the units of a day are known.

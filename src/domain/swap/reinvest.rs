@@ -26,6 +26,7 @@ use crate::domain::explain::pad::{Pad, Silent};
 use crate::domain::lots::slice::{ClosedBy, Life, Slice, Step};
 use crate::domain::lots::units::part_of;
 use crate::domain::number::rounding::Rounding;
+use crate::domain::trade::WHOLE_LIMIT;
 
 /// Units that a dividend buys, signed like what it is paid on.
 pub(super) struct Bought {
@@ -41,7 +42,7 @@ impl<'a> Valuation<'a> {
         due.sort_by_key(|(date, passed)| (*date, passed.declared.ex_date, passed.declared.id.as_str()));
         for lot in lots {
             let mut grown = due.iter().map(|(date, passed)| self.grow(&mut lot.life, *date, passed));
-            lot.unknown = grown.find_map(Result::err);
+            lot.unknown = lot.unknown.take().or_else(|| grown.find_map(Result::err));
         }
     }
 
@@ -93,7 +94,10 @@ impl<'a> Valuation<'a> {
         let quantity = if cut_off.day() < date { Ok(entitled) } else { Err(&PAID_LATER) };
         let dividend = Dividend { valuation: self, quantity, passed, dates: dates.as_ref().map(|dates| *dates) };
         let bought = dividend.buys(&mut Silent).map_err(|reason| (date, reason))?;
-        let after = open + bought.map_or(Decimal::ZERO, |bought| bought.units);
+        let after = open.checked_add(bought.map_or(Decimal::ZERO, |bought| bought.units));
+        let after = after
+            .filter(|after| after.abs() < WHOLE_LIMIT)
+            .ok_or_else(|| (date, out_of_range("units that a dividend has bought")()))?;
         life.steps.insert(before, Step::Split { date, before: open, after });
         scale(&mut life.steps[before + 1..], open, after)
     }
