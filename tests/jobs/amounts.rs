@@ -2,7 +2,7 @@
 
 use bookflow::domain::jobs::cashflow::FlowKind::{Dividend, EquityPerformance, Interest};
 use bookflow::domain::jobs::cashflow::{Explain, FlowStatus};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::run::{closing, contract, decimal, lot, one, position, request, run};
 
@@ -256,6 +256,31 @@ fn a_dividend_goes_to_whoever_held_the_lot_the_day_before_it_went_ex() {
     ]);
     let run = run(&request("2024-06-28", one("DIVIDEND_LEG", lots)));
     assert_eq!(run.amounts(), [("BEFORE", Dividend, 200_000), ("SHORT", Dividend, -60_000)]);
+}
+
+#[test]
+fn dividends_of_one_day_are_flows_of_their_own_and_one_that_comes_twice_is_one() {
+    let mut request =
+        request("2024-06-28", one("DIVIDEND_LEG", json!([lot("L1", 1000, "120", "2024-01-10", "2024-01-12")])));
+    let known = run(&request).flows[0].id;
+    let listed = |request: &mut Value| {
+        let listed = &mut request["marketData"]["data"]["dividends"][0]["dividends"];
+        listed.as_array_mut().expect("a list").clone()
+    };
+    let ordinary = listed(&mut request)[0].clone();
+    let (mut special, mut taxed) = (ordinary.clone(), ordinary.clone());
+    special["amount"] = "5".into();
+    taxed["withholdingTaxRate"] = 15.into();
+    let mut with = |dividends: Value| {
+        request["marketData"]["data"]["dividends"][0]["dividends"] = dividends;
+        run(&request).flows
+    };
+    let flows = with(json!([ordinary, special, taxed, special, ordinary]));
+    let ids: std::collections::BTreeSet<_> = flows.iter().map(|flow| flow.id).collect();
+    assert_eq!((flows.len(), ids.len()), (3, 3));
+    assert!(ids.contains(&known), "one keeps the id that a day's only dividend has");
+    assert_eq!(with(json!([taxed, ordinary, special])), flows, "whatever the order");
+    assert_eq!(with(json!([ordinary]))[0].id, known);
 }
 
 #[test]

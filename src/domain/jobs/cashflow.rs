@@ -33,8 +33,8 @@ pub struct CashFlow {
 }
 
 impl FlowId {
-    /// SHA-256 over `bookflow.flow.1`, contract, position, lot, closing lot (empty when open), kind, ex date (empty but for dividends),
-    /// valuation date and currency; each preceded by its length in 4 bytes, big endian.
+    /// SHA-256 over `bookflow.flow.1`, contract, position, lot, closing lot (empty when open), kind, detail (of a dividend the ex date, and from
+    /// the second one of a day and currency on what it pays), valuation date and currency; each preceded by its length in 4 bytes, big endian.
     pub fn of(
         contract: &ContractId,
         position: &PositionId,
@@ -43,10 +43,6 @@ impl FlowId {
         valuation_date: NaiveDate,
         payment: &Payment,
     ) -> FlowId {
-        let ex_date = match payment.explain {
-            Explain::Dividend { ex_date, .. } => ex_date.to_string(),
-            _ => String::new(),
-        };
         let mut hash = Sha256::new();
         for field in [
             "bookflow.flow.1",
@@ -55,7 +51,7 @@ impl FlowId {
             lot.as_str(),
             closing_lot.map_or("", LotId::as_str),
             payment.kind.name(),
-            &ex_date,
+            &payment.detail,
             &valuation_date.to_string(),
             payment.amount.currency.code(),
         ] {

@@ -1,5 +1,6 @@
 //! What a leg pays for a slice of a lot, or why it has no amount.
 
+use compact_str::CompactString;
 use rust_decimal::Decimal;
 
 use super::cashflow::{Explain, FlowKind, FlowStatus};
@@ -10,6 +11,8 @@ use crate::domain::money::Money;
 #[derive(Clone, PartialEq, Debug)]
 pub struct Payment {
     pub kind: FlowKind,
+    /// What tells it from others of its kind on a slice; empty for those that have none beside them.
+    pub detail: CompactString,
     pub status: FlowStatus,
     pub amount: Money,
     pub unrounded: Decimal,

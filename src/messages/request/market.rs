@@ -154,7 +154,13 @@ pub(super) fn dividends(wire: WireDividends, path: &Path) -> Result<(Symbol, Vec
     };
     let mut dividends: Vec<Dividend> =
         not_too_many(wire.dividends, &list)?.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
-    dividends.sort_by_key(|dividend| dividend.ex_date);
+    // Their order says nothing, and one that comes twice counts once, as a price does.
+    let order = |of: &Dividend| {
+        let tax = of.withholding.map(|withholding| (withholding.rate, withholding.treatment.name()));
+        (of.ex_date, of.currency, of.per_share, tax)
+    };
+    dividends.sort_by_key(order);
+    dividends.dedup();
     Ok((symbol, dividends))
 }
 

@@ -1,6 +1,7 @@
 //! The dividends of a slice: what went ex while it was held.
 
 use chrono::NaiveDate;
+use compact_str::{CompactString, format_compact};
 use rust_decimal::Decimal;
 
 use crate::domain::blocked::Blocked;
@@ -29,14 +30,36 @@ pub fn dividends<'a>(
     let tenure = Tenure::from(slice);
     let entitled =
         move |dividend: &Dividend| CutOff::Traded(dividend.ex_date.pred_opt()?).entitled(slice.quantity, tenure);
-    let gone_ex = move |dividend: &&Dividend| (start..=day).contains(&dividend.ex_date);
-    listed.iter().filter(gone_ex).filter_map(move |dividend| {
+    let gone_ex = move |(_, dividend): &(usize, &Dividend)| (start..=day).contains(&dividend.ex_date);
+    listed.iter().enumerate().filter(gone_ex).filter_map(move |(index, dividend)| {
         let quantity = entitled(dividend)?;
-        Some(payment(quantity, payout_ratio, dividend).map_err(|_| Fault::out_of_range("quantity")))
+        let detail = detail(dividend, &listed[..index]);
+        Some(payment(quantity, payout_ratio, dividend, detail).map_err(|_| Fault::out_of_range("quantity")))
     })
 }
 
-fn payment(quantity: Decimal, payout_ratio: Decimal, dividend: &Dividend) -> Result<Payment, Blocked> {
+/// Of a day and currency the first dividend is told by the day alone, as the only one is; the others by what they pay, too.
+fn detail(dividend: &Dividend, before: &[Dividend]) -> CompactString {
+    let Dividend { ex_date, per_share, currency, withholding } = dividend;
+    let mut of_day = before.iter().rev().take_while(|other| other.ex_date == *ex_date);
+    if !of_day.any(|other| other.currency == *currency) {
+        return format_compact!("{ex_date}");
+    }
+    let per_share = per_share.normalize();
+    match withholding {
+        None => format_compact!("{ex_date} {per_share}"),
+        Some(Withholding { rate, treatment }) => {
+            format_compact!("{ex_date} {per_share} {} {}", rate.normalize(), treatment.name())
+        }
+    }
+}
+
+fn payment(
+    quantity: Decimal,
+    payout_ratio: Decimal,
+    dividend: &Dividend,
+    detail: CompactString,
+) -> Result<Payment, Blocked> {
     let pad = &mut Silent;
     let per_share = paid_per_share(pad, dividend.per_share, payout_ratio)?;
     let (paid, tax) = match dividend.withholding {
@@ -48,6 +71,7 @@ fn payment(quantity: Decimal, payout_ratio: Decimal, dividend: &Dividend) -> Res
     };
     Ok(Payment {
         kind: FlowKind::Dividend,
+        detail,
         status: FlowStatus::Accrued,
         amount: paid.money,
         unrounded: paid.unrounded,

@@ -1,6 +1,7 @@
 //! The performance of a slice: unrealised at the price of the day, realised at the price it was closed at.
 
 use chrono::NaiveDate;
+use compact_str::CompactString;
 
 use crate::domain::blocked::Blocked;
 use crate::domain::equity::mark::{Mark, Price};
@@ -46,6 +47,7 @@ pub fn performance(
         .map_err(|_: Blocked| Fault::out_of_range("quantity"))?;
     Ok(Payment {
         kind: FlowKind::EquityPerformance,
+        detail: CompactString::default(),
         status,
         amount: amount.money,
         unrounded: amount.unrounded,

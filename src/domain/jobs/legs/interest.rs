@@ -1,6 +1,7 @@
 //! Interest on a slice: its amount, and the rates it was calculated from.
 
 use chrono::NaiveDate;
+use compact_str::CompactString;
 use rust_decimal::Decimal;
 
 use crate::domain::blocked::Blocked;
@@ -47,6 +48,7 @@ pub fn interest(
     let settled = closed.is_some_and(|closed| closed <= day);
     Ok(Payment {
         kind: FlowKind::Interest,
+        detail: CompactString::default(),
         status: if settled { FlowStatus::Realised } else { FlowStatus::Accrued },
         amount: amount.money,
         unrounded: amount.unrounded,
