@@ -130,6 +130,30 @@ fn what_is_not_supported_is_named_and_the_rest_is_calculated() {
 }
 
 #[test]
+fn a_row_repeats_no_more_of_a_text_than_tells_it() {
+    let endless = "x".repeat(100_000);
+    let mut close = closing("X1", -10, "130", "2024-03-01", "2024-03-05");
+    close["unwindingMethod"] = endless.as_str().into();
+    let mut elsewhere = lot("L2", 7, "120", "2024-01-10", "2024-01-12");
+    elsewhere["underlying"] = endless.as_str().into();
+    let lots = json!([lot("L1", 100, "120", "2024-01-10", "2024-01-12"), close, elsewhere]);
+    let mut contracts =
+        json!([contract("C1", json!([position("P1", "EQUITY_LEG", lots), position("P2", &endless, plain())]))]);
+    contracts[0]["type"] = endless.as_str().into();
+    let run = run(&request("2024-06-28", contracts));
+    assert_eq!(
+        run.rows(),
+        [
+            "UNSUPPORTED C1// type",
+            "LOT_ELSEWHERE C1/P1/L2 underlying",
+            "UNSUPPORTED C1/P1/X1 unwindingMethod",
+            "UNSUPPORTED C1/P2/ type",
+        ]
+    );
+    assert!(run.outcome.rows.iter().all(|row| row.message.len() < 300));
+}
+
+#[test]
 fn an_interest_leg_that_may_mean_several_things_is_refused() {
     for (field, value, problem) in [
         ("dayCount", json!("ACT_ACT"), "`ACT_ACT` is unknown or may mean several; allowed: ACT/360, "),

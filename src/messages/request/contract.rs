@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::interest::financing;
-use super::scalar::{Number, Raw, date, number, optional_number, optional_text, text, word};
+use super::scalar::{Number, Raw, date, number, optional_number, optional_text, shortened, text, word};
 use super::{InvalidValue, Path};
 use crate::domain::jobs::contract::{Contract, ContractLot, ContractPosition, Leg, LotKind, LotStatus, Unsupported};
 use crate::domain::jobs::notice::{Notice, NoticeCode, Place};
@@ -145,7 +145,7 @@ fn position(
         "INTEREST_LEG" => financing(wire.interest_leg, defaults.index.as_ref(), currency, path, of_contract)
             .map(Leg::Interest)
             .map(Ok)?,
-        other => Err(Unsupported(other.into())),
+        other => Err(Unsupported(shortened(other).into())),
     };
     let place = Place::of(&defaults.id).position(&id);
     let list = path.field("lots");
@@ -160,7 +160,8 @@ fn position(
                 NoticeCode::LotElsewhere,
                 field,
                 format!(
-                    "the lot names {named} but is listed under {} {id} {underlying}; it is not counted",
+                    "the lot names {} but is listed under {} {id} {underlying}; it is not counted",
+                    shortened(&named),
                     defaults.id
                 ),
             )),
@@ -230,7 +231,7 @@ fn elsewhere<'a>(
 fn unsupported(raw: Raw<'_>) -> Result<Option<Unsupported>, String> {
     let product = text(raw)?;
     let of_legs = matches!(product.as_ref(), "EQUITY_SWAP" | "INTEREST_RATE_SWAP");
-    Ok((!of_legs).then(|| Unsupported(product.as_ref().into())))
+    Ok((!of_legs).then(|| Unsupported(shortened(&product).into())))
 }
 
 fn unwinding(raw: Raw<'_>) -> Result<Result<ReliefMethod, Unsupported>, String> {
@@ -243,7 +244,7 @@ fn unwinding(raw: Raw<'_>) -> Result<Result<ReliefMethod, Unsupported>, String> 
         Some("MAX_LOSS") => Ok(ReliefMethod::MaxLoss),
         Some("MIN_GAIN") => Ok(ReliefMethod::MinGain),
         Some("MAX_GAIN") => Ok(ReliefMethod::MaxGain),
-        Some(other) => Err(Unsupported(other.into())),
+        Some(other) => Err(Unsupported(shortened(other).into())),
     })
 }
 
