@@ -125,13 +125,12 @@ impl TradeId {
     }
 
     /// The id under which a lot arrives in another position: `source|fact#lot` after the fact that moved it and the id it had. When that is too
-    /// long, the lot's id is told by 128 bits of its SHA-256.
-    pub fn moved(by: &TradeId, lot: &TradeId) -> Result<TradeId, InvalidName> {
-        TradeId::new(by.source(), &format!("{}#{lot}", by.trade_id())).or_else(|_| {
-            let digest = Sha256::digest(lot.as_str());
-            let half: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-            TradeId::new(by.source(), &format!("{}#{half}", by.trade_id()))
-        })
+    /// long, the lot's id is told by 128 bits of its SHA-256, and so is the fact's when it is still too long.
+    pub fn moved(by: &TradeId, lot: &TradeId) -> TradeId {
+        let (fact, lot) = (by.trade_id(), lot.as_str());
+        let named = |fact: &str, lot: &str| TradeId::new(by.source(), &format!("{fact}#{lot}"));
+        let id = named(fact, lot).or_else(|_| named(fact, &hash(lot))).or_else(|_| named(&hash(fact), &hash(lot)));
+        id.expect("two hashes are shorter than an id may be")
     }
 
     /// The wire form.
@@ -165,6 +164,11 @@ impl ContractId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// 128 bits of the SHA-256 of a name, as hexadecimal digits.
+fn hash(name: &str) -> String {
+    Sha256::digest(name).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(super) fn check(name: &'static str, text: &str, length_max: usize) -> Result<(), InvalidName> {

@@ -118,7 +118,11 @@ fn lots_of_a_pool_leave_at_its_average() {
 #[test]
 fn an_id_that_would_be_too_long_is_told_by_its_hash() {
     let long = TradeId::new("OMS", &"x".repeat(98)).expect("an id");
-    let moved = TradeId::moved(&trade_id("X"), &long).expect("it fits");
+    let moved = TradeId::moved(&trade_id("X"), &long);
     assert_eq!(moved.as_str().len(), "OMS|X#".len() + 32);
-    assert_ne!(moved, TradeId::moved(&trade_id("X"), &trade_id("other")).expect("it fits"));
+    assert_ne!(moved, TradeId::moved(&trade_id("X"), &trade_id("other")));
+    let by = |end| trade_id(&format!("{}{end}", "a".repeat(67)));
+    let both = TradeId::moved(&by("x"), &long);
+    assert_eq!(both.as_str().len(), "OMS|#".len() + 2 * 32);
+    assert_ne!(both, TradeId::moved(&by("y"), &long));
 }

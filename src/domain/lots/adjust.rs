@@ -135,7 +135,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
             ActionKind::SymbolChange { .. } => {
                 held.iter().for_each(|held| self.take(held.id, held.lot.remaining));
                 let same = |held: &Held<'a>| Moved { of: held.id, lot: held.lot, changes: Vec::new() };
-                self.send(id, action, held.iter().map(same))?
+                self.send(id, action, held.iter().map(same))
             }
         };
         let mut results = effect.reliefs.iter().map(|relief| relief.realised.minor);
@@ -262,23 +262,15 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
                 moved.push(Moved { of: held.id, lot, changes: successor.changes(action.ex_date, quantity) });
             }
         }
-        Ok(Effect { reliefs, cash_in_lieu, ..self.send(id, action, moved.into_iter())? })
+        Ok(Effect { reliefs, cash_in_lieu, ..self.send(id, action, moved.into_iter()) })
     }
 
     /// What moves arrives in the other position at the start of the ex date.
-    fn send(
-        &mut self,
-        id: &TradeId,
-        action: &CorporateAction,
-        mut moved: impl Iterator<Item = Moved<'a>>,
-    ) -> Result<Effect, OutOfRange> {
+    fn send(&mut self, id: &TradeId, action: &CorporateAction, moved: impl Iterator<Item = Moved<'a>>) -> Effect {
         let to = action.to().expect("only an action with another security moves lots");
         let when = When { date: action.ex_date, phase: Phase::Action, exec_time: Timestamp(0), source_seq: 0 };
-        let sent = moved.try_fold(Vec::new(), |mut sent, moved| {
-            sent.push(self.sent(moved, id, to, when)?);
-            Ok(sent)
-        })?;
-        Ok(Effect { sent, ..Effect::default() })
+        let sent = moved.map(|moved| self.sent(moved, id, to, when)).collect();
+        Effect { sent, ..Effect::default() }
     }
 }
 

@@ -196,7 +196,7 @@ impl<'a, M: Market> Lives<'a, '_, M> {
 
 /// The units that came of a lot in another position, not signed. What an earlier version of the action sent elsewhere has the same id, withdrawn.
 fn arrived(effect: &Effect, by: &TradeId, lot: &TradeId) -> Decimal {
-    let Ok(id) = TradeId::moved(by, lot) else { return Decimal::ZERO };
+    let id = TradeId::moved(by, lot);
     let arrivals = effect.sent.iter().filter_map(|sent| sent.happening.arrival());
     arrivals.filter(|arrival| arrival.lot.id == id).map(|arrival| arrival.lot.remaining.abs()).sum()
 }

@@ -52,7 +52,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
             let lot = self.lot(of);
             let taken = most.unwrap_or(lot.remaining.abs()).min(left);
             let lot_taken = OpenLot { remaining: signed_like(lot.remaining, taken), ..lot };
-            sent.push(self.sent(Moved { of, lot: lot_taken, changes: Vec::new() }, id, &departure.to, when)?);
+            sent.push(self.sent(Moved { of, lot: lot_taken, changes: Vec::new() }, id, &departure.to, when));
             self.picture(of);
             self.take(of, signed_like(lot.remaining, taken));
             left -= taken;
@@ -63,20 +63,14 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
     }
 
     /// The arrival of the lot in the position `to`, moved by the fact `by`.
-    pub(super) fn sent(
-        &mut self,
-        moved: Moved<'a>,
-        by: &TradeId,
-        to: &PositionKey,
-        when: When,
-    ) -> Result<Sent, OutOfRange> {
+    pub(super) fn sent(&mut self, moved: Moved<'a>, by: &TradeId, to: &PositionKey, when: When) -> Sent {
         let Moved { of, lot, changes } = moved;
-        let id = TradeId::moved(by, of).map_err(|_| OutOfRange)?;
+        let id = TradeId::moved(by, of);
         let origin = self.origin(of, lot.facts, changes, when.date).map(Box::new);
         let lot = Lot { key: to.clone(), opened: lot.remaining, id: id.clone(), ..lot.to_lot(self.key, of, 0) };
         let When { date, phase, exec_time, source_seq } = when;
         let what = What::Arrival(Box::new(Arrival { date, phase, exec_time, source_seq, lot, origin }));
-        Ok(Sent { to: to.clone(), happening: Happening { id, version: 0, what } })
+        Sent { to: to.clone(), happening: Happening { id, version: 0, what } }
     }
 
     /// Where the lot comes from once it has left on a day, after `changes`; none when nobody has said where it came from itself.

@@ -116,7 +116,7 @@ impl<'a> Holding<'a> {
     /// The names of its lots by the ids under which `by` moves them.
     pub(super) fn moved_names(&self, by: &TradeId) -> BTreeMap<TradeId, &str> {
         let ids = self.shelf().into_iter().flat_map(|shelf| shelf.trades.keys().chain(shelf.happened.keys()));
-        ids.filter_map(|id| Some((TradeId::moved(by, id).ok()?, id.trade_id()))).collect()
+        ids.map(|id| (TradeId::moved(by, id), id.trade_id())).collect()
     }
 
     fn shelf(&self) -> Option<&Shelf> {
