@@ -6,7 +6,7 @@ use super::tail::{From, Tail};
 use crate::domain::flows::row::Snapshot;
 use crate::domain::market::snapshot::{MarketSnapshot, Moment, SnapshotName};
 use crate::engine::broker::{Broker, TopicPartition};
-use crate::messages::data_point::{DataKind, DataPoint, Value};
+use crate::messages::data_point::DataPoint;
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::{CONTRACTS, MARKET_DATA, MARKET_SNAPSHOTS, REFERENCE_DATA};
 
@@ -42,10 +42,8 @@ pub fn now(broker: &dyn Broker, schemas: &Schemas) -> Result<Moment, Failure> {
     Tail::open(broker, REFERENCE_DATA, From::Start)?.to_end(|record| {
         let value = record.value.filter(|_| record.offset < known.reference_data);
         // What nobody can read, workers pass over, too.
-        if let Some(Ok((_, point))) = value.map(|value| schemas.decode::<DataPoint>(value))
-            && let DataPoint { kind: DataKind::BusinessDate, date: Some(date), value: Value::Terms(_), .. } = point
-        {
-            day = Some(date);
+        if let Some(Ok((_, point))) = value.map(|value| schemas.decode::<DataPoint>(value)) {
+            day = point.business_date().or(day);
         }
         Ok(())
     })?;

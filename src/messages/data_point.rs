@@ -71,6 +71,11 @@ impl DataKind {
 }
 
 impl DataPoint {
+    /// The day that it says is the business date. Its value says nothing, but that it is withdrawn.
+    pub fn business_date(&self) -> Option<NaiveDate> {
+        self.date.filter(|_| self.kind == DataKind::BusinessDate && self.value != Value::Withdrawn)
+    }
+
     /// The record key: every version has its own, so that none is compacted away.
     pub fn key(&self) -> String {
         let encode = |name: &str| name.replace('%', "%25").replace('|', "%7C");

@@ -46,16 +46,14 @@ impl Reference {
 
     /// One that cannot be read is as if it were not there, as it is for the workers.
     pub fn take(&mut self, point: &DataPoint) {
+        self.day = point.business_date().or(self.day);
         let Value::Terms(json) = &point.value else { return };
-        if !matches!(point.kind, DataKind::BusinessDate) {
-            let version = self.versions.entry((point.kind, point.name.clone())).or_default();
-            if *version > point.version {
-                return;
-            }
-            *version = point.version;
+        let version = self.versions.entry((point.kind, point.name.clone())).or_default();
+        if *version > point.version {
+            return;
         }
+        *version = point.version;
         match point.kind {
-            DataKind::BusinessDate => self.day = point.date,
             DataKind::Calendar => drop(give_calendar(&point.name, json, &mut self.calendars)),
             DataKind::Index => {
                 let Ok(name) = IndexName::new(&point.name) else { return };
@@ -150,4 +148,26 @@ pub fn content(file: &str) -> Result<Vec<u8>, Failure> {
         file => std::fs::read(file),
     };
     read.map_err(|error| Failure::new(Exit::Failed, error.to_string()).during(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_business_date_is_what_it_is_for_the_workers() {
+        let day = |day| NaiveDate::from_ymd_opt(2025, 3, day);
+        let mut reference = Reference::default();
+        for (date, value, known) in [
+            (day(10), Value::Terms("{}".into()), day(10)),
+            (day(11), Value::Number(1.into()), day(11)),
+            (day(12), Value::Withdrawn, day(11)),
+            (None, Value::Terms("{}".into()), day(11)),
+            (day(7), Value::Number(0.into()), day(7)),
+        ] {
+            let (kind, name, detail) = (DataKind::BusinessDate, "".into(), "".into());
+            reference.take(&DataPoint { kind, name, detail, date, version: 0, value });
+            assert_eq!(reference.day, known);
+        }
+    }
 }
