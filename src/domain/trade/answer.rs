@@ -117,9 +117,12 @@ impl fmt::Display for Refusal {
             Refusal::AlreadyLive => f.write_str("trade is live already: amend it"),
             Refusal::NotLive => f.write_str("trade is cancelled: only a new version 1 higher brings it back"),
             Refusal::RebookedAway { to } => write!(f, "trade was rebooked to {to}: send its versions there"),
-            Refusal::RebookToItself => f.write_str("rebook names the position the trade is in"),
+            Refusal::RebookToItself => f.write_str("rebook names the position the trade is in: amend it instead"),
             Refusal::CurrencyDiffers { position, trade } => {
-                write!(f, "trade is in {trade}, the position's other trades are in {position}")
+                write!(
+                    f,
+                    "trade or lot is in {trade}, the position in {position}: correct it, cancel what else is in the position, or book it in another one"
+                )
             }
             Refusal::OtherLot => {
                 f.write_str("version of the lot is known with other content: send a correction as the next version")
@@ -128,7 +131,9 @@ impl fmt::Display for Refusal {
             Refusal::TooManyHeld => {
                 f.write_str("too many versions of the trade are held: send the missing one or force")
             }
-            Refusal::OutOfRange => f.write_str("quantity, cost or realised result would be too large"),
+            Refusal::OutOfRange => f.write_str(
+                "quantity, cost or realised result would be too large: correct what is out of proportion, or split it over several positions",
+            ),
         }
     }
 }
