@@ -116,6 +116,9 @@ pub enum Phase {
 /// Where a fact stands among all of its position, whenever it became known. A total order: ids are unique.
 pub type Moment<'a> = (NaiveDate, Phase, Timestamp, u64, &'a TradeId);
 
+/// `Moment` that owns its id.
+pub type OwnedMoment = (NaiveDate, Phase, Timestamp, u64, TradeId);
+
 /// A happening in force and what it did: the source of truth for what restatement undoes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happened {

@@ -2,21 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
-
 use super::happen::Happen;
-use super::happening::{Happened, Phase};
+use super::happening::{Happened, OwnedMoment};
 use super::lot::{Lot, LotChange};
 use super::method::ReliefPolicy;
 use super::position::Position;
-use crate::domain::key::{Timestamp, TradeId};
+use crate::domain::key::TradeId;
 use crate::domain::lots::ledger::Ledger;
-use crate::domain::trade::BusinessOrder;
 use crate::domain::trade::capture::Capture;
 use crate::domain::trade::captured::CapturedTrade;
-
-type Order = (NaiveDate, Timestamp, u64, TradeId);
-type OwnedMoment = (NaiveDate, Phase, Timestamp, u64, TradeId);
+use crate::domain::trade::{Order, owned};
 
 /// One position's state.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -126,8 +121,4 @@ impl Ledger for Shelf {
     fn happened_from_latest(&self) -> impl Iterator<Item = &Happened> {
         self.moments.values().rev().map(|id| &self.happened[id])
     }
-}
-
-fn owned((date, time, sequence, id): BusinessOrder<'_>) -> Order {
-    (date, time, sequence, id.clone())
 }

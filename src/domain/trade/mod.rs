@@ -79,6 +79,14 @@ pub enum Side {
 /// The order in which trades of a position count, whenever they arrive: date, execution time, source's counter, id.
 pub type BusinessOrder<'a> = (NaiveDate, Timestamp, u64, &'a TradeId);
 
+/// `BusinessOrder` that owns its trade id.
+pub type Order = (NaiveDate, Timestamp, u64, TradeId);
+
+/// The same order with an id of its own.
+pub fn owned((date, exec_time, source_seq, id): BusinessOrder<'_>) -> Order {
+    (date, exec_time, source_seq, id.clone())
+}
+
 /// 128 bits of SHA-256 over the canonical economic fields: equal exactly when the content is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ContentHash(pub [u8; 16]);

@@ -2,14 +2,13 @@
 
 use std::hash::{Hash, Hasher};
 
-use chrono::NaiveDate;
 use hashbrown::{Equivalent, HashMap};
 
 use super::Number;
-use crate::domain::key::{PositionKey, Timestamp, TradeId};
-use crate::domain::lots::happening::Phase;
-use crate::domain::trade::BusinessOrder;
+use crate::domain::key::{PositionKey, TradeId};
+pub(super) use crate::domain::lots::happening::OwnedMoment;
 use crate::domain::trade::captured::CapturedTrade;
+pub(super) use crate::domain::trade::{Order, owned};
 use crate::engine::index::Index;
 use crate::engine::table::{AsKey, Entry};
 use crate::messages::captured_action::CapturedAction;
@@ -26,12 +25,6 @@ pub(super) struct TradeKeyRef<'a>(pub &'a PositionKey, pub &'a TradeId);
 
 /// Entries of a table, by position and business order.
 pub(super) type Ordered = Index<Number, Order, Entry>;
-
-/// `BusinessOrder` that owns its trade id.
-pub(super) type Order = (NaiveDate, Timestamp, u64, TradeId);
-
-/// `Moment` that owns its id.
-pub(super) type OwnedMoment = (NaiveDate, Phase, Timestamp, u64, TradeId);
 
 impl Hash for TradeKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -112,8 +105,4 @@ pub(super) fn order(trade: &CapturedTrade) -> Option<Order> {
 pub(super) fn moment(action: &CapturedAction) -> Option<OwnedMoment> {
     let (date, phase, time, seq, id) = action.happened.happening.moment()?;
     Some((date, phase, time, seq, id.clone()))
-}
-
-pub(super) fn owned((date, time, seq, id): BusinessOrder<'_>) -> Order {
-    (date, time, seq, id.clone())
 }
