@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bookflow::domain::key::{PositionKey, Timestamp, TradeId};
 use bookflow::domain::lots::happen::{Happen, happen};
-use bookflow::domain::lots::happening::{Happening, Sent};
+use bookflow::domain::lots::happening::{Arrival, Happening, Sent};
 pub use bookflow::domain::lots::shelf::Shelf;
 use bookflow::domain::money::{Currency, Money};
 use bookflow::domain::trade::answer::{Answer, Refusal};
@@ -39,7 +39,7 @@ impl Books {
             Ok(capture) => {
                 shelf.keep(capture.clone());
                 self.sent.extend(capture.sends.iter().cloned());
-                self.moved.extend(capture.moves.iter().cloned());
+                send(&mut self.moved, &capture.moves);
                 self.answers.extend(capture.answers.iter().cloned());
             }
             Err(refusal) => self.refusals.push((place, refusal.clone())),
@@ -57,7 +57,7 @@ impl Books {
         let shelf = self.shelves.entry(key.clone()).or_default();
         let change = happen(shelf, key, happening).unwrap_or_else(|refusal| panic!("{}: {refusal}", happening.id));
         shelf.keep_happen(change.clone());
-        self.moved.extend(change.sends.iter().cloned());
+        send(&mut self.moved, &change.sends);
         change
     }
 
@@ -70,6 +70,15 @@ impl Books {
 
     pub fn shelf(&self, key: &PositionKey) -> &Shelf {
         &self.shelves[key]
+    }
+}
+
+/// What a position sends on its way: the other one must be able to read it.
+fn send(moved: &mut VecDeque<Sent>, sends: &[Sent]) {
+    for sent in sends {
+        let arrival = sent.happening.arrival().cloned().map(Arrival::checked);
+        assert!(arrival.is_none_or(|checked| checked.is_ok()), "{sent:?}");
+        moved.push_back(sent.clone());
     }
 }
 

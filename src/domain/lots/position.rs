@@ -14,7 +14,7 @@ pub struct Position {
     pub revision: u64,
     /// Bought less sold; a short position is negative.
     pub quantity: Decimal,
-    /// Of all its live trades.
+    /// Of all its live trades and of the lots that arrived.
     pub currency: Currency,
     /// Sum of the reliefs of its live trades.
     pub realised: Money,
