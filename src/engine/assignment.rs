@@ -42,6 +42,7 @@ impl Worker {
             self.tasks.insert(partition, Task::new(partition, inputs, stage, now));
         }
         self.unchecked_since_assignment = true;
+        self.joined_as = self.consumer.membership().member_id;
         self.consumer.assign(&added).map_err(Stop::Broker)
     }
 
@@ -64,24 +65,32 @@ impl Worker {
         partitions.into_iter().try_for_each(|partition| self.wake(partition))
     }
 
-    /// After an assignment, an empty one too: a kept partition whose mark is not ours any more was somebody else's.
-    /// False while the answer is not there.
+    /// After an assignment, an empty one too: a kept partition whose mark is not ours any more was somebody else's. A task that waits or is being
+    /// restored would go on from its old mark; one that has none yet asks for it anyway. False while the answer is not there.
     pub(super) fn check_kept_tasks(&mut self) -> Result<bool, Stop> {
         if !self.unchecked_since_assignment {
             return Ok(true);
         }
-        let kept: Vec<_> = self.tasks.values().filter(|task| task.running()).map(|task| task.partition).collect();
+        let marked = |task: &&Task| task.restored() || task.restoring();
+        let kept: Vec<_> = self.tasks.values().filter(marked).map(|task| task.partition).collect();
         let Some(found) = self.committed(&kept)? else { return Ok(false) };
         for (partition, (mark, offsets)) in kept.into_iter().zip(found) {
-            let Some(task) = self.tasks.get_mut(&partition) else { continue };
-            if task.mark != mark || task.offsets != offsets {
-                telemetry::task_overtaken(self.checked.spec.name, partition);
-                self.consumer.pause(&task.inputs).map_err(Stop::Broker)?;
-                task.restart(self.clock.elapsed());
+            if self.tasks.get(&partition).is_some_and(|task| task.mark != mark || task.offsets != offsets) {
+                self.overtaken(partition)?;
             }
         }
         self.unchecked_since_assignment = false;
         Ok(true)
+    }
+
+    /// A mark that is not ours says that the task has been somebody else's: it is restored.
+    pub(super) fn overtaken(&mut self, partition: i32) -> Result<(), Stop> {
+        let Some(task) = self.tasks.get_mut(&partition) else { return Ok(()) };
+        telemetry::task_overtaken(self.checked.spec.name, partition);
+        self.beat.restored(partition);
+        self.consumer.pause(&task.inputs).map_err(Stop::Broker)?;
+        task.restart(self.clock.elapsed());
+        Ok(())
     }
 
     /// The committed marks and offsets of these tasks; `None` when they cannot be had now.
@@ -210,14 +219,11 @@ impl Worker {
     /// may become somebody else's before we hear of it.
     fn torn_or_overtaken(&mut self, partition: i32, torn: Stop) -> Result<(), Stop> {
         let found = self.committed(&[partition])?;
-        let Some(task) = self.tasks.get_mut(&partition) else { return Ok(()) };
+        let Some(task) = self.tasks.get(&partition) else { return Ok(()) };
         if found.is_some_and(|found| found == [(task.mark.clone(), task.offsets.clone())]) {
             return Err(torn);
         }
-        telemetry::task_overtaken(self.checked.spec.name, partition);
-        self.beat.restored(partition);
-        task.restart(self.clock.elapsed());
-        Ok(())
+        self.overtaken(partition)
     }
 
     fn wake(&mut self, partition: i32) -> Result<(), Stop> {

@@ -86,9 +86,7 @@ impl Worker {
             } else if task.mark == mark && task.offsets == offsets {
                 task.undo_turn();
             } else {
-                telemetry::task_overtaken(self.checked.spec.name, partition);
-                self.consumer.pause(&task.inputs).map_err(Stop::Broker)?;
-                task.restart(now);
+                self.overtaken(partition)?;
             }
         }
         if let Some((records, started)) = self.undecided.take().filter(|_| committed) {

@@ -56,6 +56,8 @@ pub struct Worker {
     pub(super) alone: Option<(i32, Duration)>,
     /// The group has just assigned: kept partitions may have been somebody else's in between.
     pub(super) unchecked_since_assignment: bool,
+    /// Its member id when the group last assigned. With another one it has been put out and has come back, and has not heard yet of what it still has.
+    pub(super) joined_as: String,
     pub(super) next_tick: Duration,
     pub(super) fenced_at: Option<Duration>,
     pub(super) jitter: u64,
@@ -148,6 +150,7 @@ impl Worker {
             search: None,
             alone: None,
             unchecked_since_assignment: false,
+            joined_as: String::new(),
             next_tick,
             fenced_at: None,
             jitter,
@@ -249,7 +252,8 @@ impl Worker {
     /// The membership a turn may be opened with.
     pub(super) fn membership(&self) -> Option<GroupMembership> {
         let membership = self.consumer.membership();
-        (membership.valid() && !self.consumer.assignment_lost()).then_some(membership)
+        let known = membership.valid() && membership.member_id == self.joined_as;
+        (known && !self.consumer.assignment_lost()).then_some(membership)
     }
 
     /// Keeps the membership alive and hears of rebalances while no record may be taken.

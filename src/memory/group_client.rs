@@ -11,6 +11,8 @@ pub(super) struct GroupClient {
     /// Empty: not in the group.
     pub member_id: String,
     pub generation: i32,
+    /// The generation in which it was told what it owns: it says so when it joins.
+    pub owns_since: i32,
     /// True once the group has taken everything away without asking.
     pub lost: bool,
     pub owned: BTreeSet<i32>,
@@ -36,6 +38,7 @@ impl GroupClient {
             lead: None,
             member_id: String::new(),
             generation: -1,
+            owns_since: -1,
             lost: false,
             owned: BTreeSet::new(),
             events: VecDeque::new(),
@@ -67,6 +70,7 @@ impl GroupClient {
     /// Joined and synchronised in the background: the generation counts at once, the events wait to be polled.
     pub fn on_rebalanced(&mut self, generation: i32, revoked: Vec<i32>, added: Vec<i32>) {
         self.generation = generation;
+        self.owns_since = generation;
         self.gave_up = false;
         if revoked.is_empty() {
             self.events.push_back(Rebalance::Assigned(added));
@@ -79,10 +83,11 @@ impl GroupClient {
     }
 
     /// The group goes on without us.
-    pub fn forget_membership(&mut self) {
+    pub fn forget_membership(&mut self, quiet_rejoin: bool) {
         self.member_id.clear();
         self.generation = -1;
         self.events.clear();
-        self.lost = !self.owned.is_empty() || self.unanswered.is_some();
+        let quiet = quiet_rejoin && self.member.instance_id.is_some() && self.unanswered.is_none();
+        self.lost = !quiet && (!self.owned.is_empty() || self.unanswered.is_some());
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::{Cluster, Event, Refusal, Topic};
-use super::group_client::Silence;
+use super::group_client::{GroupClient, Silence};
 use super::offsets::Offsets;
 use super::settings::micros;
 use super::sticky::shares;
@@ -40,7 +40,7 @@ impl Cluster {
         if client.deaf(now) || client.unanswered.is_some() {
             return Ok(None);
         }
-        if client.member_id.is_empty() && client.owned.is_empty() && client.lead.is_some() {
+        if client.member_id.is_empty() && !client.lost && client.lead.is_some() {
             self.join(number, now);
         }
         let client = &mut self.clients[number];
@@ -61,7 +61,7 @@ impl Cluster {
         let group = self.groups.get(&client.member.group);
         let known = group.is_some_and(|group| group.members.contains_key(&client.member_id));
         if !client.member_id.is_empty() && !known {
-            client.forget_membership();
+            client.forget_membership(self.settings.quiet_rejoin);
         }
         if client.lost && client.unanswered.is_none() && client.events.is_empty() {
             client.lost = !client.owned.is_empty();
@@ -153,13 +153,14 @@ impl Cluster {
             let partitions = self.topics.get(lead).map_or(0, Topic::partitions);
             let mut members: Vec<_> =
                 group.members.values_mut().filter(|member| clients[member.client].lead == Some(lead)).collect();
-            let owned: Vec<_> = members.iter().map(|member| clients[member.client].owned.clone()).collect();
-            for ((member, share), mine) in members.iter_mut().zip(shares(partitions, &owned)).zip(&owned) {
-                let free = |partition: &&i32| !owned.iter().any(|owned| owned.contains(partition));
+            let claims = claims(members.iter().map(|member| &clients[member.client]));
+            for ((member, share), mine) in members.iter_mut().zip(shares(partitions, &claims)).zip(&claims) {
+                let free = |partition: &&i32| !claims.iter().any(|claimed| claimed.contains(partition));
                 let added: Vec<i32> = share.iter().filter(free).copied().collect();
-                let revoked: Vec<i32> = mine.difference(&share).copied().collect();
                 member.given = mine.intersection(&share).chain(&added).copied().collect();
-                clients[member.client].on_rebalanced(group.generation, revoked, added);
+                let client = &mut clients[member.client];
+                let revoked: Vec<i32> = client.owned.difference(&member.given).copied().collect();
+                client.on_rebalanced(group.generation, revoked, added);
             }
         }
     }
@@ -282,4 +283,13 @@ impl Cluster {
         let member_id = client.member_id.clone();
         self.book(since + session, Event::SessionEnd { client: number, member_id });
     }
+}
+
+/// What each of them owns. Of two that claim a partition, the one that was away is wrong: it was told in an older generation.
+fn claims<'a>(clients: impl Iterator<Item = &'a GroupClient> + Clone) -> Vec<BTreeSet<i32>> {
+    let newer = |than: &GroupClient, partition: &i32| {
+        clients.clone().any(|other| other.owns_since > than.owns_since && other.owned.contains(partition))
+    };
+    let claimed = |client: &GroupClient| client.owned.iter().filter(|p| !newer(client, p)).copied().collect();
+    clients.clone().map(claimed).collect()
 }

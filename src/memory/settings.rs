@@ -8,6 +8,8 @@ pub struct Settings {
     pub session: Duration,
     /// A member that does not poll for this long leaves its group; also how long a rebalance waits for a member.
     pub max_poll_interval: Duration,
+    /// Whether a static member that was put out rejoins with what it owns and hears of no loss, as librdkafka may.
+    pub quiet_rejoin: bool,
     /// How long the first rebalance of a group waits for more members.
     pub rebalance_delay: Duration,
     pub transaction: Duration,
@@ -44,6 +46,7 @@ impl Default for Settings {
         Settings {
             session: Duration::from_secs(45),
             max_poll_interval: Duration::from_secs(120),
+            quiet_rejoin: false,
             rebalance_delay: Duration::ZERO,
             transaction: Duration::from_secs(20),
             transaction_check: Duration::from_secs(10),

@@ -55,7 +55,10 @@ impl House {
     }
 
     pub fn with(extras: impl FnOnce(&Stand) -> Extras) -> House {
-        let stand = Stand::new();
+        House::on(Stand::new(), extras)
+    }
+
+    pub fn on(stand: Stand, extras: impl FnOnce(&Stand) -> Extras) -> House {
         let topics = Topics {
             numbers: stand.topic(PARTITIONS),
             sums: stand.topic_with(PARTITIONS, &[("cleanup.policy", "compact")]),

@@ -15,6 +15,7 @@ mod doubt; // 5, 6: turns whose end is unknown
 mod length; // 7: how long a turn may be
 mod poison; // 7, 15, 16: records that do harm
 mod offsets; // 9, 13: offsets that expire, never were, or point nowhere
+mod kept; // 11: what is kept through a rebalance
 mod takeover; // 12: to the mark, no more and no less
 mod fencing; // 14: once, twice, twins
 mod copies; // 17: local copies of state
