@@ -120,7 +120,7 @@ impl Worker {
 
     fn find_marks(&mut self) -> Result<(), Stop> {
         let now = self.clock.elapsed();
-        let finding = |task: &&Task| matches!(task.status, Status::Finding { from } if from <= now);
+        let finding = |task: &&Task| matches!(task.status, Status::Finding { from, .. } if from <= now);
         let partitions: Vec<_> = self.tasks.values().filter(finding).map(|task| task.partition).collect();
         if partitions.is_empty() || !self.views.complete() {
             return Ok(());
@@ -128,13 +128,18 @@ impl Worker {
         let Some(found) = self.committed(&partitions)? else {
             let from = now + self.backoff(0);
             for partition in partitions {
-                self.tasks.entry(partition).and_modify(|task| task.status = Status::Finding { from });
+                self.tasks.entry(partition).and_modify(|task| {
+                    if let Status::Finding { from, .. } = &mut task.status {
+                        *from = later;
+                    }
+                });
             }
             return Ok(());
         };
         for (partition, (mark, offsets)) in partitions.into_iter().zip(found) {
-            if self.views.cover(&mark) {
-                self.begin_restore(partition, mark, offsets)?;
+            match self.views.behind(&mark) {
+                Some(wanted) => self.await_view(partition, wanted, now)?,
+                None => self.begin_restore(partition, mark, offsets)?,
             }
             // Brokers that come back take their time to answer: the group hears of us in between, and the others are found after it.
             if self.clock.elapsed().saturating_sub(now) > FINDING {
@@ -142,6 +147,21 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// A view may only be late; but one whose log ends below where the task has used it will never come there.
+    fn await_view(&mut self, partition: i32, wanted: (TopicPartition, i64), now: Duration) -> Result<(), Stop> {
+        let waits = self.tasks.get(&partition).map_or(0, |task| task.waits);
+        let from = now + self.backoff(waits);
+        let Some(task) = self.tasks.get_mut(&partition) else { return Ok(()) };
+        let Status::Finding { behind, .. } = task.status else { return Ok(()) };
+        let since = behind.unwrap_or(now);
+        task.status = Status::Finding { from, behind: Some(since) };
+        task.waits += 1;
+        let what = format!("its view to come to {} of {}", wanted.1, wanted.0);
+        telemetry::task_waiting(self.checked.spec.name, partition, &what, waits);
+        let stuck = now.saturating_sub(since) > self.settings.session_timeout;
+        check_for_loss(self.consumer.as_mut(), stuck.then_some(wanted))
     }
 
     fn begin_restore(&mut self, partition: i32, mark: TurnMark, mut offsets: Vec<i64>) -> Result<(), Stop> {
@@ -376,13 +396,16 @@ fn side_by_side<T: Send, R: Send>(threads: usize, items: Vec<T>, work: impl Fn(T
 }
 
 /// The end of the log itself is asked for: the last stable offset stays behind while a marker is late.
-fn check_for_loss(consumer: &mut dyn Consumer, stuck: Vec<(TopicPartition, i64)>) -> Result<(), Stop> {
+fn check_for_loss(
+    consumer: &mut dyn Consumer,
+    stuck: impl IntoIterator<Item = (TopicPartition, i64)>,
+) -> Result<(), Stop> {
     for (partition, wanted) in stuck {
         match consumer.bounds(partition) {
             Ok(bounds) if bounds.end < wanted => {
                 return Err(Stop::StateLost { partition, end: bounds.end, wanted });
             }
-            // Not known now: it is asked again while the restore stands still.
+            // Not known now: it is asked again while nothing moves.
             Ok(_) | Err(_) => {}
         }
     }

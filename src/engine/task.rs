@@ -19,6 +19,8 @@ pub enum Status {
     /// Asking the group where the last turn ended; not before `from`.
     Finding {
         from: Duration,
+        /// Since when a view has not been where the task last used it.
+        behind: Option<Duration>,
     },
     /// Looking for its local copy and its topics.
     Opening(CopyIdentity),
@@ -112,7 +114,7 @@ impl Task {
             partition,
             inputs,
             stage,
-            status: Status::Finding { from: now },
+            status: Status::Finding { from: now, behind: None },
             mark: TurnMark::default(),
             offsets: next.clone(),
             suspects_end: next.clone(),
@@ -158,7 +160,7 @@ impl Task {
     /// Forgets everything and asks the group again.
     pub fn restart(&mut self, now: Duration) {
         self.stage.tables(&mut |table| table.clear());
-        self.status = Status::Finding { from: now };
+        self.status = Status::Finding { from: now, behind: None };
         self.touched = false;
         self.pending = None;
         self.condemned = None;

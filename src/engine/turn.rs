@@ -96,11 +96,13 @@ impl Worker {
 
     /// How long the first poll of a turn may wait.
     fn idle_wait(&self) -> Duration {
-        let unfinished = |task: &Task| task.restoring() || matches!(task.status, Status::Finding { .. });
-        if self.tasks.values().any(unfinished) {
-            return Duration::ZERO;
-        }
-        self.settings.poll_wait.min(self.next_tick.saturating_sub(self.clock.elapsed()))
+        let due = |task: &Task| match task.status {
+            Status::Opening(_) | Status::Restoring(_) => Some(Duration::ZERO),
+            Status::Finding { from, .. } => Some(from),
+            Status::Running | Status::Waiting { .. } => None,
+        };
+        let next = self.tasks.values().filter_map(due).fold(self.next_tick, Duration::min);
+        self.settings.poll_wait.min(next.saturating_sub(self.clock.elapsed()))
     }
 
     /// Processes what was polled and hands its outcome to the producer, portion by portion. Answers the task that has to wait, and for what.

@@ -95,12 +95,11 @@ impl Views {
         self.views.iter().all(View::complete)
     }
 
-    /// Whether the views are at least where the task last used them: otherwise a restart would compute with older data.
-    pub fn cover(&self, mark: &TurnMark) -> bool {
-        let used = |at: &TopicPartition| mark.views.get(at.topic)?.get(usize::try_from(at.partition).ok()?);
-        self.views
-            .iter()
-            .all(|view| view.positions().all(|(at, position)| used(&at).is_none_or(|used| position >= *used)))
+    /// Where the views are not yet as far as when the task last used them: with older data a restart would compute something else.
+    pub fn behind(&self, mark: &TurnMark) -> Option<(TopicPartition, i64)> {
+        let used = |at: &TopicPartition| mark.views.get(at.topic)?.get(usize::try_from(at.partition).ok()?).copied();
+        let mut positions = self.views.iter().flat_map(View::positions);
+        positions.find_map(|(at, position)| Some((at, used(&at).filter(|used| position < *used)?)))
     }
 
     /// The version that a turn pins.

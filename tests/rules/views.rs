@@ -1,10 +1,13 @@
 //! Rule 18: a view is complete before the first turn, stands still during one, and never goes backwards; what it once was can be asked for.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bookflow::engine::settings::Settings;
 use bookflow::engine::view::{Past, Views};
 use bookflow::memory::interference::{CallKind, Fault};
+use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::cluster::*;
 use crate::house::*;
@@ -65,10 +68,23 @@ fn a_task_does_not_resume_before_its_view_is_where_it_was_last_used() {
     assert_eq!(house.sum(0), 2);
     house.stand.broker.lose_from(at(house.extras.rates.expect("there is one"), 0), 1).expect("lost");
     house.write(0, &["rate"]);
+    let asked = Arc::new(AtomicUsize::new(0));
+    for _ in 0..50 {
+        let asked = asked.clone();
+        house.stand.happen(CallKind::Committed, move || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            Fault::None
+        });
+    }
     let mut next = house.worker();
-    turns(&mut next, 50);
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, || turns(&mut next, 50));
     assert_eq!(house.answers(), 1, "with the older rate it would compute 3");
+    assert!(asked.load(Ordering::Relaxed) <= 3, "the group is asked without a pause: {asked:?}");
+    let told = recorder.handle().render();
+    assert!(told.contains("bookflow_retries_total"), "nobody is told: {told}");
     rates(&house, &["7"]);
+    house.stand.pass(Duration::from_secs(1));
     idle(&mut next);
     assert_eq!(house.sum(0), 9);
 }
