@@ -68,7 +68,6 @@ impl Worker {
                 return Err(Failure::Undo("a task waits for something unavailable"));
             }
             self.commit(open)?;
-            self.beat.committed(open.records);
             (open.records, open.bytes) = (0, 0);
         }
         Ok(())

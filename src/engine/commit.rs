@@ -48,6 +48,7 @@ impl Worker {
 
     /// A turn is known to be committed, at once or after a doubt.
     pub(super) fn stands(&mut self, records: usize, started: Duration) {
+        self.beat.committed(records);
         telemetry::turn_committed(self.checked.spec.name, records, self.clock.elapsed().saturating_sub(started));
         self.search.take_if(|search| search.passed(records));
     }

@@ -94,7 +94,7 @@ impl Process {
             broker: self.broker.clone(),
             store: self.store.clone(),
             clock: self.clock.clone(),
-            beat: beat.clone(),
+            beat,
             life,
             thread,
         })?;
@@ -103,8 +103,7 @@ impl Process {
         while !self.stopping.load(Ordering::Relaxed) {
             match worker.run_once() {
                 Ok(Turn::Aborted(cause)) => telemetry::turn_repeats(spec.name, cause),
-                Ok(Turn::Committed { records }) => beat.committed(records),
-                Ok(Turn::Rebalanced | Turn::Waiting(_) | Turn::Idle) => {}
+                Ok(Turn::Committed { .. } | Turn::Rebalanced | Turn::Waiting(_) | Turn::Idle) => {}
                 Err(stop) => {
                     worker.leave(&stop);
                     return Err(stop);

@@ -17,6 +17,7 @@ fn turns_that_were_committed_in_doubt_count() {
     let recorder = PrometheusBuilder::new().build_recorder();
     metrics::with_local_recorder(&recorder, || idle(&mut house.worker()));
     assert_eq!((house.sum(0), house.answers()), (300, 300));
+    assert_eq!(house.health.reports()["one"].records, 300);
     let stage = house.checked().spec.name;
     let told = recorder.handle().render();
     let processed = format!("bookflow_records_processed_total{{stage=\"{stage}\"}} 300");
