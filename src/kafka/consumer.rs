@@ -12,6 +12,7 @@ use super::brokers::Brokers;
 use super::context::Events;
 use super::failure::{broker_error, coded, unavailable};
 use super::fetch::{Unfilled, fill};
+use super::missing::Missing;
 use super::settings::{Settings, Use};
 use super::{Asker, native};
 use crate::engine::batch::{Batch, Room};
@@ -36,6 +37,7 @@ pub(super) struct KafkaConsumer {
     reported: Option<Rebalance>,
     /// Came after records of the same poll: told by the next one.
     later: Option<BrokerError>,
+    missing: Missing,
 }
 
 impl KafkaConsumer {
@@ -53,6 +55,7 @@ impl KafkaConsumer {
             assigned: BTreeMap::new(),
             reported: None,
             later: None,
+            missing: Missing::default(),
         })
     }
 
@@ -130,9 +133,12 @@ impl Consumer for KafkaConsumer {
             return Err(error);
         }
         self.brokers.keep(self.client.client());
+        // The lead topic too: once it is gone the group takes all of its partitions away.
+        let topics = self.assigned.keys().map(|partition| partition.topic).chain(self.lead);
+        self.missing.look(self.client.client(), topics)?;
         let before = batch.len();
         let interrupted = || self.client.context().some();
-        match fill(&self.client, &self.assigned, wait, room, batch, interrupted) {
+        match fill(&self.client, &self.assigned, wait, room, batch, &mut self.missing, interrupted) {
             Ok(()) => {}
             Err(error) if batch.len() == before => return Err(self.failed(error)),
             Err(error) => self.later = Some(self.failed(error)),

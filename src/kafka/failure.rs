@@ -25,6 +25,12 @@ pub(super) fn unavailable(message: &str) -> BrokerError {
     BrokerError::new(ErrorKind::Unavailable, message)
 }
 
+/// A broker that does not know a topic, or not all of its partitions.
+pub(super) fn unknown(code: Code) -> bool {
+    use Code::*;
+    matches!(code, UnknownTopic | UnknownPartition | UnknownTopicOrPartition | UnknownTopicId)
+}
+
 /// librdkafka reconnects by itself: such an event is news, not the failure of a call.
 pub(super) fn only_news(code: Code) -> bool {
     use Code::*;

@@ -7,7 +7,8 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
-use super::failure::{broker_error, only_news};
+use super::failure::{broker_error, only_news, unknown};
+use super::missing::Missing;
 use crate::engine::batch::{Batch, Record, Room};
 use crate::engine::broker::{BrokerError, ErrorKind, Header, TopicPartition};
 
@@ -25,6 +26,7 @@ pub(super) fn fill<C: ConsumerContext>(
     wait: Duration,
     room: Room,
     batch: &mut Batch,
+    missing: &mut Missing,
     interrupted: impl Fn() -> bool,
 ) -> Result<(), Unfilled> {
     let before = (batch.len(), batch.bytes());
@@ -41,6 +43,7 @@ pub(super) fn fill<C: ConsumerContext>(
                 push(&message, from, &mut headers, batch);
             }
             Some(Err(error)) if error.rdkafka_error_code().is_some_and(only_news) => {}
+            Some(Err(error)) if error.rdkafka_error_code().is_some_and(unknown) => missing.reported(),
             Some(Err(error)) => return Err(error.into()),
             None if empty && !interrupted() && Instant::now() < deadline => {}
             None => break,

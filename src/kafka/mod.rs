@@ -7,6 +7,7 @@ pub mod reader; // committed records without a group
 pub mod admin; // topics: what is there, create, alter
 pub mod registry; // schema ids from the Confluent API
 mod fetch; // what is polled becomes a batch
+mod missing; // topics that are not known, or gone
 mod brokers; // whom a client asks
 mod context; // what librdkafka tells: rebalances, deliveries, log lines
 mod failure; // librdkafka's errors by what can be done about them

@@ -11,6 +11,7 @@ use super::consumer::{names, offsets};
 use super::context::Silent;
 use super::failure::broker_error;
 use super::fetch::{Unfilled, fill};
+use super::missing::Missing;
 use super::settings::{Settings, Use};
 use super::{bounds, native};
 use crate::engine::batch::{Batch, Room};
@@ -23,6 +24,7 @@ pub(super) struct KafkaReader {
     client: BaseConsumer<Silent>,
     brokers: Brokers,
     assigned: BTreeMap<TopicPartition, i64>,
+    missing: Missing,
 }
 
 impl KafkaReader {
@@ -31,7 +33,12 @@ impl KafkaReader {
             .client(Use::Reading)?
             .create_with_context(Silent::default())
             .map_err(|error| broker_error("create a reader", &error))?;
-        Ok(KafkaReader { client, brokers: Brokers::of(settings), assigned: BTreeMap::new() })
+        Ok(KafkaReader {
+            client,
+            brokers: Brokers::of(settings),
+            assigned: BTreeMap::new(),
+            missing: Missing::default(),
+        })
     }
 
     fn failed(&self, failure: Unfilled) -> BrokerError {
@@ -70,8 +77,10 @@ impl Reader for KafkaReader {
 
     fn poll(&mut self, wait: Duration, room: Room, batch: &mut Batch) -> Result<(), BrokerError> {
         self.brokers.keep(self.client.client());
+        self.missing.look(self.client.client(), self.assigned.keys().map(|partition| partition.topic))?;
         // What was read before an error is good and has been handed out; a reader starts again from a position.
-        fill(&self.client, &self.assigned, wait, room, batch, || false).map_err(|error| self.failed(error))
+        fill(&self.client, &self.assigned, wait, room, batch, &mut self.missing, || false)
+            .map_err(|error| self.failed(error))
     }
 
     fn position(&self, partition: TopicPartition) -> Option<i64> {
