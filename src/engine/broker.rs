@@ -211,7 +211,7 @@ pub trait Reader: Send {
     /// Replaces what is read and from where.
     fn assign(&mut self, partitions: &[(TopicPartition, i64)]) -> Result<(), BrokerError>;
 
-    /// Appends to `batch`, waiting at most `wait` for the first record.
+    /// Appends to `batch`, waiting at most `wait` for the first record. What it has appended before an error counts: it is not read again.
     fn poll(&mut self, wait: Duration, room: Room, batch: &mut Batch) -> Result<(), BrokerError>;
 
     /// The next offset to be read: passes trailing markers, which "last record + 1" does not. `None` until it is known.

@@ -147,7 +147,7 @@ impl View {
         if self.complete() {
             return Ok(());
         }
-        self.read(room, |record| record.offset < past.end(record.from))?;
+        let read = self.read(room, |record| record.offset < past.end(record.from));
         if self.complete() {
             for (topic, value) in past.then.iter() {
                 let from = TopicPartition { topic, partition: 0 };
@@ -155,16 +155,17 @@ impl View {
                 self.apply(&Record { from, offset: past.end(from), timestamp_us: 0, key: None, value, headers: &[] });
             }
         }
-        Ok(())
+        read
     }
 
     fn read(&mut self, room: Room, belongs: impl Fn(&Record<'_>) -> bool) -> Result<(), BrokerError> {
         self.batch.clear();
-        self.reader.poll(Duration::ZERO, room, &mut self.batch)?;
+        // What it has brought before an error is not read again.
+        let polled = self.reader.poll(Duration::ZERO, room, &mut self.batch);
         let batch = std::mem::take(&mut self.batch);
         batch.iter().filter(|record| belongs(record)).for_each(|record| self.apply(&record));
         self.batch = batch;
-        Ok(())
+        polled
     }
 
     fn apply(&mut self, record: &Record<'_>) {

@@ -55,7 +55,7 @@ pub enum Fault {
     None,
     /// Nothing happened; the caller is told `Unavailable`.
     NotDone,
-    /// It happened; the caller is told `Unavailable`.
+    /// It happened; the caller is told `Unavailable`. A reader's poll has brought records by then.
     AnswerLost,
     /// The call takes this long.
     Slow(Duration),

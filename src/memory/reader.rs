@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fetch::{Fetch, Flow};
-use super::interference::CallKind;
-use super::shared::Shared;
+use super::interference::{CallKind, Fault};
+use super::shared::{Shared, unavailable};
 use crate::engine::batch::{Batch, Room};
 use crate::engine::broker::{Bounds, BrokerError, Reader, TopicPartition};
 
@@ -28,13 +28,19 @@ impl Reader for MemoryReader {
     }
 
     fn poll(&mut self, wait: Duration, room: Room, batch: &mut Batch) -> Result<(), BrokerError> {
-        self.shared.attempt("", CallKind::ReaderPoll)?;
+        let fault = self.shared.fault("", CallKind::ReaderPoll);
+        if fault == Fault::NotDone {
+            return Err(unavailable(CallKind::ReaderPoll));
+        }
         let (fetch, before) = (&mut self.fetch, batch.len());
         let read = self.shared.wait_for(wait, |cluster, _| match fetch.read(cluster, room, batch) {
             Ok(()) => (batch.len() > before).then_some(Ok(())),
             Err(error) => Some(Err(error)),
         });
-        read.unwrap_or(Ok(()))
+        match fault {
+            Fault::AnswerLost => Err(unavailable(CallKind::ReaderPoll)),
+            _ => read.unwrap_or(Ok(())),
+        }
     }
 
     fn position(&self, partition: TopicPartition) -> Option<i64> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bookflow::engine::settings::Settings;
+use bookflow::engine::stop::Stop;
 use bookflow::engine::view::{Past, Views};
 use bookflow::memory::interference::{CallKind, Fault};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -87,6 +88,34 @@ fn a_task_does_not_resume_before_its_view_is_where_it_was_last_used() {
     house.stand.pass(Duration::from_secs(1));
     idle(&mut next);
     assert_eq!(house.sum(0), 9);
+}
+
+// Rule 12, for views.
+#[test]
+fn a_view_whose_log_ends_below_the_mark_stops_the_worker() {
+    let house = house();
+    rates(&house, &["1", "2"]);
+    house.write(0, &["rate"]);
+    house.live();
+    let lost = at(house.extras.rates.expect("there is one"), 0);
+    house.stand.broker.lose_from(lost, 1).expect("lost");
+    let mut worker = house.worker();
+    turns(&mut worker, 50);
+    house.stand.pass(SESSION + Duration::from_secs(1));
+    let stopped = stop(&mut worker);
+    assert!(matches!(stopped, Stop::StateLost { partition, end: 1, wanted: 2 } if partition == lost), "{stopped}");
+    assert_eq!(stopped.exit_code(), 9);
+}
+
+#[test]
+fn what_a_view_has_read_before_its_reader_fails_counts() {
+    let house = house();
+    rates(&house, &["1", "2"]);
+    let mut views = Views::open(&house.topology.stages[0].views, &house.stand.broker).expect("opens");
+    house.stand.plan(CallKind::ReaderPoll, Fault::AnswerLost);
+    views.advance(ROOM).expect_err("the answer is lost");
+    views.advance(ROOM).expect("reads on");
+    assert_eq!(views.get::<Rates>(house.extras.rates.expect("one")).expect("a view").0["key"], 2);
 }
 
 /// The rate in a past that ends at an offset, with records behind it that are there alone.
