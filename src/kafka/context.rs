@@ -28,6 +28,11 @@ impl Silent {
     pub(super) fn trouble(&self) -> Option<(ErrorKind, String)> {
         lock(&self.trouble).clone()
     }
+
+    /// A question was answered: what was wrong before is over. Not said when one begins: what is wrong for long is told every half a minute only.
+    pub(super) fn answered(&self) {
+        *lock(&self.trouble) = None;
+    }
 }
 
 impl ClientContext for Silent {
@@ -204,6 +209,16 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+
+    #[test]
+    fn a_refusal_that_is_over_explains_nothing_that_comes_after_it() {
+        let client = Silent::default();
+        let refused = RDKafkaErrorCode::SaslAuthenticationFailed;
+        client.error(KafkaError::Global(refused), "wrong password");
+        assert_eq!(client.trouble(), Some((ErrorKind::Denied, "wrong password".to_owned())));
+        client.answered();
+        assert_eq!(client.trouble(), None);
+    }
 
     #[test]
     fn a_report_ends_one_wait_whether_it_comes_before_or_in_it() {

@@ -38,8 +38,9 @@ const QUESTION: Duration = Duration::from_secs(15);
 /// After this long it is looked at why there is no answer yet.
 const QUESTION_STEP: Duration = Duration::from_secs(1);
 
-/// Reasons that are looked at when a question was not answered.
+/// Reasons that are looked at when a question was not answered, and how long for each.
 const REASONS: usize = 20;
+const REASON: Duration = Duration::from_millis(10);
 
 /// Apache Kafka behind the Broker port.
 pub struct KafkaBroker {
@@ -77,10 +78,7 @@ impl Broker for KafkaBroker {
     }
 
     fn topic(&self, name: &str) -> Result<Option<TopicInfo>, BrokerError> {
-        native::describe_topic(self.asker.client(), name, QUESTION).map_err(|error| match error.kind {
-            ErrorKind::Unavailable => self.asker.unavailable(&error.message),
-            _ => error,
-        })
+        self.asker.answer(native::describe_topic(self.asker.client(), name, QUESTION))
     }
 }
 
@@ -112,26 +110,37 @@ impl Asker {
     fn cluster_id(&self) -> Result<String, BrokerError> {
         let deadline = Instant::now() + QUESTION;
         loop {
-            if let Some(id) = self.client().fetch_cluster_id(QUESTION_STEP) {
-                return Ok(id);
-            }
-            let error = self.unavailable("the cluster does not tell its id");
+            let id = self.client().fetch_cluster_id(QUESTION_STEP);
+            let error = match self.answer(id.ok_or_else(|| unavailable("the cluster does not tell its id"))) {
+                Ok(id) => return Ok(id),
+                Err(error) => error,
+            };
             if error.kind == ErrorKind::Denied || Instant::now() >= deadline {
                 return Err(error);
             }
         }
     }
 
-    /// What could not be done, with the client's own reason: a refused connection, a certificate that is not trusted.
-    fn unavailable(&self, what: &str) -> BrokerError {
+    /// What could not be done gets the client's own reason: a refused connection, a certificate that is not trusted.
+    fn answer<T>(&self, answer: Result<T, BrokerError>) -> Result<T, BrokerError> {
+        let missing = matches!(&answer, Err(error) if error.kind == ErrorKind::Unavailable);
+        let wait = if missing { REASON } else { Duration::ZERO };
         for _ in 0..REASONS {
             // Reasons are handed out one by one, as errors of a poll; the context keeps the last one.
-            let _ = self.client.poll(Duration::from_millis(10));
+            if self.client.poll(wait).is_none() && !missing {
+                break;
+            }
         }
+        let Err(BrokerError { kind: ErrorKind::Unavailable, message }) = answer else {
+            self.client.context().answered();
+            return answer;
+        };
         match self.client.context().trouble() {
-            Some((ErrorKind::Denied, reason)) => BrokerError::new(ErrorKind::Denied, format!("{what}: {reason}")),
-            Some((_, reason)) => unavailable(&format!("{what}: {reason}")),
-            None => unavailable(what),
+            Some((ErrorKind::Denied, reason)) => {
+                Err(BrokerError::new(ErrorKind::Denied, format!("{message}: {reason}")))
+            }
+            Some((_, reason)) => Err(unavailable(&format!("{message}: {reason}"))),
+            None => Err(unavailable(&message)),
         }
     }
 }
