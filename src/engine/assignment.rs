@@ -125,8 +125,10 @@ impl Worker {
         if partitions.is_empty() || !self.views.complete() {
             return Ok(());
         }
-        let Some(found) = self.committed(&partitions)? else {
-            let from = now + self.backoff(0);
+        let found = self.committed(&partitions)?;
+        self.alive();
+        let Some(found) = found else {
+            let later = now + self.backoff(0);
             for partition in partitions {
                 self.tasks.entry(partition).and_modify(|task| {
                     if let Status::Finding { from, .. } = &mut task.status {
@@ -165,6 +167,7 @@ impl Worker {
     }
 
     fn begin_restore(&mut self, partition: i32, mark: TurnMark, mut offsets: Vec<i64>) -> Result<(), Stop> {
+        self.alive();
         let identity = self.copy_identity(partition);
         let latest = self.planted(Planted::ResumesAtLogEnd);
         let Some(task) = self.tasks.get_mut(&partition) else { return Ok(()) };
@@ -198,11 +201,16 @@ impl Worker {
     /// Lets every task that is being restored read on, some of them at the same time.
     fn restore_on(&mut self) -> Result<(), Stop> {
         let now = (self.clock.now_us(), self.clock.elapsed());
-        let Worker { tasks, broker, store, settings, clock, .. } = self;
+        let Worker { tasks, broker, store, settings, clock, beat, .. } = self;
         let (broker, store, settings) = (broker.as_ref(), store.as_ref(), &*settings);
         let restoring = tasks.values_mut().filter(|task| task.restoring()).collect();
         let read = side_by_side(settings.restore_threads, restoring, |task: &mut Task| {
-            let opens = matches!(task.status, Status::Opening(_));
+            beat.tick(clock.elapsed());
+            let opens = match &task.status {
+                Status::Opening(_) => true,
+                Status::Restoring(restore) => restore.asks(),
+                _ => false,
+            };
             // As with finding: the others are opened after it.
             let late = opens && clock.elapsed().saturating_sub(now.1) > FINDING;
             (task.partition, if late { Ok(None) } else { read_on(task, broker, store, settings, now) })

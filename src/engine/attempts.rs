@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::batch::Batch;
 use super::broker::{GroupMembership, OffsetToCommit};
-use super::commit::{late_ok, offsets_of, ready};
+use super::commit::{late_ok, offsets_of};
 use super::mark::Life;
 use super::stop::Stop;
 use super::task::{Attempt, Begin, CONDEMNED_ATTEMPT, Condemned, Pending, Task};
@@ -142,7 +142,7 @@ impl Worker {
             return Ok(());
         }
         let began = self.clock.elapsed();
-        let producer = ready(&mut self.producing)?;
+        let producer = self.producer()?;
         let ended =
             producer.begin().and_then(|()| producer.send_offsets(offsets, member)).and_then(|()| producer.commit());
         ended.map_err(|error| Failure::Doubt("commit of a mark", error))?;

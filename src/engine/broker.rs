@@ -160,7 +160,7 @@ pub trait Producer {
     /// Queues one record; a full queue is served until there is room or the message time-out is over.
     fn send(&mut self, record: Outgoing<'_>) -> Result<(), BrokerError>;
 
-    /// The same for many: neighbours of one partition are cheaper together.
+    /// The same for many, with one time-out for all of them: neighbours of one partition are cheaper together.
     fn send_all<'a>(&mut self, records: &mut dyn Iterator<Item = Outgoing<'a>>) -> Result<(), BrokerError> {
         for record in records {
             self.send(record)?;

@@ -82,6 +82,7 @@ impl Worker {
         if self.outbox.is_empty() {
             return Ok(());
         }
+        self.alive();
         let Worker { producing, outbox, .. } = self;
         let producer = ready(producing)?;
         begin(producer, open)?;
@@ -92,8 +93,8 @@ impl Worker {
 
     /// Drains, checks the membership again, sends offsets with marks and commits.
     fn end_transaction(&mut self, open: &mut Open) -> Result<(), Failure> {
-        begin(ready(&mut self.producing)?, open)?;
-        ready(&mut self.producing)?.drain().map_err(delivery_failure)?;
+        begin(self.producer()?, open)?;
+        self.producer()?.drain().map_err(delivery_failure)?;
         if self.planted(Planted::StateKeptBeforeCommit) {
             self.keep_effects();
         }
@@ -110,12 +111,12 @@ impl Worker {
         let began = self.clock.elapsed();
         let mut doubt = None;
         if !unfenced {
-            let sent = ready(&mut self.producing)?.send_offsets(&offsets, &open.membership);
+            let sent = self.producer()?.send_offsets(&offsets, &open.membership);
             sent.map_err(|error| Failure::Doubt("send_offsets", error))?;
             doubt = self.slow(began).then_some("send_offsets was slow");
         }
         let began = self.clock.elapsed();
-        ready(&mut self.producing)?.commit().map_err(|error| Failure::Doubt("commit", error))?;
+        self.producer()?.commit().map_err(|error| Failure::Doubt("commit", error))?;
         open.begun = false;
         match doubt.or(self.slow(began).then_some("commit was slow")) {
             Some(cause) if !self.planted(Planted::SlowOkTrusted) => Err(Failure::Doubt(cause, late_ok())),
@@ -124,6 +125,12 @@ impl Worker {
                 Ok(())
             }
         }
+    }
+
+    /// For the next step of a transaction, each of which may take nearly as long as the transaction itself.
+    pub(super) fn producer(&mut self) -> Result<&mut dyn Producer, Failure> {
+        self.alive();
+        ready(&mut self.producing)
     }
 
     /// Ok after librdkafka's first silent retry is no proof: an old copy may still end the next transaction.
@@ -172,7 +179,7 @@ impl Worker {
 
     /// The second half of the planted bug that commits offsets before outputs.
     fn commit_without_offsets(&mut self) -> Result<(), Failure> {
-        let producer = ready(&mut self.producing)?;
+        let producer = self.producer()?;
         let ended = producer.drain().and_then(|()| producer.commit());
         ended.map_err(|error| Failure::Doubt("commit", error))
     }
@@ -194,7 +201,7 @@ pub(super) fn offsets_of(task: &Task, offsets: &[i64], mark: &TurnMark) -> Vec<O
     inputs.map(|(&partition, &offset)| OffsetToCommit { partition, offset, metadata: metadata.clone() }).collect()
 }
 
-pub(super) fn ready(producing: &mut Producing) -> Result<&mut dyn Producer, Failure> {
+fn ready(producing: &mut Producing) -> Result<&mut dyn Producer, Failure> {
     match producing {
         Producing::Ready(producer) => Ok(producer.as_mut()),
         Producing::Doubtful { cause, .. } => Err(Failure::Undo(cause)),

@@ -60,6 +60,7 @@ impl Worker {
             }
             Err(error) => return self.tolerate(error).map(|()| false),
         };
+        self.alive();
         if !self.judge()? {
             return Ok(false);
         }

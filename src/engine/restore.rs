@@ -19,12 +19,16 @@ use crate::telemetry;
 /// be invisible when the offsets are stable already.
 pub struct Restore {
     reader: Box<dyn Reader>,
+    /// Of which it is not known yet where they begin and end.
+    unasked: Vec<StateTopic>,
     topics: Vec<StateTopic>,
     batch: Batch,
     read: u64,
     started: Duration,
     /// When the position moved last: after a while it is worth asking where the log ends.
     moved: Duration,
+    /// A planted bug.
+    to_stable: bool,
 }
 
 struct StateTopic {
@@ -64,28 +68,47 @@ impl Restore {
         (now_us, now): (i64, Duration),
     ) -> Result<Restore, Stop> {
         let copy = load_copy(store, identity, mark, stage, settings, now_us);
-        let mut reader = broker.reader().map_err(Stop::Broker)?;
-        let mut topics = Vec::new();
-        let mut names = Vec::new();
-        stage.tables(&mut |table| names.extend(table.topic()));
-        for topic in names {
+        let reader = broker.reader().map_err(Stop::Broker)?;
+        let mut unasked = Vec::new();
+        stage.tables(&mut |table| {
+            let Some(topic) = table.topic() else { return };
             let at = TopicPartition { topic, partition: identity.partition };
-            let bounds = reader.bounds(at).map_err(Stop::Broker)?;
-            let copied = copy.as_ref().and_then(|stamp| stamp.ends.get(topic)).copied();
-            let from = copied.unwrap_or(0).max(bounds.start);
-            let end = match settings.planted {
-                Some(Planted::RestoreToStableOffset) => bounds.end,
-                _ => mark.end(topic),
-            };
-            topics.push(StateTopic { at, from, position: from, end, stable: bounds.end });
+            let from = copy.as_ref().and_then(|stamp| stamp.ends.get(topic)).copied().unwrap_or(0);
+            unasked.push(StateTopic { at, from, position: from, end: mark.end(topic), stable: 0 });
+        });
+        let to_stable = settings.planted == Some(Planted::RestoreToStableOffset);
+        let (topics, batch) = (Vec::new(), Batch::default());
+        Ok(Restore { reader, unasked, topics, batch, read: 0, started: now, moved: now, to_stable })
+    }
+
+    /// Whether it has still to ask where its topics begin and end.
+    pub fn asks(&self) -> bool {
+        !self.unasked.is_empty()
+    }
+
+    /// Asks about one topic: brokers that come back take their time for each.
+    fn ask(&mut self, mut topic: StateTopic) -> Result<(), Stop> {
+        let bounds = self.reader.bounds(topic.at).map_err(Stop::Broker)?;
+        topic.from = topic.from.max(bounds.start);
+        topic.position = topic.from;
+        topic.stable = bounds.end;
+        if self.to_stable {
+            topic.end = bounds.end;
         }
-        let starts: Vec<_> = topics.iter().map(|topic| (topic.at, topic.from)).collect();
-        reader.assign(&starts).map_err(Stop::Broker)?;
-        Ok(Restore { reader, topics, batch: Batch::default(), read: 0, started: now, moved: now })
+        self.topics.push(topic);
+        if self.asks() {
+            return Ok(());
+        }
+        let starts: Vec<_> = self.topics.iter().map(|topic| (topic.at, topic.from)).collect();
+        self.reader.assign(&starts).map_err(Stop::Broker)
     }
 
     /// Reads on; true once the state is what the mark names.
     pub fn advance(&mut self, stage: &mut dyn Stage, room: Room, wait: Duration, now: Duration) -> Result<bool, Stop> {
+        if let Some(topic) = self.unasked.pop() {
+            self.moved = now;
+            return self.ask(topic).map(|()| self.done());
+        }
         if self.done() {
             return Ok(true);
         }
@@ -137,7 +160,7 @@ impl Restore {
     }
 
     fn done(&self) -> bool {
-        self.topics.iter().all(|topic| topic.position >= topic.end.max(topic.stable))
+        !self.asks() && self.topics.iter().all(|topic| topic.position >= topic.end.max(topic.stable))
     }
 }
 

@@ -318,6 +318,7 @@ impl Worker {
         self.undo_touched();
         if std::mem::take(&mut open.begun) {
             telemetry::turn_aborted(self.checked.spec.name);
+            self.alive();
             let began = self.clock.elapsed();
             let aborted = match &mut self.producing {
                 Producing::Ready(producer) => producer.abort(),

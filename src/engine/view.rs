@@ -50,7 +50,7 @@ struct View {
 
 impl Views {
     pub fn open(specs: &[ViewSpec], broker: &dyn Broker) -> Result<Views, BrokerError> {
-        let views = specs.iter().map(|spec| View::open(spec, broker)).collect::<Result<_, _>>()?;
+        let views = specs.iter().map(|spec| View::open(spec, broker, &|| {})).collect::<Result<_, _>>()?;
         Ok(Views { specs: specs.to_vec(), views, pasts: Vec::new() })
     }
 
@@ -68,8 +68,8 @@ impl Views {
         (view.complete() && now.has_passed(&past.ends)).then(|| downcast(view))?
     }
 
-    /// Opens the pasts that are asked for, and drops the others.
-    pub fn keep(&mut self, asked: Vec<Past>, broker: &dyn Broker) -> Result<(), BrokerError> {
+    /// Opens the pasts that are asked for, and drops the others. Calls `alive` between questions to the broker.
+    pub fn keep(&mut self, asked: Vec<Past>, broker: &dyn Broker, alive: &dyn Fn()) -> Result<(), BrokerError> {
         self.pasts.retain(|(known, _)| asked.contains(known));
         for past in asked {
             let here = |view: &View| view.name == past.view && view.is_at(&past);
@@ -77,7 +77,7 @@ impl Views {
                 continue;
             }
             if let Some(spec) = self.specs.iter().find(|spec| spec.name == past.view) {
-                let view = View::open_past(spec, &past, broker)?;
+                let view = View::open_past(spec, &past, broker, alive)?;
                 self.pasts.push((past, view));
             }
         }
@@ -117,14 +117,19 @@ fn downcast<T: 'static>(view: &View) -> Option<&T> {
 }
 
 impl View {
-    fn open(spec: &ViewSpec, broker: &dyn Broker) -> Result<View, BrokerError> {
+    fn open(spec: &ViewSpec, broker: &dyn Broker, alive: &dyn Fn()) -> Result<View, BrokerError> {
         let mut partitions = Vec::new();
         for &topic in &spec.topics {
+            alive();
             let count = broker.topic(topic)?.map_or(0, |info| info.partitions);
             partitions.extend((0..count).map(|partition| (TopicPartition { topic, partition }, 0)));
         }
         let mut reader = broker.reader()?;
-        let bounds = partitions.iter().map(|(at, _)| reader.bounds(*at)).collect::<Result<Vec<_>, _>>()?;
+        let mut bounds = Vec::new();
+        for (at, _) in &partitions {
+            alive();
+            bounds.push(reader.bounds(*at)?);
+        }
         let starts: Vec<_> = partitions.iter().zip(&bounds).map(|((at, _), bounds)| (*at, bounds.start)).collect();
         reader.assign(&starts)?;
         let first_end = bounds.iter().map(|bounds| bounds.end).collect();
@@ -132,8 +137,8 @@ impl View {
         Ok(View { name: spec.name, partitions, reader, table, first_end, batch: Batch::default() })
     }
 
-    fn open_past(spec: &ViewSpec, past: &Past, broker: &dyn Broker) -> Result<View, BrokerError> {
-        let mut view = View::open(spec, broker)?;
+    fn open_past(spec: &ViewSpec, past: &Past, broker: &dyn Broker, alive: &dyn Fn()) -> Result<View, BrokerError> {
+        let mut view = View::open(spec, broker, alive)?;
         view.first_end = view.partitions.iter().map(|(at, _)| past.end(*at)).collect();
         Ok(view)
     }

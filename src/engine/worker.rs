@@ -164,7 +164,7 @@ impl Worker {
 
     /// One turn, or one step towards being able to make one. Never blocks for longer than a call to the broker may.
     pub fn run_once(&mut self) -> Result<Turn, Stop> {
-        self.beat.tick(self.clock.elapsed());
+        self.alive();
         let undecided = self.undecided.is_some();
         if !self.resolve_doubt()? {
             self.poll_without_records()?;
@@ -185,6 +185,11 @@ impl Worker {
         }
         self.report_health(turn != Turn::Waiting(NO_MEMBER));
         Ok(turn)
+    }
+
+    /// The loop moves. Said between calls to the broker too: several may take longer than a loop that hangs is waited for (`gateway/probes.rs`).
+    pub(super) fn alive(&self) {
+        self.beat.tick(self.clock.elapsed());
     }
 
     /// What a committed turn may have made due.
@@ -297,10 +302,13 @@ impl Worker {
     /// is heard of soon: nothing is committed until then.
     pub(super) fn rewind(&mut self, partition: i32) -> Result<(), Stop> {
         let readable = self.readable(partition);
-        let Worker { tasks, consumer, .. } = self;
+        let Worker { tasks, consumer, beat, clock, .. } = self;
         let Some(task) = tasks.get(&partition) else { return Ok(()) };
         let mut moves = task.inputs.iter().zip(&task.next);
-        let moved = moves.try_for_each(|(&input, &offset)| consumer.seek(input, offset));
+        let moved = moves.try_for_each(|(&input, &offset)| {
+            beat.tick(clock.elapsed());
+            consumer.seek(input, offset)
+        });
         let fetched = moved.and_then(|()| match readable {
             true => consumer.resume(task.fetched()),
             false => consumer.pause(&task.inputs),
@@ -335,7 +343,8 @@ impl Worker {
                 }
             });
         }
-        let kept = self.views.keep(asked, self.broker.as_ref());
+        let Worker { views, broker, beat, clock, .. } = self;
+        let kept = views.keep(asked, broker.as_ref(), &|| beat.tick(clock.elapsed()));
         match kept.and_then(|()| self.views.advance(room)) {
             Ok(()) => Ok(()),
             Err(error) => self.tolerate(error),

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::watch::Answers;
 use crate::engine::health::{Health, Report};
 
-/// A loop that has not turned for this long hangs: no call to a broker may take half as long.
+/// A loop that has not moved for this long hangs: it says so between any two calls to a broker, none of which is waited for longer than 45 s (the
+/// bounds of a partition, asked three times).
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, PartialEq)]

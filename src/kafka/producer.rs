@@ -81,7 +81,7 @@ impl KafkaProducer {
     }
 
     /// Queues a run of one partition and leaves it empty.
-    fn queue(&mut self, to: Option<TopicPartition>, run: &mut Run<'_>) -> Result<(), BrokerError> {
+    fn queue(&mut self, to: Option<TopicPartition>, run: &mut Run<'_>, deadline: Instant) -> Result<(), BrokerError> {
         let Some(to) = to.filter(|_| run.len() > 0) else { return Ok(()) };
         self.unserved += run.len();
         if self.unserved >= SERVE_EVERY {
@@ -92,7 +92,7 @@ impl KafkaProducer {
             self.topics.insert(to.topic, ProducerTopic::new(self.client.client(), to.topic)?);
         }
         let topic = &self.topics[to.topic];
-        let queued = self.until_there_is_room(|| match run.queue(topic, to.partition) {
+        let queued = self.until_there_is_room(deadline, || match run.queue(topic, to.partition) {
             Err(Unqueued::Full) => None,
             Err(Unqueued::Refused(code)) => Some(Err(code)),
             Ok(()) => Some(Ok(())),
@@ -107,6 +107,7 @@ impl KafkaProducer {
         record: Outgoing<'_>,
         headers: OwnedHeaders,
         target: usize,
+        deadline: Instant,
     ) -> Result<(), BrokerError> {
         let mut waiting = BaseRecord::<[u8], [u8], usize>::with_opaque_to(record.to.topic, target)
             .partition(record.to.partition)
@@ -114,7 +115,7 @@ impl KafkaProducer {
         waiting.key = record.key;
         waiting.payload = record.value;
         let mut waiting = Some(waiting);
-        let queued = self.until_there_is_room(|| match self.client.send(waiting.take()?) {
+        let queued = self.until_there_is_room(deadline, || match self.client.send(waiting.take()?) {
             Ok(()) => Some(Ok(())),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                 waiting = Some(back);
@@ -125,17 +126,17 @@ impl KafkaProducer {
         queued.map_err(|code| self.cause(refused(record.to, code)))
     }
 
-    /// Tries again while the queue is full, for as long as a record may be on its way.
+    /// Tries again while the queue is full.
     fn until_there_is_room(
         &self,
+        deadline: Instant,
         mut queue: impl FnMut() -> Option<Result<(), RDKafkaErrorCode>>,
     ) -> Result<(), RDKafkaErrorCode> {
-        let mut full_since = None;
         loop {
             if let Some(queued) = queue() {
                 return queued;
             }
-            if full_since.get_or_insert_with(Instant::now).elapsed() >= self.message_limit {
+            if Instant::now() >= deadline {
                 return Err(RDKafkaErrorCode::QueueFull);
             }
             self.client.context().await_reports(LOOK_AGAIN);
@@ -174,22 +175,24 @@ impl Producer for KafkaProducer {
 
     fn send_all<'a>(&mut self, records: &mut dyn Iterator<Item = Outgoing<'a>>) -> Result<(), BrokerError> {
         self.ended = None;
+        // For all of them: what takes longer has taken nearly all of the transaction's time.
+        let deadline = Instant::now() + self.message_limit;
         let mut run = Run::with_capacity(RUN);
         let (mut to, mut target) = (None, 0);
         for record in records {
             if to != Some(record.to) || run.len() == RUN {
-                self.queue(to, &mut run)?;
+                self.queue(to, &mut run, deadline)?;
                 (to, target) = (Some(record.to), self.target(record.to));
             }
             match record.headers {
                 [] => run.push(record.key, record.value, target),
                 headers => {
-                    self.queue(to, &mut run)?;
-                    self.queue_with_headers(record, kafka_headers(headers), target)?;
+                    self.queue(to, &mut run, deadline)?;
+                    self.queue_with_headers(record, kafka_headers(headers), target, deadline)?;
                 }
             }
         }
-        self.queue(to, &mut run)
+        self.queue(to, &mut run, deadline)
     }
 
     fn drain(&mut self) -> Result<(), BrokerError> {

@@ -137,7 +137,7 @@ fn a_view_as_it_was_is_read_aside_and_kept_while_it_is_asked_for() {
     let mut views = Views::open(&house.topology.stages[0].views, broker).expect("opens");
     let (second, changed) = (past(&house, 2, &[]), past(&house, 1, &["40"]));
     let turn = |views: &mut Views, asked: &[&Past]| {
-        views.keep(asked.iter().map(|past| (*past).clone()).collect(), broker).expect("opens");
+        views.keep(asked.iter().map(|past| (*past).clone()).collect(), broker, &|| {}).expect("opens");
         views.advance(ROOM).expect("reads");
     };
     assert_eq!(rate(&views, &second, "key"), None, "nobody has asked");
@@ -164,7 +164,7 @@ fn a_past_that_is_the_present_is_not_read_twice_and_a_future_is_waited_for() {
     assert_eq!(rate(&views, &now, "key"), Some(2), "the view itself");
     for (value, wanted) in [("3", None), ("4", Some(4)), ("5", Some(4))] {
         rates(&house, &[value]);
-        views.keep(vec![future.clone()], broker).expect("opens");
+        views.keep(vec![future.clone()], broker, &|| {}).expect("opens");
         views.advance(ROOM).expect("reads");
         assert_eq!(rate(&views, &future, "key"), wanted);
     }
