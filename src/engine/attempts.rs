@@ -60,8 +60,8 @@ impl Worker {
     }
 
     /// Ends the turn so far, so that an attempt is committed right before its records are touched: one that is committed
-    /// for later would accuse them of a death that others have caused. (Not aborted: a new transaction right after an abort
-    /// makes librdkafka wait for its retry back-off, and records that were purged leave holes in its sequence numbers.)
+    /// for later would accuse them of a death that others have caused. (Not aborted: records that were purged leave holes
+    /// in librdkafka's sequence numbers.)
     fn make_way(&mut self, open: &mut Open) -> Result<(), Failure> {
         if open.records > 0 {
             if self.end_turn(open)?.is_some() {

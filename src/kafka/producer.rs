@@ -259,6 +259,7 @@ impl Producer for KafkaProducer {
             ended.store(true, Ordering::Relaxed);
             aborted
         });
+        self.ended = Some(Instant::now());
         aborted.map_err(|error| broker_error("abort", &error))
     }
 }

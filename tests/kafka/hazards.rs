@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bookflow::engine::broker::*;
-use bookflow::kafka::settings::SILENT_RETRY;
+use bookflow::engine::settings::Settings;
 
 use crate::cluster::*;
 use crate::proxy::{Api, Loss, Proxy};
@@ -21,6 +21,11 @@ fn visible(partition: TopicPartition, expected: &[&str]) {
     until("the values that were committed", || (values(&broker(), partition) == expected).then_some(()));
 }
 
+/// What the engine takes for a silent retry.
+fn doubt_after() -> Duration {
+    Settings::default().doubt_after
+}
+
 fn timed<T>(call: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     (call(), start.elapsed())
@@ -32,7 +37,7 @@ fn commit_with_a_twin(proxy: &Proxy, producer: &mut dyn Producer, id: &str) {
     let (answer, took) = timed(|| producer.commit());
     answer.expect("librdkafka retried silently");
     proxy.wait_held();
-    assert!(took >= SILENT_RETRY, "a silent retry cannot be told from a normal answer: {took:?}");
+    assert!(took >= doubt_after(), "a silent retry cannot be told from a normal answer: {took:?}");
 }
 
 #[test]
@@ -83,7 +88,7 @@ fn a_late_copy_of_an_abort_undoes_half_of_the_next_turn() {
     proxy.hold_next(Api::END_TXN, id, Loss::Disconnect);
     let (answer, took) = timed(|| producer.abort());
     answer.expect("librdkafka retried silently");
-    assert!(took >= SILENT_RETRY, "{took:?}");
+    assert!(took >= doubt_after(), "{took:?}");
 
     one_record(producer.as_mut(), at(output, 0), "half that is lost");
     proxy.deliver();
@@ -105,7 +110,7 @@ fn a_late_copy_of_offsets_moves_them_back() {
     producer.begin().expect("begin");
     let (answer, took) = timed(|| producer.send_offsets(&offsets(1), &consumer.membership()));
     answer.expect("librdkafka retried silently");
-    assert!(took >= SILENT_RETRY, "{took:?}");
+    assert!(took >= doubt_after(), "{took:?}");
     producer.commit().expect("commit");
 
     producer.begin().expect("begin");
@@ -114,6 +119,23 @@ fn a_late_copy_of_offsets_moves_them_back() {
     producer.commit().expect("commit");
     let committed = consumer.committed(&[at(input, 0)], WAIT).expect("committed");
     assert_eq!(committed, [Some(CommittedOffset { offset: 1, metadata: "turn 1".to_owned() })]);
+}
+
+#[test]
+fn offsets_alone_right_behind_an_abort_are_not_taken_for_a_silent_retry() {
+    let (broker, input, output, group) = (broker(), topic("in", 1), topic("out", 1), unique("group"));
+    let consumer = joined(&broker, group, input);
+    let mut producer = broker.producer(unique("worker")).expect("producer");
+    for offset in 1..=5 {
+        one_record(producer.as_mut(), at(output, 0), "undone");
+        producer.abort().expect("abort");
+        let offset = OffsetToCommit { partition: at(input, 0), offset, metadata: String::new() };
+        producer.begin().expect("begin");
+        let (sent, took) = timed(|| producer.send_offsets(&[offset], &consumer.membership()));
+        sent.expect("offsets");
+        producer.commit().expect("commit");
+        assert!(took < doubt_after(), "{took:?}");
+    }
 }
 
 #[test]
@@ -126,7 +148,7 @@ fn an_answer_that_is_lost_makes_a_slow_ok_or_an_error_but_no_second_record() {
         one_record(producer.as_mut(), at(output, 0), "once");
         proxy.lose_answers(Api::END_TXN, 1, loss);
         let (answer, took) = timed(|| producer.commit());
-        assert!(answer.is_err() || took >= SILENT_RETRY, "{loss:?}: {answer:?} after {took:?}");
+        assert!(answer.is_err() || took >= doubt_after(), "{loss:?}: {answer:?} after {took:?}");
         assert_eq!(proxy.counts().answers_lost, 1);
         drop(producer);
         broker.producer(id).expect("resolves what was open");
