@@ -91,7 +91,10 @@ impl Search {
 
     /// After a turn of so many records was committed: true once all are through.
     pub fn passed(&mut self, records: usize) -> bool {
-        self.turn_records = self.turn_records.saturating_mul(2);
+        if records > 0 {
+            // One of a tick alone says nothing about records.
+            self.turn_records = self.turn_records.saturating_mul(2);
+        }
         self.records_left = self.records_left.saturating_sub(records);
         self.records_left == 0
     }
@@ -349,5 +352,20 @@ impl Worker {
             Ok(()) => Ok(()),
             Err(error) => self.tolerate(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_widens_behind_records_and_not_behind_a_tick() {
+        let mut search = Search::after(Some(Search::after(None, 8)), 4);
+        assert!(!search.passed(0));
+        assert_eq!((search.turn_records, search.records_left), (2, 8));
+        assert!(!search.passed(2));
+        assert_eq!((search.turn_records, search.records_left), (4, 6));
+        assert!(search.passed(6));
     }
 }
