@@ -9,6 +9,7 @@ use super::copy::CopyIdentity;
 use super::mark::{Life, TurnMark};
 use super::restore::Restore;
 use super::stage::{Context, ProcessError, Stage};
+use crate::telemetry;
 
 /// ```text
 /// Finding ──► Opening ──► Restoring ──► Running ◄──► Waiting
@@ -55,6 +56,8 @@ pub struct Task {
     pub suspects_end: Vec<i64>,
     /// What cannot be processed for a reason that its handler does not see.
     pub condemned: Option<Condemned>,
+    /// This turn's dead letters: they count once it is kept.
+    pub letters: Vec<Letter>,
     /// Waits in a row, for the back-off.
     pub waits: u32,
     pub committed_at: Duration,
@@ -98,6 +101,15 @@ pub struct Condemned {
     pub message: String,
 }
 
+/// What is told of a dead letter.
+pub struct Letter {
+    pub stage: &'static str,
+    pub reason: &'static str,
+    pub message: String,
+    pub from: TopicPartition,
+    pub offset: i64,
+}
+
 /// From this attempt on turns are small, so that few records are left to be tried one by one.
 const SMALL_ATTEMPT: u32 = 2;
 /// Tried one by one, with two transactions each, in a few seconds; 50,000 records, a full turn, take no more in turns of so many.
@@ -125,6 +137,7 @@ impl Task {
             begins: None,
             caution: None,
             condemned: None,
+            letters: Vec::new(),
             waits: 0,
             committed_at: now,
             copied_at: now,
@@ -164,6 +177,7 @@ impl Task {
         self.touched = false;
         self.pending = None;
         self.condemned = None;
+        self.letters.clear();
     }
 
     /// Takes what the group has; the state is to be restored to it. A first turn may always turn out to be deadly,
@@ -309,11 +323,15 @@ impl Task {
         self.next.clone_from(&self.offsets);
         self.touched = false;
         self.pending = None;
+        self.letters.clear();
     }
 
     /// The turn is known to be committed: the state may be kept.
     pub fn keep_turn(&mut self, now: Duration) {
         self.stage.tables(&mut |table| table.keep_turn());
+        for Letter { stage, reason, message, from, offset } in self.letters.drain(..) {
+            telemetry::dead_letter(stage, reason, &message, &from, offset);
+        }
         if let Some(Pending { mark, attempt }) = self.pending.take() {
             self.mark = mark;
             self.attempt = attempt;

@@ -10,7 +10,7 @@ use super::mark::{Life, TurnMark};
 use super::settings::Planted;
 use super::stage::{Context, Outbox, ProcessError};
 use super::stop::Stop;
-use super::task::{Condemned, Status, Task, guarded};
+use super::task::{Condemned, Letter, Status, Task, guarded};
 use super::topology::{Checked, DeadLetter};
 use super::view::Views;
 use super::worker::{NO_MEMBER, Producing, Search, Turn, Worker};
@@ -164,6 +164,7 @@ impl Worker {
                     checked,
                     outbox,
                 )?;
+                task.letters.push(Letter { stage, reason, message, from: record.from, offset: record.offset });
             }
         }
         outbox.follow(&[]);
@@ -360,8 +361,7 @@ pub(super) fn owner<'a>(tasks: &'a mut BTreeMap<i32, Task>, record: &Record<'_>)
 const LETTER_KEY_BYTES_MAX: usize = 4 << 10;
 
 fn dead_letter(letter: &DeadLetter<'_>, checked: &Checked, outbox: &mut Outbox) -> Result<(), Stop> {
-    let stage = checked.spec.name;
-    telemetry::dead_letter(stage, letter.reason, letter.message, &letter.record.from, letter.record.offset);
+    let stage = letter.stage;
     let mut bytes = Vec::new();
     (checked.dead_letters.write)(letter, &mut bytes).map_err(|message| Stop::NoDeadLetter { stage, message })?;
     let topic = checked.dead_letters.topic;

@@ -8,7 +8,8 @@ use bookflow::engine::admin::Admin;
 use bookflow::engine::clock::Clock;
 use bookflow::engine::stop::Stop;
 use bookflow::engine::worker::Turn;
-use bookflow::memory::interference::CallKind;
+use bookflow::memory::interference::{CallKind, Fault};
+use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::house::*;
 use crate::sums::Extras;
@@ -241,6 +242,20 @@ fn workers_that_stop_by_themselves_condemn_nobody() {
     assert_eq!(house.deaths(), 0);
     assert_eq!(house.dead(), ["bad_number:bad"]);
     assert_eq!(house.sum(0), 3);
+}
+
+// Rule 7: what is undone is no dead letter.
+#[test]
+fn a_dead_letter_counts_once_however_often_its_turn_is_undone() {
+    let house = House::new();
+    house.write(0, &["1", "bad", "2"]);
+    (0..3).for_each(|_| house.stand.plan(CallKind::Drain, Fault::DeliveryFailed { delivered: 0 }));
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, || idle(&mut house.worker()));
+    assert_eq!((house.dead(), house.sum(0)), (vec!["bad_number:bad".to_owned()], 3));
+    let told = recorder.handle().render();
+    let counted = told.lines().filter(|line| line.starts_with("bookflow_dlq_records_total{"));
+    assert!(counted.map(|line| line.rsplit(' ').next()).eq([Some("1")]), "{told}");
 }
 
 // Rule 16.
