@@ -221,8 +221,12 @@ impl Worker {
             self.producing = Producing::Doubtful { cause: "stop", next_try: Duration::ZERO, tries: 0 };
             let partitions: Vec<_> = self.tasks.keys().copied().collect();
             let left = self.resolve_doubt().and_then(|_| self.commit_clean_marks(&partitions));
-            if let Err(error) = left {
-                telemetry::left_in_disorder(self.checked.spec.name, &error);
+            match (left, &self.producing) {
+                (Err(error), _) => telemetry::left_in_disorder(self.checked.spec.name, &error),
+                (Ok(()), Producing::Doubtful { .. }) => {
+                    telemetry::left_in_disorder(self.checked.spec.name, &"how the last transaction ended is unknown");
+                }
+                (Ok(()), Producing::Ready(_)) => {}
             }
         }
         self.consumer.close();
