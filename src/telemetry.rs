@@ -61,6 +61,11 @@ pub fn task_waiting(stage: &'static str, partition: i32, what: &str, waits: u32)
     }
 }
 
+pub fn tick_waiting(stage: &'static str, partition: i32, what: &str) {
+    counter!("bookflow_retries_total", "stage" => stage).increment(1);
+    info!(stage, partition, what, "tick undone, the next one tries again");
+}
+
 pub fn task_overtaken(stage: &'static str, partition: i32) {
     counter!("bookflow_tasks_overtaken_total", "stage" => stage).increment(1);
     warn!(stage, partition, "committed mark is not ours, task is restored");

@@ -189,13 +189,19 @@ impl Worker {
             task.stage.tables(&mut |table| table.begin_record());
             let point = outbox.point();
             let mut context = context(task.partition, &task.mark, open, now_us, views, checked, outbox);
-            if let Err(error) = task.stage.on_tick(&mut context) {
+            // A panic goes the way of a rejection: it may be that of a segment that cannot be read.
+            if let Err(error) = guarded(|| task.stage.on_tick(&mut context)) {
                 task.stage.tables(&mut |table| table.undo_record());
                 outbox.cut_back(point);
-                if let ProcessError::Rejected { message, .. } = error {
-                    return Err(Stop::TickFailed { stage: checked.spec.name, message }.into());
+                match error {
+                    ProcessError::Rejected { message, .. } => {
+                        return Err(Stop::TickFailed { stage: checked.spec.name, message }.into());
+                    }
+                    ProcessError::Unavailable { what } => {
+                        telemetry::tick_waiting(checked.spec.name, task.partition, &what);
+                        continue;
+                    }
                 }
-                continue;
             }
             let mut changed = outbox.point().differs(point);
             task.stage.tables(&mut |table| changed |= table.changed());

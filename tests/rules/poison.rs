@@ -294,6 +294,24 @@ fn an_output_of_a_tick_that_is_too_large_stops_the_worker_and_condemns_no_record
     assert_eq!((house.dead(), house.sum(0)), (vec![], 1));
 }
 
+#[test]
+fn a_tick_that_panics_stops_the_worker_and_one_that_has_to_wait_is_told() {
+    let house = House::with(|_| Extras { tick_bytes: Some(usize::MAX / 2), ..Extras::default() });
+    house.first_start().expect("first start");
+    let mut worker = house.worker();
+    idle(&mut worker);
+    house.switches.outage.store(true, Ordering::Relaxed);
+    house.stand.pass(Duration::from_secs(2));
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, || turns(&mut worker, 1));
+    let told = recorder.handle().render();
+    assert!(told.contains("bookflow_retries_total"), "nobody is told: {told}");
+    house.switches.outage.store(false, Ordering::Relaxed);
+    house.stand.pass(Duration::from_secs(2));
+    let stopped = stop(&mut worker);
+    assert!(matches!(&stopped, Stop::TickFailed { message, .. } if message.contains("capacity")), "{stopped}");
+}
+
 // Rule 16: a failure that shows only at the turn's end lands on its record.
 #[test]
 fn what_is_due_once_a_turn_counts_with_it_and_its_rejection_finds_the_record() {

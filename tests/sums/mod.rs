@@ -40,7 +40,7 @@ pub struct Extras {
     pub companion: Option<&'static str>,
     /// A view of numbers by key.
     pub rates: Option<&'static str>,
-    /// Each second every task answers with so many bytes.
+    /// Each second every task answers with so many bytes; more than there can be make it panic. None in an outage.
     pub tick_bytes: Option<usize>,
     /// Each turn of a task ends with an answer, and rejects a sum of 13,000 only there.
     pub turn_ends: bool,
@@ -144,6 +144,9 @@ impl Stage for Sums {
     }
 
     fn on_tick(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
+        if self.switches.outage.load(Ordering::Relaxed) {
+            return Err(ProcessError::unavailable("what a tick needs"));
+        }
         context.send(self.topics.answers, b"tick", |out| -> Result<(), String> {
             out.resize(out.len() + self.extras.tick_bytes.unwrap_or_default(), b't');
             Ok(())
