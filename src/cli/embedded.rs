@@ -39,7 +39,7 @@ pub fn broker(
 /// Commits the start of every stage, as `worker --first-start` does.
 pub fn start_all(topology: &Topology, broker: &dyn Broker) -> Result<(), Failure> {
     for stage in &topology.stages {
-        first_start(&topology.check(stage, broker)?, broker, QUESTION)?;
+        first_start(&topology.check(stage, broker)?, broker, &SystemClock::start(), QUESTION)?;
     }
     Ok(())
 }

@@ -16,13 +16,10 @@ use super::log::Usual;
 use super::parts;
 use super::session::Session;
 use crate::cache::redis::Redis;
-use crate::engine::broker::{Broker, ErrorKind};
 use crate::engine::clock::SystemClock;
 use crate::engine::first_start::{FirstStart, first_start};
 use crate::engine::health::Health;
 use crate::engine::run::{Lane, Process};
-use crate::engine::stop::Stop;
-use crate::engine::topology::Topology;
 use crate::gateway::admin::{AdminPort, Told};
 use crate::gateway::metrics;
 use crate::gateway::watch::{EVERY, Watch};
@@ -32,8 +29,6 @@ use crate::pipeline::topology::topology_with;
 const IDLE_AFTER: Duration = Duration::from_secs(3);
 /// How long one question for committed offsets may take.
 const QUESTION: Duration = Duration::from_secs(15);
-/// Workers that make their first start at the same moment fence each other; all but one then find it done.
-const FIRST_START_TRIES: usize = 5;
 
 /// Runs stages: captures trades, calculates chunks, collects outcomes
 #[derive(clap::Args, Debug)]
@@ -118,17 +113,9 @@ fn process(config: &Config, redis: Option<Arc<Redis>>) -> Result<Process, Failur
 }
 
 fn start_first(process: &Process, stage: &str, session: &Session) -> Result<(), Failure> {
-    let (topology, broker): (&Topology, &dyn Broker) = (&process.topology, process.broker.as_ref());
-    let checked = topology.check(topology.stage(stage)?, broker)?;
-    let mut tries = 0;
-    let done = loop {
-        tries += 1;
-        match first_start(&checked, broker, QUESTION) {
-            Err(Stop::Broker(error)) if error.kind == ErrorKind::Fenced && tries < FIRST_START_TRIES => {}
-            done => break done?,
-        }
-    };
-    session.output.note(match done {
+    let Process { topology, broker, clock, .. } = process;
+    let checked = topology.await_topics(topology.stage(stage)?, broker.as_ref(), clock.as_ref())?;
+    session.output.note(match first_start(&checked, broker.as_ref(), clock.as_ref(), QUESTION)? {
         FirstStart::Committed { partitions } => {
             format!("{stage}: first start, {partitions} partitions from their start")
         }

@@ -1,9 +1,9 @@
 //! First start: the explicit act after which a missing offset is always an error.
 
-use std::thread;
 use std::time::Duration;
 
 use super::broker::{Broker, ErrorKind, GroupMembership, Member, OffsetToCommit, TopicPartition};
+use super::clock::Clock;
 use super::mark::TurnMark;
 use super::stop::Stop;
 use super::topology::Checked;
@@ -22,20 +22,33 @@ pub enum FirstStart {
     AlreadyStarted,
 }
 
-/// How often it is tried beside others, and for how long, times the tries, they are left alone in between.
-const TRIES: u32 = 5;
+/// For how long it is tried again beside others, and while a cluster that has just been given its topics, or lacks a broker, elects who coordinates
+/// the group.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two tries, times the tries: others are left alone for as long.
 const LEFT_ALONE: Duration = Duration::from_millis(500);
 
 /// Commits start offset and mark of every input partition that the group has never read, in one transaction. Safe to be called by several workers at
-/// once: they share a transactional id, so one fences the other, who looks again and finds offsets.
-pub fn first_start(checked: &Checked, broker: &dyn Broker, wait: Duration) -> Result<FirstStart, Stop> {
-    for tries in 1..TRIES {
+/// once: they share a transactional id, so one fences the other, who looks again and finds offsets. `wait` is for one question for offsets.
+pub fn first_start(
+    checked: &Checked,
+    broker: &dyn Broker,
+    clock: &dyn Clock,
+    wait: Duration,
+) -> Result<FirstStart, Stop> {
+    let deadline = clock.elapsed() + PATIENCE;
+    let mut tries = 0;
+    loop {
+        tries += 1;
         match attempt(checked, broker, wait) {
-            Err(Stop::Broker(error)) if error.kind == ErrorKind::Fenced => thread::sleep(LEFT_ALONE * tries),
+            Err(Stop::Broker(error))
+                if matches!(error.kind, ErrorKind::Fenced | ErrorKind::Unavailable) && clock.elapsed() < deadline =>
+            {
+                clock.sleep(LEFT_ALONE * tries);
+            }
             done => return done,
         }
     }
-    attempt(checked, broker, wait)
 }
 
 fn attempt(checked: &Checked, broker: &dyn Broker, wait: Duration) -> Result<FirstStart, Stop> {

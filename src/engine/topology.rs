@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::batch::Record;
 use super::broker::{Broker, BrokerError, Header, TopicInfo, TopicPartition};
+use super::clock::Clock;
 use super::stage::{Stage, Tick};
 use super::view::ViewTable;
 
@@ -177,7 +179,27 @@ impl Topology {
         let dead_letters = self.dead_letters.clone();
         Ok(Checked { spec: stage.clone(), routes, partitions, topics, cluster_id, dead_letters })
     }
+
+    /// The same for a worker that starts: brokers that come back, or have not heard yet of topics that were just made, do not know them for a while.
+    pub fn await_topics(
+        &self,
+        stage: &StageSpec,
+        broker: &dyn Broker,
+        clock: &dyn Clock,
+    ) -> Result<Checked, TopologyError> {
+        let deadline = clock.elapsed() + TOPICS_KNOWN;
+        loop {
+            match self.check(stage, broker) {
+                Err(TopologyError::MissingTopic { .. }) if clock.elapsed() < deadline => clock.sleep(ASK_AGAIN),
+                checked => return checked,
+            }
+        }
+    }
 }
+
+/// How long a topic may take until every broker knows it, and between two questions: whoever has forgotten to make it waits for that.
+const TOPICS_KNOWN: Duration = Duration::from_secs(10);
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 fn check_tables(stage: &StageSpec) -> Result<(), TopologyError> {
     let mut found = Vec::new();

@@ -58,7 +58,7 @@ impl Run {
     }
 
     pub fn first_start(&self) -> FirstStart {
-        first_start(&self.checked(), self.broker.as_ref(), PATIENCE).expect("first start")
+        first_start(&self.checked(), self.broker.as_ref(), &SystemClock::start(), PATIENCE).expect("first start")
     }
 
     pub fn worker(&self, instance: &str) -> Worker {
@@ -163,9 +163,10 @@ fn every_number_gets_one_answer_and_the_sum_is_published_once_a_turn() {
 #[test]
 fn of_first_starts_at_once_one_commits_and_the_others_find_it() {
     let run = Run::new();
-    let (checked, broker) = (run.checked(), run.broker.as_ref());
+    let (checked, broker, clock) = (run.checked(), run.broker.as_ref(), SystemClock::start());
     let mut found: Vec<_> = thread::scope(|scope| {
-        let begin = || scope.spawn(|| first_start(&checked, broker, PATIENCE).expect("nobody ends over another"));
+        let start = || first_start(&checked, broker, &clock, PATIENCE).expect("nobody ends over another");
+        let begin = || scope.spawn(start);
         let begun = [begin(), begin(), begin(), begin()];
         begun.into_iter().map(|thread| thread.join().expect("no panic")).collect()
     });

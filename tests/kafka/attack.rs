@@ -82,8 +82,8 @@ fn a_damaged_trade_becomes_one_dead_letter_and_its_neighbours_are_captured_in_or
     let (broker, schemas) = installation();
     let topology = topology(schemas.clone());
     for stage in &topology.stages {
-        first_start(&topology.check(stage, broker.as_ref()).expect("topics fit"), broker.as_ref(), PATIENCE)
-            .expect("first start");
+        let checked = topology.check(stage, broker.as_ref()).expect("topics fit");
+        first_start(&checked, broker.as_ref(), &SystemClock::start(), PATIENCE).expect("first start");
     }
     let sound = |id: &str| {
         let mut value = Vec::new();

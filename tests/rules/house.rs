@@ -77,7 +77,7 @@ impl House {
     }
 
     pub fn first_start(&self) -> Result<(), Stop> {
-        first_start(&self.checked(), &self.stand.broker, Duration::ZERO).map(drop)
+        first_start(&self.checked(), &self.stand.broker, self.stand.clock.as_ref(), Duration::ZERO).map(drop)
     }
 
     pub fn worker(&self) -> Worker {

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use bookflow::engine::broker::*;
+use bookflow::engine::clock::Clock;
+use bookflow::engine::first_start::first_start;
 use bookflow::engine::stop::Stop;
+use bookflow::engine::topology::TopologyError;
+use bookflow::memory::interference::{CallKind, Fault};
 
 use crate::cluster::*;
 use crate::faults::offset;
@@ -92,4 +96,30 @@ fn offsets_that_something_else_has_set_stop_the_worker() {
     producer.commit().expect("commit");
     let stopped = stop(&mut house.worker());
     assert!(matches!(stopped, Stop::NotAMark { partition, .. } if partition == at(house.topics.numbers, 3)));
+}
+
+// Rule 13: right after its topics were made a cluster elects its coordinators, and brokers hear of topics one by one.
+#[test]
+fn a_first_start_waits_for_a_cluster_that_has_just_been_given_its_topics() {
+    let house = House::with(|_| Extras::default());
+    let (stand, answers) = (&house.stand, house.topics.answers);
+    stand.broker.delete_topic(answers);
+    let broker = stand.broker.clone();
+    (0..4).for_each(|_| stand.plan(CallKind::Metadata, Fault::None));
+    stand.happen(CallKind::Metadata, move || {
+        broker.create_topic(answers, PARTITIONS, &[]).expect("created");
+        Fault::None
+    });
+    let stage = &house.topology.stages[0];
+    let checked = house.topology.await_topics(stage, &stand.broker, stand.clock.as_ref()).expect("it is there by now");
+    for call in [CallKind::Init, CallKind::Committed, CallKind::SendOffsets] {
+        stand.plan(call, Fault::NotDone);
+    }
+    first_start(&checked, &stand.broker, stand.clock.as_ref(), Duration::ZERO).expect("tried again");
+
+    stand.broker.delete_topic(answers);
+    let before = stand.clock.elapsed();
+    let missing = house.topology.await_topics(stage, &stand.broker, stand.clock.as_ref()).err().expect("never made");
+    assert!(matches!(missing, TopologyError::MissingTopic { topic, .. } if topic == answers), "{missing}");
+    assert!(stand.clock.elapsed() - before < Duration::from_secs(20));
 }

@@ -179,7 +179,7 @@ impl History {
         }
         for stage in &self.topology.stages {
             let checked = self.topology.check(stage, &self.broker).expect("the topology fits its own topics");
-            first_start(&checked, &self.broker, SESSION).expect("nothing goes wrong yet");
+            first_start(&checked, &self.broker, self.clock.as_ref(), SESSION).expect("nothing goes wrong yet");
         }
     }
 
