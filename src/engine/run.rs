@@ -1,9 +1,10 @@
 //! Runs the threads of a worker process until it is told to stop or has to.
 
-use std::sync::Arc;
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use super::broker::Broker;
 use super::clock::Clock;
@@ -44,9 +45,11 @@ impl Process {
         let mut workers = Vec::new();
         for lane in &self.lanes {
             let spec = self.topology.stage(&lane.stage)?;
-            let preparing = Arc::new(());
+            let (preparing, others) = mpsc::channel();
+            let others = Arc::new(Mutex::new(others));
             for number in 0..lane.threads {
-                workers.push((format!("{}-{number}", spec.name), spec.clone(), number, preparing.clone()));
+                let start = Start { preparing: preparing.clone(), others: others.clone() };
+                workers.push((format!("{}-{number}", spec.name), spec.clone(), number, start));
             }
         }
         if workers.iter().all(|(_, spec, ..)| spec.gives_way) {
@@ -54,8 +57,8 @@ impl Process {
         }
         thread::scope(|scope| {
             let mut threads = Vec::new();
-            for (name, spec, number, preparing) in workers {
-                let body = move || self.thread(&spec, number, life, preparing);
+            for (name, spec, number, start) in workers {
+                let body = move || self.thread(&spec, number, life, start);
                 let builder = thread::Builder::new().name(name.clone());
                 let started = builder.spawn_scoped(scope, body).expect("the system has a thread for each lane");
                 threads.push((name, started));
@@ -72,22 +75,22 @@ impl Process {
         })
     }
 
-    fn thread(&self, spec: &StageSpec, number: usize, life: Life, preparing: Arc<()>) -> Result<(), Stop> {
+    fn thread(&self, spec: &StageSpec, number: usize, life: Life, start: Start) -> Result<(), Stop> {
         let beat = self.health.beat(format!("{}-{number}", spec.name));
         // Whatever ends one thread, a panic included, ends the process: half a worker must not look alive.
         let _others_follow = Following(self.stopping.clone());
         if spec.gives_way {
             give_way();
         }
-        let ended = self.turns(spec, number, life, beat.clone(), preparing);
+        let ended = self.turns(spec, number, life, beat.clone(), start);
         if let Err(stop) = &ended {
             beat.stopped(&stop.to_string());
         }
         ended
     }
 
-    fn turns(&self, spec: &StageSpec, thread: usize, life: Life, beat: Beat, preparing: Arc<()>) -> Result<(), Stop> {
-        let checked = self.topology.check(spec, self.broker.as_ref())?;
+    fn turns(&self, spec: &StageSpec, thread: usize, life: Life, beat: Beat, start: Start) -> Result<(), Stop> {
+        let checked = self.topology.await_topics(spec, self.broker.as_ref(), self.clock.as_ref())?;
         let worker = Worker::prepare(Parts {
             checked,
             settings: self.settings.clone(),
@@ -98,7 +101,7 @@ impl Process {
             life,
             thread,
         })?;
-        await_others(preparing);
+        start.await_others();
         let mut worker = worker.join()?;
         while !self.stopping.load(Ordering::Relaxed) {
             match worker.run_once() {
@@ -124,10 +127,16 @@ impl Drop for Following {
 
 /// The threads of a stage join its group together: for one that comes later the group is dealt out twice more, and what moves
 /// to it stands still until each member has heard of that with a heartbeat. One that has failed is not waited for.
-fn await_others(preparing: Arc<()>) {
-    let others = Arc::downgrade(&preparing);
-    drop(preparing);
-    while others.strong_count() > 0 {
-        thread::sleep(Duration::from_millis(1));
+struct Start {
+    /// Held while a thread prepares: the channel ends with the last one.
+    preparing: Sender<Infallible>,
+    others: Arc<Mutex<Receiver<Infallible>>>,
+}
+
+impl Start {
+    fn await_others(self) {
+        drop(self.preparing);
+        // Nothing is ever sent.
+        let _ = self.others.lock().unwrap_or_else(PoisonError::into_inner).recv();
     }
 }
