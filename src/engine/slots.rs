@@ -59,7 +59,7 @@ impl<K: Hash + Eq, S: Default> Slots<K, S> {
         }
     }
 
-    /// Empties the entry and forgets its key; the number will be another key's.
+    /// Empties the entry, which its key finds no more; the key itself stays until the number is another one's.
     pub fn remove(&mut self, number: Number) {
         let hash = self.hash(self.key(number));
         if let Ok(known) = self.numbers.find_entry(spread(hash), |known| known.number == number) {

@@ -135,12 +135,6 @@ impl<'a> Context<'a> {
     }
 }
 
-impl OutboxPoint {
-    pub fn differs(self, other: OutboxPoint) -> bool {
-        self.queued != other.queued
-    }
-}
-
 /// Records on their way out, in one arena; what a failed record added is cut off again.
 #[derive(Default)]
 pub struct Outbox {
@@ -164,6 +158,12 @@ pub struct OutboxPoint {
     bytes: usize,
     queued: usize,
     headers: usize,
+}
+
+impl OutboxPoint {
+    pub fn differs(self, other: OutboxPoint) -> bool {
+        self.queued != other.queued
+    }
 }
 
 impl Outbox {

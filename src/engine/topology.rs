@@ -128,7 +128,7 @@ pub enum TopologyError {
     )]
     NotCoPartitioned { stage: &'static str, lead: &'static str, topic: &'static str, wanted: i32, found: i32 },
     #[error("stage {stage} declares state {declared:?}, but its tables are {found:?}")]
-    UnknownStore { stage: &'static str, declared: Vec<&'static str>, found: Vec<&'static str> },
+    OtherTables { stage: &'static str, declared: Vec<&'static str>, found: Vec<&'static str> },
     #[error(transparent)]
     Broker(#[from] BrokerError),
 }
@@ -207,6 +207,6 @@ fn check_tables(stage: &StageSpec) -> Result<(), TopologyError> {
     let declared = stage.state.clone();
     match found == declared {
         true => Ok(()),
-        false => Err(TopologyError::UnknownStore { stage: stage.name, declared, found }),
+        false => Err(TopologyError::OtherTables { stage: stage.name, declared, found }),
     }
 }

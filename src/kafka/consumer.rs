@@ -115,10 +115,6 @@ impl KafkaConsumer {
         }
         positions
     }
-
-    fn answered(&mut self) {
-        self.reported = None;
-    }
 }
 
 impl Consumer for KafkaConsumer {
@@ -153,7 +149,7 @@ impl Consumer for KafkaConsumer {
     fn assign(&mut self, partitions: &[(TopicPartition, i64)]) -> Result<(), BrokerError> {
         let list = offsets(partitions)?;
         self.client.incremental_assign(&list).map_err(|error| broker_error("assign partitions", &error))?;
-        self.answered();
+        self.reported = None;
         if !partitions.is_empty() {
             self.client.pause(&list).map_err(|error| broker_error("pause new partitions", &error))?;
         }
@@ -165,7 +161,7 @@ impl Consumer for KafkaConsumer {
         let held: Vec<_> =
             partitions.iter().copied().filter(|partition| self.assigned.remove(partition).is_some()).collect();
         self.client.incremental_unassign(&names(&held)).map_err(|error| broker_error("give partitions up", &error))?;
-        self.answered();
+        self.reported = None;
         Ok(())
     }
 

@@ -13,10 +13,6 @@ use crate::engine::broker::{BrokerError, ErrorKind, Member};
 /// that a normal slow answer (1-30 ms) is never taken for a silently retried one.
 pub const RETRY_BACKOFF: Duration = Duration::from_secs(1);
 
-/// A step of a transaction that took this long may have a twin under way. Not four fifths of `RETRY_BACKOFF`: a lost
-/// TxnOffsetCommit is sent again after 500 ms, whatever is set (measured: 506 ms).
-pub const SILENT_RETRY: Duration = Duration::from_millis(400);
-
 /// Where the cluster is and how to talk to it.
 #[derive(Clone)]
 pub struct Settings {
