@@ -166,11 +166,13 @@ impl Verified {
     /// Hands out every entry, after the header.
     pub fn entries(&mut self, read: &mut dyn FnMut(Entry<'_>) -> Result<(), String>) -> Result<(), CopyError> {
         let (mut key, mut value) = (Vec::new(), Vec::new());
+        let mut entries = 0;
         loop {
             let table = self.number()?;
             if table == END {
-                return Ok(());
+                return self.whole(entries);
             }
+            entries += 1;
             let length = self.number()?;
             self.text(length, &mut key)?;
             let value = match self.number()? {
@@ -181,6 +183,16 @@ impl Verified {
                 }
             };
             read((table as usize, &key, value)).map_err(CopyError::Corrupt)?;
+        }
+    }
+
+    /// Whether so many entries were written.
+    fn whole(&mut self, entries: u64) -> Result<(), CopyError> {
+        let mut written = [0; 8];
+        self.input.read_exact(&mut written)?;
+        match u64::from_le_bytes(written) {
+            written if written == entries => Ok(()),
+            written => Err(CopyError::Corrupt(format!("{entries} entries of {written}"))),
         }
     }
 

@@ -206,6 +206,19 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_that_names_more_entries_than_it_has_is_refused() {
+        let (_folder, store, _, path) = saved();
+        let mut bytes = fs::read(&path).expect("is there");
+        let end = bytes.len() - 8;
+        bytes[end - 8] += 1;
+        let checksum = xxhash_rust::xxh3::xxh3_64(&bytes[..end]);
+        bytes[end..].copy_from_slice(&checksum.to_le_bytes());
+        fs::write(&path, bytes).expect("can be written");
+        let refused = store.load(&identity(), &|_| true, &mut |_| Ok(())).expect_err("one is missing");
+        assert_eq!(refused.to_string(), CopyError::Corrupt("3 entries of 4".into()).to_string());
+    }
+
+    #[test]
     fn a_copy_of_another_cluster_topic_or_meaning_is_refused() {
         let (_folder, store, _, _) = saved();
         let others = [
