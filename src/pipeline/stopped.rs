@@ -13,8 +13,8 @@ pub const STOPPED: &str = "stopped";
 /// The topic it is made of.
 pub const TOPICS: [&str; 1] = [STOPPED_JOBS];
 
-/// 3 days, as long as the topics of chunks keep what could be stopped.
-const KEPT_US: i64 = 3 * 86_400 * 1_000_000;
+/// 8 days, as long as the topics of chunks keep what could be stopped.
+const KEPT_US: i64 = 8 * 86_400 * 1_000_000;
 
 #[derive(Default)]
 pub struct Stopped {
