@@ -47,7 +47,7 @@ pub enum Role {
     /// A stage's changelog and result in one.
     State,
     DeadLetters,
-    /// Read whole by a stage. What is compacted has a key of its own for every version.
+    /// Read whole by a stage.
     View,
     /// Names that commands give and look up, for ever.
     Register,
@@ -182,12 +182,11 @@ impl TopicSpec {
             (Role::View, _) if self.partitions != 1 => {
                 Some("a view has one partition, so that an offset orders it".into())
             }
-            (Role::View, Some("compact")) => None,
             (Role::Register, _) if self.partitions != 1 => {
                 Some("a register has one partition, so that an offset is a number".into())
             }
             (_, Some("delete")) => self.number("retention.ms").is_none().then(|| "retention.ms is missing".into()),
-            (_, _) => Some("cleanup.policy is delete, except for state topics and views".into()),
+            (_, _) => Some("cleanup.policy is delete, except for state topics".into()),
         }
     }
 }
@@ -256,6 +255,17 @@ mod tests {
         let largest = specs.iter().filter(|spec| spec.role != Role::DeadLetters).map(bytes).max();
         let letters = specs.iter().find(|spec| spec.role == Role::DeadLetters).map(bytes);
         assert!(letters.expect("there is one") >= largest.expect("there are some") + 65_536);
+    }
+
+    /// A snapshot is three offsets: what stands before them must be there for ever.
+    #[test]
+    fn nothing_that_a_snapshot_names_ever_leaves_its_topic() {
+        let specs = embedded();
+        for topic in crate::pipeline::knowledge::TOPICS {
+            let spec = specs.iter().find(|spec| spec.name == topic).expect("a file");
+            assert_eq!(spec.config.get("cleanup.policy").map(String::as_str), Some("delete"), "{topic}");
+            assert_eq!(spec.number("retention.ms"), Some(i64::MAX.unsigned_abs()), "{topic}");
+        }
     }
 
     #[test]
