@@ -104,7 +104,12 @@ impl Due {
             Subject::Index(_) | Subject::Fx(..) | Subject::FeeRate(_) | Subject::Calendar(_) => {
                 of(&knowledge.contracts_of(subject))
             }
-            Subject::All => self.of_security.values().flatten().copied().collect(),
+            Subject::All => {
+                let mut all: Vec<_> = self.of_security.values().flatten().copied().collect();
+                // Whatever order the map has: the same records are told in the same order.
+                all.sort_unstable();
+                all
+            }
         }
     }
 

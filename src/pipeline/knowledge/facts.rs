@@ -145,8 +145,7 @@ impl Facts {
                 give_calendar(name, json()?, self.calendars.get_mut()).map_err(invalid)?;
                 let calendar = Subject::Calendar(name.clone());
                 self.resolved.get_mut().terms.retain(|_, terms| !terms.subjects.contains(&calendar));
-                let indices: Vec<_> = self.indices_on(name).cloned().collect();
-                for index in indices {
+                for index in self.indices_on(name) {
                     // One that cannot be read yet was named when it came, and waits for another calendar.
                     let _ = self.index(&index);
                 }
@@ -254,15 +253,16 @@ impl Facts {
         resolved.terms.get(&(contract.clone(), underlier.clone())).is_some_and(|terms| terms.subjects.iter().any(on))
     }
 
-    /// What stands on a calendar itself, whatever terms name it.
+    /// What stands on a calendar itself, whatever terms name it, in the order of names: the same records wake in the same order.
     pub fn standing_on(&self, calendar: &str) -> impl Iterator<Item = Subject> {
         let securities = self.securities.iter().filter(|(_, security)| security.stands_on(calendar));
-        let securities = securities.map(|(of, _)| Subject::Underlier(of.clone()));
-        self.indices_on(calendar).cloned().map(Subject::Index).chain(securities)
+        let securities: BTreeSet<_> = securities.map(|(of, _)| of.clone()).collect();
+        self.indices_on(calendar).into_iter().map(Subject::Index).chain(securities.into_iter().map(Subject::Underlier))
     }
 
-    fn indices_on(&self, calendar: &str) -> impl Iterator<Item = &IndexName> {
-        self.index_days.iter().filter(move |(_, days)| days.contains(calendar)).map(|(index, _)| index)
+    fn indices_on(&self, calendar: &str) -> BTreeSet<IndexName> {
+        let indices = self.index_days.iter().filter(|(_, days)| days.contains(calendar));
+        indices.map(|(index, _)| index.clone()).collect()
     }
 
     pub fn users(&self, subject: &Subject) -> Vec<ContractId> {
