@@ -48,19 +48,28 @@ impl Stage for Calculate {
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let value = record.value.ok_or_else(|| ProcessError::rejected("tombstone", "a chunk has a value"))?;
         let content = Content::of(&self.schemas, value);
+        // What was calculated to be kept, and is not: that it is refused, or that something broke down.
+        let mut made = None;
         if let Some(content) = &content {
             chunk_in_place(record, &content.key, context)?;
-            if left_over(&content.job, record, context)? || self.sent_from_results(content, record, context)? {
+            if left_over(&content.job, record, context)?
+                || self.sent_from_results(content, record, &mut made, context)?
+            {
                 return Ok(());
             }
         }
-        let chunk = self.chunk(record, context)?;
-        if content.is_none() && left_over(&chunk.job().id, record, context)? {
-            return Ok(());
-        }
-        let calculated = calculated(&chunk)?;
+        let calculated = match made {
+            Some(made) => made?,
+            None => {
+                let chunk = self.chunk(record, context)?;
+                if content.is_none() && left_over(&chunk.job().id, record, context)? {
+                    return Ok(());
+                }
+                calculated(&chunk)?
+            }
+        };
         let place = topics::place(record.cause());
-        let job = &chunk.job().id;
+        let job = &calculated.result.job;
         for flows in calculated.flows {
             rest_if_due();
             let key = flows_key(job, &flows.contract, flows.part, flows.piece);
@@ -93,15 +102,22 @@ impl Stage for Calculate {
 const WHY_BYTES_MAX: usize = 500;
 
 impl Calculate {
-    /// Sends what the content came to before, or comes to now and is kept: the same bytes as without. False where nothing is kept.
+    /// Sends what the content came to before, or comes to now and is kept: the same bytes as without. False where nothing is kept; `made` is then
+    /// what it comes to, if that was calculated.
     fn sent_from_results(
         &self,
         content: &Content<'_>,
         record: &Record<'_>,
+        made: &mut Option<Result<Calculated, ProcessError>>,
         context: &mut Context<'_>,
     ) -> Result<bool, ProcessError> {
         let Some(results) = &self.results else { return Ok(false) };
-        let kept = results.get_or(&content.hash(results.program()), || self.to_keep(record, context));
+        let kept = results.get_or(&content.hash(results.program()), || {
+            let calculated = self.chunk(record, context).and_then(|chunk| calculated(&chunk));
+            let kept = calculated.as_ref().ok().and_then(to_keep);
+            *made = Some(calculated);
+            kept
+        });
         let Some(came_to) = kept.as_deref().and_then(|kept| CameTo::read(kept).ok()) else { return Ok(false) };
         let (place, job) = (topics::place(record.cause()), &content.job);
         for flows in &came_to.flows {
@@ -112,13 +128,6 @@ impl Calculate {
             came_to.encode_result(&self.schemas, job, content.number, place, out)
         })?;
         Ok(true)
-    }
-
-    /// None for what is refused, and for a defect, which may be gone the next time.
-    fn to_keep(&self, record: &Record<'_>, context: &Context<'_>) -> Option<Vec<u8>> {
-        let calculated = calculated(&self.chunk(record, context).ok()?).ok()?;
-        let broken = calculated.result.rows.iter().any(|row| row.code == NoticeCode::NotCalculated);
-        if broken { None } else { CameTo::write(&calculated).ok() }
     }
 
     fn chunk(&self, record: &Record<'_>, context: &Context<'_>) -> Result<AnyChunk, ProcessError> {
@@ -137,6 +146,12 @@ impl Calculate {
 /// Whether nobody waits for a chunk any more, as its job ended without it: then it has neither flows nor a result.
 fn left_over(job: &JobId, record: &Record<'_>, context: &Context<'_>) -> Result<bool, ProcessError> {
     Ok(context.view::<Stopped>(STOPPED)?.before_its_end(job, record))
+}
+
+/// Nothing of a defect, which may be gone the next time.
+fn to_keep(calculated: &Calculated) -> Option<Vec<u8>> {
+    let broken = calculated.result.rows.iter().any(|row| row.code == NoticeCode::NotCalculated);
+    if broken { None } else { CameTo::write(calculated).ok() }
 }
 
 /// What a chunk comes to.
