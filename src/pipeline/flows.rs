@@ -255,7 +255,16 @@ impl Told {
         !self.by_lots && self.blocked.iter().all(|blocked| blocked.obstacle.reason == "MISSING_CONTRACT")
     }
 
-    fn block(&mut self, contract: &ContractId, obstacle: Obstacle) {
+    /// What is told while nothing can be calculated.
+    pub fn all_blocked<'c>(contracts: impl Iterator<Item = &'c ContractId>, obstacle: &Obstacle) -> Told {
+        let mut told = Told::default();
+        contracts.for_each(|contract| told.block(contract, obstacle.clone()));
+        told
+    }
+
+    fn block(&mut self, contract: &ContractId, mut obstacle: Obstacle) {
+        let end = obstacle.message.floor_char_boundary(MESSAGE_BYTES_MAX);
+        obstacle.message.truncate(end);
         self.blocked.push(BlockedContract { contract: contract.clone(), obstacle });
     }
 
@@ -268,7 +277,7 @@ impl Told {
         last: &[&PositionFlows],
     ) -> Result<Vec<PositionFlows>, Unwritable> {
         let parts = self.parts()?;
-        if parts.iter().eq(last.iter().map(|last| &last.rows)) {
+        if says(last, parts.iter()) {
             return Ok(Vec::new());
         }
         let before: Vec<FlowRow> =
@@ -292,7 +301,12 @@ impl Told {
 
     /// As it is written, cut into parts.
     pub fn parts(&self) -> Result<Vec<Rows>, Unwritable> {
-        Rows::parts(&self.blocked, &self.flows)
+        let (first, more) = self.blocked.split_at(self.blocked.len().min(BLOCKED_A_PART));
+        let mut parts = Rows::parts(first, &self.flows)?;
+        for blocked in more.chunks(BLOCKED_A_PART) {
+            parts.append(&mut Rows::parts(blocked, &[])?);
+        }
+        Ok(parts)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -308,16 +322,44 @@ impl Told {
     }
 }
 
-/// Numbered parts, each with its share of the changes.
+// A part has up to 512 KB of flows; with these it is below the 1 MiB that its topics take, whatever there is.
+/// Some quote what cannot be read, which may be anything.
+const MESSAGE_BYTES_MAX: usize = 1_000;
+/// With names and reasons 240 KB.
+const BLOCKED_A_PART: usize = 200;
+/// 38 bytes each at most.
+const CHANGES_A_PART: usize = 6_000;
+
+/// A defect, as a reason.
+pub fn not_calculated(broken: &str) -> Obstacle {
+    let broken = &broken[..broken.floor_char_boundary(MESSAGE_BYTES_MAX / 2)];
+    let message = format!("the calculation broke down ({broken}); a defect: report it with this position");
+    Obstacle { reason: "NOT_CALCULATED".into(), message: message.into() }
+}
+
+/// Whether the rows of parts are what was told. Parts that are only there for their changes say nothing.
+pub fn says<'r>(told: &[&PositionFlows], parts: impl Iterator<Item = &'r Rows>) -> bool {
+    let nothing = no_rows();
+    let something = |rows: &&Rows| **rows != nothing;
+    !told.is_empty() && told.iter().map(|told| &told.rows).filter(something).eq(parts.filter(something))
+}
+
+fn no_rows() -> Rows {
+    Rows::parts(&[], &[]).expect("nothing fits").swap_remove(0)
+}
+
+/// Numbered parts, each with its share of the changes; more parts than of rows where there are more changes than these take.
 fn records(
     key: &PositionKey,
     revision: u64,
     day: Option<NaiveDate>,
     snapshot: Snapshot,
-    parts: Vec<Rows>,
+    mut parts: Vec<Rows>,
     mut changes: Vec<FlowChange>,
 ) -> Vec<PositionFlows> {
-    let (count, share) = (parts.len(), changes.len().div_ceil(parts.len()));
+    let count = parts.len().max(changes.len().div_ceil(CHANGES_A_PART));
+    parts.resize_with(count, no_rows);
+    let share = changes.len().div_ceil(count);
     let mut records = Vec::with_capacity(count);
     for (rows, part) in parts.into_iter().zip(0..) {
         let rest = changes.split_off(changes.len().min(share));

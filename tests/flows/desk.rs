@@ -77,6 +77,12 @@ impl Desk {
         self.house.place(CONTRACTS, &self.house.raw(&contract, &contract.key()))
     }
 
+    pub fn withdraw(&self, version: u32) -> Place {
+        let id = ContractId::new("SWAP-1").expect("a name");
+        let contract = ContractVersion { id, version, terms: None };
+        self.house.place(CONTRACTS, &self.house.raw(&contract, &contract.key()))
+    }
+
     pub fn point(&self, kind: DataKind, name: &str, date: Option<NaiveDate>, version: u32, value: Value) -> Place {
         let detail = match &value {
             Value::Terms(json) if matches!(kind, DataKind::Dividend | DataKind::CorporateAction) => {

@@ -21,6 +21,7 @@ mod stream; // what leaves when
 mod office; // many positions, and jobs by reference that are asked of them
 mod batch; // a load of any size, and the batch over it
 mod recalculation; // what comes of such jobs
+mod large; // what is too large for one record, and what one position breaks
 mod snapshots; // names for what is known
 mod explained; // what was told, calculated again from the log
 mod brought; // the same of jobs that brought their contracts

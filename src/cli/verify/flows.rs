@@ -24,7 +24,7 @@ use crate::domain::trade::captured::Place;
 use crate::engine::broker::{Broker, TopicPartition};
 use crate::messages::position_flows::{PositionFlows, Rows};
 use crate::messages::schemas::Schemas;
-use crate::pipeline::flows::{contracts, disagreement, flows};
+use crate::pipeline::flows::{contracts, disagreement, flows, says};
 use crate::pipeline::knowledge::Knowledge;
 use crate::pipeline::topics::{self, CASH_FLOWS, CONTRACTS, MARKET_DATA, REFERENCE_DATA, TRADES};
 
@@ -233,7 +233,7 @@ impl Again {
     fn difference(&self, telling: &Telling) -> Option<(String, String)> {
         let mut told: Vec<&PositionFlows> = telling.values().collect();
         told.sort_by_key(|part| part.part);
-        if self.parts.iter().map(|part| &part.rows).eq(told.iter().map(|part| &part.rows)) {
+        if says(&told, self.parts.iter().map(|part| &part.rows)) {
             return None;
         }
         let (expected, found) =
