@@ -41,9 +41,15 @@ pub enum Stop {
     UnreadableState { partition: TopicPartition, offset: i64, message: String },
     #[error("{partition}: {mark}; the group's offsets were set by something else than bookflow")]
     NotAMark { partition: TopicPartition, mark: NotAMark },
-    #[error("the tick of {stage} failed: {message}")]
+    #[error(
+        "the tick of {stage} failed: {message}; no record is at fault, and it fails again after a restart: report it, and go back to the build \
+         before, or raise the topic's `max.message.bytes` where a record is too large"
+    )]
     TickFailed { stage: &'static str, message: String },
-    #[error("a rejected record of {stage} could not be written as a dead letter: {message}")]
+    #[error(
+        "a rejected record of {stage} could not be written as a dead letter: {message}; see that `dead-letters` is as `bookflow topics plan` \
+         wants it, then start again: the record comes again"
+    )]
     NoDeadLetter { stage: &'static str, message: String },
     #[error(transparent)]
     Topology(#[from] TopologyError),
