@@ -106,6 +106,12 @@ pub fn dead_letter(stage: &'static str, reason: &str, message: &str, from: &dyn 
     debug!(stage, reason, message, %from, offset, "dead letter");
 }
 
+/// A defect: its flows are blocked until a build without it starts.
+pub fn position_not_calculated(position: &dyn Display, problem: &str) {
+    counter!("bookflow_positions_not_calculated_total").increment(1);
+    warn!(%position, problem, "the flows of a position cannot be calculated");
+}
+
 pub fn jobs_active(change: i64) {
     gauge!("bookflow_jobs_active").increment(change as f64);
 }

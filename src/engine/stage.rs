@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::batch::Record;
 use super::broker::{Header, Outgoing, TopicPartition};
 use super::table::Undoable;
+use super::task::guarded;
 use super::topology::Routes;
 use super::trace::trace;
 use super::view::{Past, Views};
@@ -49,6 +50,23 @@ pub trait Stage: Send {
     fn on_tick(&mut self, _context: &mut Context<'_>) -> Result<(), ProcessError> {
         Ok(())
     }
+}
+
+/// What is rejected, or panics, has changed no table and sent nothing. For a record, and at the turn's end or in a tick for a part of what a stage
+/// does there: what came before is then not undone with it.
+pub fn all_or_nothing<S: Stage + ?Sized>(
+    stage: &mut S,
+    context: &mut Context<'_>,
+    work: impl FnOnce(&mut S, &mut Context<'_>) -> Result<(), ProcessError>,
+) -> Result<(), ProcessError> {
+    stage.tables(&mut |table| table.begin_record());
+    let point = context.outbox.point();
+    let outcome = guarded(|| work(stage, context));
+    if outcome.is_err() {
+        stage.tables(&mut |table| table.undo_record());
+        context.outbox.cut_back(point);
+    }
+    outcome
 }
 
 /// Which record made something happen: the first field of every output.

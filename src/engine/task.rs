@@ -8,7 +8,7 @@ use super::broker::TopicPartition;
 use super::copy::CopyIdentity;
 use super::mark::{Life, TurnMark};
 use super::restore::Restore;
-use super::stage::{Context, ProcessError, Stage};
+use super::stage::{Context, ProcessError, Stage, all_or_nothing};
 use crate::telemetry;
 
 /// ```text
@@ -213,7 +213,7 @@ impl Task {
 
     /// Lets the stage handle a record. A panic is a rejection: the record is kept, the others go on.
     pub fn handle(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
-        self.all_or_nothing(context, |stage, context| stage.on_record(record, context))
+        all_or_nothing(self.stage.as_mut(), context, |stage, context| stage.on_record(record, context))
     }
 
     /// Lets the stage answer for a record that becomes a dead letter.
@@ -224,23 +224,9 @@ impl Task {
         message: &str,
         context: &mut Context<'_>,
     ) -> Result<(), ProcessError> {
-        self.all_or_nothing(context, |stage, context| stage.on_rejected(record, reason, message, context))
-    }
-
-    fn all_or_nothing(
-        &mut self,
-        context: &mut Context<'_>,
-        work: impl FnOnce(&mut dyn Stage, &mut Context<'_>) -> Result<(), ProcessError>,
-    ) -> Result<(), ProcessError> {
-        self.stage.tables(&mut |table| table.begin_record());
-        let point = context.outbox.point();
-        let stage = self.stage.as_mut();
-        let outcome = guarded(|| work(stage, context));
-        if outcome.is_err() {
-            self.stage.tables(&mut |table| table.undo_record());
-            context.outbox.cut_back(point);
-        }
-        outcome
+        all_or_nothing(self.stage.as_mut(), context, |stage, context| {
+            stage.on_rejected(record, reason, message, context)
+        })
     }
 
     /// Whether nothing has to be committed before any record of it may be touched.

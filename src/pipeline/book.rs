@@ -19,9 +19,9 @@ use self::ledger::OnePosition;
 use self::recalculations::Recalculations;
 use super::codecs::{FlowParts, FlowsKey, Positions, Trades};
 use super::due::{Due, Number};
-use super::flows::{Told, arrived_under, disagreement, earlier_securities, flows};
+use super::flows::{Told, arrived_under, disagreement, earlier_securities, flows, not_calculated};
 use super::knowledge::{KNOWLEDGE, Knowledge};
-use super::refusals::{in_place, refused, undecodable};
+use super::refusals::{in_place, refused, undecodable, unencodable};
 use super::topics::{
     self, BLOTTER, CALCULATION_REQUESTS, CAPTURED_ACTIONS, CAPTURED_TRADES, CASH_FLOWS, LOTS, POSITIONS, TRADES,
 };
@@ -39,7 +39,7 @@ use crate::domain::trade::capture::{Capture, capture};
 use crate::domain::trade::captured::{CapturedTrade, Place};
 use crate::engine::batch::Record;
 use crate::engine::index::Index;
-use crate::engine::stage::{Cause, Context, ProcessError, Stage};
+use crate::engine::stage::{Cause, Context, ProcessError, Stage, all_or_nothing};
 use crate::engine::table::{Entry, Table, Undoable};
 use crate::engine::view::Past;
 use crate::messages::blotter::BlotterRow;
@@ -47,6 +47,7 @@ use crate::messages::captured_action::CapturedAction;
 use crate::messages::position_flows::PositionFlows;
 use crate::messages::schemas::Schemas;
 use crate::messages::trade::{Delivery, Moved};
+use crate::telemetry;
 
 pub struct Book {
     schemas: Arc<Schemas>,
@@ -242,8 +243,7 @@ impl Book {
         knowledge: &Knowledge,
         context: &mut Context<'_>,
     ) -> Result<Option<Obstacle>, ProcessError> {
-        let contracts = self.contracts.scan(&number).map(|(contract, _)| contract);
-        let (agreed, problem) = knowledge.agreed(key, contracts);
+        let (agreed, problem) = knowledge.agreed(key, self.contracts_of(number));
         // Most positions are as agreed, and their issuers do nothing.
         if agreed.actions.is_empty() && self.positions.get(key).is_none_or(|position| position.relief == *agreed.policy)
         {
@@ -253,6 +253,23 @@ impl Book {
             Ok(change) => self.put(key, number, change, cause, context).map(|()| problem),
             Err(refusal) => Ok(Some(disagreement(&refusal))),
         }
+    }
+
+    /// Tells the flows of a position, and blocks them where it runs into a defect: neither the others nor the trade, the price or the contract that
+    /// it came up with are at fault.
+    fn tell_contained(
+        &mut self,
+        number: Number,
+        cause: Cause,
+        knowledge: &Knowledge,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        let told = all_or_nothing(self, context, |book, context| book.tell(number, cause, knowledge, context));
+        let Err(ProcessError::Rejected { message, .. }) = told else { return told };
+        let key = self.numbers.keys[number as usize].clone();
+        telemetry::position_not_calculated(&key, &message);
+        let obstacle = not_calculated(&message);
+        self.replace_told(&key, Some(Told::all_blocked(self.contracts_of(number), &obstacle)), cause, knowledge)
     }
 
     /// Tells the flows of a position if they differ from what was told last.
@@ -266,19 +283,34 @@ impl Book {
         let key = self.numbers.keys[number as usize].clone();
         let disagreement = self.agree(&key, number, cause, knowledge, context)?;
         let position = OnePosition::numbered(self, &key, Some(number));
-        let contracts = self.contracts.scan(&number).map(|(contract, _)| contract);
-        let told = flows(&position, contracts, &security(&key), knowledge, disagreement.as_ref());
-        let revision = position.position.map_or(0, |position| position.revision);
-        if disagreement.is_none() && !knowledge.acted(&key.security()) && told.as_ref().is_none_or(Told::unknown) {
+        let told = flows(&position, self.contracts_of(number), &security(&key), knowledge, disagreement.as_ref());
+        let silent = disagreement.is_none() && !knowledge.acted(&key.security());
+        let silent = silent && told.as_ref().is_none_or(Told::unknown);
+        self.replace_told(&key, told, cause, knowledge)?;
+        if silent {
             self.due.silence(number);
         }
-        let last = self.told(&key);
+        Ok(())
+    }
+
+    fn contracts_of(&self, number: Number) -> impl Iterator<Item = &ContractId> {
+        self.contracts.scan(&number).map(|(contract, _)| contract)
+    }
+
+    /// Puts what is told of a position now in the place of what was told last, where that differs.
+    fn replace_told(
+        &mut self,
+        key: &PositionKey,
+        told: Option<Told>,
+        cause: Cause,
+        knowledge: &Knowledge,
+    ) -> Result<(), ProcessError> {
+        let last = self.told(key);
         let Some(told) = told.or_else(|| (!last.is_empty()).then(Told::default)) else { return Ok(()) };
-        let records = told
-            .records(&key, revision, knowledge, &last)
-            .map_err(|unwritable| ProcessError::rejected("unencodable", unwritable))?;
+        let revision = self.positions.get(key).map_or(0, |position| position.revision);
+        let records = told.records(key, revision, knowledge, &last).map_err(unencodable)?;
         let before = last.len();
-        self.put_flows(&key, records, before, cause);
+        self.put_flows(key, records, before, cause);
         Ok(())
     }
 
@@ -411,7 +443,7 @@ impl Stage for Book {
         let knowledge = context.view::<Knowledge>(KNOWLEDGE)?;
         self.due.queue_changed(knowledge);
         let due = self.due.of_turn();
-        due.into_iter().try_for_each(|(position, cause)| self.tell(position, cause, knowledge, context))
+        due.into_iter().try_for_each(|(position, cause)| self.tell_contained(position, cause, knowledge, context))
     }
 
     fn on_tick(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {

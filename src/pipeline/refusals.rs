@@ -6,6 +6,7 @@ use crate::engine::stage::{Context, ProcessError};
 use crate::messages::framing::FramingError;
 use crate::messages::key::own_chunk_key;
 use crate::messages::schemas::Undecodable;
+use crate::messages::wire::Unwritable;
 
 /// A trade without effect.
 pub fn refused(refusal: Refusal) -> ProcessError {
@@ -42,6 +43,11 @@ fn shown(key: &[u8]) -> String {
 
 /// Longer than any key of ours.
 const SHOWN_BYTES: usize = 500;
+
+/// What has no form on the wire.
+pub fn unencodable(unwritable: Unwritable) -> ProcessError {
+    ProcessError::rejected("unencodable", unwritable)
+}
 
 /// Bytes that are no message, or none yet.
 pub fn undecodable(error: Undecodable) -> ProcessError {

@@ -326,3 +326,13 @@ fn what_is_due_once_a_turn_counts_with_it_and_its_rejection_finds_the_record() {
     assert_eq!(house.dead(), ["unlucky:12985"]);
     assert_eq!(house.sum(0), 15);
 }
+
+// Rule 16: a part of what is due that a stage contains by itself condemns nothing.
+#[test]
+fn what_is_done_all_or_nothing_at_the_turns_end_leaves_nothing_when_it_panics_and_the_turn_counts() {
+    let house = House::with(|_| Extras { turn_ends: true, ..Extras::default() });
+    house.first_start().expect("first start");
+    house.write(0, &["4000", "7000"]);
+    idle(&mut house.worker());
+    assert_eq!((house.dead(), house.sum(0), house.answers()), (vec![], 11_000, 3), "two records, one end, no part");
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bookflow::engine::batch::Record;
 use bookflow::engine::clock::Clock;
-use bookflow::engine::stage::{Cause, Context, ProcessError, Stage};
+use bookflow::engine::stage::{Cause, Context, ProcessError, Stage, all_or_nothing};
 use bookflow::engine::table::{Codec, Table, Undoable};
 use bookflow::engine::topology::{DeadLetter, DeadLetters, StageSpec, Topology, ViewSpec};
 use bookflow::engine::view::ViewTable;
@@ -42,7 +42,7 @@ pub struct Extras {
     pub rates: Option<&'static str>,
     /// Each second every task answers with so many bytes; more than there can be make it panic. None in an outage.
     pub tick_bytes: Option<usize>,
-    /// Each turn of a task ends with an answer, and rejects a sum of 13,000 only there.
+    /// Each turn of a task ends with an answer, and rejects a sum of 13,000 only there; a part of its end panics at a sum of 11,000.
     pub turn_ends: bool,
 }
 
@@ -137,10 +137,20 @@ impl Stage for Sums {
         if self.sums.iter().any(|(_, _, sum)| *sum == 13_000) {
             return Err(ProcessError::rejected("unlucky", "no turn may end with 13,000"));
         }
-        context.send(self.topics.answers, b"end", |out| -> Result<(), String> {
+        let end = |out: &mut Vec<u8>| -> Result<(), String> {
             out.extend_from_slice(b"end");
             Ok(())
-        })
+        };
+        let broken = self.sums.iter().find(|(_, _, sum)| **sum == 11_000).map(|(_, key, _)| key.clone());
+        for key in broken {
+            let part = all_or_nothing(self, context, |sums, context| {
+                sums.sums.put(key, i64::MIN, Cause::NONE);
+                context.send(sums.topics.answers, b"part", end)?;
+                panic!("asked to panic")
+            });
+            assert_eq!(part, Err(ProcessError::rejected("panic", "asked to panic")));
+        }
+        context.send(self.topics.answers, b"end", end)
     }
 
     fn on_tick(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {
