@@ -18,7 +18,7 @@ use crate::domain::jobs::job::{Calculation, Ending, Job, JobId, Missing, Outcome
 use crate::domain::jobs::market::{Dividend, MarketData, Observation, Series, Withholding};
 use crate::domain::jobs::notice::{Notice, NoticeCode, Severity};
 use crate::domain::jobs::recalculation::{Recalculation, RecalculationKind, Selection};
-use crate::domain::jobs::share::{Share, ShareEnd};
+use crate::domain::jobs::share::{Begun, Share, ShareEnd};
 use crate::domain::jobs::totals::{ControlTotals, Counts};
 use crate::domain::key::{ContractId, InvalidName, Timestamp};
 use crate::domain::lots::given::{Deal, GivenClose, GivenLot};
@@ -313,13 +313,15 @@ pub fn progress() -> impl Strategy<Value = Progress> {
 
 pub fn share() -> impl Strategy<Value = Share> {
     let end = (any::<i64>().prop_map(Timestamp), any::<bool>()).prop_map(|(at, complete)| ShareEnd { at, complete });
-    let counted = (option::of(count()), count(), option::of(key()), version());
+    let begun = (date(), option::of(date())).prop_map(|(day, told)| Begun { day, told });
+    let counted = (option::of(count()), count(), option::of(key()), option::of(begun), version());
     (name(JobId::new), counted, totals(), vec(notice(), 0..3), option::of(end)).prop_map(
-        |(job, (positions, done, after, results), totals, rows, end)| Share {
+        |(job, (positions, done, after, begun, results), totals, rows, end)| Share {
             job,
             positions,
             done,
             after,
+            begun,
             results,
             totals,
             rows,

@@ -67,7 +67,7 @@ schema_names! {
     PositionFlows "position_flows": 1 2;
     MarketSnapshot "market_snapshot": 1;
     CalculationRequest "calculation_request": 1;
-    RecalculationShare "recalculation_share": 1 2;
+    RecalculationShare "recalculation_share": 1 2 3;
     CapturedAction "captured_action": 1 2;
 }
 

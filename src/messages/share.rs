@@ -1,6 +1,6 @@
 //! `recalculation-shares`: how far a partition is with a job by reference.
 
-use crate::domain::jobs::share::{Share, ShareEnd};
+use crate::domain::jobs::share::{Begun, Share, ShareEnd};
 use crate::domain::trade::captured::Place;
 use crate::messages::message::Message;
 use crate::messages::schemas::SchemaName;
@@ -15,6 +15,10 @@ impl Message for Share {
         out.optional(self.positions, Encoder::count);
         out.count(self.done);
         out.optional(self.after.as_ref(), Encoder::key);
+        out.optional(self.begun, |out, begun| {
+            out.date(begun.day);
+            out.optional(begun.told, Encoder::date);
+        });
         out.number(self.results);
         out.totals(&self.totals);
         out.notices(&self.rows);
@@ -30,6 +34,7 @@ impl Message for Share {
             positions: input.optional(Decoder::count)?,
             done: input.count()?,
             after: input.optional(|input| input.key("after"))?,
+            begun: input.optional(|input| Ok(Begun { day: input.date()?, told: input.optional(Decoder::date)? }))?,
             results: input.number()?,
             totals: input.totals()?,
             rows: input.notices()?,

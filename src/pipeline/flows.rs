@@ -78,20 +78,19 @@ pub fn flows<'c, L: Ledger>(
     Some(told)
 }
 
-/// The same on several days, with one look at what happened to the position: each day with what is dated up to it. A contract has no flows on days
-/// on which its exchange is closed.
-pub fn series<L: Ledger>(
-    ledger: &L,
-    contracts: &[ContractId],
-    security: &Symbol,
-    knowledge: &Knowledge,
-    disagreement: Option<&Obstacle>,
+/// The same on several days, with one look at what happened to the position: each day with what is dated up to it, when it is asked for. A contract
+/// has no flows on days on which its exchange is closed.
+pub fn series<'a, L: Ledger>(
+    ledger: &'a L,
+    contracts: &'a [ContractId],
+    security: &'a Symbol,
+    knowledge: &'a Knowledge,
+    disagreement: Option<&'a Obstacle>,
     days: impl Iterator<Item = NaiveDate>,
-) -> Vec<(NaiveDate, Told)> {
+) -> impl Iterator<Item = (NaiveDate, Told)> {
     let settles = Settles { security, knowledge, unknown: OnceCell::new() };
     let (mut shares, arrived) = (shares(ledger, &settles), arrived(ledger));
-    let mut series = Vec::new();
-    for day in days {
+    days.map(move |day| {
         let mut told = Told::default();
         for contract in contracts {
             let on_day = |of: &Symbol| knowledge.standing_on(contract, of, day);
@@ -114,11 +113,8 @@ pub fn series<L: Ledger>(
                 told.block(contract, obstacle);
             }
         }
-        if !told.is_empty() {
-            series.push((day, told));
-        }
-    }
-    series
+        (day, told)
+    })
 }
 
 /// How one flow of a position comes to be as it stands at the end of a day; `None` when there is no such flow, or it has no amount.

@@ -348,6 +348,50 @@ fn a_series_grows_by_reinvested_dividends_as_the_stream_does() {
     assert_eq!([5, 6, 7, 10].map(performance), [150_000, 180_000, 190_357, 221_429]);
 }
 
+/// 204 days a position, 200 a tick: ticks end among the days that have flows, in one position after the other.
+#[test]
+fn a_series_is_worked_off_a_bounded_number_of_days_a_tick_and_a_crash_goes_on_within_a_position() {
+    let range = |from: &str| json!({ "from": from, "to": "2025-03-10" });
+    let sorted = |office: &Office| {
+        let mut series = office.of(HISTORICAL_FLOWS);
+        series.sort_by_key(|flows| (flows.key.clone(), flows.day, flows.part));
+        series
+    };
+    let mut office = Office::new();
+    let wanted = office.run("SHORT", "HISTORICAL", range("2025-03-03")).totals;
+    let short = sorted(&office);
+    for crash in [false, true] {
+        let mut office = Office::new();
+        office.ask("LONG", "HISTORICAL", range("2024-08-19"));
+        office.tick();
+        office.tick();
+        let shares: Vec<_> =
+            office.desk.house.read::<Share>(RECALCULATION_SHARES).into_iter().map(|(_, share)| share).collect();
+        assert!(shares.iter().all(|share| share.done < 4), "{shares:?}");
+        assert!(shares.iter().any(|share| share.begun.is_some_and(|begun| begun.told.is_some())), "{shares:?}");
+        if crash {
+            office.desk.crash();
+        }
+        assert_eq!(office.finish("LONG").totals, wanted, "crash {crash}");
+        assert_eq!(sorted(&office), short, "crash {crash}");
+        office.desk.house.audit();
+    }
+}
+
+#[test]
+fn positions_are_told_in_the_same_order_every_time() {
+    let order = || {
+        let mut office = Office::new();
+        office.desk.business_date(7);
+        office.quiet();
+        let told = office.told().into_iter().filter(|flows| flows.day == Some(march(7)));
+        let told: Vec<_> = told.map(|flows| flows.key).collect();
+        assert_eq!(told.len(), 12);
+        told
+    };
+    assert_eq!(order(), order());
+}
+
 #[test]
 fn a_crash_in_the_middle_changes_no_total_and_no_result() {
     let wanted = Office::new().run("J", "FULL", json!({})).totals;

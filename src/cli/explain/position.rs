@@ -96,7 +96,7 @@ impl Case<'_> {
             RecalculationKind::Full | RecalculationKind::Incremental { .. } => self.as_it_counts(log, shelf),
             RecalculationKind::Historical { .. } => {
                 let days = self.told.day.into_iter();
-                let told = series(shelf, &selected, &self.security, &known, None, days).pop();
+                let told = series(shelf, &selected, &self.security, &known, None, days).next();
                 let told = told.map(|(_, told)| told).unwrap_or_default();
                 Ok(Again { told, explanation: self.explanation(shelf, &known) })
             }

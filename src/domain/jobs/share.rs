@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use chrono::NaiveDate;
+
 use super::chunk::ChunkResult;
 use super::job::JobId;
 use super::notice::{Notice, ROWS_KEPT, keep_first};
@@ -18,14 +20,25 @@ pub struct Share {
     /// How many positions were selected when it began; none before.
     pub positions: Option<u64>,
     pub done: u64,
-    /// The last position that is done, in the order of keys.
+    /// The last position that is done, or has been begun, in the order of keys.
     pub after: Option<PositionKey>,
+    /// How far that one is; none once it is done.
+    pub begun: Option<Begun>,
     /// How many results have been told.
     pub results: u32,
     /// What came of the positions since the last one.
     pub totals: ControlTotals,
     pub rows: Vec<Notice>,
     pub end: Option<ShareEnd>,
+}
+
+/// A position of which some days are done and others are not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Begun {
+    /// The last day that is done.
+    pub day: NaiveDate,
+    /// The last one of those that have flows.
+    pub told: Option<NaiveDate>,
 }
 
 /// When a share ended, and how.
@@ -40,13 +53,20 @@ impl Share {
     /// A share of which nothing is done.
     pub fn new(job: JobId) -> Share {
         let (totals, rows) = (ControlTotals::default(), Vec::new());
-        Share { job, positions: None, done: 0, after: None, results: 0, totals, rows, end: None }
+        Share { job, positions: None, done: 0, after: None, begun: None, results: 0, totals, rows, end: None }
     }
 
     /// One more position is done.
     pub fn pass(&mut self, position: PositionKey) {
         self.done += 1;
         self.after = Some(position);
+        self.begun = None;
+    }
+
+    /// The first days of a position are done.
+    pub fn begin(&mut self, position: PositionKey, begun: Begun) {
+        self.after = Some(position);
+        self.begun = Some(begun);
     }
 
     /// Keeps the first rows only; `totals` counts all.

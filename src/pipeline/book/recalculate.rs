@@ -1,18 +1,16 @@
-//! Jobs by reference: a partition works its share off in place, a bounded number of positions a tick, trades first.
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
+//! Jobs by reference: a partition works its share off in place, a bounded number of positions and days a tick, trades first.
 
 use chrono::NaiveDate;
 use hashbrown::HashMap;
 
 use super::recalculations::{Front, Since};
-use super::{Book, EFFORT_A_TICK, OnePosition, security};
+use super::{BYTES_AN_EFFORT, Book, EFFORT_A_TICK, OnePosition, security};
 use crate::domain::flows::row::{FlowRow, Obstacle, changes};
 use crate::domain::jobs::chunk::ChunkResult;
 use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::notice::{NoticeCode, Place};
 use crate::domain::jobs::recalculation::{Recalculation, RecalculationKind, Selection};
-use crate::domain::jobs::share::{RESULTS, Share, ShareEnd, number};
+use crate::domain::jobs::share::{Begun, RESULTS, Share, ShareEnd, number};
 use crate::domain::jobs::totals::Counts;
 use crate::domain::key::{ContractId, PositionKey, Timestamp};
 use crate::domain::lots::ledger::Ledger;
@@ -20,16 +18,16 @@ use crate::domain::lots::position::Position;
 use crate::domain::lots::shelf::Shelf;
 use crate::domain::names::{LotId, PositionId, Symbol};
 use crate::engine::batch::Record;
-use crate::engine::stage::{Cause, Context, ProcessError};
+use crate::engine::stage::{Cause, Context, ProcessError, all_or_nothing};
 use crate::messages::calculation_request::{CalculationRequest, RequestWord};
 use crate::messages::key::day_key;
 use crate::messages::position_flows::PositionFlows;
-use crate::messages::wire::Unwritable;
 use crate::pipeline::due::Number;
-use crate::pipeline::flows::{Told, WhatIf, earlier_securities, flows, selects, series, tried};
+use crate::pipeline::flows::{Told, WhatIf, earlier_securities, flows, not_calculated, selects, series, tried};
 use crate::pipeline::knowledge::{KNOWLEDGE, Knowledge, Subject};
-use crate::pipeline::refusals::{WRONG_KEY, undecodable};
+use crate::pipeline::refusals::{WRONG_KEY, undecodable, unencodable};
 use crate::pipeline::topics::{self, CHUNK_RESULTS_BATCH, HISTORICAL_FLOWS, WHAT_IF_FLOWS};
+use crate::telemetry;
 
 /// What is done for the job at the front.
 struct Work<'a> {
@@ -110,11 +108,10 @@ impl Book {
         let front = self.recalculations.front.take().filter(|front| front.job == share.job);
         let mut front = match front {
             Some(front) => front,
-            None => Front::new(share.job.clone(), requested.clone(), &self.schemas)
-                .map_err(|unwritable| ProcessError::rejected("unencodable", unwritable))?,
+            None => Front::new(share.job.clone(), requested.clone(), &self.schemas).map_err(unencodable)?,
         };
         let worked = self.work(&mut front, &mut share, context);
-        let finished = front.behind(share.after.as_ref()).is_empty();
+        let finished = share.begun.is_none() && front.behind(share.after.as_ref()).is_empty();
         self.recalculations.front = Some(front);
         if worked? {
             for result in share.results(context.partition, finished) {
@@ -146,25 +143,38 @@ impl Book {
         front.line_up(&self.numbers.keys, share.after.as_ref());
         share.positions.get_or_insert(front.behind(None).len() as u64);
         self.look_back(front, share, &work);
-        let days = work.recalculation.days().count() as u64;
+        let begun = share.after.clone().filter(|_| share.begun.is_some());
+        let begun = begun.map(|key| (key.clone(), self.numbers.of(&key)));
         let mut effort = 0;
-        for (key, number) in front.behind(share.after.clone().as_ref()) {
+        for (key, number) in begun.iter().chain(front.behind(share.after.clone().as_ref())) {
             if effort >= EFFORT_A_TICK {
                 break;
             }
-            effort += days * self.effort(key);
-            if let Some(case) = self.case(*number, key, &work) {
+            let case = self.case(*number, key, &work);
+            if let Some(case) = &case
+                && share.begun.is_none()
+            {
                 let counts = &mut share.totals.counts;
                 counts.add(Counts { contracts: case.selected.len() as u64, positions: 1, lots: 0 });
-                match front.since.as_ref().and_then(|since| self.stands(&case, since, &work)) {
-                    Some(rows) => {
-                        share.totals.counts.lots += open_lots(self.positions.get(key));
-                        rows.iter().for_each(|row| tally_row(share, &case, row, None));
-                    }
-                    None => self.calculate(&case, share, &work, context)?,
-                }
             }
-            share.pass(key.clone());
+            let stands = |case: &Case<'_>| self.stands(case, front.since.as_ref()?, &work);
+            let more = match case.as_ref().map(|case| (case, stands(case))) {
+                None => {
+                    effort += 1;
+                    None
+                }
+                Some((case, Some(rows))) => {
+                    effort += self.effort(key);
+                    share.totals.counts.lots += open_lots(self.positions.get(key));
+                    rows.iter().for_each(|row| tally_row(share, case, row, None));
+                    None
+                }
+                Some((case, None)) => self.calculate(case, share, &mut effort, &work, context)?,
+            };
+            match more {
+                Some(begun) => share.begin(key.clone(), begun),
+                None => share.pass(key.clone()),
+            }
         }
         Ok(true)
     }
@@ -238,39 +248,68 @@ impl Book {
         Some(rows)
     }
 
-    /// A defect of the kernel is a row of the outcome, not the end of the worker.
+    /// A defect of the kernel is a row of the outcome, not the end of the worker. Answers how far the position is where more of it is left.
     fn calculate(
         &mut self,
         case: &Case<'_>,
         share: &mut Share,
+        effort: &mut u64,
         work: &Work<'_>,
         context: &mut Context<'_>,
-    ) -> Result<(), ProcessError> {
-        share.totals.calculated += 1;
-        let calculated = catch_unwind(AssertUnwindSafe(|| {
-            // What trades of this turn have changed is theirs to tell.
-            if let Some(cause) = work.touched.get(&case.number).filter(|_| replaces(work)) {
-                self.tell(case.number, *cause, work.now, context)?;
+    ) -> Result<Option<Begun>, ProcessError> {
+        share.totals.calculated += u64::from(share.begun.is_none());
+        let rows = std::mem::take(&mut share.rows);
+        let (mut counted, mut more) = (share.clone(), None);
+        let calculated = all_or_nothing(self, context, |book, context| {
+            more = book.calculate_some(case, &mut counted, effort, work, context)?;
+            Ok(())
+        });
+        if calculated.is_ok() {
+            std::mem::swap(share, &mut counted);
+        }
+        let new = std::mem::replace(&mut share.rows, rows);
+        new.into_iter().for_each(|row| share.note(row));
+        match calculated {
+            Ok(()) => {}
+            Err(ProcessError::Rejected { message, .. }) => {
+                telemetry::position_not_calculated(case.key, &message);
+                *effort += 1;
+                share.totals.errors += 1;
+                let why = not_calculated(&message).message.into();
+                share.note(place(case).error(NoticeCode::NotCalculated, "position", why));
             }
-            let then = self.then(case, work, context)?;
+            Err(unavailable) => return Err(unavailable),
+        }
+        Ok(more)
+    }
+
+    fn calculate_some(
+        &mut self,
+        case: &Case<'_>,
+        share: &mut Share,
+        effort: &mut u64,
+        work: &Work<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<Option<Begun>, ProcessError> {
+        // What trades of this turn have changed is theirs to tell.
+        if let Some(cause) = work.touched.get(&case.number).filter(|_| replaces(work)) {
+            self.tell(case.number, *cause, work.now, context)?;
+        }
+        let then = self.then(case, work, context)?;
+        if share.begun.is_none() {
             let now = self.positions.get(case.key);
             share.totals.counts.lots += open_lots(then.copy.as_ref().map_or(now, |copy| copy.position.as_ref()));
-            match work.recalculation.kind {
-                RecalculationKind::Full | RecalculationKind::Incremental { .. } => {
-                    self.replace(case, &then, share, work)
-                }
-                RecalculationKind::Historical { .. } => self.history(case, &then, share, work, context),
-                RecalculationKind::WhatIf => self.what_if(case, &then, share, work, context),
-            }
-        }));
-        let why = match calculated {
-            Ok(Err(ProcessError::Rejected { message, .. })) => message,
-            Ok(done) => return done,
-            Err(_) => "the calculation broke down; the worker's log has the reason".to_owned(),
-        };
-        share.totals.errors += 1;
-        share.note(place(case).error(NoticeCode::NotCalculated, "position", why));
-        Ok(())
+        }
+        if let RecalculationKind::Historical { .. } = work.recalculation.kind {
+            return self.history(case, &then, share, effort, work, context);
+        }
+        *effort += self.effort(case.key);
+        if replaces(work) {
+            self.replace(case, &then, share, work)?
+        } else {
+            self.what_if(case, &then, share, work, context)?
+        }
+        Ok(None)
     }
 
     /// Works the lots out as contracts and issuers say now, and as the contracts said then: a snapshot gives the same for ever.
@@ -311,30 +350,48 @@ impl Book {
         Ok(())
     }
 
-    /// Sends the flows of each day, with what differs from the day before.
+    /// Sends the flows of each day, with what differs from the day before, up to the effort of a tick.
     fn history(
-        &mut self,
+        &self,
         case: &Case<'_>,
         then: &Then,
         share: &mut Share,
+        effort: &mut u64,
         work: &Work<'_>,
         context: &mut Context<'_>,
-    ) -> Result<(), ProcessError> {
+    ) -> Result<Option<Begun>, ProcessError> {
         let (selected, security, obstacle) = (&case.selected, &case.security, then.obstacle.as_ref());
-        let days = work.recalculation.days();
-        let series = match &then.copy {
-            None => series(&OnePosition::of(self, case.key), selected, security, work.as_it_was, obstacle, days),
-            Some(copy) => series(copy, selected, security, work.as_it_was, obstacle, days),
+        let begun = share.begun;
+        let to = work.recalculation.days().last();
+        let left = work.recalculation.days().skip_while(|day| begun.is_some_and(|begun| *day <= begun.day));
+        // The last day that was told comes once more, for what differs from it.
+        let again = begun.and_then(|begun| begun.told);
+        let (now, days) = (OnePosition::of(self, case.key), again.into_iter().chain(left));
+        let series: Box<dyn Iterator<Item = (NaiveDate, Told)>> = match &then.copy {
+            None => Box::new(series(&now, selected, security, work.as_it_was, obstacle, days)),
+            Some(copy) => Box::new(series(copy, selected, security, work.as_it_was, obstacle, days)),
         };
-        let mut before = Vec::new();
+        let (mut last, mut before) = (again, Vec::new());
         for (day, told) in series {
-            tally(share, case, &told, Some(day));
-            let changes = changes(&before, &told.flows);
-            let records = told.of_job(case.key, case.revision, day, work.as_it_was.snapshot(), changes);
-            self.send_of_job(HISTORICAL_FLOWS, work, day, records.map_err(unencodable)?, context)?;
-            before = told.flows;
+            if again == Some(day) {
+                before = told.flows;
+                continue;
+            }
+            *effort += 1;
+            if !told.is_empty() {
+                tally(share, case, &told, Some(day));
+                let changes = changes(&before, &told.flows);
+                let records = told.of_job(case.key, case.revision, day, work.as_it_was.snapshot(), changes);
+                let records = records.map_err(unencodable)?;
+                *effort += bytes(&records) / BYTES_AN_EFFORT;
+                self.send_of_job(HISTORICAL_FLOWS, work, day, records, context)?;
+                (last, before) = (Some(day), told.flows);
+            }
+            if *effort >= EFFORT_A_TICK && Some(day) != to {
+                return Ok(Some(Begun { day, told: last }));
+            }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Sends what would differ.
@@ -433,6 +490,6 @@ fn place(case: &Case<'_>) -> Place {
     position(case.contracts.first().map_or_else(Place::request, Place::of), case)
 }
 
-fn unencodable(unwritable: Unwritable) -> ProcessError {
-    ProcessError::rejected("unencodable", unwritable)
+fn bytes(records: &[PositionFlows]) -> u64 {
+    records.iter().map(|record| record.rows.bytes()).sum()
 }
