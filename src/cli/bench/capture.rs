@@ -1,7 +1,6 @@
 //! `bench capture`: trades in, answers, positions and lots out, against a loop on the same broker that only copies bytes.
 
 use std::sync::Arc;
-use std::thread;
 
 use serde_json::{Value, json};
 
@@ -80,7 +79,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         rounds.push(round);
     }
     let counted = counted(arguments, &config, &mut topics)?;
-    let answer = answer(arguments, &config, &rounds, &counted)?;
+    let answer = answer(arguments, &topics, &rounds, &counted)?;
     session.output.say(answer.clone(), summary(&answer))?;
     Ok(Exit::Ok)
 }
@@ -184,7 +183,7 @@ pub fn output(volume: &Volume, consumed: u64, config: &Config) -> Output {
     }
 }
 
-fn answer(arguments: &Arguments, config: &Config, rounds: &[Round], counted: &Counted) -> Result<Value, Failure> {
+fn answer(arguments: &Arguments, topics: &Rounds, rounds: &[Round], counted: &Counted) -> Result<Value, Failure> {
     let ours = median(rounds.iter().map(|round| round.ours).collect());
     let limit = median(rounds.iter().filter_map(|round| round.limit).collect());
     let ours = ours.expect("there is at least one round");
@@ -200,19 +199,13 @@ fn answer(arguments: &Arguments, config: &Config, rounds: &[Round], counted: &Co
         })
         .collect();
     let bytes: u64 = volumes.iter().map(|volume| volume.key_bytes + volume.value_bytes).sum();
-    let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
-    let cores = thread::available_parallelism().map_or(0, |cores| cores.get());
     Ok(json!({
         "scenario": "capture",
-        "conditions": {
-            "broker": if arguments.memory { "embedded" } else { config.kafka.bootstrap.as_str() },
-            "bookflow": env!("CARGO_PKG_VERSION"), "librdkafka": librdkafka, "cores": cores,
+        "conditions": topics.conditions(json!({
             "trades": arguments.trades, "warm_up": arguments.warm_up, "partitions": arguments.partitions, "threads": arguments.threads,
             "keys": arguments.shape.keys, "zipf": arguments.shape.zipf, "seed": arguments.shape.seed,
-            "plain": arguments.shape.plain, "rounds": rounds.len(),
-            "turn_ms": config.worker.turn_time.as_millis() as u64, "turn_records": config.worker.turn_records,
-            "outputs": outputs,
-        },
+            "plain": arguments.shape.plain, "rounds": rounds.len(), "outputs": outputs,
+        }))?,
         "rate": ours.per_second.round(),
         "cpu_us_per_record": rounded(ours.cpu_us_per_record),
         "bytes_per_trade": (bytes as f64 / arguments.all().max(1) as f64).round(),

@@ -9,8 +9,8 @@ use super::capture::capture;
 use super::jobs::rounded;
 use super::probe::{Source, latencies};
 use super::rounds::Rounds;
+use super::stock;
 use super::times::Times;
-use super::{conditions, stock};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -57,11 +57,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         "scenario": "hot-key", "rate": rate.round(), "aim_rate": AIM, "others_alone": alone.figures(), "others_beside": beside.figures(),
         "others_beside_spread": spread.figures(),
         "moved_p99_ms": rounded(beside.quantile_ms(0.99) - alone.quantile_ms(0.99)), "aim_moved_p99_ms": 0,
-        "conditions": conditions(&config, json!({
+        "conditions": topics.conditions(json!({
             "trades": arguments.trades, "flood_per_second": arguments.flood, "others_per_second": arguments.others,
             "others_beside_spread": "the flood's trades spread over as many keys as the others have: what is not the one key's doing",
             "flood_linger_ms": LINGER.as_millis() as u64, "seconds": arguments.seconds, "partitions": arguments.partitions, "threads": arguments.threads,
-        })),
+        }))?,
     });
     session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;
     Ok(Exit::Ok)

@@ -82,7 +82,8 @@ pub fn run(scenario: Scenario, aim_seconds: f64, arguments: &Arguments, session:
     }
     rounds.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
     let alone = alone::measure(&path, &config)?;
-    let answer = answer(scenario, aim_seconds, arguments, &config, &rounds, &alone, path.metadata()?.len());
+    let conditions = topics.conditions(conditions(scenario, arguments, &config, &alone, path.metadata()?.len()))?;
+    let answer = answer(scenario, aim_seconds, &rounds, &alone, conditions);
     session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;
     Ok(Exit::Ok)
 }
@@ -212,17 +213,8 @@ fn since(before: &CpuByThread, after: &CpuByThread) -> CpuByThread {
     after.iter().map(used).filter(|(_, seconds)| *seconds > 0.0).collect()
 }
 
-fn answer(
-    scenario: Scenario,
-    aim_seconds: f64,
-    arguments: &Arguments,
-    config: &Config,
-    rounds: &[Round],
-    alone: &Alone,
-    request_bytes: u64,
-) -> Value {
+fn answer(scenario: Scenario, aim_seconds: f64, rounds: &[Round], alone: &Alone, conditions: Value) -> Value {
     let middle = &rounds[(rounds.len() - 1) / 2];
-    let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
     json!({
         "scenario": scenario.name,
         "seconds": rounded(middle.seconds), "aim_seconds": aim_seconds,
@@ -233,17 +225,19 @@ fn answer(
             "seconds": rounded(submit.seconds), "cpu_seconds": rounded(submit.cpu_seconds), "peak_rss_mb": submit.peak_rss_mb.round(),
         })),
         "rounds": rounds.iter().map(|round| rounded(round.seconds)).collect::<Vec<_>>(),
-        "conditions": {
-            "broker": config.kafka.bootstrap, "bookflow": env!("CARGO_PKG_VERSION"), "librdkafka": librdkafka,
-            "cores": thread::available_parallelism().map_or(0, |cores| cores.get()),
-            "contracts": scenario.contracts, "positions": scenario.positions, "lots": scenario.lots,
-            "request_bytes": request_bytes, "chunk_bytes": alone.chunk_bytes, "flow_bytes": alone.flow_bytes, "flows": alone.flows,
-            "chunk_positions": config.jobs.chunk_positions, "chunk_lots": config.jobs.chunk_lots,
-            "partitions": arguments.partitions, "workers": arguments.workers, "threads": arguments.threads,
-            "turn_ms": config.worker.turn_time.as_millis() as u64,
-            "seconds_by_stage": "CPU time of each step alone and without Kafka, after the rounds",
-            "seconds": if scenario.realtime() { "of one request over an open connection" } else { "from the start of the process that submits" },
-        },
+        "conditions": conditions,
+    })
+}
+
+/// Of jobs alone.
+fn conditions(scenario: Scenario, arguments: &Arguments, config: &Config, alone: &Alone, request_bytes: u64) -> Value {
+    json!({
+        "contracts": scenario.contracts, "positions": scenario.positions, "lots": scenario.lots,
+        "request_bytes": request_bytes, "chunk_bytes": alone.chunk_bytes, "flow_bytes": alone.flow_bytes, "flows": alone.flows,
+        "chunk_positions": config.jobs.chunk_positions, "chunk_lots": config.jobs.chunk_lots,
+        "partitions": arguments.partitions, "workers": arguments.workers, "threads": arguments.threads,
+        "seconds_by_stage": "CPU time of each step alone and without Kafka, after the rounds",
+        "seconds": if scenario.realtime() { "of one request over an open connection" } else { "from the start of the process that submits" },
     })
 }
 

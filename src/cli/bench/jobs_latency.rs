@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::conditions;
 use super::jobs::{BATCH_160K, Scenario, job, rounded, warm_up};
 use super::process::Process;
 use super::rounds::Rounds;
@@ -72,11 +71,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let answer = json!({
         "scenario": "jobs-latency", "alone": figures(&alone), "beside": figures(&beside),
         "moved_p99_ms": rounded(p99(&beside) - p99(&alone)), "aim_moved_p99_ms": 20, "large_seconds": large,
-        "conditions": conditions(&config, json!({
+        "conditions": topics.conditions(json!({
             "contracts": arguments.contracts, "partitions": arguments.partitions, "threads": arguments.threads, "rounds": arguments.rounds.max(1),
             "sched_autogroup": autogroup(), "spare_processors": config.jobs.spare_processors,
             "steps": "to the chunk's result, from there to the outcome, from there to its reader: by the records' time stamps, in whole milliseconds",
-        })),
+        }))?,
     });
     session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;
     Ok(Exit::Ok)

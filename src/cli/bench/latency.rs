@@ -13,7 +13,7 @@ use super::jobs::rounded;
 use super::probe::Source;
 use super::rounds::{self, Rounds};
 use super::times::Times;
-use super::{conditions, ours, stock};
+use super::{ours, stock};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -65,11 +65,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     }
     let answer = json!({
         "scenario": "latency", "rounds": rounds, "aim_ratio": AIM,
-        "conditions": conditions(&config, json!({
+        "conditions": topics.conditions(json!({
             "seconds": arguments.seconds, "partitions": arguments.partitions, "keys": arguments.keys, "threads": arguments.threads,
             "latency": "from when a trade was due, whether or not the source was late, to when a read_committed reader had its answer",
             "limit": "a loop on the same broker that copies as many records of the same sizes, one after the other with us",
-        })),
+        }))?,
     });
     session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;
     Ok(Exit::Ok)

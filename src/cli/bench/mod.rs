@@ -19,11 +19,9 @@ mod client; // asks for jobs over one connection
 mod process; // our commands as processes
 mod alone; // the steps of a job without Kafka
 mod rounds; // topics of a round's own
+mod conditions; // where it ran
 mod bare; // clients without anything of ours
 
-use serde_json::{Value, json};
-
-use super::config::Config;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::session::Session;
@@ -62,16 +60,4 @@ pub fn run(command: &Command, session: &Session) -> Result<Exit, Failure> {
         Command::Lots6k5(arguments) => jobs::run(jobs::LOTS_6K5, 0.05, arguments, session),
         Command::JobsLatency(arguments) => jobs_latency::run(arguments, session),
     }
-}
-
-/// What every scenario says of where it ran, and `more` of its own.
-fn conditions(config: &Config, mut more: Value) -> Value {
-    let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
-    let cores = std::thread::available_parallelism().map_or(0, |cores| cores.get());
-    more["broker"] = json!(config.kafka.bootstrap);
-    more["bookflow"] = json!(env!("CARGO_PKG_VERSION"));
-    more["librdkafka"] = json!(librdkafka);
-    more["cores"] = json!(cores);
-    more["turn_ms"] = json!(config.worker.turn_time.as_millis() as u64);
-    more
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::jobs::rounded;
 use super::probe::{Answers, Source};
 use super::rounds::Rounds;
-use super::{conditions, stock};
+use super::stock;
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -59,12 +59,12 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         "scenario": "recovery", "first_seconds": seconds(first), "all_seconds": seconds(last),
         "partitions_moved": moved.len(), "bound_seconds": rounded(bound.as_secs_f64()),
         "beyond_bound_seconds": last.map(|last| rounded(last.as_secs_f64() - bound.as_secs_f64())), "aim_beyond_bound_seconds": 1,
-        "conditions": conditions(&config, json!({
+        "conditions": topics.conditions(json!({
             "lots": arguments.lots, "positions": stock::KEYS, "partitions": arguments.partitions, "workers": 2,
             "threads": arguments.threads, "membership": "dynamic", "local_copies": false,
             "session_timeout_seconds": limits.session.as_secs_f64(), "coordinator_cleanup_seconds": limits.broker_cleanup.as_secs_f64(),
             "bound_seconds": "session timeout + the interval in which the coordinator looks for transactions that are over their time",
-        })),
+        }))?,
     });
     session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;
     Ok(Exit::Ok)

@@ -14,7 +14,7 @@ use super::capture::capture;
 use super::jobs::rounded;
 use super::rounds::Rounds;
 use super::usage::{Measured, Sample};
-use super::{bare, conditions, stock};
+use super::{bare, stock};
 use crate::cli::config::Config;
 use crate::cli::embedded;
 use crate::cli::exit::Exit;
@@ -54,11 +54,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         "scenario": "restore", "records": bare.records, "rate": ours.per_second.round(), "limit_rate": bare.per_second.round(),
         "ratio": rounded(ours.per_second / bare.per_second), "aim_ratio": AIM, "seconds": rounded(ours.records as f64 / ours.per_second),
         "cpu_us_per_record": rounded(ours.cpu_us_per_record), "limit_cpu_us_per_record": rounded(bare.cpu_us_per_record),
-        "conditions": conditions(&config, json!({
+        "conditions": topics.conditions(json!({
             "lots": arguments.lots, "positions": stock::KEYS, "partitions": arguments.partitions, "threads": arguments.threads,
             "seconds": "from the start of the worker's threads, so that joining the group is in it",
             "limit": "one consumer that reads the state topics to their end and looks at no byte",
-        })),
+        }))?,
     });
     session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;
     Ok(Exit::Ok)

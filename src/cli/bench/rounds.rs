@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
+use serde_json::{Map, Value, json};
 
-use super::bare;
+use super::{bare, conditions};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
@@ -21,18 +22,18 @@ use crate::pipeline::{topic_files, topics};
 pub struct Rounds {
     config: Config,
     number: usize,
+    conditions_at_start: Map<String, Value>,
 }
 
 impl Rounds {
     pub fn of(config: &Config) -> Rounds {
-        Rounds { config: config.clone(), number: 0 }
+        Rounds { config: config.clone(), number: 0, conditions_at_start: conditions::at_start(config) }
     }
 
     /// The settings of the next round, whose topics are there, have their leaders and their schemas.
     pub fn fresh(&mut self, partitions: i32) -> Result<Config, Failure> {
         self.number += 1;
-        let mut config = self.config.clone();
-        config.kafka.namespace = format!("{}{}", self.prefix(), self.number);
+        let config = self.latest();
         create(&config, partitions, topic_files::embedded().into_iter().map(|file| file.name).collect())?;
         parts::schemas(&config)?; // by one, before processes come that would register the same at the same moment
         let broker = parts::broker(&config)?;
@@ -46,6 +47,24 @@ impl Rounds {
             }
         }
         Ok(config)
+    }
+
+    /// What every scenario says of where it ran, and `more` of its own.
+    pub fn conditions(&self, more: Value) -> Result<Value, Failure> {
+        let mut all = match self.number {
+            0 => conditions::object(json!({ "broker": "embedded" })),
+            _ => conditions::cluster(&self.latest())?,
+        };
+        all.extend(self.conditions_at_start.clone());
+        all.extend(conditions::object(more));
+        Ok(Value::Object(all))
+    }
+
+    /// The settings of the round that is on.
+    fn latest(&self) -> Config {
+        let mut config = self.config.clone();
+        config.kafka.namespace = format!("{}{}", self.prefix(), self.number);
+        config
     }
 
     /// What the namespaces of all rounds begin with, and nobody else's do.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::process::Process;
 use super::rounds::Rounds;
-use super::{conditions, stock};
+use super::stock;
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -68,12 +68,12 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         .collect();
     let answer = json!({
         "scenario": "scale", "rounds": shown, "aim_cost_ratio": AIM,
-        "conditions": conditions(&config, json!({
+        "conditions": topics.conditions(json!({
             "trades": arguments.trades, "partitions": arguments.partitions, "keys": arguments.shape.keys,
             "zipf": arguments.shape.zipf, "plain": arguments.shape.plain, "seed": arguments.shape.seed,
             "turn_records": "of a worker's turn, by the turn marks, as if each turn had some of each of its partitions",
             "cost_ratio": format!("CPU time of a trade against that of {} worker(s); the workers' alone, without the broker's", first.workers),
-        })),
+        }))?,
     });
     session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;
     Ok(Exit::Ok)
