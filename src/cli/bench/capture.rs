@@ -100,10 +100,10 @@ fn on_cluster(arguments: &Arguments, config: &Config, number: usize, session: &S
     let ours = loaded.run(arguments.warm_up)?;
     let volumes = ours::volumes(broker.as_ref(), arguments.partitions)?;
     let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, arguments.all().max(1), config)).collect();
-    rounds::create(
+    rounds::create_copies(
         config,
         arguments.partitions,
-        volumes.iter().map(|volume| format!("copy.{}", volume.topic)).collect(),
+        &volumes.iter().map(|volume| volume.topic).collect::<Vec<_>>(),
     )?;
     let copying = Copying {
         input: parts::full_name(config, TRADES),

@@ -35,6 +35,7 @@ pub fn cluster(config: &Config) -> Result<Map<String, Value>, Failure> {
     Ok(object(json!({
         "broker": config.kafka.bootstrap, "broker_is": env::var(BROKER).unwrap_or_else(|_| format!("not told: no cluster tells it, {BROKER} may")),
         "nodes": metadata.brokers().len(), "replicas": partition.map_or(0, |partition| partition.replicas().len()),
+        "topics": "as topics/*.toml, but for their number of partitions, and of replicas, which is the broker's default",
     })))
 }
 

@@ -90,8 +90,8 @@ fn round(per_second: u64, arguments: &Arguments, config: &Config, session: &Sess
     };
     let volumes = ours::volumes(parts::broker(config)?.as_ref(), arguments.partitions)?;
     let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, warm_up + count, config)).collect();
-    let names = volumes.iter().map(|volume| format!("copy.{}", volume.topic)).chain([COPY_TRADES.to_owned()]);
-    rounds::create(config, arguments.partitions, names.collect())?;
+    let copied: Vec<_> = volumes.iter().map(|volume| volume.topic).chain([TRADES]).collect();
+    rounds::create_copies(config, arguments.partitions, &copied)?;
     let copying = Copying {
         input: parts::full_name(config, COPY_TRADES),
         outputs,

@@ -1,6 +1,5 @@
 //! Topics of a round's own, so that state, logs and groups are fresh. They go when the command ends: a broker has only so many files.
 
-use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,8 @@ use crate::cli::parts;
 use crate::cli::tail::partitions;
 use crate::engine::admin::TopicToCreate;
 use crate::engine::broker::{Broker, TopicPartition};
-use crate::pipeline::{topic_files, topics};
+use crate::pipeline::topic_files::{self, TopicSpec};
+use crate::pipeline::topics;
 
 /// The rounds of a command. Not before its end: the broker is busy with deleting, and the next round would be measured beside it.
 pub struct Rounds {
@@ -34,7 +34,7 @@ impl Rounds {
     pub fn fresh(&mut self, partitions: i32) -> Result<Config, Failure> {
         self.number += 1;
         let config = self.latest();
-        create(&config, partitions, topic_files::embedded().into_iter().map(|file| file.name).collect())?;
+        create(&config, partitions, "", topic_files::embedded())?;
         parts::schemas(&config)?; // by one, before processes come that would register the same at the same moment
         let broker = parts::broker(&config)?;
         let began = Instant::now();
@@ -121,10 +121,19 @@ fn led(broker: &dyn Broker, topic: &'static str) -> Result<(), Failure> {
     Ok(())
 }
 
-pub fn create(config: &Config, partitions: i32, names: Vec<String>) -> Result<(), Failure> {
-    // The largest record that any topic file allows.
-    let settings = [("retention.ms", "3600000"), ("max.message.bytes", "4194304")];
-    let settings = BTreeMap::from(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    let topic = |name| TopicToCreate { name, partitions, replication: None, config: settings.clone() };
-    Ok(parts::admin(config)?.create(&names.into_iter().map(topic).collect::<Vec<_>>())?)
+/// The copying loop's: `copy.` and the name of ours, with the same settings.
+pub fn create_copies(config: &Config, partitions: i32, of: &[&str]) -> Result<(), Failure> {
+    let copied = topic_files::embedded().into_iter().filter(|spec| of.contains(&spec.name.as_str()));
+    create(config, partitions, "copy.", copied.collect())
+}
+
+/// As `topics apply` does it with `--partitions`.
+fn create(config: &Config, partitions: i32, prefix: &str, specs: Vec<TopicSpec>) -> Result<(), Failure> {
+    let topic = |spec: TopicSpec| TopicToCreate {
+        name: format!("{prefix}{}", spec.name),
+        partitions: if spec.in_one_partition() { spec.partitions } else { partitions },
+        replication: None,
+        config: spec.config,
+    };
+    Ok(parts::admin(config)?.create(&specs.into_iter().map(topic).collect::<Vec<_>>())?)
 }
