@@ -52,6 +52,16 @@ fn small_requests_are_measured_alone_and_beside_a_large_job() {
 }
 
 #[test]
+fn worker_and_loop_go_first_in_turn_and_conditions_name_the_cluster() {
+    let told = run(&["capture", "--trades", "2000", "--rounds", "2"]);
+    assert_eq!((&told["rounds"][0]["first"], &told["rounds"][1]["first"]), (&"worker".into(), &"loop".into()));
+    assert!(told["ratio"].is_number(), "{told:#}");
+    let conditions = &told["conditions"];
+    assert!(conditions["nodes"].as_u64() > Some(0) && conditions["replicas"].as_u64() > Some(0), "{told:#}");
+    assert!(conditions["optimised"].is_boolean() && conditions["load_1m"].is_number(), "{told:#}");
+}
+
+#[test]
 fn latency_is_told_beside_that_of_the_loop() {
     let told = run(&["latency", "--rates", "50", "--seconds", "2"]);
     let round = &told["rounds"][0];
@@ -68,8 +78,9 @@ fn a_hot_key_is_measured_with_what_others_notice_of_it() {
 
 #[test]
 fn a_restore_is_told_beside_its_aim() {
-    let told = run(&["restore", "--lots", "2000"]);
+    let told = run(&["restore", "--lots", "2000", "--rounds", "2"]);
     assert!(told["ratio"].is_number() && told["aim_ratio"].is_number(), "{told:#}");
+    assert_eq!((&told["rounds"][0]["first"], &told["rounds"][1]["first"]), (&"consumer".into(), &"worker".into()));
 }
 
 #[test]

@@ -62,18 +62,22 @@ struct Round {
     ours: Measured,
     volumes: Vec<Volume>,
     limit: Option<Measured>,
+    first: &'static str,
 }
+
+const WORKER: &str = "worker";
+const LOOP: &str = "loop";
 
 /// Enough for a steady count.
 const COUNTED_TRADES: u64 = 100_000;
 
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
-    let (mut topics, mut rounds) = (Rounds::of(&config), Vec::new());
+    let (mut topics, mut rounds) = (Rounds::of(&config), Vec::<Round>::new());
     for number in 1..=arguments.rounds.max(1) {
         let round = match arguments.memory {
             true => in_memory(arguments, &config)?,
-            false => on_cluster(arguments, &topics.fresh(arguments.partitions)?, number, session)?,
+            false => on_cluster(arguments, &topics.fresh(arguments.partitions)?, &rounds, session)?,
         };
         session.output.note(told(number, &round));
         rounds.push(round);
@@ -90,15 +94,28 @@ fn in_memory(arguments: &Arguments, config: &Config) -> Result<Round, Failure> {
     let loaded = Loaded::new(load, arguments.threads, config, broker.clone(), Arc::new(Schemas::embedded()))?;
     let ours = loaded.run(arguments.warm_up)?;
     let volumes = ours::volumes(broker.as_ref(), arguments.partitions)?;
-    Ok(Round { ours, volumes, limit: None })
+    Ok(Round { ours, volumes, limit: None, first: WORKER })
 }
 
-fn on_cluster(arguments: &Arguments, config: &Config, number: usize, session: &Session) -> Result<Round, Failure> {
+/// Worker and loop take turns in going first, for whoever comes later has more of the machine warm. What the loop has to write is known from the
+/// first round on.
+fn on_cluster(arguments: &Arguments, config: &Config, earlier: &[Round], session: &Session) -> Result<Round, Failure> {
+    let number = earlier.len() + 1;
     session.output.note(format!("round {number}: topics {}.*, {} trades", config.kafka.namespace, arguments.trades));
     let (load, broker) = (arguments.shape.load(arguments.all()).trades()?, parts::broker(config)?);
     let loaded = Loaded::new(load, arguments.threads, config, broker.clone(), parts::schemas(config)?)?;
+    let known = earlier.last().filter(|last| last.first == WORKER);
+    let before = known.map(|last| copied(&last.volumes, arguments, config)).transpose()?;
     let ours = loaded.run(arguments.warm_up)?;
     let volumes = ours::volumes(broker.as_ref(), arguments.partitions)?;
+    let (limit, first) = match before {
+        Some(limit) => (limit, LOOP),
+        None => (copied(&volumes, arguments, config)?, WORKER),
+    };
+    Ok(Round { ours, volumes, limit: Some(limit), first })
+}
+
+fn copied(volumes: &[Volume], arguments: &Arguments, config: &Config) -> Result<Measured, Failure> {
     let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, arguments.all().max(1), config)).collect();
     rounds::create_copies(
         config,
@@ -113,7 +130,7 @@ fn on_cluster(arguments: &Arguments, config: &Config, number: usize, session: &S
         id: format!("{}.copy", config.kafka.namespace),
         config,
     };
-    Ok(Round { ours, volumes, limit: Some(copying.run()?) })
+    copying.run()
 }
 
 /// Loads the topic and lets the worker have it.
@@ -216,7 +233,7 @@ fn answer(arguments: &Arguments, topics: &Rounds, rounds: &[Round], counted: &Co
         "limit_cpu_us_per_record": limit.map(|limit| rounded(limit.cpu_us_per_record)),
         "ratio": limit.map(|limit| rounded(ours.per_second / limit.per_second)),
         "rounds": rounds.iter().map(|round| json!({
-            "rate": round.ours.per_second.round(),
+            "first": round.first, "rate": round.ours.per_second.round(),
             "cpu_us_per_record": rounded(round.ours.cpu_us_per_record),
             "limit_rate": round.limit.map(|limit| limit.per_second.round()),
             "limit_cpu_us_per_record": round.limit.map(|limit| rounded(limit.cpu_us_per_record)),
@@ -229,7 +246,14 @@ fn told(number: usize, round: &Round) -> String {
         format!("{:.0}/s, {:.2} µs CPU a record", measured.per_second, measured.cpu_us_per_record)
     };
     match &round.limit {
-        Some(limit) => format!("round {number}: worker {}; copying loop {}", shown(&round.ours), shown(limit)),
+        Some(limit) => {
+            format!(
+                "round {number}, {} first: worker {}; copying loop {}",
+                round.first,
+                shown(&round.ours),
+                shown(limit)
+            )
+        }
         None => format!("round {number}: worker {}", shown(&round.ours)),
     }
 }

@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         "conditions": topics.conditions(json!({
             "seconds": arguments.seconds, "partitions": arguments.partitions, "keys": arguments.keys, "threads": arguments.threads,
             "latency": "from when a trade was due, whether or not the source was late, to when a read_committed reader had its answer",
-            "limit": "a loop on the same broker that copies as many records of the same sizes, one after the other with us",
+            "limit": "a loop on the same broker that copies as many records of the same sizes, after us in each round",
         }))?,
     });
     session.output.say(answer.clone(), serde_json::to_string_pretty(&answer).unwrap_or_default())?;

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::capture::capture;
 use super::jobs::rounded;
 use super::rounds::Rounds;
-use super::usage::{Measured, Sample};
+use super::usage::{Measured, Sample, median};
 use super::{bare, stock};
 use crate::cli::config::Config;
 use crate::cli::embedded;
@@ -32,9 +32,19 @@ pub struct Arguments {
     lots: u64,
     #[arg(long, default_value_t = 8)]
     partitions: i32,
+    /// Rounds of consumer and worker, of which the other one goes first each time; their medians are the result
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
     /// Threads of the worker
     #[arg(long, default_value_t = 1)]
     threads: usize,
+}
+
+/// The worker, and the consumer that only reads.
+struct Round {
+    first: &'static str,
+    limit: Measured,
+    ours: Measured,
 }
 
 const STATE: [&str; 3] = [CAPTURED_TRADES, POSITIONS, LOTS];
@@ -48,15 +58,32 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = topics.fresh(arguments.partitions)?;
     capture(stock::lots(arguments.lots)?, 1, &config, parts::broker(&config)?, parts::schemas(&config)?)?;
     session.output.note(format!("{} lots are captured", arguments.lots));
-    let bare = bare(&config).map_err(|error| Failure::new(Exit::Failed, format!("bare consumer: {error}")))?;
-    let ours = restored(&config, arguments.threads, bare.records)?;
+    let records = bare(&config)?.records; // and from now on the system has read them, too, whoever goes first
+    let mut rounds = Vec::new();
+    for number in 1..=arguments.rounds.max(1) {
+        let round = match number % 2 {
+            1 => {
+                let limit = bare(&config)?;
+                Round { first: "consumer", limit, ours: restored(&config, arguments.threads, records)? }
+            }
+            _ => {
+                let ours = restored(&config, arguments.threads, records)?;
+                Round { first: "worker", limit: bare(&config)?, ours }
+            }
+        };
+        session.output.note(format!("round {number}: {}", round.told()));
+        rounds.push(round);
+    }
+    let middle = |of: fn(&Round) -> Measured| median(rounds.iter().map(of).collect()).expect("there is a round");
+    let (limit, ours) = (middle(|round| round.limit), middle(|round| round.ours));
     let answer = json!({
-        "scenario": "restore", "records": bare.records, "rate": ours.per_second.round(), "limit_rate": bare.per_second.round(),
-        "ratio": rounded(ours.per_second / bare.per_second), "aim_ratio": AIM, "seconds": rounded(ours.records as f64 / ours.per_second),
-        "cpu_us_per_record": rounded(ours.cpu_us_per_record), "limit_cpu_us_per_record": rounded(bare.cpu_us_per_record),
+        "scenario": "restore", "records": records, "rate": ours.per_second.round(), "limit_rate": limit.per_second.round(),
+        "ratio": rounded(ours.per_second / limit.per_second), "aim_ratio": AIM, "seconds": rounded(ours.records as f64 / ours.per_second),
+        "cpu_us_per_record": rounded(ours.cpu_us_per_record), "limit_cpu_us_per_record": rounded(limit.cpu_us_per_record),
+        "rounds": rounds.iter().map(Round::told).collect::<Vec<_>>(),
         "conditions": topics.conditions(json!({
             "lots": arguments.lots, "positions": stock::KEYS, "partitions": arguments.partitions, "threads": arguments.threads,
-            "seconds": "from the start of the worker's threads, so that joining the group is in it",
+            "rounds": rounds.len(), "seconds": "from the start of the worker's threads, so that joining the group is in it",
             "limit": "one consumer that reads the state topics to their end and looks at no byte",
         }))?,
     });
@@ -64,8 +91,18 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
+impl Round {
+    fn told(&self) -> Value {
+        json!({ "first": self.first, "rate": self.ours.per_second.round(), "limit_rate": self.limit.per_second.round() })
+    }
+}
+
+fn bare(config: &Config) -> Result<Measured, Failure> {
+    read(config).map_err(|error| Failure::new(Exit::Failed, format!("bare consumer: {error}")))
+}
+
 /// Reads the state topics whole.
-fn bare(config: &Config) -> Result<Measured, KafkaError> {
+fn read(config: &Config) -> Result<Measured, KafkaError> {
     let mut client = bare::client(config);
     client
         .set("group.id", format!("{}.bare", config.kafka.namespace))
