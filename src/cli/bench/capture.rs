@@ -8,6 +8,7 @@ use super::copying::{Copying, Output};
 use super::counted::{Counted, Counting};
 use super::ours::{self, Volume};
 use super::rounds::{self, Rounds};
+use super::times::rounded;
 use super::usage::{Measured, median};
 use crate::cli::config::Config;
 use crate::cli::embedded;
@@ -277,9 +278,4 @@ fn summary(answer: &Value) -> String {
         answer["allocations_per_trade"],
         answer["instructions_per_trade"],
     )
-}
-
-/// Two decimals are as many as a noisy machine is good for.
-fn rounded(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }

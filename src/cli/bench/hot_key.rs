@@ -6,16 +6,14 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::capture::capture;
-use super::jobs::rounded;
 use super::probe::{Source, latencies};
 use super::rounds::Rounds;
 use super::stock;
-use super::times::Times;
+use super::times::{Times, rounded};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::generate::load::{Load, Mix};
-use crate::cli::generate::trades::Generated;
 use crate::cli::parts;
 use crate::cli::session::Session;
 use crate::domain::key::TradeId;
@@ -72,15 +70,15 @@ fn others(arguments: &Arguments, config: &Config, session: &Session) -> Result<[
     let _worker = stock::workers(1, arguments.threads, config, session)?;
     let count = arguments.others * arguments.seconds;
     let load = Load { zipf: 0.0, mix: Mix::PLAIN, keys: OTHERS, ..Load::new(2, 5 * count + WARM_UP) };
-    let flooded = Load { keys: 1, ..load.clone() }.trades()?.find_map(trade).map(|trade| trade.key);
+    let flooded = stock::trades(&Load { keys: 1, ..load.clone() })?.next().map(|trade| trade.key);
     let is_other = |trade: &Trade| Some(&trade.key) != flooded.as_ref();
-    let mut others = load.trades()?.filter_map(trade).filter(is_other);
+    let mut others = stock::trades(&load)?.filter(is_other);
     let mut next = |count: u64| -> Vec<Trade> { others.by_ref().take(count as usize).collect() };
     latencies(config, arguments.others, next(WARM_UP))?;
     let alone = latencies(config, arguments.others, next(count))?;
     let flood = one_key(arguments.flood * (arguments.seconds + AHEAD.as_secs() + 1));
-    let spread = Load { keys: OTHERS, ..flood.clone() }.trades()?.filter_map(trade).filter(is_other);
-    let beside = self::beside(flood.trades()?.filter_map(trade), "HOT", next(count), arguments, config)?;
+    let spread = stock::trades(&Load { keys: OTHERS, ..flood.clone() })?.filter(is_other);
+    let beside = self::beside(stock::trades(&flood)?, "HOT", next(count), arguments, config)?;
     let spread = self::beside(spread, "SPREAD", next(count), arguments, config)?;
     Ok([alone, beside, spread])
 }
@@ -118,11 +116,4 @@ const AHEAD: Duration = Duration::from_secs(2);
 
 fn one_key(trades: u64) -> Load {
     Load { keys: 1, zipf: 0.0, mix: Mix::PLAIN, ..Load::new(1, trades) }
-}
-
-fn trade(generated: Generated) -> Option<Trade> {
-    match generated {
-        Generated::Trade(trade) => Some(trade),
-        Generated::Poison { .. } => None,
-    }
 }

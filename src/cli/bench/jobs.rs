@@ -13,6 +13,7 @@ use super::alone::{self, Alone};
 use super::client::Client;
 use super::process::{CpuByThread, Process};
 use super::rounds::Rounds;
+use super::times::rounded;
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -239,9 +240,4 @@ fn conditions(scenario: Scenario, arguments: &Arguments, config: &Config, alone:
         "seconds_by_stage": "CPU time of each step alone and without Kafka, after the rounds",
         "seconds": if scenario.realtime() { "of one request over an open connection" } else { "from the start of the process that submits" },
     })
-}
-
-/// Milliseconds: a bench of tens of them needs all of these.
-pub fn rounded(value: f64) -> f64 {
-    (value * 1_000.0).round() / 1_000.0
 }

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::jobs::{BATCH_160K, Scenario, job, rounded, warm_up};
+use super::jobs::{BATCH_160K, Scenario, job, warm_up};
 use super::process::Process;
 use super::rounds::Rounds;
-use super::times::Times;
+use super::times::{Times, rounded};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;

@@ -3,22 +3,20 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::capture::output;
 use super::copying::Copying;
-use super::jobs::rounded;
-use super::probe::Source;
+use super::probe::{Source, answered};
 use super::rounds::{self, Rounds};
-use super::times::Times;
+use super::times::{Times, rounded};
 use super::{ours, stock};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::generate::load::{Load, Mix};
-use crate::cli::generate::trades::Generated;
 use crate::cli::parts;
 use crate::cli::session::Session;
 use crate::cli::tail::{From, Tail};
@@ -49,8 +47,6 @@ const COPY_TRADES: &str = "copy.trades";
 const COPY_BLOTTER: &str = "copy.blotter";
 /// Sent and answered before anything is measured.
 const WARM_UP: Duration = Duration::from_secs(3);
-/// How long the last answers may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// At most this many times the loop's median and 99th percentile.
 const AIM: f64 = 1.3;
 
@@ -80,7 +76,7 @@ fn round(per_second: u64, arguments: &Arguments, config: &Config, session: &Sess
     let (warm_up, count) = (per_second * WARM_UP.as_secs(), per_second * arguments.seconds);
     let load = || -> Result<_, Failure> {
         let load = Load { zipf: 0.0, mix: Mix::PLAIN, keys: arguments.keys, ..Load::new(1, warm_up + count) };
-        Ok(load.trades()?.filter_map(trade))
+        stock::trades(&load)
     };
     let ours = {
         let _worker = stock::workers(1, arguments.threads, config, session)?;
@@ -128,31 +124,13 @@ fn measured(
     let mut answers = Tail::open(parts::broker(config)?.as_ref(), answers_topic, From::End)?;
     let unanswered: Vec<_> = (0..source.partitions).map(|_| Mutex::new(VecDeque::new())).collect();
     let unanswered = |partition: i32| unanswered[partition as usize].lock().unwrap_or_else(PoisonError::into_inner);
-    thread::scope(|scope| {
-        let sender = scope.spawn(|| {
-            source.steady(per_second, trades, |trade, due| unanswered(source.partition(trade)).push_back(due))
-        });
-        let (mut times, mut heard) = (Times::new(), Instant::now());
-        while times.count() < count && heard.elapsed() < PATIENCE {
-            answers.round(|record| {
-                heard = Instant::now();
-                let due = unanswered(record.from.partition).pop_front();
-                let due = due.ok_or_else(|| Failure::new(Exit::Failed, "an answer to a trade that was not sent"))?;
-                times.record(heard.saturating_duration_since(due));
-                Ok(())
-            })?;
-        }
-        sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        match times.count() {
-            all if all == count => Ok(times),
-            some => Err(Failure::new(Exit::Failed, format!("{some} of {count} trades are answered"))),
-        }
+    let before = |trade: &Trade, due| unanswered(source.partition(trade)).push_back(due);
+    answered(&source, per_second, trades, count, before, |times| {
+        answers.round(|record| {
+            let due = unanswered(record.from.partition).pop_front();
+            let due = due.ok_or_else(|| Failure::new(Exit::Failed, "an answer to a trade that was not sent"))?;
+            times.record(due.elapsed());
+            Ok(())
+        })
     })
-}
-
-fn trade(generated: Generated) -> Option<Trade> {
-    match generated {
-        Generated::Trade(trade) => Some(trade),
-        Generated::Poison { .. } => None,
-    }
 }

@@ -115,23 +115,40 @@ impl Answers {
 /// Sends these trades at a steady rhythm and answers how long each took until its answer was visible.
 pub fn latencies(config: &Config, per_second: u64, trades: Vec<Trade>) -> Result<Times, Failure> {
     let (source, mut answers) = (Source::open(config, TRADES)?, Answers::open(config)?);
-    let count = trades.len() as u64;
+    let (count, trades) = (trades.len() as u64, trades.into_iter());
     let sent: Mutex<HashMap<TradeId, Instant>> = Mutex::default();
     let sent = || sent.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = |trade: &Trade, due| {
+        sent().insert(trade.id.clone(), due);
+    };
+    answered(&source, per_second, trades, count, before, |times| {
+        answers.round(|row| {
+            if let Some(due) = sent().remove(&row.answer.id) {
+                times.record(due.elapsed());
+            }
+        })
+    })
+}
+
+/// Sends trades at a steady rhythm and takes the times of their answers beside it, until there is one for each. `before` hears of each trade when it
+/// was due.
+pub fn answered(
+    source: &Source,
+    per_second: u64,
+    trades: impl Iterator<Item = Trade> + Send,
+    count: u64,
+    before: impl FnMut(&Trade, Instant) + Send,
+    mut round: impl FnMut(&mut Times) -> Result<(), Failure>,
+) -> Result<Times, Failure> {
     thread::scope(|scope| {
-        let sender = scope.spawn(|| {
-            source.steady(per_second, trades.into_iter(), |trade, due| {
-                sent().insert(trade.id.clone(), due);
-            })
-        });
+        let sender = scope.spawn(|| source.steady(per_second, trades, before));
         let (mut times, mut heard) = (Times::new(), Instant::now());
         while times.count() < count && heard.elapsed() < PATIENCE {
-            answers.round(|row| {
-                if let Some(due) = sent().remove(&row.answer.id) {
-                    heard = Instant::now();
-                    times.record(heard.saturating_duration_since(due));
-                }
-            })?;
+            let earlier = times.count();
+            round(&mut times)?;
+            if times.count() > earlier {
+                heard = Instant::now();
+            }
         }
         sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         match times.count() {

@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::jobs::rounded;
 use super::probe::{Answers, Source};
 use super::rounds::Rounds;
 use super::stock;
+use super::times::rounded;
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::generate::load::{Load, Mix};
-use crate::cli::generate::trades::Generated;
 use crate::cli::parts;
 use crate::cli::session::Session;
 use crate::domain::key::TradeId;
@@ -135,10 +134,8 @@ fn answered(
 fn one_of_each(source: &Source) -> Result<Vec<Trade>, Failure> {
     let mut found = BTreeMap::new();
     let load = Load { zipf: 0.0, mix: Mix::PLAIN, keys: stock::KEYS, ..Load::new(3, u64::MAX) };
-    for generated in load.trades()? {
-        if let Generated::Trade(trade) = generated {
-            found.entry(source.partition(&trade)).or_insert(trade);
-        }
+    for trade in stock::trades(&load)? {
+        found.entry(source.partition(&trade)).or_insert(trade);
         if found.len() == source.partitions as usize {
             break;
         }

@@ -11,8 +11,8 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
 
 use super::capture::capture;
-use super::jobs::rounded;
 use super::rounds::Rounds;
+use super::times::rounded;
 use super::usage::{Measured, Sample, median};
 use super::{bare, stock};
 use crate::cli::config::Config;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::process::Process;
 use super::rounds::Rounds;
 use super::stock;
+use super::times::rounded;
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -61,8 +62,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         .iter()
         .map(|round| {
             json!({
-                "workers": round.workers, "rate": round.per_second.round(), "cpu_us_per_record": hundredths(round.cpu_us_per_record),
-                "cost_ratio": hundredths(round.cpu_us_per_record / first.cpu_us_per_record), "turn_records": round.turn_records.round(),
+                "workers": round.workers, "rate": round.per_second.round(), "cpu_us_per_record": rounded(round.cpu_us_per_record),
+                "cost_ratio": rounded(round.cpu_us_per_record / first.cpu_us_per_record), "turn_records": round.turn_records.round(),
             })
         })
         .collect();
@@ -110,8 +111,4 @@ fn told(round: &Round) -> String {
     format!(
         "{workers} worker(s): {per_second:.0} trades/s, {cpu_us_per_record:.2} µs CPU a trade, {turn_records:.0} trades a turn"
     )
-}
-
-fn hundredths(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }

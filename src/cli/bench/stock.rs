@@ -26,6 +26,14 @@ pub fn put(config: &Config, load: impl Iterator<Item = Generated>) -> Result<u64
     Ok(send(broker.as_ref(), &schemas, &id, load, |_| {})?.records)
 }
 
+/// The trades of a load, without what is no trade.
+pub fn trades(load: &Load) -> Result<impl Iterator<Item = Trade> + use<>, Failure> {
+    Ok(load.trades()?.filter_map(|generated| match generated {
+        Generated::Trade(trade) => Some(trade),
+        Generated::Poison { .. } => None,
+    }))
+}
+
 /// New trades that all buy: each opens a lot that nothing closes.
 pub fn lots(count: u64) -> Result<impl Iterator<Item = Generated>, Failure> {
     let load = Load { keys: KEYS, mix: Mix::PLAIN, ..Load::new(1, count) };

@@ -5,8 +5,6 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
-use super::jobs::rounded;
-
 /// Microseconds, to three digits.
 pub struct Times(Histogram<u64>);
 
@@ -33,6 +31,11 @@ impl Times {
             "p999_ms": self.quantile_ms(0.999), "max_ms": self.quantile_ms(1.0),
         })
     }
+}
+
+/// To thousandths: of seconds these are milliseconds, and of the rest more than a noisy machine is good for.
+pub fn rounded(value: f64) -> f64 {
+    (value * 1_000.0).round() / 1_000.0
 }
 
 impl FromIterator<Duration> for Times {
