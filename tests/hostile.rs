@@ -1,8 +1,9 @@
 //! Bytes that are no message: read or refused, never a panic, never more memory than the bytes are worth.
-#![allow(unsafe_code)] // a counting allocator cannot be written without
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+#[path = "../benches/counting.rs"]
+mod counting; // how much memory is held at the most
+
+use std::sync::atomic::Ordering::Relaxed;
 
 use bookflow::domain::jobs::chunk::ChunkResult;
 use bookflow::domain::jobs::collect::Progress;
@@ -27,30 +28,11 @@ use bookflow::messages::schemas::{SchemaName, Schemas};
 use bookflow::messages::view;
 use bookflow::messages::wire::Encoder;
 
+use counting::{HELD, PEAK};
+
 /// What one record of 8 KB may cost at its worst moment.
 const PEAK_MAX: usize = 1 << 20;
 const RECORD_BYTES: usize = 8 << 10;
-
-struct Counting;
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        PEAK.fetch_max(NOW.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 /// One test, so that nothing else allocates at the same time.
 #[test]
@@ -203,7 +185,7 @@ fn many_flows() -> Vec<u8> {
 }
 
 fn peak(work: impl FnOnce()) -> usize {
-    let before = NOW.load(Relaxed);
+    let before = HELD.load(Relaxed);
     PEAK.store(before, Relaxed);
     work();
     PEAK.load(Relaxed) - before

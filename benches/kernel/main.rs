@@ -4,10 +4,12 @@
 //! best and the median of its rounds, and how often its last one asked for memory. `-- --json` prints one object; `-- --quick` runs each scenario once, to see that it still works;
 //! `-- PART` runs those with this in their name.
 
-mod allocations; // how often memory is asked for
+#[path = "../counting.rs"]
+mod counting; // how often memory is asked for
 mod book; // positions under trades
 mod swaps; // swaps, lots and their market
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -73,10 +75,10 @@ fn measure(mut scenario: Scenario, quick: bool) -> Value {
     let until = Instant::now() + if quick { Duration::ZERO } else { TIME };
     let (mut done, mut allocated) = (warm, 0);
     while rounds.is_empty() || Instant::now() < until {
-        let (start, before) = (Instant::now(), allocations::allocations());
+        let (start, before) = (Instant::now(), counting::ASKED.load(Relaxed));
         done = (scenario.round)();
         rounds.push(start.elapsed().as_secs_f64());
-        allocated = allocations::allocations() - before;
+        allocated = counting::ASKED.load(Relaxed) - before;
     }
     let allocations_per_lot = allocated as f64 / done.lots as f64;
     let allowed = allocations_per_lot <= scenario.allocations_max;

@@ -1,12 +1,13 @@
 //! What stage `book` keeps of each trade, for ever, in memory and on disk: `cargo bench --bench state`. On the broker in process; a busy machine
 //! changes nothing but the times.
-#![allow(unsafe_code)] // a counting allocator cannot be written without
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "../counting.rs"]
+mod counting; // how much memory is held
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use bookflow::cli::embedded;
@@ -23,25 +24,7 @@ use bookflow::messages::schemas::Schemas;
 use bookflow::pipeline::topology::{BOOK, topology};
 use bookflow::store::DiskStore;
 
-struct Counting;
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        NOW.fetch_add(layout.size(), Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use counting::HELD;
 
 const PARTITIONS: i32 = 8;
 const TRADES: [u64; 3] = [50_000, 100_000, 200_000];
@@ -125,10 +108,10 @@ fn kept(trades: u64, again: u64, store: Arc<dyn StateStore>, folder: &Path, rece
     let first = load.trades().expect("a load").take(again as usize);
     send(&broker, &schemas, "load", first, |_| {}).expect("it is sent");
     let again = work(&mut worker, again);
-    let with = NOW.load(Relaxed);
+    let with = HELD.load(Relaxed);
     // In order: with a copy, and without files that have become one.
     worker.close().expect("it closes");
-    Kept { memory: with - NOW.load(Relaxed), disk: bytes(folder), new, again }
+    Kept { memory: with - HELD.load(Relaxed), disk: bytes(folder), new, again }
 }
 
 /// How long a record takes, until nothing is left to do.
