@@ -88,6 +88,7 @@ fn round(per_second: u64, arguments: &Arguments, config: &Config, session: &Sess
     let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, warm_up + count, config)).collect();
     let copied: Vec<_> = volumes.iter().map(|volume| volume.topic).chain([TRADES]).collect();
     rounds::create_copies(config, arguments.partitions, &copied)?;
+    rounds::await_leaders(config, [COPY_TRADES, COPY_BLOTTER])?;
     let copying = Copying {
         input: parts::full_name(config, COPY_TRADES),
         outputs,

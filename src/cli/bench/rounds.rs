@@ -36,16 +36,7 @@ impl Rounds {
         let config = self.latest();
         create(&config, partitions, "", topic_files::embedded())?;
         parts::schemas(&config)?; // by one, before processes come that would register the same at the same moment
-        let broker = parts::broker(&config)?;
-        let began = Instant::now();
-        for topic in topics::all() {
-            while let Err(error) = led(broker.as_ref(), topic) {
-                if began.elapsed() > LEADERS_COME {
-                    return Err(error);
-                }
-                thread::sleep(Duration::from_millis(50));
-            }
-        }
+        await_leaders(&config, topics::all())?;
         Ok(config)
     }
 
@@ -111,6 +102,20 @@ impl Drop for Rounds {
 const DELETED: Duration = Duration::from_secs(30);
 /// How long partitions may be without a leader.
 const LEADERS_COME: Duration = Duration::from_secs(20);
+
+/// Topics that have just been made are without them for a moment.
+pub fn await_leaders(config: &Config, topics: impl IntoIterator<Item = &'static str>) -> Result<(), Failure> {
+    let (broker, began) = (parts::broker(config)?, Instant::now());
+    for topic in topics {
+        while let Err(error) = led(broker.as_ref(), topic) {
+            if began.elapsed() > LEADERS_COME {
+                return Err(error);
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+    Ok(())
+}
 
 /// Whether every partition of a topic answers.
 fn led(broker: &dyn Broker, topic: &'static str) -> Result<(), Failure> {
