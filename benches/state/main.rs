@@ -1,8 +1,9 @@
 //! What stage `book` keeps of each trade, for ever, in memory and on disk: `cargo bench --bench state`. On the broker in process; a busy machine
-//! changes nothing but the times.
+//! changes nothing but the times. `-- --ids 12500000` fills one task alone with so many, an eighth of 100 million; they take some 300 bytes of disk each.
 
 #[path = "../counting.rs"]
 mod counting; // how much memory is held
+mod one_task; // far beyond what is merged
 
 use std::fs;
 use std::path::Path;
@@ -44,6 +45,10 @@ struct Kept {
 }
 
 fn main() {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--ids").skip(1);
+    if let Some(ids) = arguments.next() {
+        return one_task::measure(ids.parse().expect("--ids is followed by a number"));
+    }
     let quick = std::env::args().any(|argument| argument == "--quick");
     let (sizes, again) = if quick { ([500, 1_000, 2_000], 100) } else { (TRADES, AGAIN) };
     println!("all of it in memory");

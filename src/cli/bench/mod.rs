@@ -4,7 +4,7 @@ pub mod capture; // trades in, everything out
 mod ours; // our worker
 mod copying; // a loop by hand, the limit
 mod times; // how long many things took
-mod usage; // wall and CPU time
+pub mod usage; // wall and CPU time
 mod counted; // allocations and instructions
 mod latency; // produce to visible, beside the loop
 mod hot_key; // one key, and what others notice of it
