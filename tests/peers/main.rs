@@ -1,8 +1,6 @@
 //! A judge who shares no code with us: a reader in Java works positions and lots out from the trades alone and compares bytes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::process::{Command, Output};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use bookflow::cli::generate::load::{Load, Mix, Share};
@@ -22,23 +20,37 @@ use bookflow::pipeline::topics::{CAPTURED_TRADES, CONTRACTS, LOTS, POSITIONS, TR
 #[allow(dead_code)] // the judge talks to the broker itself
 mod cluster; // the broker that dev/up has started
 #[path = "../processes/program.rs"]
-#[allow(dead_code)] // one worker, never killed
+#[allow(dead_code)] // one worker at a time
 mod program; // commands and workers of one installation
+mod judge; // the judge as a process
 
-use program::Installation;
+use judge::judge;
+use program::{Installation, Running};
 
 const PARTITIONS: i32 = 4;
 
 #[test]
 fn the_judge_agrees_to_the_byte() {
     let installation = worked("judged", 5_000);
-    let judged = judge(&installation);
-    assert_eq!(judged.differences, Vec::<String>::new(), "{}", judged.said);
-    assert!(judged.said.contains(" 0 positions set aside"), "{}", judged.said);
+    let said = judge::agrees(&installation);
     for topic in [POSITIONS, LOTS, CAPTURED_TRADES] {
-        assert!(judged.said.contains(&format!("\n{topic}: ")) || judged.said.starts_with(topic), "{}", judged.said);
+        assert!(said.contains(&format!("\n{topic}: ")) || said.starts_with(topic), "{said}");
     }
-    println!("{}", judged.said);
+    println!("{said}");
+}
+
+#[test]
+fn the_judge_agrees_when_the_worker_has_been_killed_again_and_again() {
+    let mut installation = Installation::new("killed", PARTITIONS as u32);
+    installation.set("worker.static_membership", "true"); // back at once
+    installation.ok(&["generate", "trades", "--records", "5000", "--keys", "400", "--poison", "1", "--rebooks", "2"]);
+    for _ in 0..3 {
+        let mut worker = start(&installation);
+        cluster::until("turns", || (worker.processed("book") >= 600).then_some(()));
+        worker.kill();
+    }
+    work_off(&installation);
+    judge::agrees(&installation);
 }
 
 #[test]
@@ -208,43 +220,16 @@ fn worked(word: &str, records: u64) -> Installation {
     installation
 }
 
-fn work_off(installation: &Installation) {
+/// A worker of many small turns.
+fn start(installation: &Installation) -> Running {
     let small = ["--set", "worker.turn_records=300", "--set", "worker.poll_records=100"];
-    let mut worker = installation.worker("one", &[&["--stages", "book", "--first-start"], &small[..]].concat());
+    installation.worker("one", &[&["--stages", "book", "--first-start"], &small[..]].concat())
+}
+
+fn work_off(installation: &Installation) {
+    let mut worker = start(installation);
     installation.consumed(Duration::from_secs(60));
     worker.drain();
-}
-
-/// What the judge says, and the lines of it that name a difference.
-struct Judged {
-    said: String,
-    differences: Vec<String>,
-}
-
-fn judge(installation: &Installation) -> Judged {
-    let mut java = Command::new("java");
-    java.args(["-Xmx512m", "-cp", class_path(), "Judge", &cluster::variable("BOOKFLOW_KAFKA_BOOTSTRAP")]);
-    java.arg(cluster::variable("BOOKFLOW_REGISTRY_URL")).arg(format!("{}.", installation.namespace));
-    let Output { status, stdout, stderr } = java.output().expect("java can be started");
-    let (said, complained) = (String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr));
-    let last = said.lines().last().unwrap_or_default();
-    assert!(last.ends_with(" differences"), "{said}{complained}");
-    let counts = |line: &&str| line.ends_with(" records") || line.ends_with(" differences");
-    let differences: Vec<_> = said.lines().filter(|line| !counts(line)).map(str::to_owned).collect();
-    assert_eq!(status.code(), Some(i32::from(!differences.is_empty())), "{said}");
-    Judged { said, differences }
-}
-
-/// The judge is compiled once a run.
-fn class_path() -> &'static str {
-    static CLASS_PATH: OnceLock<String> = OnceLock::new();
-    CLASS_PATH.get_or_init(|| {
-        let compiled =
-            Command::new("dev/java").arg("tests/peers/judge").current_dir(env!("CARGO_MANIFEST_DIR")).output();
-        let Output { status, stdout, stderr } = compiled.expect("dev/java can be started");
-        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
-        String::from_utf8(stdout).expect("a class path").trim_end().to_owned()
-    })
 }
 
 /// The last record of each key with its partition; of keys that were deleted none.
