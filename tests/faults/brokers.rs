@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::cluster::{until, variable};
+use crate::mend::{self, Mend};
 
 /// As `dev/up` sets them for the coordinators' topics.
 const COORDINATOR_PARTITIONS: i32 = 5;
@@ -23,9 +24,18 @@ pub fn all() -> [i32; 3] {
     [1, 2, 3]
 }
 
-pub fn signal(broker: i32, name: &str) {
-    let told = Command::new("kill").args([&format!("-{name}"), &process(broker)]).status().expect("kill");
-    assert!(told.success(), "broker {broker} has no process");
+fn signal(broker: i32, name: &str) {
+    assert!(mend::signal(&process(&folder(broker)), name), "broker {broker} has no process");
+}
+
+/// It stands still until the answer is dropped.
+pub fn stop(broker: i32) -> Mend<impl FnMut()> {
+    mend::stop(process(&folder(broker)))
+}
+
+/// All at the same moment.
+pub fn kill_all() {
+    all().into_iter().for_each(|broker| signal(broker, "KILL"));
 }
 
 /// `kill -9`, and it has ended.
@@ -42,17 +52,33 @@ pub fn end(broker: i32) {
 
 /// Starts whatever is down and waits until all are ready.
 pub fn start() {
-    let started = Command::new("dev/up").current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("dev/up");
+    let started = up();
     assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
 }
 
-fn process(broker: i32) -> String {
-    let path = format!("{}/broker-{broker}/pid", variable("BOOKFLOW_DEV_DIR"));
+/// Says nothing when that fails, too: there is a failure already.
+pub fn start_after_a_failure() {
+    if thread::panicking() {
+        up();
+    }
+}
+
+fn up() -> Output {
+    Command::new("dev/up").current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("dev/up")
+}
+
+/// The process of a part that `dev/up` has started, by its folder.
+pub fn process(folder: &str) -> String {
+    let path = format!("{}/{folder}/pid", variable("BOOKFLOW_DEV_DIR"));
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}")).trim().to_owned()
 }
 
+fn folder(broker: i32) -> String {
+    format!("broker-{broker}")
+}
+
 fn await_end(broker: i32) {
-    let status = format!("/proc/{}/status", process(broker));
+    let status = format!("/proc/{}/status", process(&folder(broker)));
     until("the broker's end", || {
         thread::sleep(Duration::from_millis(20));
         let status = fs::read_to_string(&status).unwrap_or_default();
@@ -161,7 +187,7 @@ impl Links {
             let group = mount.path().join(format!("bookflow-{broker}"));
             fs::create_dir_all(&group).expect("a control group");
             fs::write(group.join("net_cls.classid"), (GROUPS + broker).to_string()).expect("it has a number");
-            fs::write(group.join("cgroup.procs"), process(*broker)).expect("the broker enters it");
+            fs::write(group.join("cgroup.procs"), process(&folder(*broker))).expect("the broker enters it");
         }
         root(&["nft", "add table inet bookflow_faults"]);
         root(&["nft", "add chain inet bookflow_faults out { type filter hook output priority 0; }"]);

@@ -1,39 +1,38 @@
 //! F26-F38: disks, local copies, the registry, and what is on the topic.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use bookflow::cli::generate::load::{Load, Mix, Share};
 
+use crate::brokers;
+use crate::cluster::until;
 use crate::deaths::{busy, pause};
+use crate::mend::{file_system, mount, stop};
 use crate::scene::{Scene, WORKERS, Wishes};
 
-fn copies(folder: &std::path::Path) -> Wishes {
+fn copies(folder: &Path) -> Wishes {
     let settings = vec![("worker.static_membership", "true".to_owned())];
     Wishes { settings, copies: Some(folder.to_owned()), ..Wishes::default() }
+}
+
+/// Until a copy could not be written.
+fn wait_for_a_failed_copy(scene: &Scene) {
+    until("a copy that is not written", || {
+        thread::sleep(Duration::from_millis(50));
+        (scene.said("local copy not written") > 0).then_some(())
+    });
 }
 
 #[test]
 #[ignore = "mounts a file system: run tests/chaos f26"]
 fn f26_the_disk_of_local_copies_is_full() {
     let folder = tempfile::tempdir().expect("a folder");
-    // Busy as long as a copy is just being written.
-    let mount = |arguments: &[&str]| {
-        crate::cluster::until("a mount: this row needs the right to it", || {
-            thread::sleep(Duration::from_millis(10));
-            let done = Command::new(arguments[0]).args(&arguments[1..]).arg(folder.path()).status().expect("mount");
-            done.success().then_some(())
-        })
-    };
-    mount(&["mount", "-t", "tmpfs", "-o", "size=64k", "none"]);
+    let _mounted = file_system(folder.path(), "size=64k");
     let mut scene = Scene::with("F26", "disk of the local copies full", copies(folder.path()));
-    crate::cluster::until("a copy that is not written", || {
-        thread::sleep(Duration::from_millis(50));
-        (scene.said("local copy not written") > 0).then_some(())
-    });
+    wait_for_a_failed_copy(&scene);
     scene.hit();
     for name in WORKERS {
         scene.kill(name);
@@ -41,33 +40,21 @@ fn f26_the_disk_of_local_copies_is_full() {
     }
     scene.healed();
     scene.end();
-    mount(&["umount"]);
 }
 
 #[test]
 #[ignore = "mounts a file system: run tests/chaos f27"]
 fn f27_the_disk_of_local_copies_turns_read_only() {
     let folder = tempfile::tempdir().expect("a folder");
-    // Busy as long as a copy is just being written.
-    let mount = |arguments: &[&str]| {
-        crate::cluster::until("a mount: this row needs the right to it", || {
-            thread::sleep(Duration::from_millis(10));
-            let done = Command::new(arguments[0]).args(&arguments[1..]).arg(folder.path()).status().expect("mount");
-            done.success().then_some(())
-        })
-    };
-    mount(&["mount", "-t", "tmpfs", "-o", "size=256m", "none"]);
+    let _mounted = file_system(folder.path(), "size=256m");
     let mut scene =
         Scene::with("F27", "disk of the local copies read-only, then writable again", copies(folder.path()));
     thread::sleep(Duration::from_secs(2));
-    mount(&["mount", "-o", "remount,ro"]);
+    mount(folder.path(), &["-o", "remount,ro"]);
+    wait_for_a_failed_copy(&scene);
     scene.hit();
-    crate::cluster::until("a copy that is not written", || {
-        thread::sleep(Duration::from_millis(50));
-        (scene.said("local copy not written") > 0).then_some(())
-    });
     WORKERS.into_iter().for_each(|name| busy(&mut scene, name));
-    mount(&["mount", "-o", "remount,rw"]);
+    mount(folder.path(), &["-o", "remount,rw"]);
     scene.healed();
     for name in WORKERS {
         scene.kill(name);
@@ -76,7 +63,6 @@ fn f27_the_disk_of_local_copies_turns_read_only() {
     }
     assert!(scene.said("local copy read") > 0, "no copy was of use");
     scene.end();
-    mount(&["umount"]);
 }
 
 #[test]
@@ -125,7 +111,7 @@ fn f28_local_copies_are_damaged_rolled_back_and_deleted() {
 }
 
 /// All files below a folder with their bytes.
-fn files(folder: &std::path::Path) -> Vec<(PathBuf, Vec<u8>)> {
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder").filter_map(Result::ok) {
         match entry.path() {
@@ -140,16 +126,11 @@ fn files(folder: &std::path::Path) -> Vec<(PathBuf, Vec<u8>)> {
 #[ignore = "long: run tests/chaos f33"]
 fn f33_the_registry_stands_still() {
     let mut scene = Scene::new("F33", "registry stopped for 6 s; a worker starts meanwhile");
-    let path = format!("{}/registry/pid", crate::cluster::variable("BOOKFLOW_DEV_DIR"));
-    let registry = fs::read_to_string(path).expect("dev/up has started it").trim().to_owned();
-    let signal = |name: &str| {
-        assert!(Command::new("kill").args([name, &registry]).status().expect("kill").success());
-    };
-    signal("-STOP");
+    let stopped = stop(brokers::process("registry"));
     scene.hit();
     busy(&mut scene, "w1"); // ids are known
     thread::sleep(Duration::from_secs(6));
-    signal("-CONT");
+    drop(stopped);
     scene.healed();
     scene.end();
 }

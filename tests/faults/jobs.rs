@@ -1,15 +1,14 @@
 //! F32, F40, F41: jobs while workers die, while Redis does what it likes, and while there is much to do.
 
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::brokers;
 use crate::cluster::{unique, variable};
 use crate::program::{Installation, argument};
 use crate::scene::{Scene, WORKERS, Wishes};
+use crate::{brokers, mend};
 
 /// Ends with exit code 7 as every job with an error row does.
 const WITH_ERRORS: i32 = 7;
@@ -74,9 +73,7 @@ fn f32_redis_stands_still_forgets_and_dies() {
     wishes.settings.push(("cache.results", "true".to_owned()));
     wishes.settings.push(("cache.results_prefix", format!("{}:", unique("results"))));
     let mut scene = Scene::with("F32", "Redis stopped, emptied and killed while it is used for results", wishes);
-    let path = format!("{}/redis/pid", variable("BOOKFLOW_DEV_DIR"));
-    let redis = std::fs::read_to_string(path).expect("dev/up has started it").trim().to_owned();
-    let signal = |name: &str| assert!(Command::new("kill").args([name, &redis]).status().expect("kill").success());
+    let redis = || brokers::process("redis");
     submit(&scene.installation, "BEFORE", CONTRACTS, &[]);
     let before = outcome(&scene.installation, "BEFORE");
     let same = |scene: &Scene, job: &str| {
@@ -85,14 +82,14 @@ fn f32_redis_stands_still_forgets_and_dies() {
         assert_eq!((&now["ending"], &now["totals"]), (&before["ending"], &before["totals"]), "{job}");
     };
     same(&scene, "CACHED");
-    signal("-STOP");
+    let stopped = mend::stop(redis());
     scene.hit();
     same(&scene, "STOPPED");
-    signal("-CONT");
+    drop(stopped);
     scene.installation.ok(&["cache", "clear"]);
     scene.hit();
     same(&scene, "EMPTIED");
-    signal("-KILL");
+    assert!(mend::signal(&redis(), "KILL"), "Redis is not there");
     scene.hit();
     same(&scene, "KILLED");
     brokers::start();

@@ -32,11 +32,11 @@ fn f23_an_unclean_leader_has_forgotten_what_was_captured() {
     scene.feed.end();
     scene.installation.consumed(HEALS);
     // The controller gives it up as if it were dead; the follower leads from what it had.
-    brokers::signal(leader, "STOP");
+    let stopped = brokers::stop(leader);
     scene.hit();
     brokers::start();
     scene.stops(PRECONDITION, "offsets that are not in the log");
-    brokers::signal(leader, "CONT");
+    drop(stopped);
 }
 
 #[test]

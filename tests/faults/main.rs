@@ -11,6 +11,7 @@ mod program; // commands and workers of one installation
 mod proxy; // between one worker and the brokers
 mod scene; // a load, three workers, and what is said in the end
 mod feed; // the load
+mod mend; // what is broken is put right
 mod brokers; // brokers as processes, and who leads what
 mod deaths; // F01-F06: workers die, pause, come and go
 mod outages; // F08-F14, F17: brokers die, pause, come and go

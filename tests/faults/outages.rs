@@ -76,7 +76,7 @@ fn f11_the_coordinators_are_killed() {
 #[ignore = "three brokers: run tests/chaos f12"]
 fn f12_all_brokers_are_killed_at_once() {
     let mut scene = Scene::new("F12", "all brokers killed at once");
-    brokers::all().into_iter().for_each(|broker| brokers::signal(broker, "KILL"));
+    brokers::kill_all();
     scene.hit();
     thread::sleep(Duration::from_secs(2));
     brokers::start();
@@ -107,10 +107,10 @@ fn f13_too_few_copies_to_write() {
 fn f14_a_broker_stands_still() {
     let mut scene = Scene::new("F14", "grey broker: stopped for 12 s, then it goes on");
     for broker in &brokers::all()[..2] {
-        brokers::signal(*broker, "STOP");
+        let stopped = brokers::stop(*broker);
         scene.hit();
         thread::sleep(Duration::from_secs(12));
-        brokers::signal(*broker, "CONT");
+        drop(stopped);
         scene.healed();
     }
     scene.end();

@@ -15,8 +15,10 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
+use crate::brokers;
 use crate::cluster::until;
 use crate::feed::{Feed, load};
+use crate::mend::Mend;
 use crate::program::{Installation, Running};
 
 pub const PARTITIONS: i32 = 12;
@@ -42,6 +44,8 @@ pub struct Scene {
     seed: u64,
     hits: u32,
     healed: Instant,
+    /// Whatever a row that fails has killed runs again for the next one.
+    _up: Mend<fn()>,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -98,6 +102,7 @@ impl Scene {
             seed,
             hits: 0,
             healed: Instant::now(),
+            _up: Mend(brokers::start_after_a_failure),
             _alone: alone,
         };
         scene.wait_for_work();
