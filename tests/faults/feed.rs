@@ -7,25 +7,40 @@ use std::time::{Duration, Instant};
 
 use bookflow::cli::generate::load::{Load, Mix, Share};
 use bookflow::cli::generate::record::Wire;
-use bookflow::kafka::registry::Registry;
-use bookflow::messages::schemas::{SchemaName, Schemas};
+use bookflow::cli::generate::trades::Generated;
+use bookflow::domain::trade::TradeEvent;
+use bookflow::messages::key;
+use bookflow::messages::schemas::Schemas;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use crate::cluster;
+use crate::letters::Bytes;
+use crate::scene::PARTITIONS;
+use crate::{cluster, poison};
 
 /// Records a second: a worker that was away has something to catch up with, and three of them do.
-const PACE: u64 = 1_000;
+pub const PACE: u64 = 1_000;
 /// Niceness: whoever else wants to run comes first.
 const GIVES_WAY: i32 = 15;
 
 pub struct Feed {
-    sender: Option<JoinHandle<u64>>,
-    sent: u64,
+    sender: Option<JoinHandle<Sent>>,
+    sent: Sent,
     enough: Arc<AtomicBool>,
     /// Records a second.
     pace: Arc<AtomicU64>,
+    passed: Arc<AtomicU64>,
+}
+
+/// What was sent.
+#[derive(Clone, Default)]
+pub struct Sent {
+    pub records: u64,
+    /// New trades of an earlier day than one before them.
+    pub late: u64,
+    /// What must become a dead letter.
+    pub poison: Vec<Bytes>,
 }
 
 /// The standard mix of the faults: 2,000 keys, 1 % poison, 2 % duplicates, 2 % late.
@@ -35,19 +50,32 @@ pub fn load(seed: u64) -> Load {
 }
 
 impl Feed {
-    /// Sends until `end`, and at least so many records.
-    pub fn start(namespace: &str, load: Load, least: u64, partitions: i32) -> Feed {
+    /// Sends until `end`, and at least so many records; with `more_poison` half of the poison is of kinds that `generate` does not have.
+    pub fn start(namespace: &str, schemas: Arc<Schemas>, load: Load, least: u64, more_poison: bool) -> Feed {
         let topic = format!("{namespace}.trades");
-        let registry = Registry::new(&cluster::variable("BOOKFLOW_REGISTRY_URL")).expect("an address");
-        let schemas =
-            Schemas::connect(Box::new(registry), &[(topic.as_str(), SchemaName::Trade)]).expect("the registry");
-        let (enough, pace) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(PACE)));
-        let (told, paced) = (enough.clone(), pace.clone());
+        let (enough, pace, passed) =
+            (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(PACE)), Arc::new(AtomicU64::new(0)));
+        let (told, paced, counted) = (enough.clone(), pace.clone(), passed.clone());
         let sender = thread::spawn(move || {
-            let enough = |sent| sent >= least && told.load(Ordering::Relaxed);
-            send(&topic, &load, &schemas, partitions, &paced, enough)
+            // Five requests of a partition in flight and something to send: librdkafka asks without a pause whether it may, and takes a core that the
+            // brokers need to come back. Its threads have the niceness of this one.
+            rustix::process::nice(GIVES_WAY).expect("whoever takes less is not refused");
+            let producer = producer();
+            let mut sent = Sent::default();
+            let (mut records, mut due) = (Records::new(more_poison), Instant::now());
+            for generated in load.trades().expect("a load") {
+                if sent.records >= least && told.load(Ordering::Relaxed) {
+                    break;
+                }
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+                due += Duration::from_micros(1_000_000 / paced.load(Ordering::Relaxed));
+                send(&producer, &topic, records.next(&generated, &schemas, &mut sent));
+                counted.store(sent.records, Ordering::Relaxed);
+            }
+            producer.flush(Duration::from_secs(300)).expect("all of it is delivered");
+            sent
         });
-        Feed { sender: Some(sender), sent: 0, enough, pace }
+        Feed { sender: Some(sender), sent: Sent::default(), enough, pace, passed }
     }
 
     /// From now on so many times the usual number of records a second.
@@ -55,57 +83,82 @@ impl Feed {
         self.pace.store(PACE * times, Ordering::Relaxed);
     }
 
-    /// Waits until everything is on the topic; answers how much that is.
-    pub fn end(&mut self) -> u64 {
+    /// How many records have been given to the client so far.
+    pub fn passed(&self) -> u64 {
+        self.passed.load(Ordering::Relaxed)
+    }
+
+    /// Waits until everything is on the topic; answers what that is.
+    pub fn end(&mut self) -> Sent {
         self.enough.store(true, Ordering::Relaxed);
         if let Some(sender) = self.sender.take() {
             self.sent = sender.join().expect("the load is sent");
         }
-        self.sent
+        self.sent.clone()
     }
 }
 
-fn send(
-    topic: &str,
-    load: &Load,
-    schemas: &Schemas,
-    partitions: i32,
-    pace: &AtomicU64,
-    enough: impl Fn(u64) -> bool,
-) -> u64 {
-    // Five requests of a partition in flight and something to send: librdkafka asks without a pause whether it may, and takes a core that the
-    // brokers need to come back. Its threads have the niceness of this one.
-    rustix::process::nice(GIVES_WAY).expect("whoever takes less is not refused");
+/// Generated records as they are put on the topic, and an account of them.
+struct Records {
+    wire: Wire,
+    more_poison: bool,
+    latest_day: i32,
+}
+
+impl Records {
+    fn new(more_poison: bool) -> Records {
+        Records { wire: Wire::default(), more_poison, latest_day: i32::MIN }
+    }
+
+    fn next(&mut self, generated: &Generated, schemas: &Schemas, sent: &mut Sent) -> (Bytes, i32) {
+        sent.records += 1;
+        self.wire.fill(generated, schemas);
+        let owned = |bytes: &[u8]| bytes.to_vec();
+        let mut record = ((self.wire.key().map(owned), self.wire.value().map(owned)), self.wire.partition(PARTITIONS));
+        match generated {
+            Generated::Trade(trade) => {
+                if let (1, TradeEvent::New(terms)) = (trade.version, &trade.event) {
+                    let day = terms.trade_date.to_epoch_days();
+                    sent.late += u64::from(day < self.latest_day);
+                    self.latest_day = self.latest_day.max(day);
+                }
+            }
+            Generated::Poison { trade, salt, .. } => {
+                let ours = *salt as usize % (2 * poison::KINDS);
+                if self.more_poison && ours < poison::KINDS {
+                    let home = trade.key.as_str().as_bytes();
+                    let value = poison::of(trade, ours, schemas);
+                    record = ((Some(home.to_vec()), Some(value)), key::partition(home, PARTITIONS));
+                }
+                sent.poison.push(record.0.clone());
+            }
+        }
+        record
+    }
+}
+
+fn producer() -> BaseProducer {
     let mut client = ClientConfig::new();
     client
         .set("bootstrap.servers", cluster::variable("BOOKFLOW_KAFKA_BOOTSTRAP"))
         .set("enable.idempotence", "true")
         .set("linger.ms", "200")
         .set("message.timeout.ms", "300000");
-    let producer: BaseProducer = client.create().expect("a producer");
-    let (mut wire, mut sent, mut due) = (Wire::default(), 0, Instant::now());
-    for generated in load.trades().expect("a load") {
-        if enough(sent) {
-            break;
-        }
-        thread::sleep(due.saturating_duration_since(Instant::now()));
-        due += Duration::from_micros(1_000_000 / pace.load(Ordering::Relaxed));
-        wire.fill(&generated, schemas);
-        let mut record: BaseRecord<[u8], [u8]> = BaseRecord::to(topic).partition(wire.partition(partitions));
-        if let Some(key) = wire.key() {
-            record = record.key(key);
-        }
-        if let Some(value) = wire.value() {
-            record = record.payload(value);
-        }
-        while let Err((error, again)) = producer.send(record) {
-            assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{error}");
-            producer.poll(Duration::from_millis(10));
-            record = again;
-        }
-        producer.poll(Duration::ZERO);
-        sent += 1;
+    client.create().expect("a producer")
+}
+
+fn send(producer: &BaseProducer, topic: &str, ((key, value), partition): (Bytes, i32)) {
+    let mut record: BaseRecord<[u8], [u8]> = BaseRecord::to(topic).partition(partition);
+    if let Some(key) = &key {
+        record = record.key(key);
     }
-    producer.flush(Duration::from_secs(300)).expect("all of it is delivered");
-    sent
+    if let Some(value) = &value {
+        record = record.payload(value);
+    }
+    while let Err((error, again)) = producer.send(record) {
+        assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{error}");
+        producer.poll(Duration::from_millis(10));
+        record = again;
+    }
+    producer.poll(Duration::ZERO);
 }

@@ -6,12 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use bookflow::cli::generate::load::{Load, Mix, Share};
+use bookflow::cli::generate::poison::Poison;
 
-use crate::brokers;
 use crate::cluster::until;
 use crate::deaths::{busy, pause};
 use crate::mend::{file_system, mount, stop};
 use crate::scene::{Scene, WORKERS, Wishes};
+use crate::{brokers, poison};
 
 fn copies(folder: &Path) -> Wishes {
     let settings = vec![("worker.static_membership", "true".to_owned())];
@@ -141,8 +142,8 @@ fn f34_a_fifth_of_the_load_is_poison_and_a_tenth_conflicts() {
     let mixed = |load: Load| Load { mix: Mix { poison: Share(2_000), conflicts: Share(1_000), ..load.mix }, ..load };
     let mut scene = Scene::with(
         "F34",
-        "a fifth poison of 15 kinds, a tenth conflicts",
-        Wishes { load: Some(mixed), ..Wishes::default() },
+        format!("a fifth poison of {} kinds, a tenth conflicts", Poison::ALL.len() + poison::KINDS),
+        Wishes { load: Some(mixed), more_poison: true, ..Wishes::default() },
     );
     scene.hit();
     let report = scene.end();
@@ -166,6 +167,7 @@ fn f37_a_third_comes_twice_and_many_too_early() {
     let report = scene.end();
     let count = |name: &str| report[name].as_u64().expect("a count");
     assert!(count("duplicates") > count("records") / 5 && count("held") > count("records") / 20, "{report:#}");
+    assert!(count("late") > count("records") / 10, "{report:#}");
 }
 
 #[test]

@@ -11,6 +11,9 @@ mod program; // commands and workers of one installation
 mod proxy; // between one worker and the brokers
 mod scene; // a load, three workers, and what is said in the end
 mod feed; // the load
+mod poison; // records that nobody can process
+mod letters; // what became of them
+mod latency; // how long answers took
 mod mend; // what is broken is put right
 mod brokers; // brokers as processes, and who leads what
 mod deaths; // F01-F06: workers die, pause, come and go

@@ -3,23 +3,26 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bookflow::cli::generate::load::Load;
-use bookflow::cli::verify::cursor::Cursor;
 use bookflow::engine::broker::{Broker, TopicPartition};
+use bookflow::kafka::registry::Registry;
+use bookflow::messages::schemas::Schemas;
+use bookflow::pipeline::topic_files;
 use bookflow::pipeline::topics::BLOTTER;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
-use crate::brokers;
-use crate::cluster::until;
-use crate::feed::{Feed, load};
+use crate::cluster::{until, variable};
+use crate::feed::{Feed, Sent, load};
+use crate::latency::each;
 use crate::mend::Mend;
 use crate::program::{Installation, Running};
+use crate::{brokers, letters};
 
 pub const PARTITIONS: i32 = 12;
 pub const WORKERS: [&str; 3] = ["w1", "w2", "w3"];
@@ -44,6 +47,7 @@ pub struct Scene {
     seed: u64,
     hits: u32,
     healed: Instant,
+    pub schemas: Arc<Schemas>,
     /// Whatever a row that fails has killed runs again for the next one.
     _up: Mend<fn()>,
     _alone: MutexGuard<'static, ()>,
@@ -60,6 +64,8 @@ pub struct Wishes {
     pub load: Option<fn(Load) -> Load>,
     /// A program that becomes the worker, with its arguments.
     pub under: Vec<String>,
+    /// Half of the poison is of kinds that `generate` does not have.
+    pub more_poison: bool,
     /// Not `book` alone.
     pub all_stages: bool,
     /// Their clocks jump, so that times of answers say nothing.
@@ -72,15 +78,18 @@ impl Scene {
     }
 
     /// `BOOKFLOW_FAULT_SEED` and `BOOKFLOW_FAULT_TRADES` make it another run or a longer one.
-    pub fn with(row: &'static str, fault: &'static str, wishes: Wishes) -> Scene {
+    pub fn with(row: &'static str, fault: impl Into<String>, wishes: Wishes) -> Scene {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let (seed, trades) = (asked("BOOKFLOW_FAULT_SEED", 1), asked("BOOKFLOW_FAULT_TRADES", 10_000));
+        let fault = fault.into();
         eprintln!("{row} {fault}: seed {seed}, {trades} trades at least");
         let mut installation = Installation::new(&row.to_lowercase(), PARTITIONS as u32);
         installation.under.clone_from(&wishes.under);
         for (key, value) in &wishes.settings {
             installation.set(key, value);
         }
+        let load = wishes.load.unwrap_or(|load| load)(load(seed));
+        let schemas = Arc::new(schemas(installation.namespace));
         let mut workers = BTreeMap::new();
         for name in WORKERS {
             let through = wishes.through.as_ref().filter(|(of, _)| *of == name);
@@ -88,12 +97,11 @@ impl Scene {
             worker.wait_for_line("admin port open"); // the first one has made the first start
             workers.insert(name, worker);
         }
-        let load = wishes.load.unwrap_or(|load| load)(load(seed));
-        let feed = Feed::start(installation.namespace, load, trades, PARTITIONS);
+        let feed = Feed::start(installation.namespace, schemas.clone(), load, trades, wishes.more_poison);
         let random = Xoshiro256PlusPlus::seed_from_u64(seed);
         let mut scene = Scene {
             row,
-            fault: fault.to_owned(),
+            fault,
             installation,
             workers,
             feed,
@@ -102,6 +110,7 @@ impl Scene {
             seed,
             hits: 0,
             healed: Instant::now(),
+            schemas,
             _up: Mend(brokers::start_after_a_failure),
             _alone: alone,
         };
@@ -167,16 +176,18 @@ impl Scene {
     /// The load ends, the lag goes to zero, the workers drain, the auditor finds nothing; then the figures are printed.
     pub fn end(mut self) -> Value {
         assert!(self.hits > 0, "{}: nothing was hit", self.row);
-        let sent = self.feed.end();
+        let Sent { records, late, poison } = self.feed.end();
         self.installation.consumed(HEALS);
         let lag_zero = self.healed.elapsed();
         for worker in self.workers.values_mut() {
             worker.drain();
         }
-        let report = self.installation.verified();
+        let mut report = self.installation.verified();
         let count = |name: &str| report[name].as_u64().expect("a count");
-        assert_eq!(count("records"), sent + count("rebooks"), "{}: {report:#}", self.row);
-        let (p50, max) = silence(&self.installation.broker());
+        assert_eq!(count("records"), records + count("rebooks"), "{}: {report:#}", self.row);
+        let broker = self.installation.broker();
+        letters::judge(&broker, &self.schemas, &poison);
+        let (p50, max) = silence(&broker);
         let silence = match self.wishes.clocks_lie {
             true => {
                 assert!(max > Duration::from_secs(3_600), "no clock has jumped");
@@ -184,14 +195,15 @@ impl Scene {
             }
             false => format!("{:.1} / {:.1}", p50.as_secs_f64(), max.as_secs_f64()),
         };
-        self.print(sent, "0 / 0 / 0 / 0", &format!("{silence} | {:.1}", lag_zero.as_secs_f64()));
+        self.print(records, "0 / 0 / 0 / 0", &format!("{silence} | {:.1}", lag_zero.as_secs_f64()));
+        report["late"] = late.into();
         report
     }
 
     /// What cannot be made good any more: a worker must stop by itself with this exit code and these words, and never go on in silence.
     pub fn stops(mut self, code: i32, words: &str) {
         assert!(self.hits > 0, "{}: nothing was hit", self.row);
-        let sent = self.feed.end();
+        let sent = self.feed.end().records;
         let (status, said) = until("a worker that stops by itself", || {
             thread::sleep(Duration::from_millis(50));
             let mut ended = self.workers.values_mut().filter_map(|worker| Some((worker.ended()?, worker.said())));
@@ -211,6 +223,15 @@ impl Scene {
             "| {row} | {fault} | {seed} | {hits} | {sent} | {verdict} | {times} | {doubts} | {anew} | {fenced} | {restored} |"
         );
     }
+}
+
+/// With the ids that records of this installation bear.
+fn schemas(namespace: &str) -> Schemas {
+    let registry = Registry::new(&variable("BOOKFLOW_REGISTRY_URL")).expect("an address");
+    let subjects: Vec<_> =
+        topic_files::subjects().into_iter().map(|(topic, name)| (format!("{namespace}.{topic}"), name)).collect();
+    let subjects: Vec<_> = subjects.iter().map(|(topic, name)| (topic.as_str(), *name)).collect();
+    Schemas::connect(Box::new(registry), &subjects).expect("the registry")
 }
 
 fn start(installation: &Installation, name: &'static str, wishes: &Wishes, through: Option<&str>) -> Running {
@@ -233,19 +254,14 @@ fn start(installation: &Installation, name: &'static str, wishes: &Wishes, throu
 /// The longest time between two answers of a partition, by the clocks of those who wrote them: of the middle partition and of
 /// the worst.
 fn silence(broker: &dyn Broker) -> (Duration, Duration) {
-    let mut reader = broker.reader().expect("a reader");
     let mut longest = Vec::new();
     for partition in 0..PARTITIONS {
-        let blotter = TopicPartition { topic: BLOTTER, partition };
-        let bounds = reader.bounds(blotter).expect("it exists");
-        let mut cursor = Cursor::open(broker, blotter, bounds.start, bounds.end).expect("it can be read");
         let (mut before, mut gap) = (None, 0);
-        while let Some(record) = cursor.peek().expect("a record") {
+        each(broker, TopicPartition { topic: BLOTTER, partition }, |record| {
             let at = record.timestamp_us;
             gap = gap.max(before.map_or(0, |before| at - before));
             before = Some(at);
-            cursor.step();
-        }
+        });
         longest.push(Duration::from_micros(gap.max(0) as u64));
     }
     longest.sort();
