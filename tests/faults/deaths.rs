@@ -13,8 +13,13 @@ use crate::scene::{SESSION, Scene, TRANSACTION, WORKERS, Wishes};
 /// What `worker` ends with when another process uses its name.
 const FENCED: i32 = 8;
 
+/// With cash flows: a telling may be lost in any of these rows.
+fn with_flows() -> Wishes {
+    Wishes { flows: true, ..Wishes::default() }
+}
+
 fn static_members() -> Wishes {
-    Wishes { settings: vec![("worker.static_membership", "true".to_owned())], ..Wishes::default() }
+    Wishes { settings: vec![("worker.static_membership", "true".to_owned())], ..with_flows() }
 }
 
 #[test]
@@ -34,7 +39,7 @@ fn f01_a_worker_dies_mid_transaction() {
 #[test]
 #[ignore = "long: run tests/chaos f01"]
 fn f01_dynamic_members_are_replaced_after_the_session_time_out() {
-    let mut scene = Scene::new("F01", "the same, dynamic members");
+    let mut scene = Scene::with("F01", "the same, dynamic members", with_flows());
     scene.any_moment(1_500);
     let victim = scene.any_worker();
     scene.kill(victim);
@@ -93,7 +98,7 @@ fn f03_all_workers_restart_in_turn() {
 #[test]
 #[ignore = "long: run tests/chaos f04"]
 fn f04_a_zombie_wakes_after_its_partitions_are_gone() {
-    let mut scene = Scene::new("F04", "worker stopped for longer than session and transaction");
+    let mut scene = Scene::with("F04", "worker stopped for longer than session and transaction", with_flows());
     for _ in 0..2 {
         scene.any_moment(800);
         let zombie = scene.any_worker();
@@ -109,7 +114,7 @@ fn f04_a_zombie_wakes_after_its_partitions_are_gone() {
 #[test]
 #[ignore = "long: run tests/chaos f05"]
 fn f05_two_workers_of_one_name() {
-    let mut scene = Scene::new("F05", "a second worker with the same name");
+    let mut scene = Scene::with("F05", "a second worker with the same name", with_flows());
     let twin = scene
         .installation
         .start("twin", &["worker", "--log", "json", "--instance", "w1", "--stages", "book", "--first-start"]);
@@ -128,7 +133,7 @@ fn f05_two_workers_of_one_name() {
 #[test]
 #[ignore = "long: run tests/chaos f06"]
 fn f06_workers_come_and_go() {
-    let mut scene = Scene::new("F06", "rebalance storm: workers come and go every second");
+    let mut scene = Scene::with("F06", "rebalance storm: workers come and go every second", with_flows());
     const MORE: [&str; 4] = ["more-1", "more-2", "more-3", "more-4"];
     for _ in 0..20 {
         let name = MORE[scene.random.random_range(0..MORE.len())];
@@ -151,7 +156,7 @@ fn f22_a_transaction_outlives_its_time() {
     let proxy = Proxy::start();
     let through = Some(("w1", proxy.bootstrap().to_owned()));
     let mut scene =
-        Scene::with("F22", "a transaction is open for longer than its time", Wishes { through, ..Wishes::default() });
+        Scene::with("F22", "a transaction is open for longer than its time", Wishes { through, ..with_flows() });
     proxy.hold_next(Api::END_TXN, "w1", Loss::Silence);
     proxy.wait_held();
     // The coordinator looks every second; the member is still one when it wakes.

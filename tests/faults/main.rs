@@ -9,6 +9,8 @@ mod cluster; // the broker that dev/up has started
 mod program; // commands and workers of one installation
 #[path = "../proxy/mod.rs"]
 mod proxy; // between one worker and the brokers
+#[path = "../peers/judge.rs"]
+mod judge; // another's opinion, in Java
 mod scene; // a load, three workers, and what is said in the end
 mod feed; // the load
 mod poison; // records that nobody can process

@@ -10,7 +10,7 @@ use crate::scene::{SESSION, Scene, Wishes};
 
 fn scene(row: &'static str, fault: &'static str, proxy: &Proxy) -> Scene {
     let through = Some(("w1", proxy.bootstrap().to_owned()));
-    Scene::with(row, fault, Wishes { through, ..Wishes::default() })
+    Scene::with(row, fault, Wishes { through, flows: true, ..Wishes::default() })
 }
 
 #[test]
@@ -82,7 +82,9 @@ fn f19_connections_are_reset() {
 #[test]
 fn f20_answers_to_the_end_of_a_turn_are_lost() {
     let proxy = Proxy::start();
-    let mut scene = scene("F20", "answers to EndTxn and TxnOffsetCommit lost: a retried Ok, and an error", &proxy);
+    let fault = "answers to EndTxn and TxnOffsetCommit lost: a retried Ok, and an error";
+    let through = Some(("w1", proxy.bootstrap().to_owned()));
+    let mut scene = Scene::with("F20", fault, Wishes { through, flows: true, judged: true, ..Wishes::default() });
     let before = scene.said("producer created anew");
     for (number, (api, loss)) in [Api::END_TXN, Api::TXN_OFFSET_COMMIT]
         .into_iter()

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bookflow::cli::generate::load::Load;
+use bookflow::cli::generate::market;
 use bookflow::engine::broker::{Broker, TopicPartition};
 use bookflow::kafka::registry::Registry;
 use bookflow::messages::schemas::Schemas;
@@ -22,7 +23,7 @@ use crate::feed::{Feed, Sent, load};
 use crate::latency::each;
 use crate::mend::Mend;
 use crate::program::{Installation, Running};
-use crate::{brokers, letters};
+use crate::{brokers, judge, letters};
 
 pub const PARTITIONS: i32 = 12;
 pub const WORKERS: [&str; 3] = ["w1", "w2", "w3"];
@@ -31,6 +32,9 @@ pub const SESSION: Duration = Duration::from_secs(10);
 pub const TRANSACTION: Duration = Duration::from_secs(8);
 /// From the heal to a lag of zero.
 pub const HEALS: Duration = Duration::from_secs(240);
+
+/// Contracts and the market are for so many trades: for those of the row in a month, and what is traded later has no flows yet.
+const MARKET_TRADES: u64 = 60_000;
 
 /// The brokers are everybody's: one fault at a time.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -66,6 +70,10 @@ pub struct Wishes {
     pub under: Vec<String>,
     /// Half of the poison is of kinds that `generate` does not have.
     pub more_poison: bool,
+    /// Contracts and the market stand behind the trades, so that a telling of cash flows that is lost or torn is seen, too.
+    pub flows: bool,
+    /// The judge in Java works everything out as well.
+    pub judged: bool,
     /// Not `book` alone.
     pub all_stages: bool,
     /// Their clocks jump, so that times of answers say nothing.
@@ -90,6 +98,10 @@ impl Scene {
         }
         let load = wishes.load.unwrap_or(|load| load)(load(seed));
         let schemas = Arc::new(schemas(installation.namespace));
+        if wishes.flows {
+            let document = market::document(&Load { records: MARKET_TRADES, ..load.clone() });
+            market::publish(&document, &installation.broker(), &schemas).expect("contracts and the market");
+        }
         let mut workers = BTreeMap::new();
         for name in WORKERS {
             let through = wishes.through.as_ref().filter(|(of, _)| *of == name);
@@ -185,8 +197,12 @@ impl Scene {
         let mut report = self.installation.verified();
         let count = |name: &str| report[name].as_u64().expect("a count");
         assert_eq!(count("records"), records + count("rebooks"), "{}: {report:#}", self.row);
+        assert!(!self.wishes.flows || count("told") > 0, "{}: nothing was told: {report:#}", self.row);
         let broker = self.installation.broker();
         letters::judge(&broker, &self.schemas, &poison);
+        if self.wishes.judged {
+            judge::agrees(&self.installation);
+        }
         let (p50, max) = silence(&broker);
         let silence = match self.wishes.clocks_lie {
             true => {
