@@ -2,11 +2,15 @@
 
 use std::fs;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use serde_json::{Value, json};
 use tempfile::{NamedTempFile, TempDir};
 
@@ -94,6 +98,34 @@ pub fn leader(topic: &str, partition: i32) -> i32 {
         let partitions = metadata.topics().first()?.partitions();
         partitions.iter().find(|one| one.id() == partition).map(|one| one.leader()).filter(|leader| *leader > 0)
     })
+}
+
+/// On how many partitions a record is acknowledged within ten seconds, by all copies that it must have.
+pub fn takes(topic: &str, partitions: i32) -> usize {
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", variable("BOOKFLOW_KAFKA_BOOTSTRAP")).set("acks", "all");
+    client.set("message.timeout.ms", "10000");
+    let producer: BaseProducer<Taken> = client.create_with_context(Taken::default()).expect("a producer");
+    for partition in 0..partitions {
+        let record: BaseRecord<(), [u8]> = BaseRecord::to(topic).partition(partition).payload(b"probe");
+        assert!(producer.send(record).is_ok(), "it is queued");
+    }
+    producer.flush(CALL).expect("it is told in time");
+    producer.context().0.load(Ordering::Relaxed)
+}
+
+/// Counts what was acknowledged.
+#[derive(Default)]
+struct Taken(AtomicUsize);
+
+impl ClientContext for Taken {}
+
+impl ProducerContext for Taken {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, told: &DeliveryResult, (): ()) {
+        self.0.fetch_add(usize::from(told.is_ok()), Ordering::Relaxed);
+    }
 }
 
 fn client() -> BaseConsumer {

@@ -1,11 +1,13 @@
 //! F32, F40, F41: jobs while workers die, while Redis does what it likes, and while there is much to do.
 
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::cluster::{unique, variable};
+use crate::feed::PACE;
 use crate::program::{Installation, argument};
 use crate::scene::{Scene, WORKERS, Wishes};
 use crate::{brokers, mend};
@@ -18,11 +20,17 @@ fn all_stages() -> Wishes {
     Wishes { settings, all_stages: true, ..Wishes::default() }
 }
 
-/// Sends a job of so many contracts; all jobs of a size have the same content.
-fn submit(installation: &Installation, job: &str, contracts: u32, more: &[&str]) {
+/// A file with a job of so many contracts; all jobs of a size have the same content.
+fn request(installation: &Installation, job: &str, contracts: u32) -> PathBuf {
     let path = installation.folder.path().join(format!("{job}.json"));
     let contracts = contracts.to_string();
     installation.ok(&["generate", "job", "--contracts", &contracts, "--id", job, "--out", argument(&path)]);
+    path
+}
+
+/// Sends such a job.
+fn submit(installation: &Installation, job: &str, contracts: u32, more: &[&str]) {
+    let path = request(installation, job, contracts);
     // The job is the same however often it is submitted.
     installation.insist(&[&["submit", "job", argument(&path)], more].concat());
 }
@@ -33,6 +41,12 @@ fn outcome(installation: &Installation, job: &str) -> Value {
     serde_json::from_str(ended.out.lines().last().expect("the outcome")).expect("JSON")
 }
 
+/// Whether a job that was submitted has not ended yet.
+fn running(installation: &Installation, job: &str) -> bool {
+    let said: Value = serde_json::from_str(&installation.ok(&["jobs", "describe", job, "--json"])).expect("JSON");
+    matches!(said["state"].as_str(), Some("RUNNING" | "UNANNOUNCED"))
+}
+
 #[test]
 #[ignore = "long: run tests/chaos f41"]
 fn f41_workers_die_with_jobs_in_flight() {
@@ -41,14 +55,25 @@ fn f41_workers_die_with_jobs_in_flight() {
     submit(&scene.installation, "UNDISTURBED", CONTRACTS, &[]);
     let undisturbed = outcome(&scene.installation, "UNDISTURBED");
     assert_eq!(undisturbed["ending"], "COMPLETED", "{undisturbed:#}");
-    for job in ["A", "B", "C", "D", "E"] {
-        submit(&scene.installation, job, CONTRACTS, &[]);
+    // A job that goes on without its victim was hit; one that had ended before was not.
+    let (mut hits, mut jobs) = (0, 0);
+    while hits < 5 {
+        jobs += 1;
+        assert!(jobs <= 15, "jobs end before anybody has died");
+        let job = format!("HIT-{jobs}");
+        let path = request(&scene.installation, &job, CONTRACTS);
+        // It may take longer to submit than to calculate: whoever waits for the command comes too late.
+        let mut submission = scene.installation.start(&job, &["submit", "job", argument(&path)]);
         scene.any_moment(600);
         let victim = scene.any_worker();
         scene.kill(victim);
-        scene.hit();
+        assert!(submission.wait().success(), "{}", submission.said());
+        if running(&scene.installation, &job) {
+            scene.hit();
+            hits += 1;
+        }
         scene.start(victim);
-        let disturbed = outcome(&scene.installation, job);
+        let disturbed = outcome(&scene.installation, &job);
         assert_eq!((&disturbed["ending"], &disturbed["totals"]), (&undisturbed["ending"], &undisturbed["totals"]));
     }
     // Nobody calculates until the time is over; what comes then comes too late.
@@ -61,7 +86,7 @@ fn f41_workers_die_with_jobs_in_flight() {
     assert_eq!(late["ending"], "TIMED_OUT", "{late:#}");
     WORKERS.into_iter().for_each(|name| scene.start(name));
     let report = scene.end();
-    assert_eq!(report["jobs"], 7, "{report:#}");
+    assert_eq!(report["jobs"], jobs + 2, "{report:#}");
 }
 
 #[test]
@@ -72,32 +97,48 @@ fn f32_redis_stands_still_forgets_and_dies() {
     wishes.settings.push(("redis.url", variable("BOOKFLOW_REDIS_URL")));
     wishes.settings.push(("cache.results", "true".to_owned()));
     wishes.settings.push(("cache.results_prefix", format!("{}:", unique("results"))));
-    let mut scene = Scene::with("F32", "Redis stopped, emptied and killed while it is used for results", wishes);
+    let mut scene = Scene::with(
+        "F32",
+        "Redis stopped, emptied, killed and back while it is used for results, and asked each time",
+        wishes,
+    );
     let redis = || brokers::process("redis");
     submit(&scene.installation, "BEFORE", CONTRACTS, &[]);
     let before = outcome(&scene.installation, "BEFORE");
-    let same = |scene: &Scene, job: &str| {
+    // Workers whose own tier of the cache is empty, while something happens to Redis; one of these counters must move.
+    let same = |scene: &mut Scene, job: &str, counters: &[&str], happens: &mut dyn FnMut(&Scene)| {
+        for name in WORKERS {
+            scene.kill(name);
+            scene.start(name);
+        }
+        happens(scene);
+        let count = |scene: &mut Scene| counters.iter().map(|counter| scene.counted(counter)).sum::<u64>();
+        let counted = count(scene);
         submit(&scene.installation, job, CONTRACTS, &[]);
         let now = outcome(&scene.installation, job);
         assert_eq!((&now["ending"], &now["totals"]), (&before["ending"], &before["totals"]), "{job}");
+        assert!(count(scene) > counted, "{job}: nobody has asked Redis");
+        scene.hit();
     };
-    same(&scene, "CACHED");
-    let stopped = mend::stop(redis());
-    scene.hit();
-    same(&scene, "STOPPED");
+    same(&mut scene, "CACHED", &[HIT], &mut |_| {});
+    let mut stopped = None;
+    same(&mut scene, "STOPPED", &MISSED, &mut |_| stopped = Some(mend::stop(redis())));
     drop(stopped);
-    scene.installation.ok(&["cache", "clear"]);
-    scene.hit();
-    same(&scene, "EMPTIED");
-    assert!(mend::signal(&redis(), "KILL"), "Redis is not there");
-    scene.hit();
-    same(&scene, "KILLED");
-    brokers::start();
-    same(&scene, "BACK");
-    scene.healed();
+    same(&mut scene, "EMPTIED", &[MISS], &mut |scene| drop(scene.installation.ok(&["cache", "clear"])));
+    same(&mut scene, "KILLED", &MISSED, &mut |_| assert!(mend::signal(&redis(), "KILL"), "Redis is not there"));
+    same(&mut scene, "BACK", &[MISS], &mut |_| brokers::start());
     let report = scene.end();
     assert_eq!(report["jobs"], 6, "{report:#}");
 }
+
+/// Redis has answered that it has this, or has not.
+const HIT: &str = "bookflow_cache_requests_total{cache=\"results\",tier=\"redis\",result=\"hit\"}";
+const MISS: &str = "bookflow_cache_requests_total{cache=\"results\",tier=\"redis\",result=\"miss\"}";
+/// Calls that came to nothing, or were not made because those before them had.
+const MISSED: [&str; 2] = [
+    "bookflow_dependency_errors_total{dependency=\"redis\"",
+    "bookflow_dependency_bypassed_total{dependency=\"redis\"",
+];
 
 #[test]
 #[ignore = "long: run tests/chaos f40"]
@@ -111,14 +152,19 @@ fn f40_ten_times_the_load_and_a_large_job_and_small_ones_between() {
         began.elapsed().as_secs_f64()
     };
     let mut before: Vec<f64> = (0..5).map(|number| small(&scene, format!("BEFORE-{number}"))).collect();
-    scene.feed.hurry(10);
-    scene.hit();
     submit(&scene.installation, "LARGE", 5_000, &[]);
-    let (began, mut meanwhile) = (Instant::now(), Vec::new());
+    let (began, passed, mut meanwhile) = (Instant::now(), scene.feed.passed(), Vec::new());
+    scene.feed.hurry(10);
     while began.elapsed() < Duration::from_secs(15) {
         meanwhile.push(small(&scene, format!("SMALL-{}", meanwhile.len())));
+        if meanwhile.len() == 1 {
+            assert!(running(&scene.installation, "LARGE"), "no small job has met the large one");
+        }
         thread::sleep(Duration::from_millis(200));
     }
+    let pace = (scene.feed.passed() - passed) as f64 / began.elapsed().as_secs_f64();
+    assert!(pace > 5.0 * PACE as f64, "{pace:.0} records a second are no burst");
+    scene.hit();
     scene.feed.hurry(1);
     scene.healed();
     assert_eq!(outcome(&scene.installation, "LARGE")["ending"], "COMPLETED");

@@ -38,15 +38,15 @@ fn f15_a_worker_is_cut_from_one_broker() {
 fn f16_a_worker_is_cut_from_all_brokers() {
     let proxy = Proxy::start();
     let mut scene = scene("F16", "worker cut from all brokers for longer than its session", &proxy);
+    let (before, said) = (proxy.counts().cut, scene.listen("w1"));
     proxy.cut_all();
-    scene.hit();
     thread::sleep(SESSION + Duration::from_secs(4));
+    assert!(proxy.counts().cut > before, "nothing wanted to pass");
+    scene.hit();
     proxy.mend();
     scene.healed();
     busy(&mut scene, "w1");
-    let noticed =
-        scene.said("\"kind\":\"lost\"") + scene.said("fenced: all tasks") + scene.said("producer created anew");
-    assert!(noticed > 0, "the worker has not noticed");
+    assert!(said.noticed(), "the worker has not noticed");
     scene.end();
 }
 
@@ -55,12 +55,21 @@ fn f16_a_worker_is_cut_from_all_brokers() {
 fn f18_a_slow_network() {
     let proxy = Proxy::start();
     let mut scene = scene("F18", "50 to 300 ms on every request of one worker", &proxy);
+    let said = scene.listen("w1");
     for delay_ms in [50, 150, 300] {
         proxy.delay_all(Duration::from_millis(delay_ms));
+        let before = proxy.counts().of(Api::END_TXN);
+        // From here on each that the proxy counts is delayed.
+        until("ends of turns that are delayed", || {
+            thread::sleep(Duration::from_millis(20));
+            (proxy.counts().of(Api::END_TXN) > before + 3).then_some(())
+        });
         scene.hit();
         thread::sleep(Duration::from_secs(4));
         busy(&mut scene, "w1");
     }
+    // A commit takes two of these delays, and 400 ms are a doubt.
+    assert!(said.heard("end of the transaction unknown") > 0, "no turn of the slow worker was slow");
     proxy.delay_all(Duration::ZERO);
     scene.healed();
     scene.end();
@@ -85,12 +94,12 @@ fn f20_answers_to_the_end_of_a_turn_are_lost() {
     let fault = "answers to EndTxn and TxnOffsetCommit lost: a retried Ok, and an error";
     let through = Some(("w1", proxy.bootstrap().to_owned()));
     let mut scene = Scene::with("F20", fault, Wishes { through, flows: true, judged: true, ..Wishes::default() });
-    let before = scene.said("producer created anew");
     for (number, (api, loss)) in [Api::END_TXN, Api::TXN_OFFSET_COMMIT]
         .into_iter()
         .flat_map(|api| [Loss::Disconnect, Loss::Silence].map(|loss| (api, loss)))
         .enumerate()
     {
+        let said = scene.listen("w1");
         proxy.lose_answers(api, 1, loss);
         until("an answer that is lost", || {
             thread::sleep(Duration::from_millis(5));
@@ -99,7 +108,7 @@ fn f20_answers_to_the_end_of_a_turn_are_lost() {
         scene.hit();
         until("a producer made anew", || {
             thread::sleep(Duration::from_millis(20));
-            (scene.said("producer created anew") - before > number).then_some(())
+            (said.heard("producer created anew") > 0).then_some(())
         });
         busy(&mut scene, "w1");
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use rand::RngExt;
 
 use crate::brokers;
-use crate::scene::{Scene, WORKERS};
+use crate::cluster::topic;
+use crate::scene::{PARTITIONS, Scene, WORKERS};
 
 /// A worker's memory while it can write nothing.
 const MEMORY_MB: f64 = 512.0;
@@ -89,10 +90,13 @@ fn f12_all_brokers_are_killed_at_once() {
 fn f13_too_few_copies_to_write() {
     let mut scene = Scene::new("F13", "two of three brokers down: below min.insync.replicas");
     let [_, second, third] = brokers::all();
+    let probe = topic("probe", PARTITIONS);
+    let partitions = PARTITIONS as usize;
+    assert_eq!(brokers::takes(probe, PARTITIONS), partitions, "writes are refused before anything has happened");
     brokers::kill(second);
     brokers::kill(third);
+    assert_eq!(brokers::takes(probe, PARTITIONS), 0, "a write was acknowledged with one copy");
     scene.hit();
-    thread::sleep(Duration::from_secs(10));
     for worker in scene.workers.values() {
         let memory = worker.memory_mb();
         assert!(memory < MEMORY_MB, "a worker that cannot write has {memory} MB");

@@ -180,6 +180,18 @@ impl Scene {
         logs.map(|log| String::from_utf8_lossy(&fs::read(log.path()).expect("a log")).matches(message).count()).sum()
     }
 
+    /// What a worker says from now on, in all its lives.
+    pub fn listen(&self, name: &str) -> Listener {
+        let log = self.installation.folder.path().join(format!("{name}.log"));
+        let from = fs::metadata(&log).expect("its log").len();
+        Listener { log, from: from as usize }
+    }
+
+    /// The sum of a counter of all workers.
+    pub fn counted(&mut self, counter: &str) -> u64 {
+        self.workers.values_mut().map(|worker| worker.counter(counter)).sum()
+    }
+
     /// A figure of this row alone, told with its fault.
     pub fn note(&mut self, figure: &str) {
         self.fault += &format!("; {figure}");
@@ -238,6 +250,25 @@ impl Scene {
         println!(
             "| {row} | {fault} | {seed} | {hits} | {sent} | {verdict} | {times} | {doubts} | {anew} | {fenced} | {restored} |"
         );
+    }
+}
+
+/// A place in a worker's log.
+pub struct Listener {
+    log: PathBuf,
+    from: usize,
+}
+
+impl Listener {
+    /// How often this was said since.
+    pub fn heard(&self, message: &str) -> usize {
+        let log = fs::read(&self.log).expect("its log");
+        String::from_utf8_lossy(&log[self.from..]).matches(message).count()
+    }
+
+    /// Whether the worker has noticed since that it lost partitions, was fenced, or could not know how a turn had ended.
+    pub fn noticed(&self) -> bool {
+        ["\"kind\":\"lost\"", "fenced: all tasks", "producer created anew"].map(|message| self.heard(message)) != [0; 3]
     }
 }
 

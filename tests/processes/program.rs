@@ -283,12 +283,17 @@ impl Running {
 
     /// Records of committed turns, as its metrics say; 0 while it starts.
     pub fn processed(&mut self, stage: &str) -> u64 {
+        self.counter(&format!("bookflow_records_processed_total{{stage=\"{stage}\"}}"))
+    }
+
+    /// A counter with all its labels, or the sum of those whose name and first labels these are; 0 while it starts.
+    pub fn counter(&mut self, name: &str) -> u64 {
         assert_eq!(self.ended(), None, "{}", self.said());
         let Some(line) = self.lines("admin port open").pop() else { return 0 };
         let address = line["address"].as_str().expect("the port's address");
         let metrics = get(address, "/metrics").unwrap_or_default();
-        let name = format!("bookflow_records_processed_total{{stage=\"{stage}\"}} ");
-        metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
+        let counters = metrics.lines().filter(|line| line.starts_with(name));
+        counters.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 }
 
