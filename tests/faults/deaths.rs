@@ -1,11 +1,12 @@
-//! F01-F06: workers that die, pause, come and go.
+//! F01-F06, F22, F42: workers that die, pause, come, go and are replaced.
 
 use std::thread;
 use std::time::Duration;
 
 use rand::RngExt;
+use serde_json::Value;
 
-use crate::cluster::until;
+use crate::cluster::{until, variable};
 use crate::program::Running;
 use crate::proxy::{Api, Loss, Proxy};
 use crate::scene::{SESSION, Scene, TRANSACTION, WORKERS, Wishes};
@@ -53,9 +54,10 @@ fn f01_dynamic_members_are_replaced_after_the_session_time_out() {
 #[ignore = "long: run tests/chaos f02"]
 fn f02_a_worker_dies_at_each_step_of_a_turn() {
     let proxy = Proxy::start();
-    let through = Some(("w1", proxy.bootstrap().to_owned()));
-    let mut scene =
-        Scene::with("F02", "worker killed at each step of the commit protocol", Wishes { through, ..static_members() });
+    let folder = tempfile::tempdir().expect("a folder");
+    let (through, copies) = (Some(("w1", proxy.bootstrap().to_owned())), Some(folder.path().to_owned()));
+    let fault = "worker with local copies killed at each step of the commit protocol, and as it restores";
+    let mut scene = Scene::with("F02", fault, Wishes { through, copies, ..static_members() });
     // The request is caught before it reaches the broker: everything before it has happened, it has not.
     for step in [Api::ADD_PARTITIONS, Api::PRODUCE, Api::ADD_OFFSETS, Api::TXN_OFFSET_COMMIT, Api::END_TXN] {
         proxy.hold_next(step, "w1", Loss::Silence);
@@ -69,7 +71,7 @@ fn f02_a_worker_dies_at_each_step_of_a_turn() {
         scene.start_through("w1", proxy.bootstrap());
         busy(&mut scene, "w1");
     }
-    // The commit has happened, and the worker dies before it knows.
+    // The commit has happened, and the worker dies before it knows, so with a copy that does not.
     proxy.lose_answers(Api::END_TXN, 1, Loss::Silence);
     until("a lost answer", || {
         thread::sleep(Duration::from_millis(5));
@@ -77,6 +79,30 @@ fn f02_a_worker_dies_at_each_step_of_a_turn() {
     });
     scene.kill("w1");
     scene.hit();
+    scene.start_through("w1", proxy.bootstrap());
+    busy(&mut scene, "w1");
+    let life = &scene.workers["w1"];
+    let behind = |line: &Value| line["records"].as_u64() > Some(0);
+    assert!(!life.lines("local copy read").is_empty(), "no copy was read");
+    assert!(life.lines("task restored").iter().any(behind), "every copy was of the last turn");
+
+    // Slow enough to be met between its copy and the end of the changelog.
+    proxy.delay_all(Duration::from_millis(200));
+    scene.kill("w1");
+    scene.start_through("w1", proxy.bootstrap());
+    let restoring = |scene: &Scene| {
+        let said = |message| scene.workers["w1"].lines(message).len();
+        said("local copy read") > said("task restored")
+    };
+    until("a task that is being restored", || {
+        thread::sleep(Duration::from_millis(5));
+        restoring(&scene).then_some(())
+    });
+    scene.workers["w1"].signal("STOP");
+    assert!(restoring(&scene), "it was restored before it could be killed");
+    scene.kill("w1");
+    scene.hit();
+    proxy.delay_all(Duration::ZERO);
     scene.start_through("w1", proxy.bootstrap());
     scene.end();
 }
@@ -133,11 +159,12 @@ fn f05_two_workers_of_one_name() {
 #[test]
 #[ignore = "long: run tests/chaos f06"]
 fn f06_workers_come_and_go() {
-    let mut scene = Scene::with("F06", "rebalance storm: workers come and go every second", with_flows());
+    let mut scene = Scene::with("F06", "rebalance storm: workers come, go and die every second", with_flows());
     const MORE: [&str; 4] = ["more-1", "more-2", "more-3", "more-4"];
     for _ in 0..20 {
         let name = MORE[scene.random.random_range(0..MORE.len())];
         match scene.workers.remove(name) {
+            Some(worker) if scene.random.random() => worker.kill(),
             Some(mut worker) => worker.drain(),
             None => {
                 scene.start(name);
@@ -165,6 +192,28 @@ fn f22_a_transaction_outlives_its_time() {
     scene.hit();
     busy(&mut scene, "w1");
     assert!(said.noticed(), "it went on as if nothing were");
+    scene.end();
+}
+
+#[test]
+#[ignore = "needs another build: run tests/chaos f42 --earlier BINARY"]
+fn f42_an_earlier_build_works_beside_this_one_and_comes_back() {
+    let earlier = variable("BOOKFLOW_FAULT_EARLIER");
+    // A shell that becomes the earlier program in place of the one that it is given.
+    let before = ["/bin/sh", "-c", "shift && exec \"$0\" \"$@\"", &earlier].map(str::to_owned).to_vec();
+    let folder = tempfile::tempdir().expect("a folder");
+    let wishes = Wishes { copies: Some(folder.path().to_owned()), under: before.clone(), ..static_members() };
+    let mut scene = Scene::with("F42", "an earlier build replaced worker by worker, and back", wishes);
+    let forward = WORKERS.map(|name| (name, Vec::new()));
+    let back = WORKERS.map(|name| (name, before.clone()));
+    for (name, under) in forward.into_iter().chain(back) {
+        scene.workers.get_mut(name).expect("it runs").drain();
+        scene.workers.remove(name);
+        scene.installation.under = under;
+        scene.start(name);
+        busy(&mut scene, name);
+        scene.hit();
+    }
     scene.end();
 }
 

@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use crate::cluster::until;
 use crate::deaths::{busy, pause};
+use crate::latency::p99;
 use crate::mend::{file_system, mount, stop};
-use crate::scene::{Listener, Scene, WORKERS, Wishes};
+use crate::scene::{HEALS, Listener, Scene, WORKERS, Wishes};
 use crate::{brokers, poison};
 
 /// What `worker` ends with when the registry does not answer it.
@@ -204,6 +205,33 @@ fn f37_a_third_comes_twice_and_many_too_early() {
     let count = |name: &str| report[name].as_u64().expect("a count");
     assert!(count("duplicates") > count("records") / 5 && count("held") > count("records") / 20, "{report:#}");
     assert!(count("late") > count("records") / 10, "{report:#}");
+}
+
+#[test]
+#[ignore = "long: run tests/chaos f39"]
+fn f39_most_trades_are_of_one_position() {
+    let skewed = |load: Load| Load { zipf: 2.0, ..load };
+    let fault = "six of ten trades are of one position, at twice the load";
+    let mut scene = Scene::with("F39", fault, Wishes { load: Some(skewed), ..Wishes::default() });
+    scene.feed.hurry(2);
+    thread::sleep(Duration::from_secs(20));
+    scene.feed.end();
+    scene.installation.consumed(HEALS);
+    let mut p99 = p99(&scene.installation.broker(), &scene.schemas, Duration::from_secs(10));
+    let all: usize = p99.iter().map(|(answers, _)| answers).sum();
+    p99.sort(); // the hot one has most answers
+    let (answers, hot) = p99.pop().expect("a partition");
+    assert!(answers > all / 2, "{answers} of {all} answers are of the hot partition");
+    scene.hit();
+    let others = p99.into_iter().map(|(_, p99)| p99).max().expect("other partitions");
+    scene.note(&format!(
+        "99 of 100 answers within {:.1} s there, {:.1} s elsewhere",
+        hot.as_secs_f64(),
+        others.as_secs_f64()
+    ));
+    // Who shares a worker with it takes turns with it, and waits no longer than it does.
+    assert!(others <= hot.max(Duration::from_secs(2)), "others wait for {others:?}, the hot partition for {hot:?}");
+    scene.end();
 }
 
 #[test]

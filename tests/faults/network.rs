@@ -3,10 +3,11 @@
 use std::thread;
 use std::time::Duration;
 
+use crate::brokers;
 use crate::cluster::until;
 use crate::deaths::busy;
 use crate::proxy::{Api, Loss, Proxy, Way};
-use crate::scene::{SESSION, Scene, Wishes};
+use crate::scene::{SESSION, Scene, TRANSACTION, Wishes};
 
 fn scene(row: &'static str, fault: &'static str, proxy: &Proxy) -> Scene {
     let through = Some(("w1", proxy.bootstrap().to_owned()));
@@ -16,20 +17,31 @@ fn scene(row: &'static str, fault: &'static str, proxy: &Proxy) -> Scene {
 #[test]
 #[ignore = "long: run tests/chaos f15"]
 fn f15_a_worker_is_cut_from_one_broker() {
+    const BOTH: [Way; 2] = [Way::Requests, Way::Answers];
     let proxy = Proxy::start();
-    let mut scene = scene("F15", "worker cut from one broker: requests, answers, both", &proxy);
-    for (ways, seconds) in
-        [(&[Way::Requests][..], 4), (&[Way::Answers][..], 4), (&[Way::Requests, Way::Answers][..], 6)]
-    {
-        let before = proxy.counts().cut;
-        proxy.cut(0, ways);
-        scene.hit();
-        thread::sleep(Duration::from_secs(seconds));
+    let fault = "worker cut from one broker: requests, answers, both; then from its coordinators for longer than a transaction, and than a session";
+    let mut scene = scene("F15", fault, &proxy);
+    let namespace = scene.installation.namespace;
+    let cut = |scene: &mut Scene, broker: i32, ways: &[Way], time: Duration| {
+        let (before, said) = (proxy.counts().cut, scene.listen("w1"));
+        proxy.cut(broker as usize - 1, ways);
+        thread::sleep(time);
         assert!(proxy.counts().cut > before, "nothing wanted to pass");
+        scene.hit();
         proxy.mend();
         scene.healed();
-        busy(&mut scene, "w1");
+        busy(scene, "w1");
+        said
+    };
+    for (ways, seconds) in [(&BOTH[..1], 4), (&BOTH[1..], 4), (&BOTH[..], 6)] {
+        cut(&mut scene, 1, ways, Duration::from_secs(seconds));
     }
+    let transactions = brokers::transaction_coordinator(&format!("{namespace}.bookflow.book-w1-0"));
+    let said = cut(&mut scene, transactions, &BOTH, TRANSACTION + Duration::from_secs(1));
+    assert!(said.noticed(), "a turn has outlived its time, and the worker has not noticed");
+    let group = brokers::group_coordinator(&format!("{namespace}.bookflow.book"));
+    let said = cut(&mut scene, group, &BOTH, SESSION + Duration::from_secs(4));
+    assert!(said.noticed(), "its session was over, and the worker has not noticed");
     scene.end();
 }
 
