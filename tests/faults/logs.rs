@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::brokers;
 use crate::cluster::until;
 use crate::scene::{HEALS, PARTITIONS, Scene, WORKERS};
@@ -35,8 +37,10 @@ fn f23_an_unclean_leader_has_forgotten_what_was_captured() {
     let stopped = brokers::stop(leader);
     scene.hit();
     brokers::start();
-    scene.stops(PRECONDITION, "offsets that are not in the log");
+    let report = scene.stops(PRECONDITION, "offsets that are not in the log");
     drop(stopped);
+    let unproved = report["unproved"].as_array().expect("a list").len();
+    assert!(report["clean"] == Value::Bool(false) || unproved > 0, "what is gone passes for proved: {report:#}");
 }
 
 #[test]
@@ -49,5 +53,8 @@ fn f24_retention_has_deleted_what_nobody_has_read() {
     brokers::delete_records(&format!("{}.trades", scene.installation.namespace), PARTITIONS);
     scene.hit();
     WORKERS.into_iter().for_each(|name| scene.start(name));
-    scene.stops(PRECONDITION, "retention has deleted unread input");
+    let report = scene.stops(PRECONDITION, "retention has deleted unread input");
+    // Nothing is wrong with what is left, and no partition passes for proved.
+    let unproved = report["unproved"].as_array().expect("a list").len();
+    assert_eq!((&report["clean"], unproved), (&Value::Bool(true), PARTITIONS as usize), "{report:#}");
 }

@@ -32,7 +32,6 @@ pub const SESSION: Duration = Duration::from_secs(10);
 pub const TRANSACTION: Duration = Duration::from_secs(8);
 /// From the heal to a lag of zero.
 pub const HEALS: Duration = Duration::from_secs(240);
-
 /// Contracts and the market are for so many trades: for those of the row in a month, and what is traded later has no flows yet.
 const MARKET_TRADES: u64 = 60_000;
 
@@ -228,8 +227,9 @@ impl Scene {
         report
     }
 
-    /// What cannot be made good any more: a worker must stop by itself with this exit code and these words, and never go on in silence.
-    pub fn stops(mut self, code: i32, words: &str) {
+    /// What cannot be made good any more: a worker must stop by itself with this exit code and these words, and never go on in silence. Answers what the
+    /// auditor says of it.
+    pub fn stops(mut self, code: i32, words: &str) -> Value {
         assert!(self.hits > 0, "{}: nothing was hit", self.row);
         let sent = self.feed.end().records;
         let (status, said) = until("a worker that stops by itself", || {
@@ -239,7 +239,11 @@ impl Scene {
         });
         assert_eq!(status.code(), Some(code), "{said}");
         assert!(said.contains(words), "{said}");
+        self.workers.clear();
+        let audited = self.installation.run(&["verify", "--json"]);
+        let report = serde_json::from_str(&audited.out).unwrap_or_else(|_| panic!("verify: {audited:?}"));
         self.print(sent, &format!("stops with exit code {code}"), "– | –");
+        report
     }
 
     fn print(&self, sent: u64, verdict: &str, times: &str) {
