@@ -8,9 +8,10 @@ use super::report::{Damage, Report, Window};
 use super::snapshot::Snapshot;
 use crate::cli::failure::Failure;
 use crate::domain::jobs::chunk::ChunkResult;
-use crate::domain::jobs::job::{JobId, Outcome};
+use crate::domain::jobs::job::{Ending, JobId, Outcome};
 use crate::domain::jobs::share;
 use crate::domain::jobs::totals::{ControlTotals, Counts};
+use crate::domain::key::Timestamp;
 use crate::domain::trade::captured::Place;
 use crate::engine::batch::Record;
 use crate::engine::broker::{Broker, TopicPartition};
@@ -32,15 +33,35 @@ const RESULTS: [&str; 2] = [CHUNK_RESULTS_REALTIME, CHUNK_RESULTS_BATCH];
 /// What the auditor knows of one job. Chunks are kept by number and totals, never with their contents.
 #[derive(Default)]
 struct Seen {
-    started: bool,
+    /// Until when it was given time, by the first word that started it.
+    deadline: Option<Timestamp>,
     planned: Option<(u32, Option<Counts>)>,
-    /// Cancelled or rejected, which ends it whatever comes in.
-    ended: bool,
+    /// Both end it whatever comes in.
+    cancelled: bool,
+    rejected: bool,
     /// The first result of each chunk, as far as `collect` has read it.
     results: BTreeMap<u32, ControlTotals>,
-    /// Results that `collect` has not read yet.
+    /// Results and words that `collect` has not read yet.
     ahead: bool,
-    outcomes: Vec<Outcome>,
+    /// Each with the time at which it was written.
+    outcomes: Vec<(Outcome, Timestamp)>,
+}
+
+/// How far the clocks of two machines may be apart.
+const CLOCKS_DIFFER_US: i64 = 60_000_000;
+
+impl Seen {
+    /// What would have had to come to pass for a job to end so, and has not.
+    fn unfounded(&self, ending: &Ending, written: Timestamp) -> Option<&'static str> {
+        let in_time = |deadline: Timestamp| written.0.saturating_add(CLOCKS_DIFFER_US) < deadline.0;
+        let (founded, what) = match ending {
+            Ending::Completed | Ending::CompletedWithErrors => (true, ""),
+            Ending::Cancelled { .. } => (self.cancelled, "a word that cancels it"),
+            Ending::Rejected { .. } => (self.rejected, "a word that rejects it"),
+            Ending::TimedOut { .. } => (!self.deadline.is_none_or(in_time), "its deadline to have passed"),
+        };
+        (!founded && !self.ahead).then_some(what)
+    }
 }
 
 struct Audit<'a> {
@@ -163,7 +184,7 @@ impl Audit<'_> {
 
     /// Whether a job ended before all of its chunks were in: those that are left need not be calculated.
     fn stopped(&self, job: &JobId) -> bool {
-        self.jobs.get(job).is_some_and(|seen| seen.outcomes.iter().any(|outcome| !outcome.ending.complete()))
+        self.jobs.get(job).is_some_and(|seen| seen.outcomes.iter().any(|(outcome, _)| !outcome.ending.complete()))
     }
 
     /// Each job by reference has each result of a partition at most once; whether all are there is for the outcome to say. What they count stands on
@@ -184,13 +205,15 @@ impl Audit<'_> {
         let place = topics::place(record.cause());
         let letters = self.letters.take(place).len();
         let results = self.results.remove(&place).unwrap_or_default();
-        let job = decode::<CalculationRequest>(self.schemas, record)?.ok().map(|(_, request)| request.job);
+        let told = decode::<CalculationRequest>(self.schemas, record)?.ok().map(|(_, request)| request.job);
         self.report.counts.dead_letters += letters as u64;
-        if letters > 1 || (letters == 0 && job.is_none()) {
+        if letters > 1 || (letters == 0 && told.is_none()) {
             let damage = if letters > 1 { Damage::Doubled } else { Damage::Lost };
             let found = format!("{letters} dead letters");
             self.report.differs(damage, at(record), "", "a request, or one dead letter", found);
         }
+        // One that is refused is answered to the job that its key names.
+        let job = told.filter(|_| letters == 0);
         let own = share::numbers(record.from.partition);
         let mut numbers = BTreeSet::new();
         for ChunkResult { job: of, number, .. } in &results {
@@ -220,9 +243,15 @@ impl Audit<'_> {
 
     fn read_control(&mut self) -> Result<(), Failure> {
         for input in self.snapshot.partitions(JOB_CONTROL) {
-            let to = self.snapshot.stand(input).offset.unwrap_or(0);
-            let mut cursor = Cursor::open(self.broker, input, 0, to)?;
+            let mut cursor = Cursor::open(self.broker, input, 0, self.snapshot.bounds(input).end)?;
             while let Some(record) = cursor.peek()? {
+                if !self.consumed(&record) {
+                    if let Ok((_, JobControl { job, .. })) = decode::<JobControl>(self.schemas, &record)? {
+                        self.jobs.entry(job).or_default().ahead = true;
+                    }
+                    cursor.step();
+                    continue;
+                }
                 let letters = self.letters.take(topics::place(record.cause()));
                 self.report.counts.dead_letters += letters.len() as u64;
                 match decode::<JobControl>(self.schemas, &record)? {
@@ -240,27 +269,29 @@ impl Audit<'_> {
     fn word(&mut self, job: JobId, word: ControlWord) {
         let seen = self.jobs.entry(job).or_default();
         match word {
-            ControlWord::Started { .. } => seen.started = true,
+            ControlWord::Started(started) => drop(seen.deadline.get_or_insert(started.deadline)),
             ControlWord::Planned { chunks, counts } => drop(seen.planned.get_or_insert((chunks, counts))),
-            ControlWord::Cancelled { .. } | ControlWord::Rejected { .. } => seen.ended = true,
+            ControlWord::Cancelled { .. } => seen.cancelled = true,
+            ControlWord::Rejected { .. } => seen.rejected = true,
         }
     }
 
     fn read_outcomes(&mut self) -> Result<(), Failure> {
-        self.each::<Outcome>(CALCULATION_OUTCOMES, |audit, _, _, outcome| {
-            audit.jobs.entry(outcome.job.clone()).or_default().outcomes.push(outcome);
+        self.each::<Outcome>(CALCULATION_OUTCOMES, |audit, record, _, outcome| {
+            let written = Timestamp(record.timestamp_us);
+            audit.jobs.entry(outcome.job.clone()).or_default().outcomes.push((outcome, written));
         })
     }
 
     fn outcomes(&mut self) {
         for (job, seen) in std::mem::take(&mut self.jobs) {
             self.report.counts.jobs += 1;
-            let complete = seen.started
+            let complete = seen.deadline.is_some()
                 && seen
                     .planned
                     .is_some_and(|(chunks, _)| (1..=chunks).all(|number| seen.results.contains_key(&number)));
-            let Some(outcome) = seen.outcomes.first() else {
-                if complete || seen.ended {
+            let Some((outcome, written)) = seen.outcomes.first() else {
+                if complete || seen.cancelled || seen.rejected {
                     self.report.differs(Damage::Lost, CALCULATION_OUTCOMES, &job, "one outcome", "none");
                 }
                 continue;
@@ -268,6 +299,9 @@ impl Audit<'_> {
             if seen.outcomes.len() > 1 {
                 let found = format!("{} outcomes", seen.outcomes.len());
                 self.report.differs(Damage::Doubled, CALCULATION_OUTCOMES, &job, "one outcome", found);
+            }
+            if let Some(what) = seen.unfounded(&outcome.ending, *written) {
+                self.report.differs(Damage::Wrong, CALCULATION_OUTCOMES, &job, what, outcome.ending.name());
             }
             if !outcome.ending.complete() {
                 continue;
