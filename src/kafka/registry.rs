@@ -74,6 +74,10 @@ impl SchemaIds for Registry {
 
     /// "Not there" is not remembered: the schema may be registered a moment later.
     fn schema(&self, id: u32) -> Result<Option<String>, RegistryUnavailable> {
+        // Registries count in positive 32-bit integers; what they say of others is no answer.
+        if i32::try_from(id).is_err() {
+            return Ok(None);
+        }
         known(&self.schemas, id, || match get_schema_by_id(id, &self.settings) {
             Ok(registered) => Ok(Some(registered.schema)),
             Err(error) if not_found(&error) => Ok(None),
