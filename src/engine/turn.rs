@@ -26,7 +26,14 @@ pub(super) struct Open {
     pub begun: bool,
     /// Whether a tick has had effects in it.
     pub ticked: bool,
+    /// Whether it has left records of its last poll, which are fetched again.
+    pub cut: bool,
 }
+
+/// How far over its time a turn may go with what one poll has brought: the group waits for the next one, and all partitions of the thread do.
+const OVERRUN: Duration = Duration::from_secs(1);
+/// After so many records it is looked at.
+const TIMED_RECORDS: usize = 16;
 
 pub(super) const DAMAGED: &str = "a segment cannot be read";
 
@@ -54,7 +61,7 @@ impl Worker {
             return Ok(Turn::Waiting(NO_MEMBER));
         };
         let mut open =
-            Open { membership, started: self.clock.elapsed(), records: 0, bytes: 0, begun: false, ticked: false };
+            Open { membership, started: self.clock.elapsed(), records: 0, bytes: 0, begun: false, ticked: false, cut: false };
         self.choose_alone()?;
         loop {
             self.batch.clear();
@@ -87,7 +94,11 @@ impl Worker {
             Ok(Some((partition, what))) => return self.wait_for(partition, &what, &mut open),
             Err(failure) => return self.fail(failure, &mut open),
         }
-        match self.commit(&mut open) {
+        let committed = self.commit(&mut open);
+        if open.cut && committed.is_ok() {
+            self.rewind_running()?;
+        }
+        match committed {
             Ok(Turn::Idle) if self.alone.is_some() => Ok(Turn::Waiting("one task is read alone")),
             Ok(turn) => Ok(turn),
             Err(failure) => self.fail(failure, &mut open),
@@ -109,9 +120,14 @@ impl Worker {
     fn take(&mut self, batch: &Batch, open: &mut Open) -> Result<Option<(i32, String)>, Failure> {
         self.begin_attempts(batch, open)?;
         let (began, now_us) = (self.clock.elapsed(), self.clock.now_us());
-        for record in batch.iter() {
+        for (number, record) in batch.iter().enumerate() {
             if let Some(waiting) = self.process(&record, open, now_us)? {
                 return Ok(Some(waiting));
+            }
+            let late = || self.clock.elapsed().saturating_sub(open.started) >= self.settings.turn_time + OVERRUN;
+            if number % TIMED_RECORDS == TIMED_RECORDS - 1 && late() {
+                open.cut = true;
+                break;
             }
         }
         if self.clock.elapsed().saturating_sub(began) >= self.settings.session_timeout {

@@ -13,6 +13,12 @@ fn turns_of(turn_time: Duration) -> Vec<usize> {
     house.settings = Settings { poll_bytes: 1_000, turn_time, ..house.settings };
     let number = format!("{:0>400}", 1);
     house.write(0, &[number.as_str(); 10]);
+    let records = turns(&house);
+    assert_eq!(house.sum(0), 10);
+    records
+}
+
+fn turns(house: &House) -> Vec<usize> {
     let mut worker = house.worker();
     let mut records = Vec::new();
     for _ in 0..100 {
@@ -20,7 +26,6 @@ fn turns_of(turn_time: Duration) -> Vec<usize> {
             records.push(of_turn);
         }
     }
-    assert_eq!(house.sum(0), 10);
     records
 }
 
@@ -28,4 +33,13 @@ fn turns_of(turn_time: Duration) -> Vec<usize> {
 fn a_turn_whose_time_is_over_ends_after_what_one_poll_brings() {
     assert_eq!(turns_of(Duration::ZERO), [3, 3, 3, 1]);
     assert_eq!(turns_of(Duration::from_secs(1)), [10], "it goes on polling while it has time");
+}
+
+#[test]
+fn records_that_take_long_leave_the_rest_of_their_poll_to_other_turns() {
+    let house = House::new();
+    house.switches.clock.set(house.stand.clock.clone()).unwrap_or_else(|_| panic!("set once"));
+    house.write(0, &["slow"; 40]);
+    assert_eq!(turns(&house), [16, 16, 8]);
+    assert_eq!(house.answers(), 40);
 }

@@ -26,10 +26,11 @@ pub struct Topics {
 pub struct Switches {
     /// The value `needs` is unavailable while this is set.
     pub outage: Arc<AtomicBool>,
-    /// Turned by the value `long`.
+    /// Turned by the values `long` and, once the test has set it, `slow`.
     pub clock: Arc<OnceLock<Arc<dyn Clock>>>,
 }
 
+const A_WHILE: Duration = Duration::from_millis(100);
 /// Longer than the group waits for a poll.
 const LONG: Duration = Duration::from_secs(180);
 
@@ -117,7 +118,10 @@ impl Stage for Sums {
                 rates.0.get(&key).copied().ok_or_else(|| ProcessError::rejected("no_rate", &key))?
             }
             "slow" => {
-                std::thread::sleep(Duration::from_millis(100));
+                match self.switches.clock.get() {
+                    Some(clock) => clock.sleep(A_WHILE),
+                    None => std::thread::sleep(A_WHILE),
+                }
                 0
             }
             "long" => {
@@ -142,7 +146,7 @@ impl Stage for Sums {
             Ok(())
         };
         let broken = self.sums.iter().find(|(_, _, sum)| **sum == 11_000).map(|(_, key, _)| key.clone());
-        for key in broken {
+        if let Some(key) = broken {
             let part = all_or_nothing(self, context, |sums, context| {
                 sums.sums.put(key, i64::MIN, Cause::NONE);
                 context.send(sums.topics.answers, b"part", end)?;
