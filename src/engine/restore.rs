@@ -89,6 +89,10 @@ impl Restore {
     /// Asks about one topic: brokers that come back take their time for each.
     fn ask(&mut self, mut topic: StateTopic) -> Result<(), Stop> {
         let bounds = self.reader.bounds(topic.at).map_err(Stop::Broker)?;
+        // Compaction never moves the beginning of a log.
+        if topic.from < bounds.start.min(topic.end) {
+            return Err(Stop::StateDeleted { partition: topic.at, start: bounds.start });
+        }
         topic.from = topic.from.max(bounds.start);
         topic.position = topic.from;
         topic.stable = bounds.end;

@@ -31,6 +31,11 @@ pub enum Stop {
     )]
     StateLost { partition: TopicPartition, end: i64, wanted: i64 },
     #[error(
+        "{partition}: records of the state before {start} have been deleted: without them all would be captured again; restore them or a local \
+         copy, and see with `bookflow topics plan` whether the topic is compacted and nothing else"
+    )]
+    StateDeleted { partition: TopicPartition, start: i64 },
+    #[error(
         "{partition}: a committed state record stands at {offset}, past the last committed turn's end {end}: \
          a transaction was torn; run `bookflow verify`"
     )]
@@ -70,7 +75,7 @@ impl Stop {
     pub fn exit_code(&self) -> u8 {
         match self {
             Stop::Fenced { .. } | Stop::Twin { .. } => 8,
-            Stop::StateLost { .. } | Stop::Torn { .. } => 9,
+            Stop::StateLost { .. } | Stop::StateDeleted { .. } | Stop::Torn { .. } => 9,
             Stop::NeverStarted { .. } | Stop::InputLost { .. } | Stop::NotAMark { .. } | Stop::Topology(_) => 3,
             Stop::Broker(error) if error.kind == ErrorKind::Denied => 5,
             Stop::Broker(error) if error.kind == ErrorKind::Unavailable => 6,

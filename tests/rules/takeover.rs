@@ -89,6 +89,21 @@ fn a_log_that_ends_below_the_mark_stops_the_worker() {
 
 // Rule 12.
 #[test]
+fn a_log_whose_beginning_was_deleted_stops_the_worker_unless_a_copy_has_it() {
+    let house = House::new();
+    house.write(0, &["1"]);
+    house.live();
+    house.write(0, &["2"]);
+    house.live();
+    let lost = at(house.topics.sums, 0);
+    house.stand.broker.delete_before(lost, 1).expect("deleted");
+    let stopped = stop(&mut house.worker());
+    assert!(matches!(stopped, Stop::StateDeleted { partition, start: 1 } if partition == lost), "{stopped}");
+    assert_eq!(stopped.exit_code(), 9);
+}
+
+// Rule 12.
+#[test]
 fn a_visible_state_record_past_the_mark_stops_the_worker() {
     for (partition, history) in [(0, true), (1, false)] {
         let house = House::new();
