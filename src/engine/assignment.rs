@@ -68,7 +68,7 @@ impl Worker {
     /// After an assignment, an empty one too: a kept partition whose mark is not ours any more was somebody else's. A task that waits or is being
     /// restored would go on from its old mark; one that has none yet asks for it anyway. False while the answer is not there.
     pub(super) fn check_kept_tasks(&mut self) -> Result<bool, Stop> {
-        if !self.unchecked_since_assignment {
+        if !self.unchecked_since_assignment || self.planted(Planted::KeptTasksUnchecked) {
             return Ok(true);
         }
         let marked = |task: &&Task| task.restored() || task.restoring();
@@ -122,7 +122,8 @@ impl Worker {
         let now = self.clock.elapsed();
         let finding = |task: &&Task| matches!(task.status, Status::Finding { from, .. } if from <= now);
         let partitions: Vec<_> = self.tasks.values().filter(finding).map(|task| task.partition).collect();
-        if partitions.is_empty() || !self.views.complete() {
+        let older_views = self.planted(Planted::OlderViewsTaken);
+        if partitions.is_empty() || !(self.views.complete() || older_views) {
             return Ok(());
         }
         let found = self.committed(&partitions)?;
@@ -139,7 +140,7 @@ impl Worker {
             return Ok(());
         };
         for (partition, (mark, offsets)) in partitions.into_iter().zip(found) {
-            match self.views.behind(&mark) {
+            match self.views.behind(&mark).filter(|_| !older_views) {
                 Some(wanted) => self.await_view(partition, wanted, now)?,
                 None => self.begin_restore(partition, mark, offsets)?,
             }
@@ -378,7 +379,7 @@ fn read_on(
             let complete = restore.advance(stage, room, RESTORE_WAIT, now)?;
             if complete || settings.planted == Some(Planted::RunsBeforeRestored) {
                 let progress = restore.progress(now);
-                task.run_restored(now);
+                task.run_restored(now, settings.planted != Some(Planted::DerivedStateForgotten));
                 return Ok(Some(progress));
             }
         }

@@ -105,6 +105,10 @@ impl Worker {
             return Err(Stop::Fenced { id: self.member.client_id.clone() });
         }
         telemetry::fenced(self.checked.spec.name);
+        if self.planted(Planted::FencedTakenForDone) {
+            self.keep_touched();
+            return Ok(());
+        }
         let inputs: Vec<_> = self.tasks.values().flat_map(|task| task.inputs.clone()).collect();
         self.consumer.pause(&inputs).map_err(Stop::Broker)?;
         self.tasks.values_mut().for_each(|task| task.restart(now));

@@ -99,11 +99,18 @@ pub enum Planted {
     // Rule 10
     RevokedTaskKept,
     RunsBeforeRestored,
+    // Rule 11
+    KeptTasksUnchecked,
     // Rule 12
     RestoreToStableOffset,
     PendingTakenForNone,
+    DerivedStateForgotten,
     // Rule 13
     ResumesAtLogEnd,
+    // Rule 14
+    FencedTakenForDone,
+    // Rule 15
+    AttemptsUncounted,
     // Rule 16
     StateKeptBeforeCommit,
     AddInsteadOfReplace,
@@ -112,4 +119,6 @@ pub enum Planted {
     OldCopyTrusted,
     CopyBeforeCommit,
     DamageIgnored,
+    // Rule 18
+    OlderViewsTaken,
 }

@@ -203,8 +203,10 @@ impl Task {
     }
 
     /// Its state is what its mark names.
-    pub fn run_restored(&mut self, now: Duration) {
-        self.stage.on_restored();
+    pub fn run_restored(&mut self, now: Duration, derive: bool) {
+        if derive {
+            self.stage.on_restored();
+        }
         self.stage.tables(&mut |table| table.keep_turn());
         self.status = Status::Running;
         self.committed_at = now;

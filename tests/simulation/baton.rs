@@ -14,7 +14,7 @@ struct Killed;
 
 #[derive(Default)]
 pub struct Baton {
-    /// Whoever gets the baton next dies of it.
+    /// Whoever has the baton, or gets it next, dies at its next step.
     deadly: AtomicBool,
 }
 
@@ -45,11 +45,32 @@ impl Baton {
         if thread::panicking() {
             return true;
         }
+        self.die_if_condemned();
         give_back();
+        self.die_if_condemned();
+        true
+    }
+
+    fn die_if_condemned(&self) {
         if self.deadly.swap(false, Ordering::Relaxed) {
             resume_unwind(Box::new(Killed));
         }
-        true
+    }
+
+    /// Waits for the baton where nobody may die, within a stage: the engine would take the death for a panic of its own.
+    /// False for who is condemned, and for who is no runner.
+    pub fn wait(&self) -> bool {
+        let condemned = || self.deadly.load(Ordering::Relaxed);
+        if !generator::is_generator() || condemned() {
+            return false;
+        }
+        give_back();
+        !condemned()
+    }
+
+    /// Whoever has the baton dies at its next step.
+    pub fn condemn(&self) {
+        self.deadly.store(true, Ordering::Relaxed);
     }
 
     /// Makes a runner; its body begins with the first baton it gets.
@@ -65,7 +86,7 @@ impl Baton {
 
     /// Kills a runner where it stands.
     pub fn kill<T>(&self, mut runner: Runner<T>) -> Ended<T> {
-        self.deadly.store(true, Ordering::Relaxed);
+        self.condemn();
         let ended = loop {
             if let Some(ended) = runner.go_on() {
                 break ended;

@@ -13,16 +13,29 @@ const START_US: i64 = 1_767_571_200_000_000;
 
 pub struct SimulatedClock {
     baton: Arc<Baton>,
-    passed_us: AtomicI64,
+    /// The same for all machines.
+    passed_us: Arc<AtomicI64>,
+    /// How far this one's clock has been set forwards.
+    set_us: AtomicI64,
 }
 
 impl SimulatedClock {
     pub fn new(baton: Arc<Baton>) -> Self {
-        SimulatedClock { baton, passed_us: AtomicI64::new(0) }
+        SimulatedClock { baton, passed_us: Arc::default(), set_us: AtomicI64::new(0) }
+    }
+
+    /// The clock of another machine, set right.
+    pub fn another(&self) -> Self {
+        SimulatedClock { baton: self.baton.clone(), passed_us: self.passed_us.clone(), set_us: AtomicI64::new(0) }
     }
 
     pub fn turn(&self, time: Duration) {
         self.passed_us.fetch_add(time.as_micros() as i64, Ordering::Relaxed);
+    }
+
+    /// Sets it so far from what is right; the time that passes stays the same.
+    pub fn set(&self, forwards_us: i64) {
+        self.set_us.store(forwards_us, Ordering::Relaxed);
     }
 
     fn passed(&self) -> i64 {
@@ -32,7 +45,7 @@ impl SimulatedClock {
 
 impl Clock for SimulatedClock {
     fn now_us(&self) -> i64 {
-        START_US + self.passed()
+        START_US + self.passed() + self.set_us.load(Ordering::Relaxed)
     }
 
     fn elapsed(&self) -> Duration {

@@ -1,6 +1,6 @@
 //! Local copies and segments of one machine's disk: kept as they are, lost, torn, rotten, or put back from long ago.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +18,7 @@ struct Disk {
     copies: BTreeMap<String, Copy>,
     first: BTreeMap<String, Copy>,
     segments: BTreeMap<(String, u64), Segment>,
-    torn: bool,
+    torn: BTreeSet<String>,
     read: u64,
     refused: u64,
 }
@@ -41,7 +41,8 @@ impl Copies {
     }
 
     pub fn tear(&self) {
-        self.lock().torn = true;
+        let mut disk = self.lock();
+        disk.torn = disk.copies.keys().cloned().collect();
     }
 
     /// The disk is put back to the first copies ever written; their segments may be gone.
@@ -83,7 +84,7 @@ impl StateStore for Copies {
             .map_err(CopyError::Corrupt)?;
         let copy = Copy { stamp: stamp.clone(), entries };
         let (mut disk, name) = (self.lock(), name(identity));
-        disk.torn = false;
+        disk.torn.remove(&name);
         disk.segments.retain(|(of, number), _| {
             *of != name || stamp.segments.iter().any(|(_, segment)| segment.number == *number)
         });
@@ -100,7 +101,7 @@ impl StateStore for Copies {
     ) -> Result<Option<CopyStamp>, CopyError> {
         let mut disk = self.lock();
         let Some(copy) = disk.copies.get(&name(identity)).cloned() else { return Ok(None) };
-        if disk.torn {
+        if disk.torn.contains(&name(identity)) {
             disk.refused += 1;
             return Err(CopyError::Corrupt("torn by the simulation".into()));
         }

@@ -55,10 +55,11 @@ pub struct History {
     pub(super) facts: Facts,
 }
 
-/// A worker's place: who is killed there is started again under the same name.
+/// A worker's place, on a machine of its own: who is killed there is started again under the same name.
 pub(super) struct Seat {
     pub(super) stage: &'static str,
     instance: String,
+    clock: Arc<SimulatedClock>,
     running: Option<Running>,
     /// Stopped like by SIGSTOP until then.
     paused_until: Duration,
@@ -80,6 +81,10 @@ const RETRY_BACKOFF: Duration = Duration::from_millis(100);
 const COPY_MAX_AGE: Duration = Duration::from_secs(60);
 const TOMBSTONES: &str = "120000";
 const JUMP: Duration = Duration::from_secs(150);
+/// How wrong the clock of a machine may be: two that are wrong in opposite ways must not take a copy for younger than its tombstones.
+const CLOCKS_WRONG: Duration = Duration::from_secs(25);
+/// How long a record may take: longer than the group waits for a member that does not poll.
+pub const LONGEST_STALL: Duration = Duration::from_secs(10);
 /// Steps after which a healed history must have worked off everything.
 const HEALED_STEPS: u32 = 60_000;
 
@@ -88,21 +93,21 @@ impl History {
         History::with(seed, None, |_| {})
     }
 
-    /// Tells every step on standard output.
-    pub fn told(seed: u64) -> History {
-        History::new(seed, None, |swarm| println!("seed {seed}: {swarm:#?}"), Some(Told::default()))
-    }
-
     /// A history whose swarm is bent towards what a test is about.
     pub fn with(seed: u64, planted: Option<Planted>, bend: impl FnOnce(&mut Swarm)) -> History {
-        History::new(seed, planted, bend, None)
+        History::new(seed, planted, bend, false)
     }
 
-    fn new(seed: u64, planted: Option<Planted>, bend: impl FnOnce(&mut Swarm), told: Option<Told>) -> History {
+    /// Told, every step is printed on standard output.
+    pub fn new(seed: u64, planted: Option<Planted>, bend: impl FnOnce(&mut Swarm), told: bool) -> History {
         let mut dice = SmallRng::seed_from_u64(seed);
         let mut swarm = Swarm::roll(&mut dice);
         swarm.roll_on(&mut SmallRng::seed_from_u64(seed ^ 0x7365_676d_656e_7473));
         bend(&mut swarm);
+        let told = told.then(|| {
+            println!("seed {seed}: {swarm:#?}");
+            Told::default()
+        });
         let baton = Arc::new(Baton::default());
         let clock = Arc::new(SimulatedClock::new(baton.clone()));
         let nemesis_dice = SmallRng::seed_from_u64(seed ^ 0x6e65_6d65_7369_7321);
@@ -115,11 +120,13 @@ impl History {
             retry_backoff: RETRY_BACKOFF,
             offsets_retry_backoff: RETRY_BACKOFF,
             request: TRANSACTION / 2,
+            quiet_rejoin: swarm.static_members,
             ..BrokerSettings::default()
         };
         let broker = MemoryBroker::simulated(limits, clock.clone(), nemesis.clone());
         let mut topology = topology(SCHEMAS.clone());
-        let witness = Arc::new(Witness::new(Mischief::new(seed, swarm.clone()), told.is_some()));
+        let mischief = Mischief::new(seed, swarm.clone(), baton.clone(), clock.clone());
+        let witness = Arc::new(Witness::new(mischief, told.is_some()));
         topology.stages.iter_mut().for_each(|stage| witness.watch(stage));
         History {
             seed,
@@ -203,7 +210,8 @@ impl History {
         let wanted = if self.swarm.jobs { stages.len() } else { self.swarm.workers };
         for (number, &stage) in stages.iter().take(wanted).enumerate() {
             let instance = format!("w{number}");
-            self.seats.push(Seat { stage, instance, running: None, paused_until: Duration::ZERO });
+            let clock = Arc::new(self.clock.another());
+            self.seats.push(Seat { stage, instance, clock, running: None, paused_until: Duration::ZERO });
         }
     }
 
@@ -221,6 +229,11 @@ impl History {
         if happens(&mut self.dice, self.swarm.jumps) {
             self.clock.turn(JUMP);
             self.happened("jumped");
+        }
+        if happens(&mut self.dice, self.swarm.clocks_set) {
+            let most = CLOCKS_WRONG.as_micros() as i64;
+            self.seats[seat].clock.set(self.dice.random_range(-most..=most));
+            self.happened("clock_set");
         }
         if happens(&mut self.dice, self.swarm.compactions) {
             for topic in TOPICS.iter() {
@@ -293,10 +306,10 @@ impl History {
 
     fn start(&mut self, seat: usize) -> Running {
         self.started += 1;
-        let Seat { stage, instance, .. } = &self.seats[seat];
+        let Seat { stage, instance, clock, .. } = &self.seats[seat];
         let spec = self.topology.stage(stage).expect("a stage of ours").clone();
         let (topology, broker, clock, copies) =
-            (self.topology.clone(), self.broker.clone(), self.clock.clone(), self.copies.clone());
+            (self.topology.clone(), self.broker.clone(), clock.clone(), self.copies.clone());
         let settings = self.settings(instance.clone());
         let life = Life(self.started as i64);
         let stopping = Arc::new(AtomicBool::new(false));
@@ -334,13 +347,14 @@ impl History {
             turn_time: self.swarm.pace * 20,
             doubt_after: RETRY_BACKOFF.mul_f64(0.8),
             committed_wait: RETRY_BACKOFF,
-            restore_records: 7,
+            restore_records: self.swarm.read_records,
             backoff: Duration::from_millis(10),
             backoff_max: Duration::from_millis(500),
             copy_every: if self.swarm.copies { Duration::from_millis(100) } else { Duration::MAX },
             copy_max_age: COPY_MAX_AGE,
             recent_entries: self.swarm.recent_entries,
             session_timeout: SESSION,
+            static_membership: self.swarm.static_members,
             planted: self.planted,
             ..Settings::default()
         }
@@ -370,17 +384,14 @@ impl History {
         }
         self.seats.iter_mut().for_each(|seat| seat.paused_until = Duration::ZERO);
         self.swarm.pace = Duration::from_millis(5);
-        let mut healed = false;
-        for step in 0..HEALED_STEPS {
-            self.step()?;
-            if step % 50 == 49 && self.backlog().is_empty() {
-                healed = true;
-                break;
-            }
+        self.step_until(History::backlog)?;
+        // Markers under way arrive, one partition after the other, and meanwhile nobody is taken for dead.
+        let arrived = self.clock.elapsed() + 20 * self.swarm.markers_late;
+        while self.swarm.late_markers > 0 && self.clock.elapsed() < arrived {
+            self.clock.turn(SESSION / 8);
+            (0..10 * self.seats.len()).try_for_each(|_| self.step())?;
         }
-        if !healed {
-            return Err(format!("not worked off after {HEALED_STEPS} healthy steps: {}", self.backlog().join(", ")));
-        }
+        self.step_until(History::owed)?;
         for seat in 0..self.seats.len() {
             while let Some(running) = &self.seats[seat].running {
                 running.stopping.store(true, Ordering::Relaxed);
@@ -388,10 +399,21 @@ impl History {
                 self.go_on(seat)?;
             }
         }
-        // Markers under way arrive, one partition after the other.
+        // So do those of the last turns.
         self.clock.turn(20 * self.swarm.markers_late + 4 * TRANSACTION);
         self.broker.tick();
         Ok(())
+    }
+
+    /// Healthy steps until nothing is left.
+    fn step_until(&mut self, left: fn(&History) -> Vec<String>) -> Result<(), String> {
+        for _ in 0..HEALED_STEPS / 50 {
+            (0..50).try_for_each(|_| self.step())?;
+            if left(self).is_empty() {
+                return Ok(());
+            }
+        }
+        Err(format!("not worked off after {HEALED_STEPS} healthy steps: {}", left(self).join(", ")))
     }
 
     pub(super) fn happened(&mut self, fact: &str) {

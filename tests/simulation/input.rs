@@ -23,6 +23,7 @@ use bookflow::pipeline::topics::{
     CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CONTRACTS, JOB_CONTROL, MARKET_DATA, REFERENCE_DATA, TRADES,
 };
 use chrono::NaiveDate;
+use compact_str::CompactString;
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use rust_decimal::Decimal;
@@ -101,7 +102,8 @@ fn known<T: Message<Cause = Option<Place>>>(topic: &'static str, message: &T, ke
     Item { to: TopicPartition { topic, partition: 0 }, key: Some(key.into()), value: Some(value) }
 }
 
-/// One to three jobs whose records come in any order; some deadlines are too short.
+/// One to three jobs whose records come in any order; some deadlines are too short, some jobs are cancelled
+/// or rejected, and some plans are wrong.
 pub fn jobs(dice: &mut SmallRng, now_us: i64, partitions: i32, schemas: &Schemas) -> Vec<Item> {
     let mut items = Vec::new();
     for number in 0..dice.random_range(1..=3) {
@@ -135,10 +137,17 @@ pub fn jobs(dice: &mut SmallRng, now_us: i64, partitions: i32, schemas: &Schemas
             };
             send(topic, &chunk_key(chunk), &|out| schemas.encode(chunk, None, out).expect("a chunk fits"));
         }
-        for word in [
-            ControlWord::Started(Started { request: request.job.request, deadline, predecessor: None }),
-            ControlWord::Planned { chunks: plan.chunks, counts: Some(plan.counts) },
-        ] {
+        let reason = CompactString::const_new("no longer wanted");
+        let end = match dice.random_range(0..8) {
+            0 => Some(ControlWord::Cancelled { reason }),
+            1 => Some(ControlWord::Rejected { reason }),
+            _ => None,
+        };
+        let started = ControlWord::Started(Started { request: request.job.request, deadline, predecessor: None });
+        let mut counts = plan.counts;
+        counts.positions += u64::from(dice.random_ratio(1, 8)); // one that no chunk has
+        let planned = ControlWord::Planned { chunks: plan.chunks, counts: Some(counts) };
+        for word in [started, planned].into_iter().chain(end) {
             let control = JobControl { job: request.job.id.clone(), word };
             send(JOB_CONTROL, &name, &|out| schemas.encode(&control, None, out).expect("a word fits"));
         }

@@ -1,14 +1,18 @@
-//! What goes wrong inside stages: outages of what a record needs, records that are rejected once all their work is done, and records over
-//! which the whole turn fails at its end.
+//! What goes wrong inside stages: outages of what a record needs, records that take long, records that are rejected once all their work is
+//! done, records over which the whole turn fails at its end, and records that kill.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use bookflow::engine::clock::Clock;
 use bookflow::pipeline::topics::TRADES;
-use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::baton::Baton;
+use super::clock::SimulatedClock;
 use super::swarm::{Swarm, happens};
 use super::witness::Place;
 
@@ -19,14 +23,18 @@ pub const SPOILS_ITS_TURN: &str = "state_bound";
 pub struct Mischief {
     seed: u64,
     swarm: Swarm,
+    baton: Arc<Baton>,
+    clock: Arc<SimulatedClock>,
     armed: AtomicBool,
     dice: Mutex<SmallRng>,
+    stalls_dice: Mutex<SmallRng>,
 }
 
 impl Mischief {
-    pub fn new(seed: u64, swarm: Swarm) -> Mischief {
-        let dice = Mutex::new(SmallRng::seed_from_u64(seed ^ 0x6d69_7363_6869_6566));
-        Mischief { seed, swarm, armed: AtomicBool::new(true), dice }
+    pub fn new(seed: u64, swarm: Swarm, baton: Arc<Baton>, clock: Arc<SimulatedClock>) -> Mischief {
+        let dice = |of: u64| Mutex::new(SmallRng::seed_from_u64(seed ^ of));
+        let (dice, stalls_dice) = (dice(0x6d69_7363_6869_6566), dice(0x7374_616c_6c73_2121));
+        Mischief { seed, swarm, baton, clock, armed: AtomicBool::new(true), dice, stalls_dice }
     }
 
     /// No more outages; a bad record stays one.
@@ -37,6 +45,29 @@ impl Mischief {
     pub fn outage(&self) -> bool {
         let mut dice = self.dice.lock().expect("nobody panics with this lock");
         self.armed.load(Ordering::Relaxed) && happens(&mut *dice, self.swarm.outages)
+    }
+
+    /// Takes a while over a record, now and then, while the others go on; how long. Whoever is killed meanwhile dies right after it.
+    pub fn stall(&self, longest: Duration) -> Option<Duration> {
+        let time = {
+            let mut dice = self.stalls_dice.lock().expect("nobody panics with this lock");
+            let stalls = self.armed.load(Ordering::Relaxed) && happens(&mut *dice, self.swarm.stalls);
+            stalls.then(|| longest.mul_f64(dice.random_range(0.0..1.0)))?
+        };
+        let until = self.clock.elapsed() + time;
+        while self.clock.elapsed() < until && self.armed.load(Ordering::Relaxed) && self.baton.wait() {}
+        Some(time)
+    }
+
+    /// Kills whoever has this record in hand, if it is one of those that do.
+    pub fn kill(&self, record: Place) {
+        if self.kills(record) {
+            self.baton.condemn();
+        }
+    }
+
+    pub fn kills(&self, record: Place) -> bool {
+        self.chosen(record, 3, self.swarm.kills_process)
     }
 
     pub fn rejects(&self, record: Place) -> bool {

@@ -6,7 +6,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, RngExt};
 
 /// Chances are per thousand calls or per thousand steps of the scheduler.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Swarm {
     pub jobs: bool,
     pub workers: usize,
@@ -31,6 +31,11 @@ pub struct Swarm {
     pub pauses: u32,
     /// A long time passes at once.
     pub jumps: u32,
+    /// A machine's clock is set, forwards or back; the time that has passed is the same for all.
+    pub clocks_set: u32,
+    /// Members keep their place in the group while they are away. Never by chance: a member that is replaced before it has given up what it
+    /// was asked for leaves that to nobody, and whether a real group does so, too, has not been looked at.
+    pub static_members: bool,
     pub compactions: u32,
     pub copies: bool,
     pub copies_lost: u32,
@@ -38,13 +43,18 @@ pub struct Swarm {
     pub recent_entries: usize,
     pub segments_spoilt: u32,
     pub turn_records: usize,
+    /// Records that a restore, or a view, reads at once.
+    pub read_records: usize,
     /// What leaves before a turn's end: all of a poll, or as a rule nothing.
     pub portion_bytes: usize,
     /// What a record needs is not there.
     pub outages: u32,
-    /// Trades that are rejected after their work, and trades over which their turn fails at its end.
+    /// A record takes so long that the group may think its worker dead.
+    pub stalls: u32,
+    /// Trades that are rejected after their work, trades over which their turn fails at its end, and trades that kill whoever has them.
     pub rejects: u32,
     pub spoils: u32,
+    pub kills_process: u32,
     /// Whether contracts and market come, so that positions have cash flows.
     pub flows: bool,
 }
@@ -78,16 +88,21 @@ impl Swarm {
             kills,
             pauses,
             jumps,
+            clocks_set: 0,
+            static_members: false,
             compactions,
             copies: dice.random_ratio(1, 2),
             copies_lost,
             recent_entries: usize::MAX,
             segments_spoilt: 0,
             turn_records: dice.random_range(1..=20),
+            read_records: 7,
             portion_bytes: 1,
             outages,
+            stalls: 0,
             rejects,
             spoils,
+            kills_process: 0,
             flows: dice.random_ratio(1, 2),
         }
     }
@@ -103,8 +118,57 @@ impl Swarm {
         if dice.random_ratio(1, 2) {
             self.portion_bytes = 2 << 20;
         }
+        let mut chance = |of: u32, most: u32| if dice.random_ratio(1, of) { dice.random_range(1..=most) } else { 0 };
+        (self.clocks_set, self.stalls, self.kills_process) = (chance(3, 20), chance(4, 10), chance(6, 30));
+        self.read_records = dice.random_range(1..=20);
+    }
+
+    /// With one thing less in it, each: what a failing history still fails with is what it fails of.
+    pub fn simpler(&self) -> Vec<Swarm> {
+        let mut simpler = Vec::new();
+        let mut without = |change: &dyn Fn(&mut Swarm)| {
+            let mut swarm = self.clone();
+            change(&mut swarm);
+            simpler.extend((swarm != *self).then_some(swarm));
+        };
+        for chance in CHANCES {
+            without(&|swarm| *chance(swarm) = 0);
+        }
+        without(&|swarm| swarm.flows = false);
+        without(&|swarm| swarm.copies = false);
+        without(&|swarm| swarm.recent_entries = usize::MAX);
+        without(&|swarm| swarm.workers = 1);
+        without(&|swarm| swarm.partitions = 1);
+        without(&|swarm| swarm.records = swarm.records.div_ceil(2));
+        without(&|swarm| swarm.steps = swarm.steps.div_ceil(2));
+        without(&|swarm| swarm.turn_records = swarm.turn_records.div_ceil(2));
+        simpler
     }
 }
+
+/// What may go wrong, but for how late or how much of it.
+const CHANCES: [fn(&mut Swarm) -> &mut u32; 20] = [
+    |swarm| &mut swarm.not_done,
+    |swarm| &mut swarm.answer_lost,
+    |swarm| &mut swarm.doubled,
+    |swarm| &mut swarm.slow,
+    |swarm| &mut swarm.delivery_failed,
+    |swarm| &mut swarm.delivered_early,
+    |swarm| &mut swarm.late_markers,
+    |swarm| &mut swarm.muted,
+    |swarm| &mut swarm.kills,
+    |swarm| &mut swarm.pauses,
+    |swarm| &mut swarm.jumps,
+    |swarm| &mut swarm.clocks_set,
+    |swarm| &mut swarm.compactions,
+    |swarm| &mut swarm.copies_lost,
+    |swarm| &mut swarm.segments_spoilt,
+    |swarm| &mut swarm.outages,
+    |swarm| &mut swarm.stalls,
+    |swarm| &mut swarm.rejects,
+    |swarm| &mut swarm.spoils,
+    |swarm| &mut swarm.kills_process,
+];
 
 /// One in a thousand, `chance` times.
 pub fn happens(dice: &mut impl Rng, chance: u32) -> bool {

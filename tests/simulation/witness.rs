@@ -11,6 +11,7 @@ use bookflow::engine::stage::{Context, ProcessError, Stage};
 use bookflow::engine::table::Undoable;
 use bookflow::engine::topology::StageSpec;
 
+use super::history::LONGEST_STALL;
 use super::mischief::{Mischief, REJECTED_LATE, SPOILS_ITS_TURN};
 
 /// Where a record stands.
@@ -30,13 +31,14 @@ pub struct Witness {
     telling: bool,
     pub mischief: Mischief,
     lives: AtomicU64,
+    pub stalls: AtomicU64,
     /// By life and turn: what was in hand.
     hands: Mutex<BTreeMap<(u64, u64), BTreeSet<Place>>>,
 }
 
 impl Witness {
     pub fn new(mischief: Mischief, telling: bool) -> Witness {
-        Witness { telling, mischief, lives: AtomicU64::new(0), hands: Mutex::default() }
+        Witness { telling, mischief, lives: AtomicU64::new(0), stalls: AtomicU64::new(0), hands: Mutex::default() }
     }
 
     /// The same stage under watch: each task that is created is a life of its own.
@@ -96,6 +98,10 @@ impl Stage for Watched {
         let place = (record.from, record.offset);
         self.witness.handed(self.life, context.turn, place);
         let mischief = &self.witness.mischief;
+        if mischief.stall(LONGEST_STALL).is_some() {
+            self.witness.stalls.fetch_add(1, Ordering::Relaxed);
+        }
+        mischief.kill(place);
         if mischief.outage() {
             return Err(ProcessError::unavailable("what it needs"));
         }
