@@ -146,6 +146,7 @@ impl Consumer for KafkaConsumer {
         Ok(None)
     }
 
+    /// Never at the log's end: librdkafka asks for it again half a second after a move that has overtaken the answer, and goes there.
     fn assign(&mut self, partitions: &[(TopicPartition, i64)]) -> Result<(), BrokerError> {
         let list = offsets(partitions)?;
         self.client.incremental_assign(&list).map_err(|error| broker_error("assign partitions", &error))?;
