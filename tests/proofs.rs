@@ -106,6 +106,134 @@ const INVARIANTS: Proofs = &[
     ),
 ];
 
+/// The rules of `docs/exactly-once.md` by their numbers. The eighth is of turns that overlap, which ours do not.
+const RULES: Proofs = &[
+    (
+        "1: names are stable and unique, and the generation fences",
+        &[
+            "tests/processes/namesakes.rs of_two_workers_with_one_transactional_id_one_is_fenced",
+            "tests/contract/protocol.rs offsets_of_another_generation_or_a_stranger_are_refused_and_those_of_nobody_are_not",
+        ],
+    ),
+    (
+        "2: outputs before offsets, a record all or nothing",
+        &[
+            "tests/simulation/bugs.rs offsets_committed_before_outputs_lose_answers",
+            "tests/simulation/bugs.rs a_rejected_record_leaves_nothing_behind",
+        ],
+    ),
+    (
+        "3: an offset and a mark for every task that is touched",
+        &["tests/simulation/bugs.rs a_tick_without_offsets_is_a_zombies_chance"],
+    ),
+    (
+        "4: the membership of the turn's beginning",
+        &["tests/simulation/bugs.rs a_membership_that_is_asked_for_at_the_end_commits_for_a_task_that_is_gone"],
+    ),
+    (
+        "5: a doubtful producer is done with",
+        &[
+            "tests/simulation/bugs.rs a_doubtful_producer_that_goes_on_is_caught",
+            "tests/simulation/bugs.rs a_slow_ok_that_is_trusted_is_caught",
+        ],
+    ),
+    (
+        "6: marks decide, no error code does",
+        &[
+            "tests/simulation/bugs.rs an_error_code_that_is_trusted_doubles_a_committed_turn",
+            "tests/simulation/bugs.rs a_doubtful_end_that_is_taken_for_done_loses_the_turn",
+        ],
+    ),
+    (
+        "7: what is unavailable is waited for, what is rejected has one letter",
+        &[
+            "tests/simulation/bugs.rs a_record_that_waits_is_not_overtaken_by_the_next",
+            "tests/simulation/bugs.rs a_rejected_record_without_a_dead_letter_is_lost",
+            "tests/rules/length.rs records_that_take_long_leave_the_rest_of_their_poll_to_other_turns",
+        ],
+    ),
+    (
+        "9: a partition brings those of the companions",
+        &["tests/simulation/bugs.rs companions_assigned_on_their_own_are_caught"],
+    ),
+    (
+        "10: tasks go and come with their partitions",
+        &[
+            "tests/simulation/bugs.rs a_task_that_is_kept_after_it_was_revoked_answers_for_another_ones",
+            "tests/simulation/bugs.rs a_task_that_runs_before_it_is_restored_forgets",
+        ],
+    ),
+    (
+        "11: kept tasks are compared after each assignment",
+        &[
+            "tests/simulation/bugs.rs a_task_that_was_another_ones_in_between_is_not_the_same",
+            "tests/rules/kept.rs a_task_that_waited_while_somebody_else_had_it_is_restored",
+        ],
+    ),
+    (
+        "12: a task is taken over up to its mark",
+        &[
+            "tests/simulation/bugs.rs a_restore_to_the_last_stable_offset_misses_what_is_committed",
+            "tests/simulation/bugs.rs offsets_that_are_pending_are_not_none",
+            "tests/simulation/bugs.rs what_follows_from_the_state_is_restored_too",
+            "tests/rules/takeover.rs a_log_that_ends_below_the_mark_stops_the_worker",
+            "tests/rules/takeover.rs a_log_whose_beginning_was_deleted_stops_the_worker_unless_a_copy_has_it",
+        ],
+    ),
+    (
+        "13: no start but the first is at an end of the log",
+        &["tests/simulation/bugs.rs a_task_that_goes_on_at_the_end_of_the_log_skips_records"],
+    ),
+    (
+        "14: who is fenced drops what it has",
+        &[
+            "tests/simulation/bugs.rs a_fenced_turn_that_is_taken_for_done_is_lost",
+            "tests/processes/namesakes.rs of_two_static_members_with_one_name_one_is_the_twin",
+        ],
+    ),
+    (
+        "15: a record that kills becomes a letter",
+        &[
+            "tests/simulation/bugs.rs a_record_that_kills_is_condemned_or_kills_for_ever",
+            "tests/rules/poison.rs a_record_that_kills_the_process_becomes_a_dead_letter_and_its_neighbours_are_processed",
+        ],
+    ),
+    (
+        "16: state is undoable until it is committed",
+        &[
+            "tests/simulation/bugs.rs state_kept_before_the_commit_shows_after_an_abort",
+            "tests/simulation/bugs.rs effects_that_add_instead_of_replacing_count_twice",
+            "tests/simulation/bugs.rs a_turn_that_fails_as_a_whole_is_not_the_fault_of_its_last_record",
+        ],
+    ),
+    (
+        "17: a copy is of its cluster, whole, committed and young",
+        &[
+            "tests/simulation/bugs.rs an_old_copy_brings_closed_lots_back",
+            "tests/simulation/bugs.rs a_copy_that_is_written_before_the_commit_knows_too_much",
+            "tests/simulation/bugs.rs a_turn_that_could_not_read_its_segments_takes_known_trades_for_new_ones",
+        ],
+    ),
+    (
+        "18: no view goes back",
+        &["tests/simulation/bugs.rs a_view_that_is_older_than_what_was_told_with_it_takes_knowledge_back"],
+    ),
+    (
+        "19: neither interleaving nor the end of turns changes state",
+        &[
+            "tests/processes/same_outcome.rs an_outcome_is_the_same_for_every_size_of_chunks_and_number_of_workers",
+            "tests/processes/same_outcome.rs an_outcome_is_the_same_through_any_workers_any_chunks_restarts_and_deaths",
+        ],
+    ),
+    (
+        "20: a letter has room for the largest input",
+        &[
+            "src/pipeline/topic_files.rs a_dead_letter_has_room_for_the_largest_input",
+            "tests/attack/limits.rs a_record_of_the_largest_size_is_kept_in_its_letter_whole",
+        ],
+    ),
+];
+
 /// Shortcuts of the replaced services: the tests take their inputs and assert the right numbers.
 const SHORTCUTS: Proofs = &[
     (
@@ -197,8 +325,8 @@ const SHORTCUTS: Proofs = &[
 ];
 
 #[test]
-fn every_invariant_and_every_shortcut_has_its_proofs() {
-    for (promise, proofs) in INVARIANTS.iter().chain(SHORTCUTS) {
+fn every_invariant_every_rule_and_every_shortcut_has_its_proofs() {
+    for (promise, proofs) in INVARIANTS.iter().chain(RULES).chain(SHORTCUTS) {
         assert!(!proofs.is_empty(), "nothing proves: {promise}");
         for proof in *proofs {
             let (file, name) = proof.split_once(' ').expect("a file and a test");
@@ -206,9 +334,9 @@ fn every_invariant_and_every_shortcut_has_its_proofs() {
             let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
             let lines: Vec<&str> = text.lines().map(str::trim).collect();
             let named = format!("fn {name}(");
-            let stands = lines.windows(2).any(|pair| pair[0] == "#[test]" && pair[1].starts_with(&named));
+            let stands = lines.windows(2).any(|pair| pair[0].starts_with("#[test]") && pair[1].starts_with(&named));
             assert!(stands, "{file} has no test {name}, which proves: {promise}");
         }
     }
-    assert_eq!(INVARIANTS.len(), 17);
+    assert_eq!((INVARIANTS.len(), RULES.len()), (17, 19));
 }

@@ -99,7 +99,9 @@ impl Files<'_> {
 pub enum CopyError {
     #[error("the local copy is not whole: {0}")]
     Corrupt(String),
-    #[error("the local copy cannot be read or written: {0}; see to the room, the owner and the disk of worker.state_folder")]
+    #[error(
+        "the local copy cannot be read or written: {0}; see to the room, the owner and the disk of worker.state_folder"
+    )]
     Io(#[from] std::io::Error),
 }
 

@@ -60,8 +60,15 @@ impl Worker {
             self.poll_without_records()?;
             return Ok(Turn::Waiting(NO_MEMBER));
         };
-        let mut open =
-            Open { membership, started: self.clock.elapsed(), records: 0, bytes: 0, begun: false, ticked: false, cut: false };
+        let mut open = Open {
+            membership,
+            started: self.clock.elapsed(),
+            records: 0,
+            bytes: 0,
+            begun: false,
+            ticked: false,
+            cut: false,
+        };
         self.choose_alone()?;
         loop {
             self.batch.clear();

@@ -51,7 +51,6 @@ pub fn run(
     })
 }
 
-/// A turn whose end was in doubt and that turned out to be committed is not among the records that threads report.
 fn watch(
     process: &Process,
     broker: &dyn Broker,
