@@ -82,7 +82,7 @@ impl History {
         if !report.clean() {
             return Err(format!("{:#?}", report.differences));
         }
-        if !report.unproved.is_empty() {
+        if !report.proved() {
             return Err(format!("unproved: {}", report.unproved.join("; ")));
         }
         let condemned = self.condemned()?;

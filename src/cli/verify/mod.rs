@@ -1,4 +1,5 @@
-//! `verify`: the auditor. It reads the topics alone and shares nothing with what it audits but the wire forms, and for cash flows the kernel.
+//! `verify`: the auditor. It reads the topics alone and knows nothing that workers know. What trades come to it works out by rules of its own; where
+//! issuers have acted, and for cash flows, it asks the kernel again.
 //! In reading order:
 
 pub mod command; // `verify`

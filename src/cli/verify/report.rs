@@ -100,6 +100,11 @@ impl Report {
         self.damages.iter().all(|count| *count == 0)
     }
 
+    /// Clean, and nothing is left that could not be seen.
+    pub fn proved(&self) -> bool {
+        self.clean() && self.unproved.is_empty()
+    }
+
     pub fn damage(&self, damage: Damage) -> u64 {
         self.damages[damage as usize]
     }
