@@ -132,6 +132,11 @@ fn a_file_that_is_no_job_is_named_with_what_is_wrong_and_where_its_form_stands()
         (b"{}", "requestId: missing"),
         (b"\xff\xfe", "expected `{` at byte 0"),
         (selection, "selection is \"ALL\", or an object"),
+        (br#"{"requestId":"J","type":"FULL","selection":{"accounts":[]}}"#, "selection.accounts names nothing"),
+        (
+            br#"{"requestId":"J","type":"FULL","selection":{"products":["BOND"]}}"#,
+            "selection.products: BOND is none of",
+        ),
         (br#"{"type":"FULL","selection":"ALL"}"#, "requestId is missing; it or --idempotency-key names the job"),
     ] {
         fs::write(folder.path().join("job.json"), content).expect("can be written");

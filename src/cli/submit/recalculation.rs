@@ -33,6 +33,7 @@ use crate::messages::schemas::Schemas;
 pub struct Document {
     pub job: JobId,
     pub request: u128,
+    selection: Selection,
     stated: StatedJob,
 }
 
@@ -79,11 +80,11 @@ enum All {
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 struct SelectSome {
-    accounts: BTreeSet<String>,
-    books: BTreeSet<String>,
-    securities: BTreeSet<String>,
-    contracts: BTreeSet<String>,
-    products: BTreeSet<String>,
+    accounts: Option<BTreeSet<String>>,
+    books: Option<BTreeSet<String>>,
+    securities: Option<BTreeSet<String>>,
+    contracts: Option<BTreeSet<String>>,
+    products: Option<BTreeSet<String>>,
 }
 
 /// A request has to fit a record, and with it the changes of a WHAT_IF.
@@ -115,7 +116,8 @@ pub fn read(json: &[u8], name: Option<&JobId>) -> Result<Document, Failure> {
         JobId::new(own).map_err(|error| invalid(format!("requestId: {error}")))
     };
     let job = name.cloned().map_or_else(own, Ok)?;
-    Ok(Document { job, request: first_128_bits(Sha256::new().chain_update(json)), stated })
+    let selection = selected(&stated.selection)?;
+    Ok(Document { job, request: first_128_bits(Sha256::new().chain_update(json)), selection, stated })
 }
 
 pub(super) fn invalid(problem: String) -> Failure {
@@ -130,7 +132,7 @@ pub fn submit(
     submission: &mut Submission,
     timeout: Duration,
 ) -> Result<(), Failure> {
-    let StatedJob { r#type, selection, since, from, to, changes: stated, snapshot, .. } = &document.stated;
+    let StatedJob { r#type, since, from, to, changes: stated, snapshot, .. } = &document.stated;
     let only = |named: bool, member: &str, of: &str| match named {
         true => Err(invalid(format!("{member} belongs to {of}"))),
         false => Ok(()),
@@ -167,7 +169,7 @@ pub fn submit(
     };
     let timeout = i64::try_from(timeout.as_micros()).expect("bounded to days");
     let deadline = Timestamp(SystemClock::start().now_us().saturating_add(timeout));
-    let selection = selected(selection)?;
+    let selection = document.selection.clone();
     let recalculation = Recalculation { request: document.request, deadline, kind, selection, moment };
     submission.recalculate(Asked { recalculation, contracts, points })
 }
@@ -208,18 +210,37 @@ fn day(text: &str) -> Result<NaiveDate, Failure> {
 
 fn selected(selection: &Select) -> Result<Selection, Failure> {
     let Select::Some(stated) = selection else { return Ok(Selection::default()) };
-    let known = |name: &String| Product::NAMES.iter().any(|(known, _)| known == name);
-    if let Some(unknown) = stated.products.iter().find(|name| !known(name)) {
-        let names = Product::NAMES.map(|(name, _)| name).join(", ");
-        return Err(invalid(format!("selection.products: {unknown} is none of {names}")));
-    }
-    let contracts = stated.contracts.iter().map(|name| ContractId::new(name)).collect::<Result<_, _>>();
-    let names = |names: &BTreeSet<String>| names.iter().map(CompactString::from).collect();
     Ok(Selection {
-        accounts: names(&stated.accounts),
-        books: names(&stated.books),
-        securities: names(&stated.securities),
-        contracts: contracts.map_err(|error| invalid(error.to_string()))?,
-        products: names(&stated.products),
+        accounts: names("accounts", &stated.accounts, named)?,
+        books: names("books", &stated.books, named)?,
+        securities: names("securities", &stated.securities, named)?,
+        contracts: names("contracts", &stated.contracts, |name| {
+            ContractId::new(name).map_err(|error| error.to_string())
+        })?,
+        products: names("products", &stated.products, product)?,
     })
+}
+
+/// None where the list is left out, which stands for all; what is written must name something.
+fn names<T, S: FromIterator<T>>(
+    field: &str,
+    list: &Option<BTreeSet<String>>,
+    name: impl Fn(&String) -> Result<T, String>,
+) -> Result<S, Failure> {
+    let Some(list) = list else { return Ok(S::from_iter([])) };
+    if list.is_empty() {
+        return Err(invalid(format!("selection.{field} names nothing: left out, it stands for all")));
+    }
+    list.iter().map(name).collect::<Result<S, _>>().map_err(|error| invalid(format!("selection.{field}: {error}")))
+}
+
+fn named(name: &String) -> Result<CompactString, String> {
+    Ok(name.into())
+}
+
+fn product(name: &String) -> Result<CompactString, String> {
+    match Product::NAMES.iter().any(|(known, _)| known == name) {
+        true => named(name),
+        false => Err(format!("{name} is none of {}", Product::NAMES.map(|(name, _)| name).join(", "))),
+    }
 }
