@@ -100,10 +100,18 @@ impl Admin for KafkaAdmin {
                 config: topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
             })
             .collect();
-        for result in self.answer("create topics", self.client.create_topics(&new, &options()))? {
-            result.map_err(|(name, code)| coded(&format!("create topic {name}"), code, &code.to_string()))?;
+        let visible = || topics.iter().try_for_each(|topic| self.visible(&topic.name));
+        match self.answer("create topics", self.client.create_topics(&new, &options())) {
+            Ok(results) => {
+                for result in results {
+                    result.map_err(|(name, code)| coded(&format!("create topic {name}"), code, &code.to_string()))?;
+                }
+                visible()
+            }
+            // A busy controller may do it all the same.
+            Err(late) if late.kind == ErrorKind::Unavailable => visible().map_err(|_| late),
+            Err(error) => Err(error),
         }
-        topics.iter().try_for_each(|topic| self.visible(&topic.name))
     }
 
     fn configure(&self, topic: &str, config: &BTreeMap<String, String>) -> Result<(), BrokerError> {
