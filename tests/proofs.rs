@@ -220,10 +220,7 @@ const RULES: Proofs = &[
     ),
     (
         "19: neither interleaving nor the end of turns changes state",
-        &[
-            "tests/processes/same_outcome.rs an_outcome_is_the_same_for_every_size_of_chunks_and_number_of_workers",
-            "tests/processes/same_outcome.rs an_outcome_is_the_same_through_any_workers_any_chunks_restarts_and_deaths",
-        ],
+        &["tests/processes/same_outcome.rs an_outcome_is_the_same_through_any_workers_any_chunks_restarts_and_deaths"],
     ),
     (
         "20: a letter has room for the largest input",

@@ -11,7 +11,8 @@ pub fn idle(worker: &mut Worker) {
             Turn::Idle => idle += 1,
             _ => idle = 0,
         }
-        if idle == 5 {
+        // A restore takes a step for each of its topics.
+        if idle == 20 {
             return;
         }
     }
