@@ -355,6 +355,9 @@ fn contracts_and_data_go_in_flows_come_out_and_a_correction_changes_what_depends
 
     worker.signal("-TERM");
     assert_eq!(worker.end().code, 0);
+    let nowhere = ask(&["verify", "-X", "kafka.namespace=nobodys"]);
+    assert_eq!(nowhere.code, 3, "{}", nowhere.out);
+    assert!(nowhere.err.contains("trades does not exist"), "{}", nowhere.err);
     let verified = ask(&["verify"]);
     assert_eq!(verified.code, 0, "{}", verified.out);
 }

@@ -4,6 +4,8 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::parts;
 use crate::cli::session::Session;
+use crate::cli::tail::partitions;
+use crate::pipeline::topics::TRADES;
 
 /// Audits the topics: nothing lost, doubled, out of order or torn
 #[derive(clap::Args, Debug)]
@@ -22,6 +24,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     if let Some(job) = &arguments.job {
         return super::outcome::run(job, broker.as_ref(), &schemas, session);
     }
+    // Without it there is nothing to audit, and the address or the namespace is somebody else's.
+    partitions(broker.as_ref(), TRADES)?;
     let report = super::audit(broker.as_ref(), &schemas, arguments.differences)?;
     session.output.say(report.json(), &report)?;
     Ok(if report.clean() { Exit::Ok } else { Exit::Mismatch })
