@@ -47,16 +47,19 @@ impl Mischief {
         self.armed.load(Ordering::Relaxed) && happens(&mut *dice, self.swarm.outages)
     }
 
-    /// Takes a while over a record, now and then, while the others go on; how long. Whoever is killed meanwhile dies right after it.
-    pub fn stall(&self, longest: Duration) -> Option<Duration> {
+    /// Takes a while over a record, now and then, while the others go on; whether it did. Whoever is killed meanwhile dies right after it.
+    pub fn stall(&self, longest: Duration) -> bool {
         let time = {
             let mut dice = self.stalls_dice.lock().expect("nobody panics with this lock");
             let stalls = self.armed.load(Ordering::Relaxed) && happens(&mut *dice, self.swarm.stalls);
-            stalls.then(|| longest.mul_f64(dice.random_range(0.0..1.0)))?
+            if !stalls {
+                return false;
+            }
+            longest.mul_f64(dice.random_range(0.0..1.0))
         };
         let until = self.clock.elapsed() + time;
         while self.clock.elapsed() < until && self.armed.load(Ordering::Relaxed) && self.baton.wait() {}
-        Some(time)
+        true
     }
 
     /// Kills whoever has this record in hand, if it is one of those that do.

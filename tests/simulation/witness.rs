@@ -98,7 +98,7 @@ impl Stage for Watched {
         let place = (record.from, record.offset);
         self.witness.handed(self.life, context.turn, place);
         let mischief = &self.witness.mischief;
-        if mischief.stall(LONGEST_STALL).is_some() {
+        if mischief.stall(LONGEST_STALL) {
             self.witness.stalls.fetch_add(1, Ordering::Relaxed);
         }
         mischief.kill(place);
