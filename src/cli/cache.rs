@@ -19,9 +19,13 @@ pub fn run(command: &Command, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
     let redis = parts::redis(&config)?;
     let redis = redis.ok_or_else(|| Failure::new(Exit::Precondition, "there is no Redis").next("set redis.url"))?;
+    let unreachable = |error| {
+        Failure::new(Exit::Unreachable, format!("Redis: {error}"))
+            .next("redis.url says where it was tried (`bookflow config show`): is it running? What expires is gone without this command")
+    };
     let mut deleted = 0;
     for prefix in [&config.cache.market_data_prefix, &config.cache.results_prefix] {
-        deleted += redis.clear(prefix).map_err(|error| Failure::new(Exit::Unreachable, format!("Redis: {error}")))?;
+        deleted += redis.clear(prefix).map_err(unreachable)?;
     }
     session.output.say(json!({ "deleted": deleted }), format!("{deleted} keys deleted"))?;
     Ok(Exit::Ok)

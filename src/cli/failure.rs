@@ -72,9 +72,6 @@ impl From<BrokerError> for Failure {
         };
         let failure = Failure::new(exit, error.message);
         match exit {
-            Exit::Unreachable => {
-                failure.next("is it running, and is this the way to it? `dev/up` starts a broker and a registry")
-            }
             Exit::Precondition => failure.next(
                 "retention has deleted what was not read, or a copy without it leads: restore the topic, or set the group's offsets on purpose",
             ),
@@ -118,7 +115,6 @@ impl From<TopologyError> for Failure {
 impl From<RegistryUnavailable> for Failure {
     fn from(error: RegistryUnavailable) -> Failure {
         Failure::new(Exit::Unreachable, error.to_string())
-            .next("is it running? `dev/up` starts a broker and a registry")
     }
 }
 
@@ -126,6 +122,8 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::new(Exit::Ok, ""),
+            io::ErrorKind::NotFound => Failure::new(Exit::Failed, error.to_string())
+                .next("a name without / before it is looked for where the command was started"),
             _ => Failure::new(Exit::Failed, error.to_string()),
         }
     }

@@ -30,6 +30,8 @@ pub fn start(usual: Usual, format: LogFormat, verbose: u8, quiet: bool) {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Whoever read them may be gone; complaining of that would end the process.
+    let logs = logs.log_internal_errors(false);
     let _ = match format {
         LogFormat::Json => logs.json().flatten_event(true).with_current_span(false).try_init(),
         LogFormat::Human => logs.with_target(false).with_ansi(io::stderr().is_terminal()).try_init(),

@@ -172,8 +172,10 @@ pub fn store(config: &Config) -> Result<Arc<dyn StateStore>, Failure> {
     let Some(folder) = &config.worker.state_folder else {
         return Ok(Arc::new(NoCopies));
     };
-    let store = DiskStore::open(folder)
-        .map_err(|error| Failure::usage(format!("worker.state_folder {}: {error}", folder.display())))?;
+    let store = DiskStore::open(folder).map_err(|error| {
+        Failure::usage(format!("worker.state_folder {}: {error}", folder.display()))
+            .next("name a folder that this user may write to, or none: then there are no local copies")
+    })?;
     Ok(Arc::new(store))
 }
 

@@ -79,14 +79,15 @@ impl Session {
         super::log::start(usual, self.options.log, self.options.verbose, self.options.quiet);
     }
 
-    /// A failure with what only the settings know: where it was tried.
+    /// A failure that does not say itself what is next, with what only the settings know: where it was tried.
     pub fn explain(&self, failure: Failure) -> Failure {
-        match (failure.exit, self.config()) {
-            (Exit::Unreachable, Ok(config)) => {
+        match (failure.exit, &failure.next, self.config()) {
+            (Exit::Unreachable, None, Ok(config)) => {
                 let registry = config.registry.map_or(String::new(), |url| format!(", registry.url is {url}"));
                 let tried = format!("kafka.bootstrap is {}{registry}", config.kafka.bootstrap);
-                let next = failure.next.iter().fold(tried, |tried, next| format!("{tried}: {next}"));
-                failure.next(next)
+                failure.next(format!(
+                    "{tried}: is it running, and is this the way to it? `dev/up` starts a broker and a registry"
+                ))
             }
             _ => failure,
         }

@@ -1,6 +1,7 @@
 //! Arguments, settings, exit codes and forms of answers, without a cluster.
 
 use std::fs;
+use std::process::Stdio;
 
 use crate::binary::{answer, command, run};
 
@@ -96,13 +97,32 @@ fn a_cluster_that_is_not_there_is_exit_code_6_with_address_and_reason() {
 }
 
 #[test]
+fn a_redis_that_is_not_there_is_not_taken_for_kafka() {
+    let failed = run(&["cache", "clear", "-X", "redis.url=redis://127.0.0.1:1"]);
+    assert_eq!(failed.code, 6, "{}", failed.err);
+    assert!(failed.err.contains("redis.url") && !failed.err.contains("kafka.bootstrap"), "{}", failed.err);
+}
+
+#[test]
+fn logs_that_nobody_reads_any_more_end_nothing() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let mut worker = command(folder.path(), &[], &["worker", "-vv", "-X", NOWHERE]);
+    let mut worker = worker.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary can be run");
+    drop(worker.stderr.take());
+    let ended = worker.wait().expect("it can be waited for");
+    assert_eq!(ended.code(), Some(6), "unreachable, and no panic");
+}
+
+#[test]
 fn topic_files_and_schemas_are_checked_without_a_cluster() {
     let valid = run(&["topics", "validate", "--json"]);
     assert_eq!(valid.code, 0, "{}", valid.err);
     assert!(valid.object()["topics"].as_array().is_some_and(|topics| topics.len() > 10));
     assert_eq!(run(&["schemas", "check"]).code, 0);
     assert_eq!(run(&["schemas", "register"]).code, 2, "there is no registry to register with");
-    assert_eq!(run(&["topics", "validate", "--topics-dir", "no-such-folder"]).code, 1);
+    let nowhere = run(&["topics", "validate", "--topics-dir", "no-such-folder"]);
+    assert_eq!(nowhere.code, 1);
+    assert!(nowhere.err.contains("next:"), "{}", nowhere.err);
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub struct Api(pub i16);
 
 impl Api {
     pub const PRODUCE: Api = Api(0);
+    pub const FETCH: Api = Api(1);
     pub const INIT_PRODUCER_ID: Api = Api(22);
     pub const ADD_PARTITIONS: Api = Api(24);
     pub const ADD_OFFSETS: Api = Api(25);

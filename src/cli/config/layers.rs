@@ -136,6 +136,10 @@ impl Layers {
     }
 
     fn unknown(&self, key: &str, origin: &Origin) -> Failure {
+        if self.settings.keys().any(|known| known.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))) {
+            let message = format!("{key} ({origin}) is a section and has no value of its own");
+            return Failure::usage(message).next(format!("its settings stand below [{key}]"));
+        }
         let nearest = self.settings.keys().min_by_key(|known| distance(known, key)).expect("there are settings");
         let message = format!("unknown setting {key} ({origin})");
         match distance(nearest, key) * 3 <= key.len() {
@@ -232,6 +236,8 @@ mod tests {
         assert!(failure.message.contains("did you mean worker.threads?"), "{failure:?}");
         let failure = read(&[], &["x.y=3"]).err().expect("unknown");
         assert!(!failure.message.contains("did you mean"), "{failure:?}");
+        let failure = Layers::defaults().file(Path::new("x.toml"), "kafka = 1").expect_err("a section");
+        assert!(failure.message.contains("kafka (file x.toml) is a section"), "{failure:?}");
         let failure = Layers::defaults().file(Path::new("x.toml"), "[kafka]\nbootstraps = \"a\"").expect_err("unknown");
         assert!(failure.message.contains("kafka.bootstrap?"), "{failure:?}");
     }
