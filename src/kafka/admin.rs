@@ -15,7 +15,10 @@ use super::failure::{broker_error, coded, unavailable};
 use super::settings::{Settings, Use};
 use super::{QUESTION, native};
 use crate::engine::admin::{Admin, Topic, TopicToCreate};
-use crate::engine::broker::{BrokerError, ErrorKind};
+use crate::engine::broker::{BrokerError, ErrorKind, TopicInfo};
+
+/// Between two times of asking the same.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Talks to the cluster about topics. Never deletes.
 pub struct KafkaAdmin {
@@ -38,7 +41,7 @@ impl KafkaAdmin {
     fn config(&self, topic: &str) -> Result<BTreeMap<String, String>, BrokerError> {
         let asked = ResourceSpecifier::Topic(topic);
         let tried = format!("read the configuration of {topic}");
-        let mut answers = self.answer(&tried, self.client.describe_configs([&asked], &options()))?;
+        let mut answers = self.answer(&tried, || self.client.describe_configs([&asked], &options()))?;
         let resource = answers
             .pop()
             .ok_or_else(|| unavailable(&format!("cannot {tried}: empty answer")))?
@@ -47,20 +50,28 @@ impl KafkaAdmin {
         Ok(set.filter_map(|entry| Some((entry.name, entry.value?))).collect())
     }
 
+    fn describe(&self, topic: &str) -> Result<Option<TopicInfo>, BrokerError> {
+        patiently(|| native::describe_topic(self.client.inner(), topic, QUESTION))
+    }
+
     /// The controller's word comes before brokers know the topic: whoever looks at once would not find it.
     fn visible(&self, topic: &str) -> Result<(), BrokerError> {
         let deadline = Instant::now() + QUESTION;
-        while native::describe_topic(self.client.inner(), topic, QUESTION)?.is_none() {
+        while self.describe(topic)?.is_none() {
             if Instant::now() >= deadline {
                 return Err(unavailable(&format!("topic {topic} was created, but the cluster does not show it")));
             }
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(PAUSE);
         }
         Ok(())
     }
 
-    fn answer<T>(&self, tried: &str, answer: impl Future<Output = Result<T, KafkaError>>) -> Result<T, BrokerError> {
-        self.runtime.block_on(answer).map_err(|error| broker_error(tried, &error))
+    fn answer<T, A: Future<Output = Result<T, KafkaError>>>(
+        &self,
+        tried: &str,
+        mut ask: impl FnMut() -> A,
+    ) -> Result<T, BrokerError> {
+        patiently(|| self.runtime.block_on(ask()).map_err(|error| broker_error(tried, &error)))
     }
 }
 
@@ -76,7 +87,7 @@ impl Admin for KafkaAdmin {
     }
 
     fn topic(&self, name: &str) -> Result<Option<Topic>, BrokerError> {
-        let Some(info) = native::describe_topic(self.client.inner(), name, QUESTION)? else {
+        let Some(info) = self.describe(name)? else {
             return Ok(None);
         };
         let tried = format!("describe topic {name}");
@@ -100,18 +111,18 @@ impl Admin for KafkaAdmin {
                 config: topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
             })
             .collect();
-        let visible = || topics.iter().try_for_each(|topic| self.visible(&topic.name));
-        match self.answer("create topics", self.client.create_topics(&new, &options())) {
-            Ok(results) => {
-                for result in results {
-                    result.map_err(|(name, code)| coded(&format!("create topic {name}"), code, &code.to_string()))?;
-                }
-                visible()
+        let mut asked = 0;
+        let results = self.answer("create topics", || {
+            asked += 1;
+            self.client.create_topics(&new, &options())
+        })?;
+        for (name, code) in results.into_iter().filter_map(Result::err) {
+            // A busy controller did it at an earlier time of asking, which had no answer.
+            if asked == 1 || code != RDKafkaErrorCode::TopicAlreadyExists {
+                return Err(coded(&format!("create topic {name}"), code, &code.to_string()));
             }
-            // A busy controller may do it all the same.
-            Err(late) if late.kind == ErrorKind::Unavailable => visible().map_err(|_| late),
-            Err(error) => Err(error),
         }
+        topics.iter().try_for_each(|topic| self.visible(&topic.name))
     }
 
     fn configure(&self, topic: &str, config: &BTreeMap<String, String>) -> Result<(), BrokerError> {
@@ -119,10 +130,21 @@ impl Admin for KafkaAdmin {
         all.extend(config.clone());
         let entries: HashMap<&str, &str> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let change = AlterConfig { specifier: ResourceSpecifier::Topic(topic), entries };
-        for result in self.answer("configure a topic", self.client.alter_configs([&change], &options()))? {
+        for result in self.answer("configure a topic", || self.client.alter_configs([&change], &options()))? {
             result.map_err(|(_, code)| coded(&format!("configure topic {topic}"), code, &code.to_string()))?;
         }
         Ok(())
+    }
+}
+
+/// Asks again while brokers come back. What is done twice is as if it were done once.
+fn patiently<T>(mut ask: impl FnMut() -> Result<T, BrokerError>) -> Result<T, BrokerError> {
+    let deadline = Instant::now() + QUESTION;
+    loop {
+        match ask() {
+            Err(error) if error.kind == ErrorKind::Unavailable && Instant::now() < deadline => thread::sleep(PAUSE),
+            answered => return answered,
+        }
     }
 }
 

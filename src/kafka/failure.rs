@@ -6,7 +6,12 @@ use crate::engine::broker::{BrokerError, ErrorKind};
 
 /// What was tried, why it failed, and what kind of failure that is.
 pub(super) fn broker_error(tried: &str, error: &KafkaError) -> BrokerError {
-    match error.rdkafka_error_code() {
+    let code = match error {
+        // Its own accessor leaves this one out.
+        KafkaError::AdminOp(code) => Some(*code),
+        _ => error.rdkafka_error_code(),
+    };
+    match code {
         // A transaction's error has a text of its own, which says more than its code.
         Some(code) => match error {
             KafkaError::Transaction(detail) => coded(tried, code, &detail.string()),
@@ -122,6 +127,14 @@ pub(super) fn kind(code: Code) -> ErrorKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_to_an_admin_that_comes_late_is_one_that_passes() {
+        for code in [Code::OperationTimedOut, Code::DestroyBroker, Code::BrokerTransportFailure] {
+            let error = broker_error("create topics", &KafkaError::AdminOp(code));
+            assert_eq!(error.kind, ErrorKind::Unavailable, "{error:?}");
+        }
+    }
 
     /// Kafka's protocol calls them retriable (the list of error codes in its guide): none of them may stop a worker. Of one that does not know a topic
     /// only whoever has seen it can say whether it will.

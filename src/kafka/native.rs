@@ -200,6 +200,7 @@ pub(super) fn describe_topic<C: ClientContext>(
     let topic = c_string(name)?;
     let mut names = [topic.as_ptr()];
     let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+    hear_of_brokers(client, wait)?;
     // SAFETY: queue, options, collection and event are created here and destroyed here, once each; the event owns the
     // result, and nothing of it is kept as a pointer after the event's end. A null event means that nothing came in time.
     unsafe {
@@ -218,6 +219,24 @@ pub(super) fn describe_topic<C: ClientContext>(
         c::rd_kafka_AdminOptions_destroy(options);
         c::rd_kafka_queue_destroy(queue);
         answer
+    }
+}
+
+/// Asks any broker which brokers there are and who controls them: a question for a controller that is away has librdkafka try to connect to it
+/// a thousand times a second for as long as the question may take.
+fn hear_of_brokers<C: ClientContext>(client: &Client<C>, wait: i32) -> Result<(), BrokerError> {
+    let mut told = ptr::null();
+    // SAFETY: the client lives as long as the borrow; what is told is given back here, once.
+    let code = unsafe {
+        let code = c::rd_kafka_metadata(client.native_ptr(), 0, ptr::null_mut(), &mut told, wait);
+        if !told.is_null() {
+            c::rd_kafka_metadata_destroy(told);
+        }
+        code
+    };
+    match RDKafkaErrorCode::from(code) {
+        RDKafkaErrorCode::NoError => Ok(()),
+        code => Err(coded("hear of brokers", code, &code.to_string())),
     }
 }
 

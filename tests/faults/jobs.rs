@@ -50,9 +50,11 @@ fn running(installation: &Installation, job: &str) -> bool {
 #[test]
 #[ignore = "long: run tests/chaos f41"]
 fn f41_workers_die_with_jobs_in_flight() {
-    const CONTRACTS: u32 = 400;
+    const CONTRACTS: u32 = 1_000;
+    // So many chunks that everybody has some of them.
+    const SMALL_CHUNKS: [&str; 2] = ["--set", "jobs.chunk_positions=20"];
     let mut scene = Scene::with("F41", "workers of calculate and collect killed with a job in flight", all_stages());
-    submit(&scene.installation, "UNDISTURBED", CONTRACTS, &[]);
+    submit(&scene.installation, "UNDISTURBED", CONTRACTS, &SMALL_CHUNKS);
     let undisturbed = outcome(&scene.installation, "UNDISTURBED");
     assert_eq!(undisturbed["ending"], "COMPLETED", "{undisturbed:#}");
     // A job that goes on without its victim was hit; one that had ended before was not.
@@ -63,7 +65,8 @@ fn f41_workers_die_with_jobs_in_flight() {
         let job = format!("HIT-{jobs}");
         let path = request(&scene.installation, &job, CONTRACTS);
         // It may take longer to submit than to calculate: whoever waits for the command comes too late.
-        let mut submission = scene.installation.start(&job, &["submit", "job", argument(&path)]);
+        let command = [&["submit", "job", argument(&path)], &SMALL_CHUNKS[..]].concat();
+        let mut submission = scene.installation.start(&job, &command);
         scene.any_moment(600);
         let victim = scene.any_worker();
         scene.kill(victim);
@@ -144,7 +147,7 @@ const MISSED: [&str; 2] = [
 #[ignore = "long: run tests/chaos f40"]
 fn f40_ten_times_the_load_and_a_large_job_and_small_ones_between() {
     let mut scene =
-        Scene::with("F40", "ten times the load for 15 s, a job of 5,000 contracts, small jobs between", all_stages());
+        Scene::with("F40", "ten times the load for 15 s, a job of 20,000 contracts, small jobs between", all_stages());
     // From the command to its outcome, the start of the process included.
     let small = |scene: &Scene, job: String| {
         let began = Instant::now();
@@ -152,14 +155,12 @@ fn f40_ten_times_the_load_and_a_large_job_and_small_ones_between() {
         began.elapsed().as_secs_f64()
     };
     let mut before: Vec<f64> = (0..5).map(|number| small(&scene, format!("BEFORE-{number}"))).collect();
-    submit(&scene.installation, "LARGE", 5_000, &[]);
+    submit(&scene.installation, "LARGE", 20_000, &[]);
     let (began, passed, mut meanwhile) = (Instant::now(), scene.feed.passed(), Vec::new());
     scene.feed.hurry(10);
+    assert!(running(&scene.installation, "LARGE"), "no small job meets the large one");
     while began.elapsed() < Duration::from_secs(15) {
         meanwhile.push(small(&scene, format!("SMALL-{}", meanwhile.len())));
-        if meanwhile.len() == 1 {
-            assert!(running(&scene.installation, "LARGE"), "no small job has met the large one");
-        }
         thread::sleep(Duration::from_millis(200));
     }
     let pace = (scene.feed.passed() - passed) as f64 / began.elapsed().as_secs_f64();
