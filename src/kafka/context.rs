@@ -14,7 +14,7 @@ use rdkafka::producer::ProducerContext;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
-use super::failure::{broker_error, kind};
+use super::failure::{broker_error, kind, only_news};
 use crate::engine::broker::{BrokerError, ErrorKind, Rebalance};
 
 /// A client whose events nobody waits for; the last reason for trouble is kept for whoever asks why.
@@ -198,9 +198,13 @@ fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
-/// librdkafka goes on by itself after these: nobody must act now, somebody should look today.
+/// librdkafka goes on by itself after these: nobody must act now, somebody should look today. Of connections it has a log line as well, and that one is
+/// not repeated for half a minute.
 fn log_error(error: &KafkaError, reason: &str) {
-    tracing::warn!(target: "librdkafka", %error, "{reason}");
+    match error.rdkafka_error_code().is_some_and(only_news) {
+        true => tracing::debug!(target: "librdkafka", %error, "{reason}"),
+        false => tracing::warn!(target: "librdkafka", %error, "{reason}"),
+    }
 }
 
 #[cfg(test)]

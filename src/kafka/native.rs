@@ -314,3 +314,46 @@ fn c_string(text: &str) -> Result<CString, BrokerError> {
         BrokerError::new(crate::engine::broker::ErrorKind::Fatal, format!("name with a zero byte: {text:?}"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use rdkafka::ClientConfig;
+    use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::statistics::Statistics;
+
+    use super::*;
+    use crate::engine::broker::ErrorKind;
+
+    /// How often its client has tried to connect, as of the last poll.
+    #[derive(Default)]
+    struct Connects(AtomicI64);
+
+    impl ClientContext for Connects {
+        fn stats(&self, told: Statistics) {
+            self.0.store(told.brokers.values().filter_map(|broker| broker.connects).sum(), Ordering::Relaxed);
+        }
+    }
+
+    impl ConsumerContext for Connects {}
+
+    #[test]
+    fn whoever_asks_a_broker_that_is_away_connects_with_pauses() {
+        let cluster = MockCluster::new(1).expect("the library's own broker");
+        cluster.create_topic("here", 1, 1).expect("it is new");
+        let client: BaseConsumer<Connects> = ClientConfig::new()
+            .set("bootstrap.servers", cluster.bootstrap_servers())
+            .set("statistics.interval.ms", "100")
+            .create_with_context(Connects::default())
+            .expect("a client");
+        let ask = || describe_topic(client.client(), "here", Duration::from_secs(3));
+        assert!(ask().is_ok_and(|topic| topic.is_some()));
+        cluster.broker_down(1).expect("it was up");
+        assert_eq!(ask().err().map(|error| error.kind), Some(ErrorKind::Unavailable));
+        client.poll(Duration::from_secs(1));
+        let connects = client.context().0.load(Ordering::Relaxed);
+        assert!((2..200).contains(&connects), "{connects} in three seconds");
+    }
+}
