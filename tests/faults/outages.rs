@@ -103,7 +103,10 @@ fn f13_too_few_copies_to_write() {
         assert!(memory < MEMORY_MB, "a worker that cannot write has {memory} MB");
         let failed: Vec<_> = worker.lines("Connect to").iter().filter_map(suppressed).collect();
         // Of half a minute. A question that was on its way when they died may spin for its 15 s.
-        assert!(failed.last().is_none_or(|failed| *failed < 3_000), "connections are tried without a pause: {failed:?}");
+        assert!(
+            failed.last().is_none_or(|failed| *failed < 3_000),
+            "connections are tried without a pause: {failed:?}"
+        );
     }
     brokers::start();
     scene.healed();
