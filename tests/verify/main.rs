@@ -458,6 +458,18 @@ fn what_retention_took_is_called_unproved_and_not_lost() {
     assert_eq!(report.unproved.len(), 1, "{report}");
 }
 
+/// Rebooks of other partitions have sent some of it there.
+#[test]
+fn what_retention_took_of_one_partition_is_not_missing_to_another() {
+    let mut paper = worked();
+    for topic in [TRADES, BLOTTER] {
+        let log = paper.log(topic, 0);
+        *log = Log { start: log.end, end: log.end, records: Vec::new() };
+    }
+    let report = audited(&paper);
+    assert!(report.clean(), "{report}");
+}
+
 fn changed_row(paper: &mut Paper, change: impl FnOnce(&mut BlotterRow)) {
     let log = paper.log(BLOTTER, 1);
     let index = row(log, |row| plain(row) && !row.answer.quantity_after.is_zero());
