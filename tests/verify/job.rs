@@ -1,6 +1,10 @@
-//! A calculation job of six chunks, sent as `submit job` sends it.
+//! A calculation job of six chunks, and one by reference, sent as `submit job` sends them.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use bookflow::cli::generate::request::RequestShape;
+use bookflow::cli::submit::{job, recalculation};
 use bookflow::domain::jobs::job::Started;
 use bookflow::domain::jobs::split::{Cut, SplitLimits, Splitter};
 use bookflow::domain::key::Timestamp;
@@ -12,9 +16,17 @@ use bookflow::messages::request::{read_contracts, read_request};
 use bookflow::messages::schemas::Schemas;
 use bookflow::pipeline::topics::{CALCULATION_CHUNKS_REALTIME, JOB_CONTROL};
 
+pub const CHUNKS: &str = "job";
+const BY_REFERENCE: &[u8] = br#"{"requestId": "EOD", "type": "FULL", "selection": "ALL"}"#;
+
+pub fn recalculate(broker: &dyn Broker, schemas: &Arc<Schemas>) {
+    let document = recalculation::read(BY_REFERENCE, None).expect("a document");
+    job::submit(&document, broker, schemas, Duration::from_secs(3_600)).expect("the broker takes it");
+}
+
 pub fn send(broker: &dyn Broker, schemas: &Schemas, partitions: i32) {
     let mut json = Vec::new();
-    RequestShape::new("job", 30, 4, 5).write(&mut json).expect("memory takes everything");
+    RequestShape::new(CHUNKS, 30, 4, 5).write(&mut json).expect("memory takes everything");
     let request = read_request(&json[..]).expect("a request");
     let limits = SplitLimits { chunk_positions: 20, ..SplitLimits::default() };
     let mut splitter = Splitter::new(request.job.clone(), &request.market, limits);

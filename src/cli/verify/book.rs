@@ -124,7 +124,7 @@ pub fn audit(
         let place = format!("{input}@{}", place.offset);
         report.differs(Damage::Doubled, place, "", "no dead letter", format!("{letter:?}"));
     }
-    let mut state = State::read(broker, schemas, snapshot, stand, input.partition, report)?;
+    let mut state = State::read(broker, schemas, snapshot, stand, input.partition)?;
     flows::audit(broker, schemas, (snapshot, stand), &state, known, report)?;
     if whole {
         for (key, Audited { expected, realised, contracts }) in &positions {

@@ -1,5 +1,6 @@
-//! One partition as a stream of records between two offsets.
+//! One partition as a stream of records between two offsets, and many at once.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::cli::exit::Exit;
@@ -35,6 +36,42 @@ pub fn decode<M: Message>(
     }
 }
 
+/// Hands out the committed records of many partitions, each between two offsets. One reader for all: where little is to be read, opening one is what
+/// takes the time.
+pub fn each(
+    broker: &dyn Broker,
+    partitions: &BTreeMap<TopicPartition, (i64, i64)>,
+    mut act: impl FnMut(&Record<'_>),
+) -> Result<(), Failure> {
+    let some = partitions.iter().filter(|(_, (from, to))| from < to);
+    let (starts, mut left): (Vec<_>, Vec<_>) =
+        some.map(|(&partition, &(from, to))| ((partition, from), (partition, to))).unzip();
+    if left.is_empty() {
+        return Ok(());
+    }
+    let mut reader = broker.reader()?;
+    reader.assign(&starts)?;
+    let (mut batch, mut moved) = (Batch::default(), Instant::now());
+    loop {
+        left.retain(|&(partition, to)| reader.position(partition).is_some_and(|position| position < to));
+        let Some(&(partition, to)) = left.first() else { return Ok(()) };
+        if moved.elapsed() > PATIENCE {
+            return Err(silent(partition, to));
+        }
+        batch.clear();
+        reader.poll(WAIT, ROOM, &mut batch)?;
+        if !batch.is_empty() {
+            moved = Instant::now();
+        }
+        batch.iter().filter(|record| record.offset < partitions[&record.from].1).for_each(|record| act(&record));
+    }
+}
+
+fn silent(partition: TopicPartition, to: i64) -> Failure {
+    let message = format!("{partition} gives no records up to {to}");
+    Failure::new(Exit::Unreachable, message).next("look at the broker, then verify again")
+}
+
 impl Cursor {
     pub fn open(broker: &dyn Broker, partition: TopicPartition, from: i64, to: i64) -> Result<Cursor, Failure> {
         let mut reader = broker.reader()?;
@@ -55,8 +92,7 @@ impl Cursor {
             self.next = 0;
             self.reader.poll(WAIT, ROOM, &mut self.batch)?;
             if self.batch.is_empty() && began.elapsed() > PATIENCE {
-                let message = format!("{} gives no records up to {}", self.partition, self.to);
-                return Err(Failure::new(Exit::Unreachable, message).next("look at the broker, then verify again"));
+                return Err(silent(self.partition, self.to));
             }
         }
         Ok(self.batch.get(self.next).filter(|record| record.offset < self.to))

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
+use super::commits;
 use super::cursor::{Cursor, decode};
 use super::known::Known;
 use super::letters::at;
@@ -43,7 +44,8 @@ pub fn audit(
     let shelves = state.shelves();
     let partition = TopicPartition { topic: CASH_FLOWS, partition: state.partition };
     let revisions = Revisions::of(&shelves, partition);
-    let mut told = last_tellings(broker, schemas, (snapshot, stand), partition, &revisions, report)?;
+    let mut records = commits::records(broker, snapshot, stand, partition)?;
+    let mut told = last_tellings(&mut records, schemas, &revisions, report)?;
     for (key, shelf) in shelves.iter().filter(|(_, shelf)| !contracts(*shelf).is_empty()) {
         if !told.contains_key(key) {
             let named = contracts(shelf).into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -97,21 +99,14 @@ pub fn audit(
 fn last_tellings(
     broker: &dyn Broker,
     schemas: &Schemas,
-    (snapshot, stand): (&Snapshot, &Stand),
-    partition: TopicPartition,
     revisions: &Revisions<'_>,
     report: &mut Report,
 ) -> Result<BTreeMap<PositionKey, Telling>, Failure> {
-    let (bounds, marked) = (snapshot.bounds(partition), stand.mark.end(CASH_FLOWS));
-    let mut records = Cursor::open(broker, partition, bounds.start, if stand.still { bounds.end } else { marked })?;
     let mut keys = BTreeMap::<Vec<u8>, PositionKey>::new();
     let mut told = BTreeMap::<PositionKey, Telling>::new();
     while let Some(record) = records.peek()? {
         let key = record.key.unwrap_or_default();
-        if record.offset >= marked {
-            let (key, expected) = (String::from_utf8_lossy(key), format!("nothing from {marked} on"));
-            report.differs(Damage::Torn, at(&record), key, expected, "a committed record");
-        } else if record.value.is_none() {
+        if record.value.is_none() {
             let position = keys.remove(key);
             if let Some(telling) = position.and_then(|position| told.get_mut(&position)) {
                 telling.remove(key);

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cursor::{Cursor, decode};
 use super::letters::{Letters, at};
+use super::progress::Progresses;
 use super::report::{Damage, Report, Window};
+use super::shares::Shares;
 use super::snapshot::Snapshot;
 use crate::cli::failure::Failure;
 use crate::domain::jobs::chunk::ChunkResult;
@@ -32,19 +34,19 @@ const RESULTS: [&str; 2] = [CHUNK_RESULTS_REALTIME, CHUNK_RESULTS_BATCH];
 
 /// What the auditor knows of one job. Chunks are kept by number and totals, never with their contents.
 #[derive(Default)]
-struct Seen {
+pub struct Seen {
     /// Until when it was given time, by the first word that started it.
-    deadline: Option<Timestamp>,
-    planned: Option<(u32, Option<Counts>)>,
+    pub deadline: Option<Timestamp>,
+    pub planned: Option<(u32, Option<Counts>)>,
     /// Both end it whatever comes in.
     cancelled: bool,
     rejected: bool,
     /// The first result of each chunk, as far as `collect` has read it.
-    results: BTreeMap<u32, ControlTotals>,
+    pub results: BTreeMap<u32, ControlTotals>,
     /// Results and words that `collect` has not read yet.
     ahead: bool,
     /// Each with the time at which it was written.
-    outcomes: Vec<(Outcome, Timestamp)>,
+    pub outcomes: Vec<(Outcome, Timestamp)>,
 }
 
 /// How far the clocks of two machines may be apart.
@@ -83,24 +85,25 @@ pub fn audit(
     letters: &mut Letters,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let others = [CALCULATION_REQUESTS, JOB_CONTROL, JOB_CASH_FLOWS, CALCULATION_OUTCOMES];
-    let mut partitions = LANES.into_iter().chain(RESULTS).chain(others).flat_map(|topic| snapshot.partitions(topic));
-    if let Some(cut) = partitions.find(|partition| snapshot.bounds(*partition).start > 0) {
-        report
-            .unproved
-            .push(format!("jobs: {cut} has lost its oldest records, so chunks and outcomes cannot be matched"));
-        return Ok(());
-    }
     let (flows, results, jobs) = Default::default();
     let mut audit = Audit { broker, schemas, snapshot, letters, report, flows, results, jobs };
     audit.read_outcomes()?;
+    let progresses = Progresses::read(broker, schemas, snapshot, audit.report)?;
+    progresses.endings(&audit.jobs, audit.report);
+    let others = [CALCULATION_REQUESTS, JOB_CONTROL, JOB_CASH_FLOWS, CALCULATION_OUTCOMES];
+    let mut partitions = LANES.into_iter().chain(RESULTS).chain(others).flat_map(|topic| snapshot.partitions(topic));
+    if let Some(cut) = partitions.find(|partition| snapshot.bounds(*partition).start > 0) {
+        let unproved = format!("jobs: {cut} has lost its oldest records, so chunks and outcomes cannot be matched");
+        audit.report.unproved.push(unproved);
+        return Ok(());
+    }
     audit.read_flows()?;
     RESULTS.into_iter().try_for_each(|results| audit.read_results(results))?;
     LANES.into_iter().try_for_each(|lane| audit.chunks(lane))?;
     audit.requests()?;
     audit.causeless();
     audit.read_control()?;
-    audit.outcomes();
+    audit.outcomes(&progresses);
     Ok(())
 }
 
@@ -116,8 +119,11 @@ impl Audit<'_> {
     fn read_results(&mut self, topic: &'static str) -> Result<(), Failure> {
         self.each::<ChunkResult>(topic, |audit, record, cause, result| {
             let read = audit.consumed(record);
+            let letters = if read { audit.letters.take(topics::place(record.cause())).len() } else { 0 };
+            audit.report.counts.dead_letters += letters as u64;
             let job = audit.jobs.entry(result.job.clone()).or_default();
             match read {
+                true if letters > 0 => {}
                 true => drop(job.results.entry(result.number).or_insert_with(|| result.totals.clone())),
                 false => job.ahead = true,
             }
@@ -190,22 +196,24 @@ impl Audit<'_> {
     /// Each job by reference has each result of a partition at most once; whether all are there is for the outcome to say. What they count stands on
     /// `cash-flows`: `verify --job` adds it up.
     fn requests(&mut self) -> Result<(), Failure> {
+        let mut shares = Shares::read(self.broker, self.schemas, self.snapshot, self.report)?;
         for input in self.snapshot.partitions(CALCULATION_REQUESTS) {
             let to = self.snapshot.stand(input).offset.unwrap_or(0);
             let mut cursor = Cursor::open(self.broker, input, 0, to)?;
             while let Some(record) = cursor.peek()? {
-                self.request(&record)?;
+                self.request(&record, &mut shares)?;
                 cursor.step();
             }
         }
+        shares.finish(self.report);
         Ok(())
     }
 
-    fn request(&mut self, record: &Record<'_>) -> Result<(), Failure> {
+    fn request(&mut self, record: &Record<'_>, shares: &mut Shares) -> Result<(), Failure> {
         let place = topics::place(record.cause());
         let letters = self.letters.take(place).len();
         let results = self.results.remove(&place).unwrap_or_default();
-        let told = decode::<CalculationRequest>(self.schemas, record)?.ok().map(|(_, request)| request.job);
+        let told = decode::<CalculationRequest>(self.schemas, record)?.ok().map(|(_, request)| request);
         self.report.counts.dead_letters += letters as u64;
         if letters > 1 || (letters == 0 && told.is_none()) {
             let damage = if letters > 1 { Damage::Doubled } else { Damage::Lost };
@@ -213,11 +221,11 @@ impl Audit<'_> {
             self.report.differs(damage, at(record), "", "a request, or one dead letter", found);
         }
         // One that is refused is answered to the job that its key names.
-        let job = told.filter(|_| letters == 0);
+        let request = told.filter(|_| letters == 0);
         let own = share::numbers(record.from.partition);
         let mut numbers = BTreeSet::new();
         for ChunkResult { job: of, number, .. } in &results {
-            if !own.contains(number) || job.as_ref().is_some_and(|job| job != of) {
+            if !own.contains(number) || request.as_ref().is_some_and(|request| request.job != *of) {
                 let found = format!("{of} result {number}");
                 self.report.differs(Damage::Wrong, at(record), "", "the partition's own results", found);
             }
@@ -225,6 +233,7 @@ impl Audit<'_> {
                 self.report.differs(Damage::Doubled, at(record), "", "each result once", number);
             }
         }
+        shares.compare(place, request.as_ref(), numbers.len(), self.report);
         Ok(())
     }
 
@@ -283,7 +292,7 @@ impl Audit<'_> {
         })
     }
 
-    fn outcomes(&mut self) {
+    fn outcomes(&mut self, progresses: &Progresses<'_>) {
         for (job, seen) in std::mem::take(&mut self.jobs) {
             self.report.counts.jobs += 1;
             let complete = seen.deadline.is_some()
@@ -291,9 +300,13 @@ impl Audit<'_> {
                     .planned
                     .is_some_and(|(chunks, _)| (1..=chunks).all(|number| seen.results.contains_key(&number)));
             let Some((outcome, written)) = seen.outcomes.first() else {
+                if progresses.ended(&job) {
+                    continue; // told already
+                }
                 if complete || seen.cancelled || seen.rejected {
                     self.report.differs(Damage::Lost, CALCULATION_OUTCOMES, &job, "one outcome", "none");
                 }
+                progresses.running(&job, &seen, self.report);
                 continue;
             };
             if seen.outcomes.len() > 1 {
@@ -324,8 +337,7 @@ impl Audit<'_> {
         planned: Option<Counts>,
         results: &BTreeMap<u32, ControlTotals>,
     ) {
-        let mut sum = ControlTotals::default();
-        results.values().for_each(|totals| sum.merge(totals));
+        let mut sum = sum(results);
         // The outcome says itself when the plan and the chunks differ.
         sum.errors += u64::from(planned.is_some_and(|planned| planned != sum.counts));
         if sum != outcome.totals {
@@ -359,6 +371,12 @@ impl Audit<'_> {
         }
         Ok(())
     }
+}
+
+pub(super) fn sum(results: &BTreeMap<u32, ControlTotals>) -> ControlTotals {
+    let mut sum = ControlTotals::default();
+    results.values().for_each(|totals| sum.merge(totals));
+    sum
 }
 
 pub(super) fn summary(totals: &ControlTotals) -> String {

@@ -6,6 +6,7 @@ pub mod command; // `verify`
 pub mod report; // what was found
 pub mod snapshot; // the moment that is audited
 pub mod cursor; // a partition as a stream
+mod commits; // stages against their logs: unread, torn
 mod letters; // dead letters by record
 mod book; // trades against their answers
 mod answers; // the blotter beside them
@@ -19,6 +20,8 @@ mod known; // contracts and the market, now and before
 mod flows; // last cash flows against the calculation
 pub mod oracle; // the fold
 mod jobs; // chunks, results, outcomes
+mod progress; // what `collect` keeps of them
+mod shares; // what partitions keep of jobs by reference
 mod outcome; // one job alone
 mod recalculation; // one by reference
 
@@ -36,11 +39,13 @@ use super::failure::Failure;
 use crate::engine::broker::Broker;
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::TRADES;
+use crate::pipeline::topology::topology;
 
 /// Audits everything that can be seen, at the moment it begins; workers may go on. Keeps the first `kept` differences.
 pub fn audit(broker: &dyn Broker, schemas: &Arc<Schemas>, kept: usize) -> Result<Report, Failure> {
     let mut report = Report::keeping(kept);
     let snapshot = Snapshot::take(broker)?;
+    commits::audit(broker, &topology(schemas.clone()), &snapshot, &mut report)?;
     let mut letters = Letters::read(broker, schemas, &snapshot, &mut report)?;
     let (mut rebooks, mut moves) = (Rebooks::default(), Moves::default());
     let promises = Promises::read(broker, schemas, &snapshot)?;

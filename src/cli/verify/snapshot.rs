@@ -142,3 +142,22 @@ fn mark(partition: TopicPartition, metadata: &str) -> Result<TurnMark, Failure> 
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::messages::schemas::Schemas;
+    use crate::pipeline::topology::topology;
+
+    #[test]
+    fn every_input_of_every_stage_is_asked_for() {
+        let topology = topology(Arc::new(Schemas::embedded()));
+        let inputs = topology
+            .stages
+            .iter()
+            .flat_map(|stage| stage.inputs(0).into_iter().map(|input| (stage.name, input.topic)).collect::<Vec<_>>());
+        assert_eq!(inputs.collect::<Vec<_>>(), INPUTS);
+    }
+}

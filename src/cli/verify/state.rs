@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use rust_decimal::Decimal;
 
-use super::cursor::Cursor;
+use super::commits::{self, Latest};
 use super::expected::{Expected, Known};
 use super::fold::{Close, Fold, unversioned};
-use super::letters::at;
 use super::moves::Moves;
 use super::promises::Promises;
 use super::report::{Damage, Report};
@@ -39,9 +38,6 @@ pub struct State<'a> {
     actions: HashMap<PositionKey, Latest>,
 }
 
-/// The latest value of each record key.
-type Latest = HashMap<Vec<u8>, Vec<u8>>;
-
 impl<'a> State<'a> {
     pub fn read(
         broker: &dyn Broker,
@@ -49,9 +45,8 @@ impl<'a> State<'a> {
         snapshot: &Snapshot,
         stand: &Stand,
         partition: i32,
-        report: &mut Report,
     ) -> Result<State<'a>, Failure> {
-        let mut latest = |topic| latest(broker, snapshot, stand, TopicPartition { topic, partition }, report);
+        let latest = |topic| commits::latest(broker, snapshot, stand, TopicPartition { topic, partition });
         let (trades, positions, lots) = (latest(CAPTURED_TRADES)?, latest(POSITIONS)?, latest(LOTS)?);
         let mut actions = HashMap::<PositionKey, Latest>::new();
         for (key, value) in latest(CAPTURED_ACTIONS)? {
@@ -200,35 +195,6 @@ impl<'a> State<'a> {
             self.lots.remove(&trade_key_of(key, id));
         }
     }
-}
-
-/// Reads a state topic up to the end that the committed mark names; what a still stage shows beyond it was torn.
-fn latest(
-    broker: &dyn Broker,
-    snapshot: &Snapshot,
-    stand: &Stand,
-    partition: TopicPartition,
-    report: &mut Report,
-) -> Result<Latest, Failure> {
-    let bounds = snapshot.bounds(partition);
-    let marked = stand.mark.end(partition.topic);
-    let to = if stand.still { bounds.end } else { marked };
-    let mut cursor = Cursor::open(broker, partition, bounds.start, to)?;
-    let mut latest = Latest::new();
-    while let Some(record) = cursor.peek()? {
-        let key = record.key.unwrap_or_default();
-        if record.offset >= marked {
-            let key = String::from_utf8_lossy(key);
-            report.differs(Damage::Torn, at(&record), key, format!("nothing from {marked} on"), "a committed record");
-        } else {
-            match record.value {
-                Some(value) => drop(latest.insert(key.to_vec(), value.to_vec())),
-                None => drop(latest.remove(key)),
-            }
-        }
-        cursor.step();
-    }
-    Ok(latest)
 }
 
 fn take<M: Message<Cause = Place>>(schemas: &Schemas, latest: &mut Latest, key: &[u8]) -> Result<Option<M>, String> {
