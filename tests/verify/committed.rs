@@ -1,5 +1,6 @@
 //! What stages keep and have read, against what they have committed.
 
+use bookflow::cli::verify::report::Difference;
 use bookflow::domain::jobs::chunk::ChunkResult;
 use bookflow::domain::jobs::collect::{Progress, Stage};
 use bookflow::domain::jobs::job::JobEvent;
@@ -86,6 +87,27 @@ fn a_share_without_its_request_is_torn() {
     let mut paper = worked();
     paper.log(RECALCULATIONS, 2).records.clear();
     found(&audited(&paper), Damage::Torn, 1);
+}
+
+#[test]
+fn input_that_was_deleted_before_it_was_read_is_lost_and_both_offsets_are_told() {
+    for (deleted, lost) in [(5, PARTITIONS as u64), (0, 0)] {
+        let mut paper = worked();
+        for partition in 0..PARTITIONS {
+            let at = TopicPartition { topic: TRADES, partition };
+            let next = paper.committed[&(format!("bookflow.{BOOK}"), at)].offset;
+            let unread = (next + deleted..next + 10).map(|offset| (offset, None, Some(b"unread".to_vec())));
+            *paper.log(TRADES, partition) = Log { start: next + deleted, end: next + 10, records: unread.collect() };
+        }
+        let report = audited(&paper);
+        found(&report, Damage::Lost, lost);
+        for Difference { place, expected, found, .. } in &report.differences {
+            let at = paper.committed.iter().find(|((_, at), _)| at.to_string() == *place).expect("an input");
+            let next = at.1.offset;
+            assert!(expected.contains(&format!("from {next} on")), "{report}");
+            assert!(found.contains(&format!("begins at {}", next + deleted)), "{report}");
+        }
+    }
 }
 
 fn read<M: Message>(value: &Option<Vec<u8>>) -> (M::Cause, M) {

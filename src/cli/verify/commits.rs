@@ -1,4 +1,4 @@
-//! What each stage has committed, against its logs: no record of its state was torn from its turn.
+//! What each stage has committed, against its logs: no input was deleted before it was read, and no record of its state was torn from its turn.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,7 +13,7 @@ use crate::engine::topology::Topology;
 /// The latest value of each record key.
 pub type Latest = HashMap<Vec<u8>, Vec<u8>>;
 
-/// Audits all state topics that the topology names, as far as their stages stand still: what one that moves on shows may be of turns
+/// Audits all inputs and all state topics that the topology names, as far as their stages stand still: what one that moves on shows may be of turns
 /// that came after its mark.
 pub fn audit(
     broker: &dyn Broker,
@@ -28,6 +28,7 @@ pub fn audit(
             if !stand.still {
                 continue;
             }
+            stage.inputs(lead.partition).into_iter().for_each(|input| unread(stage.name, snapshot, input, report));
             for state in stage.state.iter().map(|&topic| TopicPartition { topic, ..lead }) {
                 let bounds = snapshot.bounds(state);
                 tails.insert(state, (stand.mark.end(state.topic).max(bounds.start), bounds.end));
@@ -39,6 +40,17 @@ pub fn audit(
         let expected = format!("nothing from {} on", tails[&record.from].0);
         report.differs(Damage::Torn, at(record), key, expected, "a committed record");
     })
+}
+
+/// Offsets below the one that was committed may be gone; from there on nothing may.
+fn unread(stage: &str, snapshot: &Snapshot, input: TopicPartition, report: &mut Report) {
+    let committed = snapshot.known(input).and_then(|stand| stand.offset);
+    let start = snapshot.bounds(input).start;
+    if let Some(committed) = committed.filter(|committed| *committed < start) {
+        let expected = format!("all records from {committed} on, where `{stage}` has come to");
+        let found = format!("a log that begins at {start}: what lay between was deleted and nobody has read it");
+        report.differs(Damage::Lost, input, "", expected, found);
+    }
 }
 
 /// The records of a state topic up to the end that the committed mark names.
