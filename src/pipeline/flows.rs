@@ -326,11 +326,14 @@ const BLOCKED_A_PART: usize = 200;
 /// 38 bytes each at most.
 const CHANGES_A_PART: usize = 6_000;
 
+/// The reason that is none of the data's: the calculation of a position has a defect.
+pub const NOT_CALCULATED: &str = "NOT_CALCULATED";
+
 /// A defect, as a reason.
 pub fn not_calculated(broken: &str) -> Obstacle {
     let broken = &broken[..broken.floor_char_boundary(MESSAGE_BYTES_MAX / 2)];
     let message = format!("the calculation broke down ({broken}); a defect: report it with this position");
-    Obstacle { reason: "NOT_CALCULATED".into(), message: message.into() }
+    Obstacle { reason: NOT_CALCULATED.into(), message: message.into() }
 }
 
 /// Whether the rows of parts are what was told. Parts that are only there for their changes say nothing.

@@ -26,6 +26,7 @@ use bookflow::pipeline::topics::{self, *};
 use bookflow::pipeline::topology::{BOOK, CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT, topology};
 
 mod committed; // what stages keep and have read
+mod defects; // what a build cannot calculate
 mod demo; // the demo as a stranger runs it
 mod job; // jobs to be calculated
 mod market; // contracts and their market
