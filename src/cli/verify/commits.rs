@@ -42,14 +42,20 @@ pub fn audit(
     })
 }
 
-/// Offsets below the one that was committed may be gone; from there on nothing may.
+/// Offsets below the one that was committed may be gone; from there on nothing may but the marker that ends a transaction, which nobody reads.
 fn unread(stage: &str, snapshot: &Snapshot, input: TopicPartition, report: &mut Report) {
-    let committed = snapshot.known(input).and_then(|stand| stand.offset);
+    let Some(committed) = snapshot.known(input).and_then(|stand| stand.offset) else { return };
     let start = snapshot.bounds(input).start;
-    if let Some(committed) = committed.filter(|committed| *committed < start) {
-        let expected = format!("all records from {committed} on, where `{stage}` has come to");
-        let found = format!("a log that begins at {start}: what lay between was deleted and nobody has read it");
-        report.differs(Damage::Lost, input, "", expected, found);
+    match start - committed {
+        ..=0 => {}
+        1 => report.unproved.push(format!(
+            "{input}: `{stage}` has come to {committed}, and the log begins at {start}: a marker was deleted, or a record that nobody has read"
+        )),
+        _ => {
+            let expected = format!("all records from {committed} on, where `{stage}` has come to");
+            let found = format!("a log that begins at {start}: what lay between was deleted and nobody has read it");
+            report.differs(Damage::Lost, input, "", expected, found);
+        }
     }
 }
 
