@@ -204,6 +204,7 @@ const RULES: Proofs = &[
             "tests/simulation/bugs.rs state_kept_before_the_commit_shows_after_an_abort",
             "tests/simulation/bugs.rs effects_that_add_instead_of_replacing_count_twice",
             "tests/simulation/bugs.rs a_turn_that_fails_as_a_whole_is_not_the_fault_of_its_last_record",
+            "tests/rules/poison.rs two_inputs_that_begin_with_records_over_which_turns_fail_are_both_read_on",
         ],
     ),
     (

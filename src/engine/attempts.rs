@@ -41,7 +41,7 @@ impl Worker {
             let Some(begin) = due(task, input, record.offset).filter(|_| task.begins.is_none()) else { continue };
             if begin.attempt >= CONDEMNED_ATTEMPT && begin.suspect.is_some() {
                 let message = format!("the process died {} times on this record", begin.attempt - 1);
-                task.condemned = Some(Condemned { input, offset: record.offset, reason: "kills_process", message });
+                task.condemned.insert(input, Condemned { offset: record.offset, reason: "kills_process", message });
                 continue;
             }
             task.begins = Some(begin);

@@ -1,5 +1,6 @@
 //! A task: one stage on one partition, from the moment the group gives it to us until it is taken away.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -54,8 +55,9 @@ pub struct Task {
     pub caution: Option<Caution>,
     /// Per input where the log ended when the task was found: what came later has killed nobody.
     pub suspects_end: Vec<i64>,
-    /// What cannot be processed for a reason that its handler does not see.
-    pub condemned: Option<Condemned>,
+    /// What cannot be processed for a reason that its handler does not see, by input: two may stand at their heads, and whichever is read next must not
+    /// bring the other's up again.
+    pub condemned: BTreeMap<usize, Condemned>,
     /// This turn's dead letters: they count once it is kept.
     pub letters: Vec<Letter>,
     /// Waits in a row, for the back-off.
@@ -95,7 +97,6 @@ pub struct Caution {
 }
 
 pub struct Condemned {
-    pub input: usize,
     pub offset: i64,
     pub reason: &'static str,
     pub message: String,
@@ -136,7 +137,7 @@ impl Task {
             attempt: Attempt::Free,
             begins: None,
             caution: None,
-            condemned: None,
+            condemned: BTreeMap::new(),
             letters: Vec::new(),
             waits: 0,
             committed_at: now,
@@ -176,7 +177,7 @@ impl Task {
         self.status = Status::Finding { from: now, behind: None };
         self.touched = false;
         self.pending = None;
-        self.condemned = None;
+        self.condemned.clear();
         self.letters.clear();
     }
 
@@ -331,7 +332,7 @@ impl Task {
         }
         self.offsets.clone_from(&self.next);
         let offsets = &self.offsets;
-        self.condemned.take_if(|condemned| offsets[condemned.input] > condemned.offset);
+        self.condemned.retain(|input, condemned| offsets[*input] <= condemned.offset);
         self.touched = false;
         self.committed_at = now;
     }

@@ -157,7 +157,7 @@ impl Worker {
             return Ok(None);
         }
         outbox.follow(record.headers);
-        let known = task.condemned.as_ref().filter(|known| known.input == input && known.offset == record.offset);
+        let known = task.condemned.get(&input).filter(|known| known.offset == record.offset);
         let verdict = match known {
             Some(known) => Err(ProcessError::rejected(known.reason, &known.message)),
             None if planted == Some(Planted::RejectedKeepsEffects) => {
@@ -333,10 +333,10 @@ impl Worker {
         };
         for task in self.tasks.values_mut() {
             let Some((offset, input)) = moved(task) else { continue };
-            if task.condemned.as_ref().is_some_and(|known| known.input == input && known.offset == offset) {
+            if task.condemned.get(&input).is_some_and(|known| known.offset == offset) {
                 return Err(Stop::NoDeadLetter { stage, message });
             }
-            task.condemned = Some(Condemned { input, offset, reason, message });
+            task.condemned.insert(input, Condemned { offset, reason, message });
             return Ok(());
         }
         Err(Stop::TickFailed { stage, message })

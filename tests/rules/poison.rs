@@ -277,6 +277,22 @@ fn an_entry_out_of_bounds_and_an_output_too_large_land_on_their_records() {
     assert!(aborted <= 30, "turns are halved, not made one by one: {aborted}");
 }
 
+// Rule 16: whichever of them is read next, the other one stays condemned.
+#[test]
+fn two_inputs_that_begin_with_records_over_which_turns_fail_are_both_read_on() {
+    let house = House::with(|stand| Extras { companion: Some(stand.topic(PARTITIONS)), ..Extras::default() });
+    house.first_start().expect("first start");
+    for topic in [house.topics.numbers, house.extras.companion.expect("there is one")] {
+        house.write_to(topic, 0, &["2000000", "1"]);
+    }
+    let mut worker = house.worker();
+    for _ in 0..200 {
+        worker.run_once().expect("turn");
+    }
+    assert_eq!(house.dead(), ["state_bound:2000000"; 2]);
+    assert_eq!(house.sum(0), 2);
+}
+
 // Rule 16: a tick has no record that could be given up for it.
 #[test]
 fn an_output_of_a_tick_that_is_too_large_stops_the_worker_and_condemns_no_record() {
