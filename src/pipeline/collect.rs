@@ -108,6 +108,9 @@ impl Stage for Collect {
         if let JobEvent::Chunk(result) = &event {
             self.meter.result(result.totals.counts, &progress);
         }
+        // What came in before its announcement waits for that from now on: nobody knows how long ago it was written when `collect` was not there.
+        let waits = !progress.announced() && !matches!(event, JobEvent::Started(_));
+        let at = if waits { at.max(Timestamp(context.now_us)) } else { at };
         let outcome = progress.record(event, at);
         self.keep(progress, record.cause());
         match outcome {

@@ -237,6 +237,21 @@ fn chunks_of_a_submission_that_is_slow_are_seen_before_it_ends() {
     assert_eq!(outcome(&house).ending, Ending::Completed);
 }
 
+/// `collect` was away for longer than jobs are kept, and its inputs are read in any order.
+#[test]
+fn results_that_are_read_before_their_announcement_wait_for_it_however_old_they_are() {
+    let mut house = House::new();
+    house.topology = topology_with(house.schemas.clone(), Settings { jobs_kept: KEPT, ..Settings::default() });
+    put(&house, 1..=CHUNKS);
+    house.work(CALCULATE_BATCH);
+    pass(&house, KEPT);
+    say(&house, ControlWord::Started(Started { request: 7, deadline: Timestamp(i64::MAX), predecessor: None }));
+    let counts = Counts { contracts: CHUNKS.into(), ..Counts::default() };
+    say(&house, ControlWord::Planned { chunks: CHUNKS, counts: Some(counts) });
+    house.work(COLLECT);
+    complete(&house);
+}
+
 #[test]
 fn the_state_of_a_job_is_cleaned_up_and_its_outcome_stays() {
     let house = house();

@@ -63,6 +63,11 @@ impl Progress {
         Progress { job, first, last: first, stage: Stage::Collecting(Collecting::default()), late: 0 }
     }
 
+    /// Whether it is known that somebody has asked for it, and until when.
+    pub fn announced(&self) -> bool {
+        !matches!(self.stage, Stage::Collecting(Collecting { started: None, .. }))
+    }
+
     /// Takes in an event that was written at `at`. The outcome comes out when this event ends the job, once.
     pub fn record(&mut self, event: JobEvent, at: Timestamp) -> Option<Outcome> {
         let Stage::Collecting(collecting) = &mut self.stage else {
