@@ -164,7 +164,11 @@ pub fn worker_redis(config: &Config) -> Result<Option<Arc<Redis>>, Failure> {
 }
 
 pub fn stage_settings(config: &Config, redis: Option<Arc<Redis>>) -> Result<topology::Settings, Failure> {
-    Ok(topology::Settings { jobs_kept: config.jobs.kept, results: results(config, redis)? })
+    Ok(topology::Settings {
+        jobs_kept: config.jobs.kept,
+        results: results(config, redis)?,
+        ..topology::Settings::default()
+    })
 }
 
 /// Where local copies of state rest, if anywhere.

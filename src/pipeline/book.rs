@@ -65,10 +65,11 @@ pub struct Book {
     flows: Table<FlowsKey, PositionFlows>,
     due: Due,
     recalculations: Recalculations,
+    effort_a_tick: u64,
 }
 
 impl Book {
-    pub fn new(schemas: Arc<Schemas>, jobs_kept: Duration) -> Self {
+    pub fn new(schemas: Arc<Schemas>, jobs_kept: Duration, effort_a_tick: u64) -> Self {
         Book {
             trades: Table::new(CAPTURED_TRADES, Trades::new(schemas.clone())).promptly().ageing(),
             positions: Table::new(POSITIONS, Positions::new(schemas.clone())),
@@ -82,6 +83,7 @@ impl Book {
             flows: Table::new(CASH_FLOWS, FlowParts::new(schemas.clone())),
             due: Due::default(),
             recalculations: Recalculations::new(&schemas, jobs_kept),
+            effort_a_tick,
             schemas,
         }
     }
@@ -450,7 +452,7 @@ impl Stage for Book {
         self.due.queue_changed(context.view::<Knowledge>(KNOWLEDGE)?);
         let mut effort = 0;
         let fits = |position: &Number| {
-            let fits = effort < EFFORT_A_TICK;
+            let fits = effort < self.effort_a_tick;
             effort += self.effort(&self.numbers.keys[*position as usize]);
             fits
         };
@@ -465,7 +467,7 @@ fn contract(trade: &CapturedTrade) -> Option<&ContractId> {
 }
 
 /// What is done in a tick at most of what many depend on, and as much of a job, so that trades wait for a few milliseconds: positions of few flows.
-const EFFORT_A_TICK: u64 = 200;
+pub const EFFORT_A_TICK: u64 = 200;
 /// So many bytes of flows, about nine of them, take as long as a position with hardly any.
 const BYTES_AN_EFFORT: u64 = 1_000;
 

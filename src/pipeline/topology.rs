@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::book::Book;
+use super::book::{Book, EFFORT_A_TICK};
 use super::calculate::Calculate;
 use super::collect::Collect;
 use super::dead_letters;
@@ -43,16 +43,18 @@ pub struct Settings {
     pub jobs_kept: Duration,
     /// What chunks came to before, if that is kept at all.
     pub results: Option<Arc<Results>>,
+    /// What `book` does in a tick of what many depend on. No operator sets it: with few positions a simulation must do less to be in the middle.
+    pub effort_a_tick: u64,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { jobs_kept: Duration::from_secs(7 * 86_400), results: None }
+        Settings { jobs_kept: Duration::from_secs(7 * 86_400), results: None, effort_a_tick: EFFORT_A_TICK }
     }
 }
 
 pub fn topology_with(schemas: Arc<Schemas>, settings: Settings) -> Topology {
-    let Settings { jobs_kept, results } = settings;
+    let Settings { jobs_kept, results, effort_a_tick } = settings;
     let (book, collect) = (schemas.clone(), schemas.clone());
     Topology {
         stages: vec![
@@ -70,7 +72,7 @@ pub fn topology_with(schemas: Arc<Schemas>, settings: Settings) -> Topology {
                 ],
                 outputs: vec![BLOTTER, TRADES, HISTORICAL_FLOWS, WHAT_IF_FLOWS, CHUNK_RESULTS_BATCH],
                 tick: Some(CHANGES_EVERY),
-                ..stage(BOOK, TRADES, move || Box::new(Book::new(book.clone(), jobs_kept)))
+                ..stage(BOOK, TRADES, move || Box::new(Book::new(book.clone(), jobs_kept, effort_a_tick)))
             },
             calculate(CALCULATE_REALTIME, CALCULATION_CHUNKS_REALTIME, CHUNK_RESULTS_REALTIME, &schemas, &results),
             calculate(CALCULATE_BATCH, CALCULATION_CHUNKS_BATCH, CHUNK_RESULTS_BATCH, &schemas, &results),

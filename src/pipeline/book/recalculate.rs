@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use hashbrown::HashMap;
 
 use super::recalculations::{Front, Since};
-use super::{BYTES_AN_EFFORT, Book, EFFORT_A_TICK, OnePosition, security};
+use super::{BYTES_AN_EFFORT, Book, OnePosition, security};
 use crate::domain::flows::row::{FlowRow, Obstacle, changes};
 use crate::domain::jobs::chunk::ChunkResult;
 use crate::domain::jobs::job::JobId;
@@ -147,7 +147,7 @@ impl Book {
         let begun = begun.map(|key| (key.clone(), self.numbers.of(&key)));
         let mut effort = 0;
         for (key, number) in begun.iter().chain(front.behind(share.after.clone().as_ref())) {
-            if effort >= EFFORT_A_TICK {
+            if effort >= self.effort_a_tick {
                 break;
             }
             let case = self.case(*number, key, &work);
@@ -387,7 +387,7 @@ impl Book {
                 self.send_of_job(HISTORICAL_FLOWS, work, day, records, context)?;
                 (last, before) = (Some(day), told.flows);
             }
-            if *effort >= EFFORT_A_TICK && Some(day) != to {
+            if *effort >= self.effort_a_tick && Some(day) != to {
                 return Ok(Some(Begun { day, told: last }));
             }
         }
