@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bookflow::cli::exit::Exit;
 use bookflow::cli::submit::{job, recalculation};
+use bookflow::cli::verify::outcome::add_up;
 use bookflow::domain::flows::row::FlowRow;
 use bookflow::domain::jobs::job::{Ending, JobId, Outcome};
 use bookflow::domain::jobs::share::Share;
 use bookflow::domain::key::PositionKey;
 use bookflow::domain::market::snapshot::SnapshotName;
 use bookflow::domain::trade::Side;
+use bookflow::engine::broker::Outgoing;
 use bookflow::messages::data_point::{DataKind, Value};
 use bookflow::messages::position_flows::PositionFlows;
-use bookflow::pipeline::topics::{HISTORICAL_FLOWS, RECALCULATION_SHARES, WHAT_IF_FLOWS};
+use bookflow::pipeline::topics::{CALCULATION_REQUESTS, HISTORICAL_FLOWS, RECALCULATION_SHARES, WHAT_IF_FLOWS};
 use chrono::NaiveDate;
 use serde_json::json;
 
+use crate::cluster::at;
 use crate::desk::march;
 use crate::office::{Office, key, terms};
 use crate::turns::idle;
@@ -425,6 +429,19 @@ fn a_change_that_cannot_be_tried_is_refused_and_not_left_out() {
         let refused = submitted.expect_err("it cannot be tried");
         assert!(refused.message.contains("corporateActions.ACME[0]: what issuers do"), "{}", refused.message);
     }
+}
+
+/// What was told of that partition before still counts, so that flows cannot say whether the totals are right.
+#[test]
+fn a_job_that_one_partition_could_not_read_is_not_held_against_its_flows() {
+    let mut office = Office::new();
+    let broker = office.desk.house.stand.broker.clone();
+    let to = at(CALCULATION_REQUESTS, 1);
+    broker.append(Outgoing { to, key: Some(b"EOD"), value: Some(b"?"), headers: &[] }).expect("append");
+    office.ask("EOD", "FULL", json!({}));
+    assert_eq!(office.finish("EOD").ending, Ending::CompletedWithErrors);
+    let refused = add_up(&JobId::new("EOD").expect("a name"), &broker, &office.desk.house.schemas);
+    assert_eq!(refused.err().map(|failure| failure.exit), Some(Exit::Precondition));
 }
 
 #[test]

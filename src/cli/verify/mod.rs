@@ -22,7 +22,7 @@ pub mod oracle; // the fold
 mod jobs; // chunks, results, outcomes
 mod progress; // what `collect` keeps of them
 mod shares; // what partitions keep of jobs by reference
-mod outcome; // one job alone
+pub mod outcome; // one job alone
 mod recalculation; // one by reference
 
 use std::sync::Arc;
