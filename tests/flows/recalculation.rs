@@ -191,6 +191,24 @@ fn the_same_snapshot_gives_the_same_totals_for_ever_and_nothing_goes_back() {
     assert_eq!(office.told(), told);
 }
 
+/// The price went up and back again before any flow was told of it, so that what counts is of before the snapshot and still newer than it.
+#[test]
+fn what_was_corrected_back_does_not_go_to_where_a_snapshot_saw_it() {
+    let mut office = Office::new();
+    let now = office.run("NOW", "FULL", json!({})).totals;
+    office.price("ACME", 10, 2, "70");
+    snapshot(&office, "BETWEEN");
+    office.price("ACME", 10, 3, "60");
+    office.quiet();
+    let told = office.told();
+    let between = office.run("ONE", "FULL", json!({ "snapshot": "BETWEEN" })).totals;
+    assert_ne!(between.hash, now.hash, "it was another price");
+    assert_eq!((office.told(), between.changed), (told, 0), "but nobody is told of it any more");
+    let incremental = office.run("TWO", "INCREMENTAL", json!({ "snapshot": "BETWEEN", "since": "ONE" })).totals;
+    assert_eq!((incremental.hash, &incremental.sums), (between.hash, &between.sums));
+    office.desk.house.audit();
+}
+
 /// Everything that a series stands on is corrected, the method by which lots are closed included.
 #[test]
 fn the_same_snapshot_gives_the_same_series_for_ever() {

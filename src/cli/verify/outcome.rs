@@ -51,24 +51,21 @@ pub fn add_up(job: &JobId, broker: &dyn Broker, schemas: &Schemas) -> Result<Add
         return Err(Failure::new(Exit::Precondition, message).next(once_more(job, &known)));
     }
     let asked = recalculations::asked(broker, schemas, job)?;
-    let (found, told_since) = match &asked {
+    let (found, otherwise) = match &asked {
         Some((asked, at)) => recalculation::recalculated(asked, *at, job, broker, schemas)?,
-        None => (recalculated(job, broker, schemas)?, 0),
+        None => (recalculated(job, broker, schemas)?, None),
     };
     let told = &outcome.totals;
     let same = (told.flows, &told.sums, told.hash) == (found.flows, &found.sums, found.hash)
         && (asked.is_some() || told.counts.contracts == found.counts.contracts);
-    if !same && told_since > 0 {
-        return Err(Failure::new(
-            Exit::Precondition,
-            format!("{told_since} records of positions are of after job {job} was asked for: what was before them cannot be added up any more"),
-        )
-        .next("run a FULL job while no trades come, and verify that one"));
+    if let Some(otherwise) = otherwise.filter(|_| !same) {
+        return Err(otherwise);
     }
     let left_out = |row: &Notice| row.severity == Severity::Error && row.code == NoticeCode::NotCalculated;
     if !same && asked.is_some() && outcome.rows.iter().any(left_out) {
-        let message =
-            format!("part of job {job} was not calculated: what counts of that is on `cash-flows`, and not in its totals");
+        let message = format!(
+            "part of job {job} was not calculated: what counts of that is on `cash-flows`, and not in its totals"
+        );
         return Err(Failure::new(Exit::Precondition, message).next("submit its request again under another name"));
     }
     Ok(AddedUp { ending: outcome.ending.clone(), told: told.clone(), found, same })

@@ -4,6 +4,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::flows;
 use crate::cli::recalculations::{self, Selected};
+use crate::cli::snapshots;
 use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::recalculation::RecalculationKind;
 use crate::domain::jobs::totals::ControlTotals;
@@ -14,15 +15,14 @@ use crate::messages::position_flows::PositionFlows;
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::{self, CALCULATION_REQUESTS, HISTORICAL_FLOWS};
 
-/// What published flows come to, and how many records of them were told for another reason since the job was asked for. Refuses what they cannot
-/// tell.
+/// What published flows come to, and what else may have made them so since the job was asked for. Refuses what they cannot tell.
 pub fn recalculated(
     asked: &Asked,
     at: Timestamp,
     job: &JobId,
     broker: &dyn Broker,
     schemas: &Schemas,
-) -> Result<(ControlTotals, u64), Failure> {
+) -> Result<(ControlTotals, Option<Failure>), Failure> {
     let recalculation = &asked.recalculation;
     let known = recalculation.moment.known;
     let selected = Selected::by(recalculation, broker, schemas)?;
@@ -55,12 +55,22 @@ pub fn recalculated(
                 .next(format!("`bookflow flows --job {job}` shows it")));
         }
     }
-    match ahead {
-        0 => Ok((totals, since)),
-        _ => Err(Failure::new(
-            Exit::Precondition,
-            format!("{ahead} records of positions stand on newer data than job {job} knew: they prove nothing of it"),
-        )
-        .next("run a FULL job without a snapshot, and verify that one")),
+    let refused = |why: String, next: &str| Failure::new(Exit::Precondition, why).next(next);
+    let on_its_own = "run a FULL job without a snapshot, and verify that one";
+    if ahead > 0 {
+        let why =
+            format!("{ahead} records of positions stand on newer data than job {job} knew: they prove nothing of it");
+        return Err(refused(why, on_its_own));
     }
+    let series = matches!(recalculation.kind, RecalculationKind::Historical { .. });
+    if since > 0 {
+        let why = format!(
+            "{since} records of positions are of after job {job} was asked for: what was before them cannot be added up any more"
+        );
+        return Ok((totals, Some(refused(why, "run a FULL job while no trades come, and verify that one"))));
+    }
+    // Newer data may have come to what was told of older ones, and then nobody is told of them.
+    let newer = !series && snapshots::now(broker, schemas)?.known.ahead_of(known);
+    let why = || format!("newer data have come than job {job} knew, and what was told before may be what they come to");
+    Ok((totals, newer.then(|| refused(why(), on_its_own))))
 }

@@ -23,7 +23,7 @@ use crate::messages::calculation_request::{CalculationRequest, RequestWord};
 use crate::messages::key::day_key;
 use crate::messages::position_flows::PositionFlows;
 use crate::pipeline::due::Number;
-use crate::pipeline::flows::{Told, WhatIf, earlier_securities, flows, not_calculated, selects, series, tried};
+use crate::pipeline::flows::{Told, WhatIf, earlier_securities, flows, not_calculated, says, selects, series, tried};
 use crate::pipeline::knowledge::{KNOWLEDGE, Knowledge, Subject};
 use crate::pipeline::refusals::{WRONG_KEY, undecodable, unencodable};
 use crate::pipeline::topics::{self, CHUNK_RESULTS_BATCH, HISTORICAL_FLOWS, WHAT_IF_FLOWS};
@@ -60,6 +60,8 @@ struct Then {
     copy: Option<Shelf>,
     /// Why its flows are blocked.
     obstacle: Option<Obstacle>,
+    /// Why those that count now are.
+    now: Option<Obstacle>,
 }
 
 impl Book {
@@ -190,7 +192,7 @@ impl Book {
             kind && (earlier.selection == work.recalculation.selection || earlier.selection == Selection::default())
         };
         let earlier = self.recalculations.completed(since).filter(covers);
-        front.since = earlier.map(|earlier| Since::new(earlier, work.as_it_was));
+        front.since = earlier.map(|earlier| Since::new(earlier, work.now));
         if earlier.is_none() && share.done == 0 {
             let message =
                 format!("job {since} is not known any more as one that calculated all of this: nothing was left out");
@@ -319,9 +321,9 @@ impl Book {
         let (agreed, problem) = work.as_it_was.agreed(case.key, case.contracts.iter());
         let (copy, refusal) = match tried(&OnePosition::of(self, case.key), agreed.policy) {
             Some((copy, refusal)) => (Some(copy), refusal),
-            None => (None, obstacle.filter(|obstacle| said_now().as_ref() != Some(obstacle))),
+            None => (None, obstacle.clone().filter(|obstacle| said_now().as_ref() != Some(obstacle))),
         };
-        Ok(Then { copy, obstacle: problem.or(refusal) })
+        Ok(Then { copy, obstacle: problem.or(refusal), now: obstacle })
     }
 
     /// Tells the flows anew where they differ, unless they stand on newer data already: nothing goes back.
@@ -345,9 +347,30 @@ impl Book {
         }
         let (parts, records) = (last.len(), told.records(case.key, case.revision, work.as_it_was, &last));
         let records = records.map_err(unencodable)?;
+        if !records.is_empty() && self.is_up_to_date(case, then, &last, work)? {
+            return Ok(());
+        }
         share.totals.changed += records.iter().map(|record| record.changes.len() as u64).sum::<u64>();
         self.put_flows(case.key, records, parts, work.cause);
         Ok(())
+    }
+
+    /// Whether what was told last is what newer data than the job's come to. A record does not say so itself: what they come to is not told again
+    /// where it is what was told before.
+    fn is_up_to_date(
+        &self,
+        case: &Case<'_>,
+        then: &Then,
+        last: &[&PositionFlows],
+        work: &Work<'_>,
+    ) -> Result<bool, ProcessError> {
+        if !work.now.snapshot().ahead_of(work.recalculation.moment.known) {
+            return Ok(false);
+        }
+        let (position, contracts) = (OnePosition::of(self, case.key), case.contracts.iter());
+        let now = flows(&position, contracts, &case.security, work.now, then.now.as_ref()).unwrap_or_default();
+        let parts = now.parts().map_err(unencodable)?;
+        Ok(says(last, parts.iter()))
     }
 
     /// Sends the flows of each day, with what differs from the day before, up to the effort of a tick.

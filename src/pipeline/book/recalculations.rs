@@ -179,7 +179,7 @@ impl Front {
 }
 
 impl Since {
-    /// What has changed between an earlier job's moment and what is known now.
+    /// What has changed between an earlier job's moment and now. What has changed after this job's own counts, too: what was told may be of then.
     pub fn new(earlier: &Recalculation, knowledge: &Knowledge) -> Since {
         let known = earlier.moment.known;
         let changed = knowledge.changed_after(0).filter(|(_, cause)| cause.offset >= end(&known, cause.topic));
