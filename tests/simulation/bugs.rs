@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bookflow::engine::settings::Planted;
+use bookflow::pipeline::book::EFFORT_A_TICK;
 
 use super::history::History;
 use super::swarm::Swarm;
@@ -56,6 +57,9 @@ fn calm(swarm: &mut Swarm) {
         clocks_set: 0,
         static_members: false,
         flows: false,
+        actions: false,
+        recalculations: 0,
+        effort_a_tick: EFFORT_A_TICK,
         ..swarm.clone()
     };
 }

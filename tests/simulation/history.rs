@@ -1,9 +1,12 @@
 //! One seed's history: a phase in which things go wrong, a phase in which they heal, and the verdict.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use bookflow::domain::jobs::job::JobId;
+use bookflow::domain::jobs::recalculation::Recalculation;
 use bookflow::engine::broker::Broker;
 use bookflow::engine::clock::Clock;
 use bookflow::engine::first_start::first_start;
@@ -17,7 +20,7 @@ use bookflow::memory::MemoryBroker;
 use bookflow::memory::settings::Settings as BrokerSettings;
 use bookflow::messages::schemas::Schemas;
 use bookflow::pipeline::topic_files::{self, Role, TopicSpec};
-use bookflow::pipeline::topology::{BOOK, CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT, topology};
+use bookflow::pipeline::topology::{self, BOOK, CALCULATE_BATCH, CALCULATE_REALTIME, COLLECT, topology_with};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -28,6 +31,7 @@ use super::facts::{Ear, Facts};
 use super::input::{self, Item};
 use super::mischief::Mischief;
 use super::nemesis::Nemesis;
+use super::recalculations::{Wish, wishes};
 use super::swarm::{Swarm, happens};
 use super::telling::Told;
 use super::witness::Witness;
@@ -38,7 +42,7 @@ static TOPICS: LazyLock<Vec<TopicSpec>> = LazyLock::new(topic_files::embedded);
 
 pub struct History {
     seed: u64,
-    dice: SmallRng,
+    pub(super) dice: SmallRng,
     pub(super) swarm: Swarm,
     planted: Option<Planted>,
     pub(super) told: Option<Told>,
@@ -50,6 +54,9 @@ pub struct History {
     pub(super) copies: Arc<Copies>,
     pub(super) witness: Arc<Witness>,
     pub(super) seats: Vec<Seat>,
+    wishes: VecDeque<Wish>,
+    /// Jobs by reference in the order in which they were asked for.
+    pub(super) asked: Vec<(JobId, Recalculation)>,
     pub(super) started: usize,
     pub(super) ear: Ear,
     pub(super) facts: Facts,
@@ -103,6 +110,7 @@ impl History {
         let mut dice = SmallRng::seed_from_u64(seed);
         let mut swarm = Swarm::roll(&mut dice);
         swarm.roll_on(&mut SmallRng::seed_from_u64(seed ^ 0x7365_676d_656e_7473));
+        swarm.roll_recalculations(&mut SmallRng::seed_from_u64(seed ^ 0x7265_6361_6c63_756c));
         bend(&mut swarm);
         let told = told.then(|| {
             println!("seed {seed}: {swarm:#?}");
@@ -124,9 +132,13 @@ impl History {
             ..BrokerSettings::default()
         };
         let broker = MemoryBroker::simulated(limits, clock.clone(), nemesis.clone());
-        let mut topology = topology(SCHEMAS.clone());
+        let effort_a_tick = swarm.effort_a_tick;
+        // Partitions forget jobs by reference now and then.
+        let jobs_kept = if swarm.recalculations > 0 { JUMP / 2 } else { topology::Settings::default().jobs_kept };
+        let settings = topology::Settings { jobs_kept, effort_a_tick, ..topology::Settings::default() };
+        let mut topology = topology_with(SCHEMAS.clone(), settings);
         let mischief = Mischief::new(seed, swarm.clone(), baton.clone(), clock.clone());
-        let witness = Arc::new(Witness::new(mischief, told.is_some()));
+        let witness = Arc::new(Witness::new(mischief, broker.clone(), told.is_some()));
         topology.stages.iter_mut().for_each(|stage| witness.watch(stage));
         History {
             seed,
@@ -142,6 +154,8 @@ impl History {
             copies: Arc::default(),
             witness,
             seats: Vec::new(),
+            wishes: VecDeque::new(),
+            asked: Vec::new(),
             started: 0,
             ear: Ear::default(),
             facts: Facts::default(),
@@ -169,6 +183,7 @@ impl History {
         for _ in 0..self.swarm.steps {
             self.trouble()?;
             self.feed(&mut input);
+            self.hear_wishes();
             self.step()?;
         }
         self.heal(input)?;
@@ -202,13 +217,23 @@ impl History {
                 items.insert(self.dice.random_range(0..=items.len()), item);
             }
         }
+        if self.swarm.actions {
+            for item in input::happenings(&SCHEMAS) {
+                if self.dice.random_ratio(1, 2) {
+                    items.insert(self.dice.random_range(0..=items.len()), item);
+                }
+            }
+        }
+        self.wishes = wishes(self.swarm.recalculations, &mut self.dice);
         items.into_iter()
     }
 
     fn take_seats(&mut self) {
-        let stages: &[&'static str] = if self.swarm.jobs { &JOB_STAGES } else { &[BOOK; 3] };
-        let wanted = if self.swarm.jobs { stages.len() } else { self.swarm.workers };
-        for (number, &stage) in stages.iter().take(wanted).enumerate() {
+        let mut stages = if self.swarm.jobs { JOB_STAGES.to_vec() } else { vec![BOOK; self.swarm.workers] };
+        if self.swarm.recalculations > 0 {
+            stages.extend([COLLECT; 2]);
+        }
+        for (number, stage) in stages.into_iter().enumerate() {
             let instance = format!("w{number}");
             let clock = Arc::new(self.clock.another());
             self.seats.push(Seat { stage, instance, clock, running: None, paused_until: Duration::ZERO });
@@ -278,6 +303,16 @@ impl History {
         while self.dice.random_ratio(1, 8) {
             let Some(item) = input.next() else { return };
             self.broker.append(item.outgoing()).expect("the topic takes it");
+        }
+    }
+
+    /// So seldom that the job before may have come to its end.
+    fn hear_wishes(&mut self) {
+        if !self.wishes.is_empty()
+            && self.dice.random_ratio(1, 250)
+            && let Some(wish) = self.wishes.pop_front()
+        {
+            self.wish(wish);
         }
     }
 
@@ -382,6 +417,9 @@ impl History {
         for item in input {
             self.broker.append(item.outgoing()).expect("the topic takes it");
         }
+        while let Some(wish) = self.wishes.pop_front() {
+            self.wish(wish);
+        }
         self.seats.iter_mut().for_each(|seat| seat.paused_until = Duration::ZERO);
         self.swarm.pace = Duration::from_millis(5);
         self.step_until(History::backlog)?;
@@ -392,6 +430,9 @@ impl History {
             (0..10 * self.seats.len()).try_for_each(|_| self.step())?;
         }
         self.step_until(History::owed)?;
+        if self.swarm.recalculations > 0 {
+            self.ask_for_all_again()?;
+        }
         for seat in 0..self.seats.len() {
             while let Some(running) = &self.seats[seat].running {
                 running.stopping.store(true, Ordering::Relaxed);
@@ -406,7 +447,7 @@ impl History {
     }
 
     /// Healthy steps until nothing is left.
-    fn step_until(&mut self, left: fn(&History) -> Vec<String>) -> Result<(), String> {
+    pub(super) fn step_until(&mut self, left: fn(&History) -> Vec<String>) -> Result<(), String> {
         for _ in 0..HEALED_STEPS / 50 {
             (0..50).try_for_each(|_| self.step())?;
             if left(self).is_empty() {

@@ -1,4 +1,4 @@
-//! What comes in: generated trades with everything that happens to them, what their cash flows depend on, or calculation jobs cut into
+//! What comes in: generated trades with everything that happens to them and what their cash flows depend on, or calculation jobs cut into
 //! small chunks.
 
 use std::convert::Infallible;
@@ -66,34 +66,99 @@ pub fn trades(seed: u64, records: u64, partitions: i32, schemas: &Schemas) -> Ve
 /// Two versions of the contracts that generated trades name, and the market of two weeks; each may come at any time.
 pub fn knowledge(schemas: &Schemas) -> Vec<Item> {
     let mut items = Vec::new();
-    for (contract, version) in [("C000001", 1), ("C000002", 1), ("C000001", 2)] {
-        let terms = format!(
-            r#"{{"contractId": "{contract}", "product": "EQUITY_SWAP", "priceCurrency": "USD", "effectiveDate": "2024-01-01",
-                "terminationDate": "2024-06-28", "calendars": {{"exchange": "XNYS", "payment": "USNY"}},
-                "financing": {{"long": {{"rate": {{"kind": "FIXED", "rate": "0.0{version}"}}, "dayCount": "ACT/360"}}}},
-                "dividends": {{"payoutRatioLong": "0.85"}}}}"#
-        );
-        let id = ContractId::new(contract).expect("a name");
-        let message = ContractVersion { id, version, terms: Some(terms.into()) };
+    for (id, version) in [("C000001", 1), ("C000002", 1), ("C000001", 2)] {
+        let message = contract(id, version);
         items.push(known(CONTRACTS, &message, message.key(), schemas));
     }
-    let mut point = |kind: DataKind, name: &str, date, version, value| {
-        let message = DataPoint { kind, name: name.into(), detail: "".into(), date, version, value };
-        let topic = if kind.is_market() { MARKET_DATA } else { REFERENCE_DATA };
-        items.push(known(topic, &message, message.key(), schemas));
-    };
-    let day = |day| NaiveDate::from_ymd_opt(2024, 1, day);
     for security in ["SEC0001", "SEC0002"] {
-        point(DataKind::Security, security, None, 1, Value::Terms(r#"{"market": "XNYS"}"#.into()));
+        let terms = Value::Terms(r#"{"market": "XNYS"}"#.into());
+        items.push(point(DataKind::Security, security, "", None, 1, terms, schemas));
         for (date, version) in [(3, 1), (5, 1), (9, 1), (12, 1), (9, 2)] {
-            let price = Decimal::new(10_000 + i64::from(100 * date + version), 2);
-            point(DataKind::Price, security, day(date), version, Value::Number(price));
+            items.push(price(security, date, version, version, schemas));
         }
     }
-    for date in [3, 5, 9, 12] {
-        point(DataKind::BusinessDate, "", day(date), 0, Value::Terms("{}".into()));
-    }
+    items.extend([3, 5, 9, 12].map(|date| business_date(date, schemas)));
     items
+}
+
+/// What issuers do, corrected and called off; and what is corrected and corrected back, so that who looks late sees no difference.
+pub fn happenings(schemas: &Schemas) -> Vec<Item> {
+    let issued = |kind, security, id: &str, version, what: &str| {
+        let named = if kind == DataKind::Dividend { "dividendId" } else { "actionId" };
+        let terms = format!(r#"{{"{named}": "{id}", "version": {version}, {what}}}"#);
+        point(kind, security, id, None, version, Value::Terms(terms.into()), schemas)
+    };
+    let dividend = |version, what| issued(DataKind::Dividend, "SEC0001", "D", version, what);
+    let action = |security, id, version, what| issued(DataKind::CorporateAction, security, id, version, what);
+    vec![
+        dividend(1, r#""gross": "0.4", "currency": "USD", "exDate": "2024-01-04", "payDate": "2024-01-08""#),
+        dividend(2, r#""gross": "0.5", "currency": "USD", "exDate": "2024-01-05", "payDate": "2024-01-08""#),
+        action("SEC0001", "S", 1, r#""kind": "SPLIT", "newUnits": 3, "oldUnits": 2, "exDate": "2024-01-04""#),
+        action("SEC0001", "S", 2, r#""kind": "SPLIT", "newUnits": 2, "oldUnits": 1, "exDate": "2024-01-05""#),
+        action("SEC0002", "P", 1, r#""kind": "STOCK_DIVIDEND", "perUnit": "0.1", "exDate": "2024-01-03""#),
+        action(
+            "SEC0002",
+            "P",
+            2,
+            r#""kind": "STOCK_DIVIDEND", "perUnit": "0.1", "exDate": "2024-01-03", "status": "CANCELLED""#,
+        ),
+        action(
+            "SEC0002",
+            "M",
+            1,
+            r#""kind": "MERGER_STOCK", "newSecurity": "SEC0001", "newUnits": 1, "oldUnits": 2, "exDate": "2024-01-08""#,
+        ),
+        price("SEC0001", 9, 3, 1, schemas),
+        business_date(5, schemas),
+        business_date(9, schemas),
+    ]
+}
+
+/// What a WHAT_IF tries: another price, and under a contract another rate and the last lots first.
+pub fn changes(day: NaiveDate) -> (Vec<ContractVersion>, Vec<DataPoint>) {
+    let ContractVersion { id, version, terms } = contract("C000001", 9);
+    let terms = terms.map(|terms| terms.replacen('{', r#"{"relief": "LIFO", "#, 1).into());
+    let (name, value) = ("SEC0001".into(), Value::Number(Decimal::from(90)));
+    let price = DataPoint { kind: DataKind::Price, name, detail: "".into(), date: Some(day), version: 9, value };
+    (vec![ContractVersion { id, version, terms }], vec![price])
+}
+
+fn contract(id: &str, version: u32) -> ContractVersion {
+    let terms = format!(
+        r#"{{"contractId": "{id}", "product": "EQUITY_SWAP", "priceCurrency": "USD", "effectiveDate": "2024-01-01",
+            "terminationDate": "2024-06-28", "calendars": {{"exchange": "XNYS", "payment": "USNY"}},
+            "financing": {{"long": {{"rate": {{"kind": "FIXED", "rate": "0.0{version}"}}, "dayCount": "ACT/360"}}}},
+            "dividends": {{"payoutRatioLong": "0.85"}}}}"#
+    );
+    ContractVersion { id: ContractId::new(id).expect("a name"), version, terms: Some(terms.into()) }
+}
+
+/// A version of a day's price, and which version first said the same.
+fn price(security: &str, date: u32, version: u32, first: u32, schemas: &Schemas) -> Item {
+    let value = Value::Number(Decimal::new(10_000 + i64::from(100 * date + first), 2));
+    point(DataKind::Price, security, "", january(date), version, value, schemas)
+}
+
+fn business_date(date: u32, schemas: &Schemas) -> Item {
+    point(DataKind::BusinessDate, "", "", january(date), 0, Value::Terms("{}".into()), schemas)
+}
+
+fn january(date: u32) -> Option<NaiveDate> {
+    NaiveDate::from_ymd_opt(2024, 1, date)
+}
+
+fn point(
+    kind: DataKind,
+    name: &str,
+    detail: &str,
+    date: Option<NaiveDate>,
+    version: u32,
+    value: Value,
+    schemas: &Schemas,
+) -> Item {
+    let message = DataPoint { kind, name: name.into(), detail: detail.into(), date, version, value };
+    let topic = if kind.is_market() { MARKET_DATA } else { REFERENCE_DATA };
+    known(topic, &message, message.key(), schemas)
 }
 
 fn known<T: Message<Cause = Option<Place>>>(topic: &'static str, message: &T, key: String, schemas: &Schemas) -> Item {

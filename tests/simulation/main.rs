@@ -11,6 +11,7 @@ mod mischief; // what goes wrong inside stages
 mod swarm; // what a seed turns on
 mod copies; // local copies and segments: kept, lost, old, torn, rotten
 mod input; // trades and jobs
+mod recalculations; // jobs by reference, and what must become of them
 mod witness; // who had which record in hand
 mod shrunk; // what a failing history still fails with
 mod facts; // what happened, and how often
@@ -116,6 +117,19 @@ const SOMETIMES: &[&str] = &[
     "REJECTED",
     "cash_flows_told",
     "flows_calculated_again",
+    "actions_captured",
+    // Jobs by reference
+    "FULL COMPLETED",
+    "FULL COMPLETED_WITH_ERRORS",
+    "INCREMENTAL complete",
+    "HISTORICAL complete",
+    "WHAT_IF complete",
+    "FULL CANCELLED",
+    "FULL TIMED_OUT",
+    "FULL added_up",
+    "INCREMENTAL added_up",
+    "HISTORICAL added_up",
+    "share_resumed",
     "retries_total",
     "condemned panic",
     "condemned state_bound",

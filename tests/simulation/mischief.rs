@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bookflow::engine::clock::Clock;
-use bookflow::pipeline::topics::TRADES;
+use bookflow::pipeline::topics::{CALCULATION_REQUESTS, TRADES};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -81,9 +81,10 @@ impl Mischief {
         self.chosen(record, 2, self.swarm.spoils)
     }
 
-    /// The same trades whoever asks, and how often.
+    /// The same trades and requests whoever asks, and how often.
     fn chosen(&self, (at, offset): Place, what: u64, chance: u32) -> bool {
         let name = format!("{at}@{offset}");
-        at.topic == TRADES && xxh3_64_with_seed(name.as_bytes(), self.seed ^ what) % 1_000 < u64::from(chance)
+        matches!(at.topic, TRADES | CALCULATION_REQUESTS)
+            && xxh3_64_with_seed(name.as_bytes(), self.seed ^ what) % 1_000 < u64::from(chance)
     }
 }

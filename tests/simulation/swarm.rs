@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bookflow::pipeline::book::EFFORT_A_TICK;
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt};
 
@@ -57,6 +58,12 @@ pub struct Swarm {
     pub kills_process: u32,
     /// Whether contracts and market come, so that positions have cash flows.
     pub flows: bool,
+    /// Whether issuers act, and a price is corrected and corrected back.
+    pub actions: bool,
+    /// How many jobs by reference are asked for.
+    pub recalculations: u32,
+    /// What a tick does of them: there are few positions, and somebody must fall in the middle.
+    pub effort_a_tick: u64,
 }
 
 impl Swarm {
@@ -104,6 +111,9 @@ impl Swarm {
             spoils,
             kills_process: 0,
             flows: dice.random_ratio(1, 2),
+            actions: false,
+            recalculations: 0,
+            effort_a_tick: EFFORT_A_TICK,
         }
     }
 
@@ -123,6 +133,19 @@ impl Swarm {
         self.read_records = dice.random_range(1..=20);
     }
 
+    /// On dice of its own again.
+    pub fn roll_recalculations(&mut self, dice: &mut SmallRng) {
+        let (actions, recalculations) = (dice.random_ratio(1, 3), dice.random_range(0..=4_u32));
+        let effort = dice.random_ratio(2, 3).then(|| dice.random_range(1..=10));
+        if self.flows && !self.jobs {
+            // Two of five have none, and the others one to three.
+            (self.actions, self.recalculations) = (actions, recalculations.saturating_sub(1));
+            // Who asks for the next job has waited for the one before.
+            self.steps *= if self.recalculations > 0 { 2 } else { 1 };
+            self.effort_a_tick = effort.filter(|_| self.recalculations > 0).unwrap_or(EFFORT_A_TICK);
+        }
+    }
+
     /// With one thing less in it, each: what a failing history still fails with is what it fails of.
     pub fn simpler(&self) -> Vec<Swarm> {
         let mut simpler = Vec::new();
@@ -134,6 +157,10 @@ impl Swarm {
         for chance in CHANCES {
             without(&|swarm| *chance(swarm) = 0);
         }
+        without(&|swarm| swarm.recalculations = 0);
+        without(&|swarm| swarm.recalculations = swarm.recalculations.div_ceil(2));
+        without(&|swarm| swarm.effort_a_tick = EFFORT_A_TICK);
+        without(&|swarm| swarm.actions = false);
         without(&|swarm| swarm.flows = false);
         without(&|swarm| swarm.copies = false);
         without(&|swarm| swarm.recent_entries = usize::MAX);

@@ -12,7 +12,9 @@ use bookflow::engine::stage::Cause;
 use bookflow::memory::LogEntry;
 use bookflow::messages::dead_letter::DeadLetter;
 use bookflow::messages::position_flows::PositionFlows;
-use bookflow::pipeline::topics::{self, CALCULATION_OUTCOMES, CASH_FLOWS, DEAD_LETTERS, JOB_PROGRESS};
+use bookflow::pipeline::topics::{
+    self, CALCULATION_OUTCOMES, CAPTURED_ACTIONS, CASH_FLOWS, DEAD_LETTERS, JOB_PROGRESS,
+};
 
 use super::facts::{Facts, add};
 use super::history::{History, SCHEMAS};
@@ -40,9 +42,10 @@ impl History {
                 }
             }
         }
-        if self.swarm.jobs && behind.is_empty() && !self.jobs_ended() {
+        if behind.is_empty() && !self.jobs_ended() {
             behind.push("a job has not ended".into());
         }
+        behind.extend(self.shares_under_way());
         behind
     }
 
@@ -59,11 +62,12 @@ impl History {
 
     fn jobs_ended(&self) -> bool {
         let keys = |topic| -> BTreeSet<_> { self.records(topic).filter_map(|(key, _)| key).collect() };
-        keys(CALCULATION_OUTCOMES).len() == keys(JOB_PROGRESS).len()
+        // Of one that ended long ago only the outcome is left.
+        keys(JOB_PROGRESS).is_subset(&keys(CALCULATION_OUTCOMES))
     }
 
     /// Keys and values of a topic's committed records.
-    fn records(&self, topic: &'static str) -> impl Iterator<Item = (Option<Vec<u8>>, Option<Vec<u8>>)> {
+    pub(super) fn records(&self, topic: &'static str) -> impl Iterator<Item = (Option<Vec<u8>>, Option<Vec<u8>>)> {
         let entries = (0..self.swarm.partitions).flat_map(move |partition| {
             self.broker.entries(TopicPartition { topic, partition }).expect("a topic of ours")
         });
@@ -89,6 +93,7 @@ impl History {
         add(&mut self.facts, condemned);
         self.knowledge_grows()?;
         self.endings()?;
+        self.recalculated()?;
         let counts = report.counts;
         let (copies_read, copies_refused) = self.copies.counts();
         let counted = [
@@ -103,6 +108,8 @@ impl History {
             ("copy_read", copies_read),
             ("copy_refused", copies_refused),
             ("stalled", self.witness.stalls.load(Ordering::Relaxed)),
+            ("share_resumed", self.witness.resumed.load(Ordering::Relaxed)),
+            ("actions_captured", self.records(CAPTURED_ACTIONS).count() as u64),
             ("workers_started", self.started as u64),
         ];
         let counted = counted.into_iter().filter(|(_, times)| *times > 0);
@@ -133,12 +140,14 @@ impl History {
 
     /// How jobs ended, as a fact each.
     fn endings(&mut self) -> Result<(), String> {
-        let outcomes: Vec<_> = self.records(CALCULATION_OUTCOMES).filter_map(|(_, value)| value).collect();
-        for value in outcomes {
-            let (_, outcome) = SCHEMAS.decode::<Outcome>(&value).map_err(|error| error.to_string())?;
-            self.happened(outcome.ending.name());
-        }
+        self.outcomes()?.iter().for_each(|outcome| self.happened(outcome.ending.name()));
         Ok(())
+    }
+
+    pub(super) fn outcomes(&self) -> Result<Vec<Outcome>, String> {
+        let values = self.records(CALCULATION_OUTCOMES).filter_map(|(_, value)| value);
+        let read = |value: Vec<u8>| SCHEMAS.decode::<Outcome>(&value).map(|(_, outcome)| outcome);
+        values.map(read).collect::<Result<_, _>>().map_err(|error| error.to_string())
     }
 
     /// What records were condemned for, none of them in vain. The auditor believes such letters, and no generated record

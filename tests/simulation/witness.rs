@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use bookflow::domain::jobs::share::Share;
 use bookflow::engine::batch::Record;
 use bookflow::engine::broker::TopicPartition;
 use bookflow::engine::stage::{Context, ProcessError, Stage};
 use bookflow::engine::table::Undoable;
 use bookflow::engine::topology::StageSpec;
+use bookflow::engine::view::Past;
+use bookflow::memory::{LogEntry, MemoryBroker};
+use bookflow::pipeline::topics::RECALCULATION_SHARES;
 
-use super::history::LONGEST_STALL;
+use super::history::{LONGEST_STALL, SCHEMAS};
 use super::mischief::{Mischief, REJECTED_LATE, SPOILS_ITS_TURN};
 
 /// Where a record stands.
@@ -29,24 +33,31 @@ pub enum Evidence {
 
 pub struct Witness {
     telling: bool,
+    broker: MemoryBroker,
     pub mischief: Mischief,
     lives: AtomicU64,
     pub stalls: AtomicU64,
+    /// Lives that began with a job by reference half done.
+    pub resumed: AtomicU64,
     /// By life and turn: what was in hand.
     hands: Mutex<BTreeMap<(u64, u64), BTreeSet<Place>>>,
 }
 
 impl Witness {
-    pub fn new(mischief: Mischief, telling: bool) -> Witness {
-        Witness { telling, mischief, lives: AtomicU64::new(0), stalls: AtomicU64::new(0), hands: Mutex::default() }
+    pub fn new(mischief: Mischief, broker: MemoryBroker, telling: bool) -> Witness {
+        let (lives, stalls, resumed) = Default::default();
+        Witness { telling, broker, mischief, lives, stalls, resumed, hands: Mutex::default() }
     }
 
     /// The same stage under watch: each task that is created is a life of its own.
     pub fn watch(self: &Arc<Self>, spec: &mut StageSpec) {
         let (create, witness) = (spec.create.clone(), self.clone());
+        let shares = spec.state.iter().copied().find(|topic| *topic == RECALCULATION_SHARES);
         spec.create = Arc::new(move |partition| {
             let life = witness.lives.fetch_add(1, Ordering::Relaxed);
-            Box::new(Watched { stage: create(partition), life, spoilt: Hand::default(), witness: witness.clone() })
+            let (stage, witness) = (create(partition), witness.clone());
+            let shares = shares.map(|topic| TopicPartition { topic, partition });
+            Box::new(Watched { stage, shares, life, spoilt: Hand::default(), witness })
         });
     }
 
@@ -64,6 +75,17 @@ impl Witness {
         }
     }
 
+    fn restored(&self, shares: TopicPartition) {
+        let mut last = BTreeMap::new();
+        for entry in self.broker.entries(shares).expect("a topic of ours") {
+            if let LogEntry::Record { key, value: Some(value), .. } = entry {
+                last.insert(key, SCHEMAS.decode::<Share>(&value).expect("a share").1);
+            }
+        }
+        let half_done = last.into_values().any(|share| share.end.is_none() && share.after.is_some());
+        self.resumed.fetch_add(u64::from(half_done), Ordering::Relaxed);
+    }
+
     fn handed(&self, life: u64, turn: u64, record: Place) {
         if self.telling {
             println!("    life {life} turn {turn} has {}@{} in hand", record.0, record.1);
@@ -74,6 +96,8 @@ impl Witness {
 
 struct Watched {
     stage: Box<dyn Stage>,
+    /// Of jobs by reference, where it works on some.
+    shares: Option<TopicPartition>,
     life: u64,
     /// Records of this turn over which it will fail.
     spoilt: Hand,
@@ -88,10 +112,15 @@ impl Stage for Watched {
 
     fn on_restored(&mut self) {
         self.stage.on_restored();
+        self.shares.into_iter().for_each(|shares| self.witness.restored(shares));
     }
 
     fn on_spilled(&mut self) {
         self.stage.on_spilled();
+    }
+
+    fn pasts(&self, ask: &mut dyn FnMut(&Past)) {
+        self.stage.pasts(ask);
     }
 
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
