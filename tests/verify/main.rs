@@ -12,6 +12,7 @@ use bookflow::cli::verify::report::{Damage, Report};
 use bookflow::domain::flows::row::FlowRow;
 use bookflow::domain::jobs::job::Outcome;
 use bookflow::domain::lots::lot::Lot;
+use bookflow::domain::lots::position::Position;
 use bookflow::domain::trade::Trade;
 use bookflow::domain::trade::captured::Place;
 use bookflow::engine::broker::{Broker, TopicPartition};
@@ -182,13 +183,19 @@ fn a_flow_that_is_told_twice_is_wrong() {
 #[test]
 fn another_reason_for_a_blocked_contract_is_wrong() {
     let mut paper = worked();
-    changed_telling(&mut paper, |told| {
-        let (mut blocked, rows) = told.rows.read().expect("rows");
-        let Some(blocked_contract) = blocked.first_mut() else { return false };
-        blocked_contract.obstacle.reason = "MISSING_PRICE".into();
-        told.rows = Rows::parts(&blocked, &rows).expect("they fit").swap_remove(0);
-        true
-    });
+    let blocked = |told: &PositionFlows| !told.rows.read().expect("rows").0.is_empty();
+    let of_blocked = tellings(&paper).into_iter().find(|(.., told)| blocked(told));
+    let (at, index, _, mut told) = of_blocked.expect("the load has one");
+    let (mut blocked, rows) = told.rows.read().expect("rows");
+    blocked[0].obstacle.reason = "MISSING_PRICE".into();
+    told.rows = Rows::parts(&blocked, &rows).expect("they fit").swap_remove(0);
+    // Of trades that came after it nothing was told, as they changed nothing of it: it is made one of the last revision, which a contract has caused.
+    let positions = paper.log(POSITIONS, at.partition).records.iter().rev();
+    let positions = positions.filter_map(|(.., value)| Some(message::<Position>(value.as_deref()?).1));
+    told.revision =
+        positions.filter(|position| position.key == told.key).map(|last| last.revision).next().expect("it has trades");
+    let cause = Place { topic: topics::code(CONTRACTS), partition: 0, offset: 0 };
+    paper.log(CASH_FLOWS, at.partition).records[index].2 = Some(encoded::<PositionFlows>(cause, &told));
     found(&audited(&paper), Damage::Wrong, 1);
 }
 
