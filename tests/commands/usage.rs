@@ -106,7 +106,7 @@ fn a_redis_that_is_not_there_is_not_taken_for_kafka() {
 #[test]
 fn logs_that_nobody_reads_any_more_end_nothing() {
     let folder = tempfile::tempdir().expect("a folder can be made");
-    let mut worker = command(folder.path(), &[], &["worker", "-vv", "-X", NOWHERE]);
+    let mut worker = command(folder.path(), &[], &["worker", "-vv", "-X", NOWHERE, "-X", "admin.bind="]);
     let mut worker = worker.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary can be run");
     drop(worker.stderr.take());
     let ended = worker.wait().expect("it can be waited for");

@@ -56,8 +56,8 @@ impl<'a> Progresses<'a> {
                 (Stage::Ended(kept), Some((told, _))) if outcomes.iter().all(|(told, _)| told != kept) => {
                     report.differs(Damage::Torn, JOB_PROGRESS, job, shown(told), shown(kept));
                 }
-                // A name that comes again once it is forgotten begins after its outcome.
-                (Stage::Collecting(_), Some((told, written))) if first <= written => {
+                // A name that comes again once it is forgotten begins after its outcome; a late result of a job that is forgotten announces nothing.
+                (Stage::Collecting(kept), Some((told, written))) if kept.started.is_some() && first <= written => {
                     report.differs(Damage::Torn, JOB_PROGRESS, job, shown(told), "a job that has not ended");
                 }
                 _ => {}
