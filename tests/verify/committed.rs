@@ -3,7 +3,7 @@
 use bookflow::cli::verify::report::Difference;
 use bookflow::domain::jobs::chunk::ChunkResult;
 use bookflow::domain::jobs::collect::{Progress, Stage};
-use bookflow::domain::jobs::job::JobEvent;
+use bookflow::domain::jobs::job::{JobEvent, JobId, Started};
 use bookflow::domain::jobs::share::Share;
 use bookflow::domain::key::Timestamp;
 use bookflow::messages::job_control::{ControlWord, JobControl};
@@ -25,10 +25,16 @@ fn a_record_behind_the_mark_is_torn_in_every_state_topic() {
     }
 }
 
+fn announced(job: &JobId, at: Timestamp) -> Progress {
+    let mut progress = Progress::new(job.clone(), at);
+    progress.record(JobEvent::Started(Started { request: 0, deadline: at, predecessor: None }), at);
+    progress
+}
+
 #[test]
 fn a_job_that_goes_on_though_its_outcome_stands_is_torn() {
     let mut paper = worked();
-    changed_progress(&mut paper, |progress| *progress = Progress::new(progress.job.clone(), Timestamp(0)));
+    changed_progress(&mut paper, |progress| *progress = announced(&progress.job, Timestamp(0)));
     found(&audited(&paper), Damage::Torn, 1);
 }
 
@@ -36,7 +42,7 @@ fn a_job_that_goes_on_though_its_outcome_stands_is_torn() {
 #[test]
 fn a_job_that_began_after_its_outcome_is_another_one() {
     let mut paper = worked();
-    changed_progress(&mut paper, |progress| *progress = Progress::new(progress.job.clone(), Timestamp(1)));
+    changed_progress(&mut paper, |progress| *progress = announced(&progress.job, Timestamp(1)));
     found(&audited(&paper), Damage::Torn, 0);
 }
 
