@@ -181,8 +181,13 @@ const RULES: Proofs = &[
         ],
     ),
     (
-        "13: no start but the first is at an end of the log",
-        &["tests/simulation/bugs.rs a_task_that_goes_on_at_the_end_of_the_log_skips_records"],
+        "13: no start but the first is at an end of the log, and markers are passed with what stands before them",
+        &[
+            "tests/simulation/bugs.rs a_task_that_goes_on_at_the_end_of_the_log_skips_records",
+            "tests/contract/reading.rs a_members_position_passes_markers_and_goes_where_it_is_moved",
+            "tests/rules/offsets.rs a_quiet_partition_that_retention_has_emptied_loses_nothing",
+            "tests/rules/offsets.rs markers_behind_a_record_that_waits_are_not_passed",
+        ],
     ),
     (
         "14: who is fenced drops what it has",

@@ -122,7 +122,7 @@ impl Worker {
         let mut offsets = Vec::new();
         for partition in partitions {
             let Some(task) = self.tasks.get_mut(partition) else { continue };
-            if task.restored() && !task.mark.clean {
+            if task.restored() && !(task.mark.clean && task.next == task.offsets) {
                 let mark = task.clean_mark();
                 offsets.extend(mark_alone(task, mark, &member, self.life));
             }
@@ -164,7 +164,7 @@ fn mark_alone(task: &mut Task, pending: Pending, member: &GroupMembership, life:
     let Pending { mut mark, attempt } = pending;
     mark.turn += 1;
     (mark.generation, mark.life) = (member.generation, life);
-    let offsets = offsets_of(task, &task.offsets, &mark);
+    let offsets = offsets_of(task, &mark);
     task.pending = Some(Pending { mark, attempt });
     task.touched = true;
     offsets

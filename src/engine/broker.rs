@@ -78,6 +78,10 @@ pub trait Consumer {
     /// Moves the next fetch; what had been fetched before and not been handed out is dropped.
     fn seek(&mut self, partition: TopicPartition, offset: i64) -> Result<(), BrokerError>;
 
+    /// The offset after all that has been handed out since the last `assign` or `seek`: passes markers, which "last record + 1" does not.
+    /// `None` when the partition is not assigned.
+    fn position(&self, partition: TopicPartition) -> Option<i64>;
+
     /// The group's view of this member, to be taken once when a turn opens.
     fn membership(&self) -> GroupMembership;
 

@@ -16,8 +16,8 @@ impl Worker {
     pub(super) fn commit(&mut self, open: &mut Open) -> Result<Turn, Failure> {
         let now = self.clock.elapsed();
         for task in self.tasks.values_mut().filter(|task| task.running()) {
-            // Offsets that nobody commits expire after a week, those of companions and idle partitions too.
-            task.touched |= now.saturating_sub(task.committed_at) > RECOMMIT_AFTER;
+            let again = if task.next == task.offsets { RECOMMIT_AFTER } else { self.settings.pass_after };
+            task.touched |= now.saturating_sub(task.committed_at) > again;
         }
         if !self.tasks.values().any(|task| task.touched) {
             return Ok(Turn::Idle);
@@ -153,7 +153,7 @@ impl Worker {
                 }
             });
             pending.mark.views.clone_from(&views);
-            offsets.extend(offsets_of(task, &task.next, &pending.mark));
+            offsets.extend(offsets_of(task, &pending.mark));
             task.pending = Some(pending);
         }
         Ok(offsets)
@@ -195,9 +195,9 @@ pub(super) fn late_ok() -> BrokerError {
     BrokerError::new(ErrorKind::Unavailable, "Ok came late: it may be a retry's")
 }
 
-pub(super) fn offsets_of(task: &Task, offsets: &[i64], mark: &TurnMark) -> Vec<OffsetToCommit> {
+pub(super) fn offsets_of(task: &Task, mark: &TurnMark) -> Vec<OffsetToCommit> {
     let metadata = mark.to_string();
-    let inputs = task.inputs.iter().zip(offsets);
+    let inputs = task.inputs.iter().zip(&task.next);
     inputs.map(|(&partition, &offset)| OffsetToCommit { partition, offset, metadata: metadata.clone() }).collect()
 }
 

@@ -56,6 +56,12 @@ impl Names {
         plain.iter().map(|(partition, offset)| (self.partition(*partition), *offset)).collect()
     }
 
+    /// `None` for one of a topic that has not been named yet.
+    fn known(&self, plain: TopicPartition) -> Option<TopicPartition> {
+        let (_, topic) = self.known.iter().find(|(known, _)| *known == plain.topic)?;
+        Some(TopicPartition { topic, ..plain })
+    }
+
     /// Records come only from topics that were named by us.
     fn plain(&self, prefixed: &'static str) -> &'static str {
         let known = self.known.iter().find(|(_, known)| *known == prefixed);
@@ -134,6 +140,10 @@ impl Consumer for Namespaced<Box<dyn Consumer>> {
         self.inner.seek(self.names.partition(partition), offset)
     }
 
+    fn position(&self, partition: TopicPartition) -> Option<i64> {
+        self.inner.position(self.names.known(partition)?)
+    }
+
     fn membership(&self) -> GroupMembership {
         let membership = self.inner.membership();
         let group = membership.group.strip_prefix(&self.names.prefix).unwrap_or(&membership.group).to_string();
@@ -180,8 +190,7 @@ impl Producer for Namespaced<Box<dyn Producer>> {
     }
 
     fn delivered(&self, partition: TopicPartition) -> Option<i64> {
-        let (_, topic) = self.names.known.iter().find(|(plain, _)| *plain == partition.topic)?;
-        self.inner.delivered(TopicPartition { topic, ..partition })
+        self.inner.delivered(self.names.known(partition)?)
     }
 
     fn send_offsets(&mut self, offsets: &[OffsetToCommit], member: &GroupMembership) -> Result<(), BrokerError> {
@@ -215,8 +224,7 @@ impl Reader for Namespaced<Box<dyn Reader>> {
     }
 
     fn position(&self, partition: TopicPartition) -> Option<i64> {
-        let (_, topic) = self.names.known.iter().find(|(plain, _)| *plain == partition.topic)?;
-        self.inner.position(TopicPartition { topic, ..partition })
+        self.inner.position(self.names.known(partition)?)
     }
 
     fn bounds(&mut self, partition: TopicPartition) -> Result<Bounds, BrokerError> {

@@ -20,6 +20,9 @@ pub struct Settings {
     pub portion_bytes: usize,
     /// How long an idle worker waits for a record.
     pub poll_wait: Duration,
+    /// So long after its last turn a task commits that it has passed markers: once retention has deleted them, the log begins behind them, and an
+    /// offset before that means a loss. They count as lag, too.
+    pub pass_after: Duration,
     /// `send_offsets`, `commit` or `abort` that took this long may have been retried silently and have a twin under way: 80 % of the 500 ms after
     /// which librdkafka sends a lost TxnOffsetCommit again, whatever is set (measured: 506 ms). Others it sends again after `kafka::settings::RETRY_BACKOFF`.
     pub doubt_after: Duration,
@@ -59,6 +62,7 @@ impl Default for Settings {
             poll_bytes: 1 << 20,
             portion_bytes: 2 << 20,
             poll_wait: Duration::from_millis(50),
+            pass_after: Duration::from_secs(60),
             doubt_after: Duration::from_millis(400),
             committed_wait: Duration::from_secs(5),
             restore_records: 20_000,

@@ -44,6 +44,8 @@ pub struct Task {
     pub offsets: Vec<i64>,
     /// Where this turn stands, per input.
     pub next: Vec<i64>,
+    /// How many records this turn has taken, of all inputs.
+    pub taken: usize,
     /// Whether this turn has anything of this task to commit.
     pub touched: bool,
     /// What was sent with the offsets of a turn whose end is not known yet.
@@ -132,6 +134,7 @@ impl Task {
             offsets: next.clone(),
             suspects_end: next.clone(),
             next,
+            taken: 0,
             touched: false,
             pending: None,
             attempt: Attempt::Free,
@@ -175,6 +178,7 @@ impl Task {
     pub fn restart(&mut self, now: Duration) {
         self.stage.tables(&mut |table| table.clear());
         self.status = Status::Finding { from: now, behind: None };
+        self.taken = 0;
         self.touched = false;
         self.pending = None;
         self.condemned.clear();
@@ -277,10 +281,10 @@ impl Task {
     /// The mark that commits this turn, and where the attempts stand then: as before where no record was taken.
     pub fn next_mark(&self, generation: i32, life: Life) -> Pending {
         let mark = TurnMark { turn: self.mark.turn + 1, generation, life, ..self.mark.clone() };
-        if self.next == self.offsets {
+        if self.taken == 0 {
             return Pending { mark, attempt: self.attempt };
         }
-        let over = |caution: &Caution| caution.records_left <= self.moved() || self.past_suspects();
+        let over = |caution: &Caution| caution.records_left <= self.taken || self.past_suspects();
         let (attempt, then) = match self.caution.filter(|caution| !over(caution)) {
             // All that the turn may have had that its owner died in is behind us.
             None => (0, Attempt::Free),
@@ -307,9 +311,17 @@ impl Task {
         Pending { mark, attempt: Attempt::Owed(attempt.max(1)) }
     }
 
+    /// What has been handed out has all been taken: markers behind it hold nothing that the next owner would have to read.
+    pub fn pass_markers(&mut self, position: impl Fn(TopicPartition) -> Option<i64>) {
+        for (&input, next) in self.inputs.iter().zip(&mut self.next) {
+            *next = position(input).map_or(*next, |position| position.max(*next));
+        }
+    }
+
     pub fn undo_turn(&mut self) {
         self.stage.tables(&mut |table| table.undo_turn());
         self.next.clone_from(&self.offsets);
+        self.taken = 0;
         self.touched = false;
         self.pending = None;
         self.letters.clear();
@@ -325,9 +337,9 @@ impl Task {
             self.mark = mark;
             self.attempt = attempt;
         }
-        let moved = self.moved();
-        if moved > 0 {
-            self.relax(moved);
+        let taken = std::mem::take(&mut self.taken);
+        if taken > 0 {
+            self.relax(taken);
             self.waits = 0;
         }
         self.offsets.clone_from(&self.next);
@@ -337,21 +349,14 @@ impl Task {
         self.committed_at = now;
     }
 
-    /// Records of this turn, as far as offsets can tell: transaction markers take offsets too.
-    fn moved(&self) -> usize {
-        let offsets: i64 = self.next.iter().zip(&self.offsets).map(|(next, before)| next - before).sum();
-        let most = self.caution.map_or(usize::MAX, |caution| caution.turn_records);
-        usize::try_from(offsets).unwrap_or(0).min(most)
-    }
-
     fn past_suspects(&self) -> bool {
         self.next.iter().zip(&self.suspects_end).all(|(next, end)| next >= end)
     }
 
-    fn relax(&mut self, moved: usize) {
+    fn relax(&mut self, taken: usize) {
         let past = self.past_suspects();
         let Some(caution) = &mut self.caution else { return };
-        caution.records_left = caution.records_left.saturating_sub(moved);
+        caution.records_left = caution.records_left.saturating_sub(taken);
         if past || caution.records_left == 0 {
             self.caution = None;
             self.attempt = Attempt::Free;

@@ -28,6 +28,8 @@ pub(super) struct Open {
     pub ticked: bool,
     /// Whether it has left records of its last poll, which are fetched again.
     pub cut: bool,
+    /// Partition, input and offset of the record that was taken last.
+    pub last: Option<(i32, usize, i64)>,
 }
 
 /// How far over its time a turn may go with what one poll has brought: the group waits for the next one, and all partitions of the thread do.
@@ -68,6 +70,7 @@ impl Worker {
             begun: false,
             ticked: false,
             cut: false,
+            last: None,
         };
         self.choose_alone()?;
         loop {
@@ -95,6 +98,11 @@ impl Worker {
             if full || now.saturating_sub(open.started) >= self.settings.turn_time {
                 break;
             }
+        }
+        if !open.cut {
+            let Worker { tasks, consumer, .. } = self;
+            let running = tasks.values_mut().filter(|task| task.running());
+            running.for_each(|task| task.pass_markers(|input| consumer.position(input)));
         }
         match self.tick_if_due(&mut open).and_then(|()| self.end_turn(&mut open)) {
             Ok(None) => {}
@@ -192,7 +200,9 @@ impl Worker {
         }
         outbox.follow(&[]);
         task.next[input] = record.offset + 1;
+        task.taken += 1;
         task.touched = true;
+        open.last = Some((task.partition, input, record.offset));
         open.records += 1;
         open.bytes += record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         Ok(None)
@@ -327,19 +337,15 @@ impl Worker {
             self.search = Some(Search::after(self.search, open.records));
             return Ok(());
         }
-        let moved = |task: &mut Task| {
-            let input = (0..task.inputs.len()).find(|&input| task.next[input] > task.offsets[input])?;
-            Some((task.next[input] - 1, input))
-        };
-        for task in self.tasks.values_mut() {
-            let Some((offset, input)) = moved(task) else { continue };
-            if task.condemned.get(&input).is_some_and(|known| known.offset == offset) {
-                return Err(Stop::NoDeadLetter { stage, message });
-            }
-            task.condemned.insert(input, Condemned { offset, reason, message });
-            return Ok(());
+        let last = open.last.filter(|_| open.records > 0);
+        let at_fault =
+            last.and_then(|(partition, input, offset)| Some((self.tasks.get_mut(&partition)?, input, offset)));
+        let Some((task, input, offset)) = at_fault else { return Err(Stop::TickFailed { stage, message }) };
+        if task.condemned.get(&input).is_some_and(|known| known.offset == offset) {
+            return Err(Stop::NoDeadLetter { stage, message });
         }
-        Err(Stop::TickFailed { stage, message })
+        task.condemned.insert(input, Condemned { offset, reason, message });
+        Ok(())
     }
 
     /// Aborts what was begun, undoes what was touched and fetches the same records again.

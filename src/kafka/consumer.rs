@@ -11,7 +11,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::brokers::Brokers;
 use super::context::Events;
 use super::failure::{broker_error, coded, unavailable};
-use super::fetch::{Unfilled, fill};
+use super::fetch::{Unfilled, fill, position};
 use super::missing::Missing;
 use super::settings::{Settings, Use};
 use super::{Asker, native};
@@ -78,7 +78,8 @@ impl KafkaConsumer {
     /// librdkafka does not say which partition it has given up, and that one stays silent for ever: find it.
     fn out_of_range(&self) -> BrokerError {
         let mut gone = Vec::new();
-        for (partition, next) in self.positions() {
+        for (&partition, &start) in &self.assigned {
+            let next = self.position(partition).unwrap_or(start);
             match self.asker.bounds(partition) {
                 Ok(bounds) if next < bounds.start || next > bounds.end => {
                     gone.push(format!("{partition} at {next} (has {} to {})", bounds.start, bounds.end));
@@ -100,20 +101,6 @@ impl KafkaConsumer {
         if let Ok(times) = offsets(&first) {
             native::ask_for_offsets(self.client.client(), &times);
         }
-    }
-
-    /// The next offset of each assigned partition.
-    fn positions(&self) -> BTreeMap<TopicPartition, i64> {
-        let mut positions = self.assigned.clone();
-        if let Ok(known) = self.client.position() {
-            for (partition, position) in &mut positions {
-                let element = known.find_partition(partition.topic, partition.partition);
-                if let Some(Offset::Offset(offset)) = element.map(|element| element.offset()) {
-                    *position = offset;
-                }
-            }
-        }
-        positions
     }
 }
 
@@ -193,6 +180,10 @@ impl Consumer for KafkaConsumer {
             *start = offset;
         }
         Ok(())
+    }
+
+    fn position(&self, partition: TopicPartition) -> Option<i64> {
+        position(&self.client, &self.assigned, partition)
     }
 
     fn membership(&self) -> GroupMembership {

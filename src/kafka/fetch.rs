@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::topic_partition_list::Offset;
 
+use super::consumer::names;
 use super::failure::{broker_error, only_news, unknown};
 use super::missing::Missing;
+use super::native;
 use crate::engine::batch::{Batch, Record, Room};
 use crate::engine::broker::{BrokerError, ErrorKind, Header, TopicPartition};
 
@@ -50,6 +53,21 @@ pub(super) fn fill<C: ConsumerContext>(
         }
     }
     Ok(())
+}
+
+/// The offset after all that has been handed out; where the partition was assigned or moved to, as long as nothing has been.
+pub(super) fn position<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    assigned: &BTreeMap<TopicPartition, i64>,
+    partition: TopicPartition,
+) -> Option<i64> {
+    let start = *assigned.get(&partition)?;
+    let known = names(&[partition]);
+    native::positions(client.client(), &known);
+    match known.find_partition(partition.topic, partition.partition)?.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => Some(start),
+    }
 }
 
 /// Rounded up: the client counts in whole milliseconds and spins through what is less, which took two thirds of an idle worker's time.

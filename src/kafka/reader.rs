@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::topic_partition_list::Offset;
 
+use super::bounds;
 use super::brokers::Brokers;
-use super::consumer::{names, offsets};
+use super::consumer::offsets;
 use super::context::Silent;
 use super::failure::broker_error;
-use super::fetch::{Unfilled, fill};
+use super::fetch::{Unfilled, fill, position};
 use super::missing::Missing;
 use super::settings::{Settings, Use};
-use super::{bounds, native};
 use crate::engine::batch::{Batch, Room};
 use crate::engine::broker::{Bounds, BrokerError, ErrorKind, Reader, TopicPartition};
 
@@ -84,14 +83,7 @@ impl Reader for KafkaReader {
     }
 
     fn position(&self, partition: TopicPartition) -> Option<i64> {
-        let start = *self.assigned.get(&partition)?;
-        let known = names(&[partition]);
-        native::positions(self.client.client(), &known);
-        match known.find_partition(partition.topic, partition.partition)?.offset() {
-            Offset::Offset(offset) => Some(offset),
-            // Nothing has been read yet.
-            _ => Some(start),
-        }
+        position(&self.client, &self.assigned, partition)
     }
 
     fn bounds(&mut self, partition: TopicPartition) -> Result<Bounds, BrokerError> {

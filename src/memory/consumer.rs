@@ -98,6 +98,10 @@ impl Consumer for MemoryConsumer {
         self.fetch.seek(partition, offset)
     }
 
+    fn position(&self, partition: TopicPartition) -> Option<i64> {
+        self.fetch.position(partition)
+    }
+
     fn membership(&self) -> GroupMembership {
         self.shared.with(|cluster, now| {
             // A twin is told by the next poll; until then it goes by what it knows.

@@ -25,6 +25,31 @@ fn a_position_passes_the_marker_that_ends_a_transaction() {
 }
 
 #[test]
+fn a_members_position_passes_markers_and_goes_where_it_is_moved() {
+    let broker = broker();
+    let (topic, group) = (topic("in", 1), unique("group"));
+    write(&broker, at(topic, 0), &["a", "b"]);
+    let mut consumer = joined(&broker, group, topic);
+    assert_eq!((consumer.position(at(topic, 0)), consumer.position(at(topic, 1))), (Some(0), None));
+    let mut batch = Batch::default();
+    until("the marker", || {
+        consumer.poll(Duration::from_millis(50), ROOM, &mut batch).expect("poll");
+        (consumer.position(at(topic, 0)) == Some(3)).then_some(())
+    });
+    consumer.pause(&[at(topic, 0)]).expect("pause");
+    assert_eq!(consumer.position(at(topic, 0)), Some(3));
+    consumer.seek(at(topic, 0), 0).expect("seek");
+    assert_eq!(consumer.position(at(topic, 0)), Some(0), "not where it was");
+    consumer.resume(&[at(topic, 0)]).expect("resume");
+    batch.clear();
+    until("the first record", || {
+        consumer.poll(Duration::from_millis(50), Room { records: 1, ..ROOM }, &mut batch).expect("poll");
+        (!batch.is_empty()).then_some(())
+    });
+    assert_eq!((texts(&batch), consumer.position(at(topic, 0))), (vec!["a".to_owned()], Some(1)));
+}
+
+#[test]
 fn a_position_passes_an_aborted_transaction() {
     let broker = broker();
     let topic = topic("in", 1);

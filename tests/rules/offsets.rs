@@ -1,5 +1,6 @@
 //! Rules 9 and 13: offsets that expire, never were, or point to nothing.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bookflow::engine::broker::*;
@@ -10,7 +11,7 @@ use bookflow::engine::topology::TopologyError;
 use bookflow::memory::interference::{CallKind, Fault};
 
 use crate::cluster::*;
-use crate::faults::offset;
+use crate::faults::{begin_with, offset};
 use crate::house::*;
 use crate::sums::Extras;
 
@@ -69,6 +70,71 @@ fn input_lost_before_a_takeover_stops_the_worker_and_the_partition_is_named() {
     let lost = at(house.topics.numbers, 2);
     assert!(matches!(stopped, Stop::InputLost { partition, wanted: 0, start: 2 } if partition == lost), "{stopped}");
     assert_eq!(stopped.exit_code(), 3);
+}
+
+/// A transaction's record, and its marker.
+fn write_in_transaction(house: &House, partition: i32, value: &str) {
+    let mut producer = house.stand.producer("upstream");
+    begin_with(producer.as_mut(), at(house.topics.numbers, partition), &[value]);
+    producer.commit().expect("commit");
+}
+
+// Rule 13: retention deletes markers with their records, and what has been read is no loss.
+#[test]
+fn a_quiet_partition_that_retention_has_emptied_loses_nothing() {
+    let house = House::new();
+    let numbers = at(house.topics.numbers, 2);
+    write_in_transaction(&house, 2, "1");
+    let mut worker = house.worker();
+    idle(&mut worker);
+    let mut upstream = house.stand.producer("upstream");
+    begin_with(upstream.as_mut(), numbers, &["undone"]);
+    upstream.abort().expect("abort");
+    turns(&mut worker, 2);
+    assert_eq!(house.mark(2).turn, 2, "an attempt and the record: no turn for markers alone");
+    for _ in 0..3 {
+        house.stand.pass(house.settings.pass_after / 2);
+        turns(&mut worker, 2);
+    }
+    assert_eq!(house.mark(2).turn, 3, "unless nothing else comes");
+    drop(worker);
+    house.forget_the_dead();
+    house.stand.broker.delete_before(numbers, 4).expect("deleted");
+    house.write(2, &["2"]);
+    idle(&mut house.worker());
+    assert_eq!(house.sum(2), 3);
+}
+
+// Rule 13: who leaves in order says how far the log has been read.
+#[test]
+fn markers_that_were_passed_are_committed_on_leaving() {
+    let house = House::new();
+    write_in_transaction(&house, 2, "1");
+    let mut worker = house.worker();
+    idle(&mut worker);
+    worker.close().expect("closes");
+    house.stand.broker.delete_before(at(house.topics.numbers, 2), 2).expect("deleted");
+    house.write(2, &["2"]);
+    idle(&mut house.worker());
+    assert_eq!(house.sum(2), 3);
+}
+
+// Rule 13: a marker is passed when all before it has been taken, and not when it has only been fetched.
+#[test]
+fn markers_behind_a_record_that_waits_are_not_passed() {
+    let house = House::new();
+    house.switches.outage.store(true, Ordering::Relaxed);
+    write_in_transaction(&house, 2, "needs");
+    write_in_transaction(&house, 2, "2");
+    let mut worker = house.worker();
+    for _ in 0..10 {
+        house.stand.pass(house.settings.pass_after / 2);
+        turns(&mut worker, 10);
+    }
+    worker.close().expect("closes");
+    house.switches.outage.store(false, Ordering::Relaxed);
+    idle(&mut house.worker());
+    assert_eq!((house.sum(2), house.answers()), (2, 2));
 }
 
 // Rule 13: a partition whose offset is gone is otherwise silent for ever.

@@ -383,6 +383,7 @@ impl History {
             doubt_after: RETRY_BACKOFF.mul_f64(0.8),
             committed_wait: RETRY_BACKOFF,
             restore_records: self.swarm.read_records,
+            pass_after: SESSION / 16,
             backoff: Duration::from_millis(10),
             backoff_max: Duration::from_millis(500),
             copy_every: if self.swarm.copies { Duration::from_millis(100) } else { Duration::MAX },

@@ -169,6 +169,10 @@ impl Consumer for Asking {
         panic!("the auditor joins no group")
     }
 
+    fn position(&self, _: TopicPartition) -> Option<i64> {
+        panic!("the auditor joins no group")
+    }
+
     fn membership(&self) -> GroupMembership {
         panic!("the auditor joins no group")
     }
