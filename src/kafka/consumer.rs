@@ -1,6 +1,6 @@
 //! A group member on its worker's thread: rebalances are reported, never answered here, and every poll has an end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,6 +33,9 @@ pub(super) struct KafkaConsumer {
     lead: Option<&'static str>,
     /// Where each assigned partition started: librdkafka knows no position before the first record.
     assigned: BTreeMap<TopicPartition, i64>,
+    /// Those of them that librdkafka has not been given: it fetches at once from where it is told to, whatever is paused right after, and what is
+    /// not in the log there would pass for lost input. Where a new task goes on is known later.
+    held_back: BTreeSet<TopicPartition>,
     /// Reported and not yet answered.
     reported: Option<Rebalance>,
     /// Came after records of the same poll: told by the next one.
@@ -53,6 +56,7 @@ impl KafkaConsumer {
             member: member.clone(),
             lead: None,
             assigned: BTreeMap::new(),
+            held_back: BTreeSet::new(),
             reported: None,
             later: None,
             missing: Missing::default(),
@@ -90,6 +94,23 @@ impl KafkaConsumer {
         }
         let message = format!("offsets that are not in the log: {}", gone.join(", "));
         BrokerError::new(ErrorKind::OffsetOutOfRange, message)
+    }
+
+    /// Gives librdkafka a partition to fetch from there, paused. It forgets over this that an assignment was lost, so that is asked first.
+    fn hand_over(&mut self, partition: TopicPartition, offset: i64) -> Result<(), BrokerError> {
+        if let Some(over) = self.over() {
+            return Err(over);
+        }
+        let list = offsets(&[(partition, offset)])?;
+        self.client.incremental_assign(&list).map_err(|error| broker_error("assign a partition", &error))?;
+        self.client.pause(&list).map_err(|error| broker_error("pause a new partition", &error))?;
+        self.held_back.remove(&partition);
+        Ok(())
+    }
+
+    /// What librdkafka has been given of these.
+    fn handed_over(&self, partitions: impl Iterator<Item = TopicPartition>) -> TopicPartitionList {
+        names(&partitions.filter(|partition| !self.held_back.contains(partition)).collect::<Vec<_>>())
     }
 
     /// A thread of librdkafka that has nothing to fetch sleeps for up to a second, and a resumed partition wakes it only on its
@@ -133,37 +154,49 @@ impl Consumer for KafkaConsumer {
         Ok(None)
     }
 
-    /// Never at the log's end: librdkafka asks for it again half a second after a move that has overtaken the answer, and goes there.
+    /// The event is answered; librdkafka is given the partitions once they are moved or resumed.
     fn assign(&mut self, partitions: &[(TopicPartition, i64)]) -> Result<(), BrokerError> {
-        let list = offsets(partitions)?;
-        self.client.incremental_assign(&list).map_err(|error| broker_error("assign partitions", &error))?;
+        let none = TopicPartitionList::new();
+        self.client.incremental_assign(&none).map_err(|error| broker_error("answer an assignment", &error))?;
         self.reported = None;
-        if !partitions.is_empty() {
-            self.client.pause(&list).map_err(|error| broker_error("pause new partitions", &error))?;
-        }
         self.assigned.extend(partitions.iter().copied());
+        self.held_back.extend(partitions.iter().map(|(partition, _)| *partition));
         Ok(())
     }
 
     fn unassign(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError> {
-        let held: Vec<_> =
-            partitions.iter().copied().filter(|partition| self.assigned.remove(partition).is_some()).collect();
-        self.client.incremental_unassign(&names(&held)).map_err(|error| broker_error("give partitions up", &error))?;
+        let ours = partitions.iter().copied().filter(|partition| self.assigned.contains_key(partition));
+        let list = self.handed_over(ours);
+        self.client.incremental_unassign(&list).map_err(|error| broker_error("give partitions up", &error))?;
         self.reported = None;
+        for partition in partitions {
+            self.assigned.remove(partition);
+            self.held_back.remove(partition);
+        }
         Ok(())
     }
 
     fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError> {
-        self.client.pause(&names(partitions)).map_err(|error| broker_error("pause partitions", &error))
+        self.client
+            .pause(&self.handed_over(partitions.iter().copied()))
+            .map_err(|error| broker_error("pause partitions", &error))
     }
 
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), BrokerError> {
+        for partition in
+            partitions.iter().filter(|partition| self.held_back.contains(partition)).copied().collect::<Vec<_>>()
+        {
+            self.seek(partition, self.assigned[&partition])?;
+        }
         self.client.resume(&names(partitions)).map_err(|error| broker_error("resume partitions", &error))?;
         self.wake_for(partitions);
         Ok(())
     }
 
     fn seek(&mut self, partition: TopicPartition, offset: i64) -> Result<(), BrokerError> {
+        if self.held_back.contains(&partition) {
+            self.hand_over(partition, offset)?;
+        }
         let deadline = Instant::now() + SEEK;
         loop {
             match self.client.seek(partition.topic, partition.partition, Offset::Offset(offset), SEEK) {
@@ -235,31 +268,19 @@ impl Consumer for KafkaConsumer {
     }
 }
 
-/// librdkafka closes only when its rebalances are answered: what is open is answered here, what comes is by the callback.
+/// librdkafka closes only when its rebalances are answered: what is open is answered here, what comes is by the callback. All that it was given is
+/// given up before; companions are ours alone, and the group's own revocation would name the lead topic's partitions only.
 impl Drop for KafkaConsumer {
     fn drop(&mut self) {
         self.client.context().close();
-        let open = self.reported.take().into_iter().chain(std::iter::from_fn(|| self.client.context().next()));
-        let open: Vec<_> = open.collect();
-        for event in open {
-            let answer = match event {
-                Rebalance::Assigned(_) => self.client.incremental_assign(&TopicPartitionList::new()),
-                Rebalance::Revoked(_) | Rebalance::Lost(_) => {
-                    let held: Vec<_> = std::mem::take(&mut self.assigned).into_keys().collect();
-                    self.client.incremental_unassign(&names(&held))
-                }
-            };
-            if let Err(error) = answer {
-                tracing::debug!(%error, "rebalance while closing");
-            }
-        }
-        // Companions are ours alone: the group's own revocation will name the lead topic's partitions only.
-        let companions: Vec<_> =
-            self.assigned.keys().copied().filter(|partition| Some(partition.topic) != self.lead).collect();
-        if !companions.is_empty()
-            && let Err(error) = self.client.incremental_unassign(&names(&companions))
-        {
-            tracing::debug!(%error, "companions while closing");
+        let open = self.reported.take().or_else(|| self.client.context().next());
+        let answered = match open {
+            Some(Rebalance::Assigned(_)) => self.client.incremental_assign(&TopicPartitionList::new()),
+            Some(Rebalance::Revoked(_) | Rebalance::Lost(_)) | None => Ok(()),
+        };
+        let held = self.handed_over(self.assigned.keys().copied());
+        if let Err(error) = answered.and_then(|()| self.client.incremental_unassign(&held)) {
+            tracing::debug!(%error, "giving partitions up while closing");
         }
     }
 }

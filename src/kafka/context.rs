@@ -68,7 +68,7 @@ impl Events {
         !lock(&self.rebalances).is_empty()
     }
 
-    /// From now on rebalances are answered at once: closing polls this callback, and nobody else is left to answer.
+    /// From now on rebalances are answered at once, and change nothing: closing polls this callback, and nobody else is left to answer.
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
     }
@@ -88,7 +88,8 @@ impl ConsumerContext for Events {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let given = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.closing.load(Ordering::Relaxed) {
-            let answer = if given { consumer.incremental_assign(list) } else { consumer.incremental_unassign(list) };
+            let none = TopicPartitionList::new();
+            let answer = if given { consumer.incremental_assign(&none) } else { consumer.incremental_unassign(&none) };
             if let Err(error) = answer {
                 tracing::debug!(%error, "rebalance while closing");
             }

@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bookflow::engine::admin::{Admin, TopicToCreate};
+use bookflow::engine::broker::TopicPartition;
 use bookflow::kafka::KafkaBroker;
 use bookflow::kafka::settings::{Settings, TimeLimits};
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 #[path = "../contract/language.rs"]
 mod language; // what tests say to any broker
@@ -53,6 +58,18 @@ pub fn hasty() -> TimeLimits {
 
 pub fn admin() -> impl Admin {
     broker().admin().expect("admin")
+}
+
+/// As retention does.
+pub fn delete_before(partition: TopicPartition, offset: i64) {
+    let config = ClientConfig::from_iter([("bootstrap.servers".to_owned(), variable("BOOKFLOW_KAFKA_BOOTSTRAP"))]);
+    let admin: AdminClient<DefaultClientContext> = config.create().expect("admin");
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset(partition.topic, partition.partition, Offset::Offset(offset)).expect("an offset");
+    let deleted = admin.delete_records(&offsets, &AdminOptions::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
+    let deleted = runtime.block_on(deleted).expect("deleted");
+    deleted.elements().iter().for_each(|element| element.error().expect("deleted"));
 }
 
 pub fn topic(word: &str, partitions: i32) -> &'static str {

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use bookflow::engine::admin::Admin;
+use bookflow::engine::broker::TopicPartition;
 use bookflow::memory::MemoryBroker;
 use bookflow::memory::settings::Settings;
 
@@ -39,6 +40,11 @@ pub fn transaction_over() -> Duration {
 
 pub fn admin() -> impl Admin {
     broker().admin()
+}
+
+/// As retention does.
+pub fn delete_before(partition: TopicPartition, offset: i64) {
+    broker().delete_before(partition, offset).expect("deleted");
 }
 
 pub fn topic(word: &str, partitions: i32) -> &'static str {

@@ -49,6 +49,31 @@ fn a_members_position_passes_markers_and_goes_where_it_is_moved() {
     assert_eq!((texts(&batch), consumer.position(at(topic, 0))), (vec!["a".to_owned()], Some(1)));
 }
 
+/// Where a new task goes on is known a while after its partitions have been given to it.
+#[test]
+fn what_is_assigned_below_the_logs_start_is_no_loss_before_it_is_fetched() {
+    let broker = broker();
+    let (topic, group) = (topic("in", 8), unique("group"));
+    let partitions: Vec<_> = (0..8).map(|partition| at(topic, partition)).collect();
+    for &partition in &partitions {
+        write(&broker, partition, &["gone", "read", "next"]);
+        delete_before(partition, 2);
+    }
+    let mut consumer = broker.consumer(&member(group)).expect("consumer");
+    consumer.subscribe(topic).expect("subscribe");
+    let Rebalance::Assigned(_) = next_event(consumer.as_mut()) else { panic!("first event of a member") };
+    let starts: Vec<_> = partitions.iter().map(|&partition| (partition, 0)).collect();
+    consumer.assign(&starts).expect("assign");
+    let mut batch = Batch::default();
+    for _ in 0..10 {
+        consumer.poll(Duration::from_millis(50), ROOM, &mut batch).expect("nothing is fetched");
+    }
+    partitions.iter().for_each(|&partition| consumer.seek(partition, 2).expect("seek"));
+    consumer.resume(&partitions).expect("resume");
+    let taken = take(consumer.as_mut(), 8);
+    assert_eq!((batch.len(), texts(&taken)), (0, vec!["next".to_owned(); 8]));
+}
+
 #[test]
 fn a_position_passes_an_aborted_transaction() {
     let broker = broker();
