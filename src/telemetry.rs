@@ -66,6 +66,11 @@ pub fn tick_waiting(stage: &'static str, partition: i32, what: &str) {
     info!(stage, partition, what, "tick undone, the next one tries again");
 }
 
+pub fn input_skipped(stage: &'static str, partition: &impl Display, from: i64, to: i64) {
+    counter!("bookflow_input_skipped_offsets_total", "stage" => stage).increment((to - from).unsigned_abs());
+    warn!(stage, %partition, from, to, "input that was deleted before it was read is skipped, as asked for");
+}
+
 pub fn task_overtaken(stage: &'static str, partition: i32) {
     counter!("bookflow_tasks_overtaken_total", "stage" => stage).increment(1);
     warn!(stage, partition, "committed mark is not ours, task is restored");

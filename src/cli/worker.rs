@@ -45,6 +45,9 @@ pub struct Arguments {
     /// Commit the start offsets of stages that have never run; does nothing to the others
     #[arg(long)]
     first_start: bool,
+    /// Go on where retention has deleted input that was never read; without this the worker stops there
+    #[arg(long)]
+    skip_lost_input: bool,
     /// End when nothing has come for a few seconds
     #[arg(long)]
     until_idle: bool,
@@ -66,7 +69,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         config.worker.stages = arguments.stages.clone();
     }
     let redis = parts::worker_redis(&config)?;
-    let process = process(&config, redis.clone())?;
+    let mut process = process(&config, redis.clone())?;
+    process.settings.skip_lost_input = arguments.skip_lost_input;
     if arguments.first_start {
         for lane in &process.lanes {
             start_first(&process, &lane.stage, session)?;

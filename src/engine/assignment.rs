@@ -172,21 +172,24 @@ impl Worker {
         let identity = self.copy_identity(partition);
         let latest = self.planted(Planted::ResumesAtLogEnd);
         let Some(task) = self.tasks.get_mut(&partition) else { return Ok(()) };
-        let mut ends = Vec::new();
+        let mut logs = Vec::new();
         for (&input, wanted) in task.inputs.iter().zip(&mut offsets) {
             let bounds = match self.consumer.bounds(input) {
                 Ok(bounds) => bounds,
                 Err(error) => return self.find_later(partition, error),
             };
             if *wanted < bounds.start {
-                return Err(Stop::InputLost { partition: input, wanted: *wanted, start: bounds.start });
+                if !self.settings.skip_lost_input {
+                    return Err(Stop::InputLost { partition: input, wanted: *wanted, start: bounds.start });
+                }
+                telemetry::input_skipped(self.checked.spec.name, &input, *wanted, bounds.start);
             }
             if latest {
                 *wanted = bounds.end;
             }
-            ends.push(bounds.end);
+            logs.push(bounds);
         }
-        task.found(mark, offsets, ends, self.settings.turn_records, self.life);
+        task.found(mark, offsets, &logs, self.settings.turn_records, self.life);
         task.status = Status::Opening(identity);
         Ok(())
     }

@@ -46,6 +46,8 @@ pub struct Settings {
     /// When the group has put out a member that it does not hear of. A second fencing within this time means that we are the zombie, records that
     /// take it up count as a death, and what stands still for longer is asked whether it has been lost.
     pub session_timeout: Duration,
+    /// Whether a worker goes on where retention has deleted input that nobody has read, instead of stopping. Said on purpose, and counted.
+    pub skip_lost_input: bool,
     /// A bug switched on to show that the auditor or the simulation finds it. Never set outside a proof.
     pub planted: Option<Planted>,
 }
@@ -74,6 +76,7 @@ impl Default for Settings {
             recent_entries: 250_000,
             spare_processors: 1,
             session_timeout: Duration::from_secs(45),
+            skip_lost_input: false,
             planted: None,
         }
     }

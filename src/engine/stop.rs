@@ -22,7 +22,7 @@ pub enum Stop {
     NeverStarted { partition: TopicPartition },
     #[error(
         "{partition}: the next offset {wanted} is no longer in the log, which starts at {start}: retention has deleted \
-         unread input; restore it, or set the group's offset on purpose"
+         unread input; restore it, or go on without it: `bookflow worker --skip-lost-input`"
     )]
     InputLost { partition: TopicPartition, wanted: i64, start: i64 },
     #[error(

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::batch::Record;
-use super::broker::TopicPartition;
+use super::broker::{Bounds, TopicPartition};
 use super::copy::CopyIdentity;
 use super::mark::{Life, TurnMark};
 use super::restore::Restore;
@@ -44,6 +44,8 @@ pub struct Task {
     pub offsets: Vec<i64>,
     /// Where this turn stands, per input.
     pub next: Vec<i64>,
+    /// Per input where its log began when the task was found: what was deleted unread before it is skipped, if we come here at all.
+    pub starts: Vec<i64>,
     /// How many records this turn has taken, of all inputs.
     pub taken: usize,
     /// Whether this turn has anything of this task to commit.
@@ -133,6 +135,7 @@ impl Task {
             mark: TurnMark::default(),
             offsets: next.clone(),
             suspects_end: next.clone(),
+            starts: next.clone(),
             next,
             taken: 0,
             touched: false,
@@ -187,8 +190,8 @@ impl Task {
 
     /// Takes what the group has; the state is to be restored to it. A first turn may always turn out to be deadly,
     /// so an attempt is owed after a clean mark too. An attempt of our own process, whose task was taken away or fenced, has
-    /// not killed it. `turn_records` is what a turn that died may have had, `ends` where the log of each input ends.
-    pub fn found(&mut self, mark: TurnMark, offsets: Vec<i64>, ends: Vec<i64>, turn_records: usize, life: Life) {
+    /// not killed it. `turn_records` is what a turn that died may have had, `logs` where the log of each input begins and ends.
+    pub fn found(&mut self, mark: TurnMark, offsets: Vec<i64>, logs: &[Bounds], turn_records: usize, life: Life) {
         let died = !mark.clean && mark.life != life;
         let attempt = (mark.attempt + u32::from(died)).max(1);
         self.attempt = Attempt::Owed(attempt);
@@ -199,9 +202,10 @@ impl Task {
             _ => None,
         };
         self.mark = mark;
-        self.suspects_end = ends;
-        self.next = offsets.clone();
+        self.suspects_end = logs.iter().map(|log| log.end).collect();
+        self.starts = logs.iter().map(|log| log.start).collect();
         self.offsets = offsets;
+        self.rewind();
         if self.past_suspects() {
             self.caution = None;
         }
@@ -320,11 +324,17 @@ impl Task {
 
     pub fn undo_turn(&mut self) {
         self.stage.tables(&mut |table| table.undo_turn());
-        self.next.clone_from(&self.offsets);
+        self.rewind();
         self.taken = 0;
         self.touched = false;
         self.pending = None;
         self.letters.clear();
+    }
+
+    /// Back to what the group has, and not before the log.
+    fn rewind(&mut self) {
+        self.next.clear();
+        self.next.extend(self.offsets.iter().zip(&self.starts).map(|(&offset, &start)| offset.max(start)));
     }
 
     /// The turn is known to be committed: the state may be kept.

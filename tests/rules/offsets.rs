@@ -6,6 +6,7 @@ use std::time::Duration;
 use bookflow::engine::broker::*;
 use bookflow::engine::clock::Clock;
 use bookflow::engine::first_start::first_start;
+use bookflow::engine::settings::Settings;
 use bookflow::engine::stop::Stop;
 use bookflow::engine::topology::TopologyError;
 use bookflow::memory::interference::{CallKind, Fault};
@@ -135,6 +136,25 @@ fn markers_behind_a_record_that_waits_are_not_passed() {
     house.switches.outage.store(false, Ordering::Relaxed);
     idle(&mut house.worker());
     assert_eq!((house.sum(2), house.answers()), (2, 2));
+}
+
+// Rule 13: what is lost is skipped only when somebody has said so, and however often the turn behind it is undone.
+#[test]
+fn input_that_is_lost_is_skipped_when_that_is_asked_for() {
+    let house = House::new();
+    house.write(2, &["1", "2", "needs", "4"]);
+    house.stand.broker.delete_before(at(house.topics.numbers, 2), 2).expect("deleted");
+    let skipping = Settings { skip_lost_input: true, ..house.settings.clone() };
+    house.switches.outage.store(true, Ordering::Relaxed);
+    let mut worker = house.worker_with(skipping.clone());
+    turns(&mut worker, 50);
+    house.stand.plan(CallKind::Commit, Fault::NotDone);
+    house.switches.outage.store(false, Ordering::Relaxed);
+    house.stand.pass(skipping.backoff_max);
+    idle(&mut worker);
+    worker.close().expect("closes");
+    assert_eq!((house.sum(2), house.answers()), (4, 2));
+    idle(&mut house.worker());
 }
 
 // Rule 13: a partition whose offset is gone is otherwise silent for ever.
