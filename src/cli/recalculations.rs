@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::failure::Failure;
 use super::known_job::read;
 use super::tail::{From, Tail, partitions};
+use super::verify::cursor::decode;
 use crate::domain::jobs::job::JobId;
 use crate::domain::jobs::recalculation::{Recalculation, Selection};
 use crate::domain::key::{ContractId, PositionKey, Timestamp};
@@ -23,12 +24,14 @@ use crate::pipeline::topics::{CALCULATION_REQUESTS, CONTRACTS};
 pub fn asked(broker: &dyn Broker, schemas: &Schemas, job: &JobId) -> Result<Option<(Asked, Timestamp)>, Failure> {
     let mut found = None;
     Tail::of_partition(broker, CALCULATION_REQUESTS, 0, From::Start)?.to_end(|record| {
-        let of_job = record.key == Some(job.as_str().as_bytes());
-        if let Some(value) = record.value.filter(|_| of_job && found.is_none()) {
-            let request: CalculationRequest = read(schemas, CALCULATION_REQUESTS, value)?;
-            if let RequestWord::Calculate(asked) = request.word {
-                found = Some((*asked, Timestamp(record.timestamp_us)));
-            }
+        if record.key != Some(job.as_str().as_bytes()) || found.is_some() {
+            return Ok(());
+        }
+        // What cannot be read, or is another job's, is a dead letter of `book` and asks for nothing.
+        if let Ok((_, CalculationRequest { job: of, word: RequestWord::Calculate(asked) })) = decode(schemas, record)?
+            && of == *job
+        {
+            found = Some((*asked, Timestamp(record.timestamp_us)));
         }
         Ok(())
     })?;

@@ -21,6 +21,7 @@ use serde_json::json;
 
 use crate::cluster::at;
 use crate::desk::march;
+use crate::house::PARTITIONS;
 use crate::office::{Office, key, terms};
 use crate::turns::idle;
 
@@ -452,14 +453,16 @@ fn a_change_that_cannot_be_tried_is_refused_and_not_left_out() {
 /// What was told of that partition before still counts, so that flows cannot say whether the totals are right.
 #[test]
 fn a_job_that_one_partition_could_not_read_is_not_held_against_its_flows() {
-    let mut office = Office::new();
-    let broker = office.desk.house.stand.broker.clone();
-    let to = at(CALCULATION_REQUESTS, 1);
-    broker.append(Outgoing { to, key: Some(b"EOD"), value: Some(b"?"), headers: &[] }).expect("append");
-    office.ask("EOD", "FULL", json!({}));
-    assert_eq!(office.finish("EOD").ending, Ending::CompletedWithErrors);
-    let refused = add_up(&JobId::new("EOD").expect("a name"), &broker, &office.desk.house.schemas);
-    assert_eq!(refused.err().map(|failure| failure.exit), Some(Exit::Precondition));
+    for partition in 0..PARTITIONS {
+        let mut office = Office::new();
+        let broker = office.desk.house.stand.broker.clone();
+        let to = at(CALCULATION_REQUESTS, partition);
+        broker.append(Outgoing { to, key: Some(b"EOD"), value: Some(b"?"), headers: &[] }).expect("append");
+        office.ask("EOD", "FULL", json!({}));
+        assert_eq!(office.finish("EOD").ending, Ending::CompletedWithErrors);
+        let refused = add_up(&JobId::new("EOD").expect("a name"), &broker, &office.desk.house.schemas);
+        assert_eq!(refused.err().map(|failure| failure.exit), Some(Exit::Precondition), "partition {partition}");
+    }
 }
 
 #[test]
