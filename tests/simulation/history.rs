@@ -92,6 +92,8 @@ const JUMP: Duration = Duration::from_secs(150);
 const CLOCKS_WRONG: Duration = Duration::from_secs(25);
 /// How long a record may take: longer than the group waits for a member that does not poll.
 pub const LONGEST_STALL: Duration = Duration::from_secs(10);
+/// What comes early comes in the first of so many parts.
+const EARLY: usize = 4;
 /// Steps after which a healed history must have worked off everything.
 const HEALED_STEPS: u32 = 60_000;
 
@@ -213,9 +215,12 @@ impl History {
             input::trades(self.seed, self.swarm.records, partitions, &SCHEMAS)
         };
         if self.swarm.flows {
-            for item in input::knowledge(&SCHEMAS) {
-                items.insert(self.dice.random_range(0..=items.len()), item);
-            }
+            // There is no job before the first business date, and what changes after an earlier job leaves an INCREMENTAL one nothing to spare.
+            let early = |early| if early { EARLY } else { 1 };
+            let asked = self.swarm.recalculations > 0;
+            let parts = early(asked && self.dice.random_ratio(1, 2));
+            self.mix_in(input::knowledge(&SCHEMAS), parts, &mut items);
+            self.mix_in(input::business_dates(&SCHEMAS), early(asked), &mut items);
         }
         if self.swarm.actions {
             for item in input::happenings(&SCHEMAS) {
@@ -226,6 +231,13 @@ impl History {
         }
         self.wishes = wishes(self.swarm.recalculations, &mut self.dice);
         items.into_iter()
+    }
+
+    /// Each of them anywhere in the first of so many parts of what comes.
+    fn mix_in(&mut self, more: Vec<Item>, parts: usize, items: &mut Vec<Item>) {
+        for item in more {
+            items.insert(self.dice.random_range(0..=items.len() / parts), item);
+        }
     }
 
     fn take_seats(&mut self) {
@@ -299,17 +311,22 @@ impl History {
         self.ended(seat, ended)
     }
 
+    /// So fast that as a rule all of it is in before the end, and that jobs are asked for in its midst.
     fn feed(&mut self, input: &mut std::vec::IntoIter<Item>) {
-        while self.dice.random_ratio(1, 8) {
+        let one_in = if self.swarm.recalculations > 0 { 16 } else { 8 };
+        while self.dice.random_ratio(1, one_in) {
             let Some(item) = input.next() else { return };
             self.broker.append(item.outgoing()).expect("the topic takes it");
         }
     }
 
-    /// So seldom that the job before may have come to its end.
+    /// Who asks for a job has waited for the one before, as a rule: an INCREMENTAL one names one that is complete.
     fn hear_wishes(&mut self) {
-        if !self.wishes.is_empty()
-            && self.dice.random_ratio(1, 250)
+        if self.wishes.is_empty() || !self.dice.random_ratio(1, 60) {
+            return;
+        }
+        let waits = matches!(self.wishes.front(), Some(Wish::Job(_))) && self.dice.random_ratio(19, 20);
+        if !(waits && self.works_on_a_job())
             && let Some(wish) = self.wishes.pop_front()
         {
             self.wish(wish);
@@ -411,18 +428,20 @@ impl History {
     }
 
     /// No more faults; whoever is down comes back; everything must be worked off, and then the workers leave in order.
-    fn heal(&mut self, input: std::vec::IntoIter<Item>) -> Result<(), String> {
+    fn heal(&mut self, mut input: std::vec::IntoIter<Item>) -> Result<(), String> {
         self.tell(|| "healing".into());
         self.nemesis.disarm();
         self.witness.mischief.disarm();
+        self.seats.iter_mut().for_each(|seat| seat.paused_until = Duration::ZERO);
+        self.swarm.pace = Duration::from_millis(5);
+        while !self.wishes.is_empty() {
+            self.feed(&mut input);
+            self.hear_wishes();
+            self.step()?;
+        }
         for item in input {
             self.broker.append(item.outgoing()).expect("the topic takes it");
         }
-        while let Some(wish) = self.wishes.pop_front() {
-            self.wish(wish);
-        }
-        self.seats.iter_mut().for_each(|seat| seat.paused_until = Duration::ZERO);
-        self.swarm.pace = Duration::from_millis(5);
         self.step_until(History::backlog)?;
         // Markers under way arrive, one partition after the other, and meanwhile nobody is taken for dead.
         let arrived = self.clock.elapsed() + 20 * self.swarm.markers_late;

@@ -63,7 +63,7 @@ pub fn trades(seed: u64, records: u64, partitions: i32, schemas: &Schemas) -> Ve
     items.collect()
 }
 
-/// Two versions of the contracts that generated trades name, and the market of two weeks; each may come at any time.
+/// Two versions of the contracts that generated trades name, and the market of two weeks.
 pub fn knowledge(schemas: &Schemas) -> Vec<Item> {
     let mut items = Vec::new();
     for (id, version) in [("C000001", 1), ("C000002", 1), ("C000001", 2)] {
@@ -77,8 +77,12 @@ pub fn knowledge(schemas: &Schemas) -> Vec<Item> {
             items.push(price(security, date, version, version, schemas));
         }
     }
-    items.extend([3, 5, 9, 12].map(|date| business_date(date, schemas)));
     items
+}
+
+/// The days of these two weeks on which it is asked what things come to.
+pub fn business_dates(schemas: &Schemas) -> Vec<Item> {
+    [3, 5, 9, 12].map(|date| business_date(date, schemas)).into()
 }
 
 /// What issuers do, corrected and called off; and what is corrected and corrected back, so that who looks late sees no difference.

@@ -12,17 +12,19 @@ use bookflow::domain::jobs::job::{JobId, Outcome};
 use bookflow::domain::jobs::notice::{Notice, NoticeCode, Severity};
 use bookflow::domain::jobs::recalculation::{Recalculation, RecalculationKind, Selection};
 use bookflow::domain::jobs::share::Share;
+use bookflow::domain::jobs::totals::ControlTotals;
 use bookflow::domain::key::Timestamp;
 use bookflow::domain::market::snapshot::{Moment, SnapshotName};
+use bookflow::engine::broker::{Outgoing, TopicPartition};
 use bookflow::engine::clock::Clock;
 use bookflow::messages::calculation_request::Asked;
-use bookflow::messages::dead_letter::DeadLetter;
 use bookflow::pipeline::topics::{
-    self, CALCULATION_REQUESTS, CASH_FLOWS, DEAD_LETTERS, HISTORICAL_FLOWS, RECALCULATION_SHARES, WHAT_IF_FLOWS,
+    CALCULATION_REQUESTS, CASH_FLOWS, HISTORICAL_FLOWS, RECALCULATION_SHARES, WHAT_IF_FLOWS,
 };
 use chrono::Days;
 use rand::RngExt;
 use rand::rngs::SmallRng;
+use rand::seq::IteratorRandom;
 
 use super::history::{History, SCHEMAS};
 use super::input;
@@ -40,7 +42,7 @@ pub fn wishes(jobs: u32, dice: &mut SmallRng) -> VecDeque<Wish> {
     let mut wishes = VecDeque::new();
     for number in 0..jobs {
         wishes.push_back(Wish::Job(number));
-        wishes.extend(dice.random_ratio(1, 5).then_some(Wish::Cancel(number)));
+        wishes.extend(dice.random_ratio(1, 8).then_some(Wish::Cancel(number)));
     }
     if jobs > 0 {
         wishes.insert(dice.random_range(0..=wishes.len()), Wish::Snapshot);
@@ -48,7 +50,8 @@ pub fn wishes(jobs: u32, dice: &mut SmallRng) -> VecDeque<Wish> {
     wishes
 }
 
-/// Asked for once there is nothing else to do.
+/// Asked for once there is nothing else to do: what may have changed since an earlier job, and everything.
+const LAST_SINCE: &str = "LAST-SINCE";
 const LAST: &str = "LAST";
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -71,13 +74,11 @@ impl History {
             Some(known) => known.snapshot.moment,
             None => snapshots::now(&self.broker, &SCHEMAS)?,
         };
-        let time = if self.dice.random_ratio(1, 6) { self.dice.random_range(0..3_000_000) } else { HOUR_US };
-        let kind = match self.dice.random_range(0..5) {
-            0 | 1 => {
-                self.earlier(&moment).map_or(RecalculationKind::Full, |since| RecalculationKind::Incremental { since })
-            }
-            2 => RecalculationKind::Full,
-            3 => {
+        let time = if self.dice.random_ratio(1, 8) { self.dice.random_range(0..3_000_000) } else { HOUR_US };
+        let kind = match (self.dice.random_range(0..8), self.earlier(&moment)) {
+            (0..=4, Some(since)) => RecalculationKind::Incremental { since },
+            (0..=5, _) => RecalculationKind::Full,
+            (6, _) => {
                 let to = moment.day - Days::new(self.dice.random_range(0..=2));
                 RecalculationKind::Historical { from: to - Days::new(self.dice.random_range(0..=15)), to }
             }
@@ -86,6 +87,9 @@ impl History {
         let mut selection = Selection::default();
         if self.dice.random_ratio(1, 4) {
             selection.securities.insert("SEC0001".into());
+        }
+        if self.dice.random_ratio(1, 20) {
+            self.garble(&job);
         }
         self.submit(job, kind, selection, moment, time)
     }
@@ -111,13 +115,28 @@ impl History {
         Ok(())
     }
 
-    /// A job that an INCREMENTAL one may name: complete, and it knew nothing that this one does not.
-    fn earlier(&self, moment: &Moment) -> Option<JobId> {
+    /// Something else under a job's name. The partition answers it as what it cannot calculate, and works the request behind it off all the same.
+    fn garble(&mut self, job: &JobId) {
+        let partition = self.dice.random_range(0..self.swarm.partitions);
+        let to = TopicPartition { topic: CALCULATION_REQUESTS, partition };
+        let garbled = Outgoing { to, key: Some(job.as_str().as_bytes()), value: Some(b"?"), headers: &[] };
+        self.broker.append(garbled).expect("the topic takes it");
+        self.happened("garbled");
+    }
+
+    /// A job that an INCREMENTAL one may name: complete, and it knew nothing that this one does not. Whichever of them: the older it is, the more
+    /// has changed since.
+    fn earlier(&mut self, moment: &Moment) -> Option<JobId> {
         let outcomes = self.outcomes().expect("outcomes");
         let complete = |job: &JobId| outcomes.iter().any(|outcome| outcome.job == *job && outcome.ending.complete());
         let fits = |asked: &Recalculation| replaces(asked) && !asked.moment.known.ahead_of(moment.known);
-        let found = self.asked.iter().rev().find(|(job, asked)| fits(asked) && complete(job));
-        found.map(|(job, _)| job.clone())
+        let fitting = self.asked.iter().filter(|(job, asked)| fits(asked) && complete(job));
+        fitting.choose(&mut self.dice).map(|(job, _)| job.clone())
+    }
+
+    /// Whether a job was asked for that has not come to its end.
+    pub(super) fn works_on_a_job(&self) -> bool {
+        self.asked.len() > self.outcomes().expect("outcomes").len()
     }
 
     fn cancel(&mut self, job: &JobId) -> Result<(), Failure> {
@@ -133,9 +152,12 @@ impl History {
     pub(super) fn ask_for_all_again(&mut self) -> Result<(), String> {
         let told = self.records(CASH_FLOWS).count();
         let Ok(moment) = snapshots::now(&self.broker, &SCHEMAS) else { return Ok(()) };
-        let job = JobId::new(LAST).expect("a name");
-        let asked = self.submit(job, RecalculationKind::Full, Selection::default(), moment, HOUR_US);
-        asked.map_err(|failure| format!("{failure:?}"))?;
+        let since = self.earlier(&moment).map(|since| (LAST_SINCE, RecalculationKind::Incremental { since }));
+        for (job, kind) in since.into_iter().chain([(LAST, RecalculationKind::Full)]) {
+            let job = JobId::new(job).expect("a name");
+            let asked = self.submit(job, kind, Selection::default(), moment, HOUR_US);
+            asked.map_err(|failure| format!("{failure:?}"))?;
+        }
         self.step_until(History::backlog)?;
         match self.records(CASH_FLOWS).count() - told {
             0 => Ok(()),
@@ -154,27 +176,22 @@ impl History {
         under_way.map(|((job, partition), _)| format!("partition {partition} still works on {job}"))
     }
 
-    /// Requests that have become dead letters: what is left out of a job is left out for them.
-    fn refused_requests(&self) -> usize {
-        let letters = self.records(DEAD_LETTERS).filter_map(|(_, value)| value);
-        let places = letters.map(|value| SCHEMAS.decode::<DeadLetter>(&value).expect("a letter").0);
-        places.filter(|place| topics::cause(*place).topic == CALCULATION_REQUESTS).count()
-    }
-
     /// Each job ended; its totals are those of what it has published, as far as that can be told; and a share has gone on just where it stood.
     pub(super) fn recalculated(&mut self) -> Result<(), String> {
         let outcomes = self.outcomes()?;
         for (job, asked) in self.asked.clone() {
             let of_job = outcomes.iter().find(|outcome| outcome.job == job);
-            let Some(Outcome { ending, totals, rows, .. }) = of_job else {
+            let Some(outcome @ Outcome { totals, rows, .. }) = of_job else {
+                if self.unheard(job.as_str().as_bytes()) {
+                    self.happened("unheard");
+                    continue;
+                }
                 return Err(format!("job {job} has no outcome"));
             };
-            let kind = name(&asked.kind);
-            self.happened(&format!("{kind} {}", ending.name()));
-            if ending.complete() {
-                self.happened(&format!("{kind} complete"));
-            }
-            if left_out(rows) && self.refused_requests() == 0 {
+            let last = [LAST, LAST_SINCE].contains(&job.as_str());
+            let kind = if last { job.as_str() } else { name(&asked.kind) };
+            self.ended_as(kind, &asked, outcome);
+            if left_out(rows) && self.letters(CALCULATION_REQUESTS).next().is_none() {
                 return Err(format!("{kind} {job} has run into a defect: {rows:?}"));
             }
             match add_up(&job, &self.broker, &SCHEMAS) {
@@ -182,13 +199,14 @@ impl History {
                 Ok(AddedUp { told, found, .. }) => {
                     return Err(format!("{kind} {job} does not add up: it told {told:?}, its flows are {found:?}"));
                 }
-                Err(failure) if failure.exit == Exit::Precondition && (job.as_str() != LAST || left_out(rows)) => {}
+                Err(failure) if failure.exit == Exit::Precondition && (!last || left_out(rows)) => {}
                 Err(failure) => return Err(format!("{kind} {job}: {failure:?}")),
             }
-            if job.as_str() == LAST && totals.changed > 0 {
-                return Err(format!("a job over what had been told has found {} differences", totals.changed));
+            if last && totals.changed > 0 {
+                return Err(format!("{job} is over what had been told, and has found {} differences", totals.changed));
             }
         }
+        self.all_is_what_a_part_comes_to(&outcomes)?;
         for topic in [HISTORICAL_FLOWS, WHAT_IF_FLOWS] {
             let mut keys = BTreeSet::new();
             let mut told = self.records(topic).filter_map(|(key, _)| key);
@@ -198,6 +216,36 @@ impl History {
         }
         Ok(())
     }
+
+    /// How a job ended, as facts; of an INCREMENTAL one also whether it had to calculate everything.
+    fn ended_as(&mut self, kind: &str, asked: &Recalculation, outcome: &Outcome) {
+        let Outcome { ending, totals, rows, .. } = outcome;
+        let incremental = ending.complete() && matches!(asked.kind, RecalculationKind::Incremental { .. });
+        let facts = [
+            (ending.name(), true),
+            ("complete", ending.complete()),
+            ("spared", incremental && totals.calculated < totals.counts.positions),
+            ("forgotten", incremental && forgotten(rows)),
+        ];
+        facts.iter().filter(|(_, so)| *so).for_each(|(fact, _)| self.happened(&format!("{kind} {fact}")));
+    }
+
+    /// What the last INCREMENTAL job did not calculate counts as it stands, which is what the last FULL one calculates.
+    fn all_is_what_a_part_comes_to(&self, outcomes: &[Outcome]) -> Result<(), String> {
+        let of = |name: &str| outcomes.iter().find(|outcome| outcome.job.as_str() == name && !left_out(&outcome.rows));
+        let (Some(part), Some(all)) = (of(LAST_SINCE), of(LAST)) else { return Ok(()) };
+        let counted = |totals: &ControlTotals| ControlTotals { warnings: 0, calculated: 0, ..totals.clone() };
+        let rows = |rows: &[Notice]| rows.iter().filter(|row| row.field != "since").cloned().collect::<Vec<_>>();
+        match counted(&part.totals) == counted(&all.totals) && rows(&part.rows) == rows(&all.rows) {
+            true => Ok(()),
+            false => Err(format!("an INCREMENTAL job comes to {part:?}, a FULL one to {all:?}")),
+        }
+    }
+}
+
+/// Whether an INCREMENTAL job spared nothing, because the earlier one is not known any more as one that calculated all of this.
+fn forgotten(rows: &[Notice]) -> bool {
+    rows.iter().any(|row| (row.severity, row.field.as_str()) == (Severity::Warning, "since"))
 }
 
 /// Whether a part was not calculated.

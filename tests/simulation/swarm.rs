@@ -138,10 +138,13 @@ impl Swarm {
         let (actions, recalculations) = (dice.random_ratio(1, 3), dice.random_range(0..=4_u32));
         let effort = dice.random_ratio(2, 3).then(|| dice.random_range(1..=10));
         if self.flows && !self.jobs {
-            // Two of five have none, and the others one to three.
-            (self.actions, self.recalculations) = (actions, recalculations.saturating_sub(1));
-            // Who asks for the next job has waited for the one before.
-            self.steps *= if self.recalculations > 0 { 2 } else { 1 };
+            // Two of five have none, and the others two to four.
+            (self.actions, self.recalculations) = (actions, Some(recalculations).filter(|jobs| *jobs > 1).unwrap_or(0));
+            if self.recalculations > 0 {
+                // A job takes some ticks, and who asks for the next one has waited for it.
+                self.steps = self.steps * 5 / 2;
+                self.pace = self.pace.max(Duration::from_millis(8));
+            }
             self.effort_a_tick = effort.filter(|_| self.recalculations > 0).unwrap_or(EFFORT_A_TICK);
         }
     }

@@ -13,7 +13,7 @@ use bookflow::memory::LogEntry;
 use bookflow::messages::dead_letter::DeadLetter;
 use bookflow::messages::position_flows::PositionFlows;
 use bookflow::pipeline::topics::{
-    self, CALCULATION_OUTCOMES, CAPTURED_ACTIONS, CASH_FLOWS, DEAD_LETTERS, JOB_PROGRESS,
+    self, CALCULATION_OUTCOMES, CAPTURED_ACTIONS, CASH_FLOWS, DEAD_LETTERS, JOB_CONTROL, JOB_PROGRESS,
 };
 
 use super::facts::{Facts, add};
@@ -42,8 +42,8 @@ impl History {
                 }
             }
         }
-        if behind.is_empty() && !self.jobs_ended() {
-            behind.push("a job has not ended".into());
+        if behind.is_empty() {
+            behind.extend(self.not_ended().map(|job| format!("job {job} has not ended")));
         }
         behind.extend(self.shares_under_way());
         behind
@@ -60,10 +60,24 @@ impl History {
         entries.iter().any(|entry| matches!(entry, LogEntry::Record { offset, .. } if *offset >= next))
     }
 
-    fn jobs_ended(&self) -> bool {
+    fn not_ended(&self) -> Option<String> {
         let keys = |topic| -> BTreeSet<_> { self.records(topic).filter_map(|(key, _)| key).collect() };
         // Of one that ended long ago only the outcome is left.
-        keys(JOB_PROGRESS).is_subset(&keys(CALCULATION_OUTCOMES))
+        let (begun, ended) = (keys(JOB_PROGRESS), keys(CALCULATION_OUTCOMES));
+        let job = begun.difference(&ended).find(|job| !self.unheard(job))?;
+        Some(String::from_utf8_lossy(job).into_owned())
+    }
+
+    /// Whether a word about a job has become a dead letter: without its announcement or its plan it does not end before its deadline, or never.
+    pub(super) fn unheard(&self, job: &[u8]) -> bool {
+        self.letters(JOB_CONTROL).any(|letter| letter.key.as_deref() == Some(job))
+    }
+
+    /// Dead letters of a topic's records.
+    pub(super) fn letters(&self, topic: &'static str) -> impl Iterator<Item = DeadLetter> {
+        let letters = self.records(DEAD_LETTERS).filter_map(|(_, value)| value);
+        let read = letters.map(|value| SCHEMAS.decode::<DeadLetter>(&value).expect("a letter"));
+        read.filter(move |(place, _)| topics::cause(*place).topic == topic).map(|(_, letter)| letter)
     }
 
     /// Keys and values of a topic's committed records.
