@@ -191,7 +191,7 @@ impl History {
             let last = [LAST, LAST_SINCE].contains(&job.as_str());
             let kind = if last { job.as_str() } else { name(&asked.kind) };
             self.ended_as(kind, &asked, outcome);
-            if left_out(rows) && self.letters(CALCULATION_REQUESTS).next().is_none() {
+            if rows.iter().any(broke_down) || (left_out(rows) && self.letters(CALCULATION_REQUESTS).next().is_none()) {
                 return Err(format!("{kind} {job} has run into a defect: {rows:?}"));
             }
             match add_up(&job, &self.broker, &SCHEMAS) {
@@ -251,6 +251,11 @@ fn forgotten(rows: &[Notice]) -> bool {
 /// Whether a part was not calculated.
 fn left_out(rows: &[Notice]) -> bool {
     rows.iter().any(|row| (row.severity, row.code) == (Severity::Error, NoticeCode::NotCalculated))
+}
+
+/// Whether a position has run into a defect of the calculation; of a turn that saw less than there is nothing is told.
+fn broke_down(row: &Notice) -> bool {
+    (row.code, row.field.as_str()) == (NoticeCode::NotCalculated, "position")
 }
 
 fn early() -> SnapshotName {

@@ -12,6 +12,7 @@ use bookflow::engine::stage::Cause;
 use bookflow::memory::LogEntry;
 use bookflow::messages::dead_letter::DeadLetter;
 use bookflow::messages::position_flows::PositionFlows;
+use bookflow::pipeline::flows::NOT_CALCULATED;
 use bookflow::pipeline::topics::{
     self, CALCULATION_OUTCOMES, CAPTURED_ACTIONS, CASH_FLOWS, DEAD_LETTERS, JOB_CONTROL, JOB_PROGRESS,
 };
@@ -105,7 +106,7 @@ impl History {
         }
         let condemned = self.condemned()?;
         add(&mut self.facts, condemned);
-        self.knowledge_grows()?;
+        self.tellings()?;
         self.endings()?;
         self.recalculated()?;
         let counts = report.counts;
@@ -133,13 +134,18 @@ impl History {
         Ok(())
     }
 
-    /// Whoever tells a position's cash flows knows at least what was known the last time.
-    fn knowledge_grows(&mut self) -> Result<(), String> {
+    /// Whoever tells a position's cash flows knows at least what was known the last time. And no position here runs into a defect of the
+    /// calculation: where a turn sees less than there is because a segment is spoilt, nothing of it is told.
+    fn tellings(&mut self) -> Result<(), String> {
         let mut known = BTreeMap::new();
         let told: Vec<_> = self.records(CASH_FLOWS).filter_map(|(key, value)| Some((key?, value?))).collect();
         for (key, value) in &told {
-            let (_, PositionFlows { snapshot, .. }) =
+            let (_, PositionFlows { snapshot, rows, .. }) =
                 SCHEMAS.decode::<PositionFlows>(value).map_err(|error| error.to_string())?;
+            let (blocked, _) = rows.read().map_err(|error| error.to_string())?;
+            if let Some(defect) = blocked.iter().find(|blocked| blocked.obstacle.reason == NOT_CALCULATED) {
+                return Err(format!("{}: {}", String::from_utf8_lossy(key), defect.obstacle.message));
+            }
             let now = [snapshot.contracts, snapshot.market_data, snapshot.reference_data];
             if let Some(before) =
                 known.insert(key, now).filter(|before| now.iter().zip(before).any(|(now, before)| now < before))
