@@ -202,24 +202,30 @@ impl Worker {
         Ok(())
     }
 
-    /// Lets every task that is being restored read on, some of them at the same time.
+    /// Lets every task that is being restored read on, some of them at the same time: about as long as a turn of the running ones takes, but each of
+    /// them one step at least. With a step between two turns, a takeover under load took ten seconds.
     fn restore_on(&mut self) -> Result<(), Stop> {
-        let now = (self.clock.now_us(), self.clock.elapsed());
+        let (now_us, began) = (self.clock.now_us(), self.clock.elapsed());
         let Worker { tasks, broker, store, settings, clock, beat, .. } = self;
         let (broker, store, settings) = (broker.as_ref(), store.as_ref(), &*settings);
         let restoring = tasks.values_mut().filter(|task| task.restoring()).collect();
-        let read = side_by_side(settings.restore_threads, restoring, |task: &mut Task| {
-            beat.tick(clock.elapsed());
-            let opens = match &task.status {
-                Status::Opening(_) => true,
-                Status::Restoring(restore) => restore.asks(),
-                _ => false,
-            };
-            // As with finding: the others are opened after it.
-            let late = opens && clock.elapsed().saturating_sub(now.1) > FINDING;
-            (task.partition, if late { Ok(None) } else { read_on(task, broker, store, settings, now) })
+        let restored = side_by_side(settings.restore_threads, restoring, |task: &mut Task| {
+            let mut left = settings.restore_records;
+            let mut restored = Ok(None);
+            for step in 0..RESTORE_STEPS {
+                let now = clock.elapsed();
+                beat.tick(now);
+                // As with finding: the others are opened after it.
+                let spent = now.saturating_sub(began);
+                let late = if task.opening() { spent > FINDING } else { step > 0 && spent >= settings.turn_time };
+                if late || left == 0 || !matches!(restored, Ok(None)) {
+                    break;
+                }
+                restored = read_on(task, broker, store, settings, &mut left, (now_us, now));
+            }
+            (task.partition, restored)
         });
-        read.into_iter().try_for_each(|(partition, restored)| self.restored(partition, restored, now.1))
+        restored.into_iter().try_for_each(|(partition, restored)| self.restored(partition, restored, began))
     }
 
     /// What came of reading on. Fetching begins where the turn of the mark ended.
@@ -362,13 +368,16 @@ impl Worker {
 const FINDING: Duration = Duration::from_secs(1);
 /// How long a restoring task may hold the thread waiting for changelog records, between two polls of the group.
 const RESTORE_WAIT: Duration = Duration::from_millis(10);
+/// So many steps between two polls: with their waits they take about as long as a turn.
+const RESTORE_STEPS: usize = 10;
 
-/// One step of a restore; a task that has become what its mark names runs.
+/// One step of a restore, of so many records at most; a task that has become what its mark names runs.
 fn read_on(
     task: &mut Task,
     broker: &dyn Broker,
     store: &dyn StateStore,
     settings: &Settings,
+    left: &mut usize,
     (now_us, now): (i64, Duration),
 ) -> Result<Option<Progress>, Stop> {
     let stage = task.stage.as_mut();
@@ -378,8 +387,10 @@ fn read_on(
             task.status = Status::Restoring(Box::new(restore));
         }
         Status::Restoring(restore) => {
-            let room = Room { records: settings.restore_records, bytes: settings.turn_bytes };
+            let room = Room { records: *left, bytes: settings.turn_bytes };
+            let before = restore.progress(now).read;
             let complete = restore.advance(stage, room, RESTORE_WAIT, now)?;
+            *left = left.saturating_sub((restore.progress(now).read - before) as usize);
             if complete || settings.planted == Some(Planted::RunsBeforeRestored) {
                 let progress = restore.progress(now);
                 task.run_restored(now, settings.planted != Some(Planted::DerivedStateForgotten));

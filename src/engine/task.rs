@@ -160,6 +160,15 @@ impl Task {
         matches!(self.status, Status::Opening(_) | Status::Restoring(_))
     }
 
+    /// Whether it is still asked where its copy and its topics begin.
+    pub fn opening(&self) -> bool {
+        match &self.status {
+            Status::Opening(_) => true,
+            Status::Restoring(restore) => restore.asks(),
+            _ => false,
+        }
+    }
+
     /// Whether its mark is its own to write.
     pub fn restored(&self) -> bool {
         matches!(self.status, Status::Running | Status::Waiting { .. })
