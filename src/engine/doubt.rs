@@ -9,9 +9,10 @@ use super::worker::{Producing, Worker};
 use crate::telemetry;
 
 impl Worker {
-    /// Nothing more is done with this producer. Its drop waits for its threads; then its id can be taken over.
+    /// Nothing more is done with this producer. Its drop waits for its threads; then its id can be taken over. A twin is no reason to stop here: to the
+    /// broker the turn of a static member that was put out and is back, as another one, comes from a twin, too. A true one is told to the consumer.
     pub(super) fn doubt(&mut self, cause: &'static str, error: BrokerError) -> Result<(), Stop> {
-        if error.kind == ErrorKind::TwinInstance || error.kind == ErrorKind::Denied {
+        if error.kind == ErrorKind::Denied {
             return Err(Stop::of(error, &self.member.client_id));
         }
         if error.kind == ErrorKind::Fenced {

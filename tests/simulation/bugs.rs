@@ -244,11 +244,22 @@ fn a_turn_that_could_not_read_its_segments_takes_known_trades_for_new_ones() {
 
 #[test]
 fn a_task_that_was_another_ones_in_between_is_not_the_same() {
-    caught(Planted::KeptTasksUnchecked, "Doubled", |swarm| {
-        calm(swarm);
-        (swarm.static_members, swarm.workers, swarm.records) = (true, 3, 250);
-        (swarm.muted, swarm.pauses, swarm.stalls, swarm.steps) = (30, 10, 5, 2_000);
-    });
+    caught(Planted::KeptTasksUnchecked, "Doubled", put_out_often);
+}
+
+/// Static members that the group does not hear of, again and again, and that come back.
+fn put_out_often(swarm: &mut Swarm) {
+    calm(swarm);
+    (swarm.static_members, swarm.workers, swarm.records) = (true, 3, 400);
+    (swarm.muted, swarm.pauses, swarm.stalls, swarm.steps) = (60, 20, 10, 3_000);
+}
+
+/// Back as another member, whose turn from before is a twin's to the broker.
+#[test]
+fn a_static_member_that_is_back_is_not_its_own_twin() {
+    for seed in 0..500 {
+        History::with(seed, None, put_out_often).run().unwrap_or_else(|wrong| panic!("{wrong}"));
+    }
 }
 
 #[test]
