@@ -82,7 +82,7 @@ impl KafkaConsumer {
     /// librdkafka does not say which partition it has given up, and that one stays silent for ever: find it.
     fn out_of_range(&self) -> BrokerError {
         let mut gone = Vec::new();
-        for (&partition, &start) in &self.assigned {
+        for (&partition, &start) in self.assigned.iter().filter(|(partition, _)| !self.held_back.contains(partition)) {
             let next = self.position(partition).unwrap_or(start);
             match self.asker.bounds(partition) {
                 Ok(bounds) if next < bounds.start || next > bounds.end => {
@@ -103,9 +103,8 @@ impl KafkaConsumer {
         }
         let list = offsets(&[(partition, offset)])?;
         self.client.incremental_assign(&list).map_err(|error| broker_error("assign a partition", &error))?;
-        self.client.pause(&list).map_err(|error| broker_error("pause a new partition", &error))?;
         self.held_back.remove(&partition);
-        Ok(())
+        self.client.pause(&list).map_err(|error| broker_error("pause a new partition", &error))
     }
 
     /// What librdkafka has been given of these.
