@@ -193,6 +193,7 @@ const RULES: Proofs = &[
         "14: who is fenced drops what it has",
         &[
             "tests/simulation/bugs.rs a_fenced_turn_that_is_taken_for_done_is_lost",
+            "tests/simulation/bugs.rs a_static_member_that_is_back_is_not_its_own_twin",
             "tests/processes/namesakes.rs of_two_static_members_with_one_name_one_is_the_twin",
         ],
     ),

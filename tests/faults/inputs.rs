@@ -111,6 +111,7 @@ fn f28_local_copies_are_damaged_rolled_back_and_deleted() {
 /// the others may have taken its tasks by then: it happens once more.
 fn damaged(scene: &mut Scene, victim: &'static str, damage: impl Fn(), seen: impl Fn(&Listener) -> bool) {
     for _ in 0..5 {
+        thread::sleep(COPIED);
         scene.kill(victim);
         damage();
         let said = scene.listen(victim);
@@ -122,6 +123,9 @@ fn damaged(scene: &mut Scene, victim: &'static str, damage: impl Fn(), seen: imp
     }
     panic!("{victim} has seen nothing of what happened to its copies");
 }
+
+/// Each task has a copy after so long, those that a worker has just been given, too: one a second is due, and one a turn is written.
+const COPIED: Duration = Duration::from_secs(3);
 
 /// Until a worker has a copy of a later turn.
 fn wait_for_copies(folder: &Path, worker: &str, turn_then: u64) {
