@@ -73,7 +73,7 @@ impl From<BrokerError> for Failure {
         let failure = Failure::new(exit, error.message);
         match exit {
             Exit::Precondition => failure.next(
-                "retention has deleted what was not read, or a copy without it leads: restore the topic, or go on without it: `bookflow worker --skip-lost-input`",
+                "retention has deleted what was not read: restore it, or go on without it: `bookflow worker --skip-lost-input`; or a copy without it leads: restore it",
             ),
             Exit::Denied => {
                 failure.next("look at kafka.ca_file, kafka.username, kafka.password and the cluster's access rules")

@@ -9,6 +9,7 @@ use bookflow::engine::first_start::first_start;
 use bookflow::engine::settings::Settings;
 use bookflow::engine::stop::Stop;
 use bookflow::engine::topology::TopologyError;
+use bookflow::engine::worker::Worker;
 use bookflow::memory::interference::{CallKind, Fault};
 
 use crate::cluster::*;
@@ -73,26 +74,39 @@ fn input_lost_before_a_takeover_stops_the_worker_and_the_partition_is_named() {
     assert_eq!(stopped.exit_code(), 3);
 }
 
-/// A transaction's record, and its marker.
+/// A record and its marker.
 fn write_in_transaction(house: &House, partition: i32, value: &str) {
     let mut producer = house.stand.producer("upstream");
     begin_with(producer.as_mut(), at(house.topics.numbers, partition), &[value]);
     producer.commit().expect("commit");
 }
 
-// Rule 13: retention deletes markers with their records, and what has been read is no loss.
-#[test]
-fn a_quiet_partition_that_retention_has_emptied_loses_nothing() {
-    let house = House::new();
-    let numbers = at(house.topics.numbers, 2);
-    write_in_transaction(&house, 2, "1");
+/// A worker that has come to the end of a partition where markers stand behind its last turn, up to 4.
+fn behind_markers(house: &House, partition: i32) -> Worker {
+    write_in_transaction(house, partition, "1");
     let mut worker = house.worker();
     idle(&mut worker);
     let mut upstream = house.stand.producer("upstream");
-    begin_with(upstream.as_mut(), numbers, &["undone"]);
+    begin_with(upstream.as_mut(), at(house.topics.numbers, partition), &["undone"]);
     upstream.abort().expect("abort");
     turns(&mut worker, 2);
-    assert_eq!(house.mark(2).turn, 2, "an attempt and the record: no turn for markers alone");
+    assert_eq!(house.mark(partition).turn, 2, "an attempt and the record: no turn for markers alone");
+    worker
+}
+
+/// Retention deletes markers with their records, and what has been read is no loss.
+fn goes_on_behind_them(house: &House, partition: i32) {
+    house.stand.broker.delete_before(at(house.topics.numbers, partition), 4).expect("deleted");
+    house.write(partition, &["2"]);
+    idle(&mut house.worker());
+    assert_eq!(house.sum(partition), 3);
+}
+
+// Rule 13.
+#[test]
+fn a_quiet_partition_that_retention_has_emptied_loses_nothing() {
+    let house = House::new();
+    let mut worker = behind_markers(&house, 2);
     for _ in 0..3 {
         house.stand.pass(house.settings.pass_after / 2);
         turns(&mut worker, 2);
@@ -100,24 +114,15 @@ fn a_quiet_partition_that_retention_has_emptied_loses_nothing() {
     assert_eq!(house.mark(2).turn, 3, "unless nothing else comes");
     drop(worker);
     house.forget_the_dead();
-    house.stand.broker.delete_before(numbers, 4).expect("deleted");
-    house.write(2, &["2"]);
-    idle(&mut house.worker());
-    assert_eq!(house.sum(2), 3);
+    goes_on_behind_them(&house, 2);
 }
 
 // Rule 13: who leaves in order says how far the log has been read.
 #[test]
 fn markers_that_were_passed_are_committed_on_leaving() {
     let house = House::new();
-    write_in_transaction(&house, 2, "1");
-    let mut worker = house.worker();
-    idle(&mut worker);
-    worker.close().expect("closes");
-    house.stand.broker.delete_before(at(house.topics.numbers, 2), 2).expect("deleted");
-    house.write(2, &["2"]);
-    idle(&mut house.worker());
-    assert_eq!(house.sum(2), 3);
+    behind_markers(&house, 2).close().expect("closes");
+    goes_on_behind_them(&house, 2);
 }
 
 // Rule 13: a marker is passed when all before it has been taken, and not when it has only been fetched.
@@ -146,9 +151,9 @@ fn input_that_is_lost_is_skipped_when_that_is_asked_for() {
     house.stand.broker.delete_before(at(house.topics.numbers, 2), 2).expect("deleted");
     let skipping = Settings { skip_lost_input: true, ..house.settings.clone() };
     house.switches.outage.store(true, Ordering::Relaxed);
+    house.stand.plan(CallKind::Commit, Fault::NotDone);
     let mut worker = house.worker_with(skipping.clone());
     turns(&mut worker, 50);
-    house.stand.plan(CallKind::Commit, Fault::NotDone);
     house.switches.outage.store(false, Ordering::Relaxed);
     house.stand.pass(skipping.backoff_max);
     idle(&mut worker);
