@@ -134,13 +134,20 @@ fn a_mixed_merger_closes_by_value_what_is_paid_in_cash() {
 }
 
 #[test]
-fn a_cash_part_that_is_rounded_above_the_cost_leaves_the_new_units_less_than_nothing() {
+fn a_part_of_a_cost_that_would_be_rounded_above_it_is_all_of_it_and_the_rest_arrives_for_nothing() {
     let mut books = Books::default();
     deal(&mut books, "A", "SELL 0.1 @ 0.763 on 2025-04-01");
     let (cash, price, fractions) = (decimal("298.83"), decimal("2.15"), in_lieu("205.33"));
     act(&mut books, ActionKind::MergerMixed { cash, to: two(), ratio: ratio(5, 7), price, fractions });
-    // Cash bears 0.08 of the 0.0763, the fraction of 0.0714285714 units -0.0037: -29.883 + 0.08, then -14.66642857 - 0.0037.
-    assert_eq!(realised(&books), decimal("-29.80") + decimal("-14.67"));
+    // Cash bears all of the 0.0763 (its part is 0.0759, or 0.08), the fraction of 0.0714285714 units nothing: -29.883 + 0.0763, then -14.66642857.
+    assert_eq!(realised(&books), decimal("-29.81") + decimal("-14.67"));
+
+    let mut books = Books::default();
+    deal(&mut books, "A", "SELL 0.01 @ 0.737 on 2025-04-01");
+    let (cash, price, fractions) = (decimal("346.66"), decimal("71.54"), Fractions::Keep);
+    act(&mut books, ActionKind::MergerMixed { cash, to: two(), ratio: ratio(2, 1), price, fractions });
+    assert_eq!(lots(&books, &two()), [(decimal("-0.02"), "0.00".to_owned())]);
+    assert_eq!(realised(&books), decimal("-3.46"), "-3.4666 + 0.00737");
 }
 
 #[test]

@@ -20,8 +20,7 @@ impl Position {
                 for (id, units) in ids.iter().zip(self.scaled(&ids, ratio)) {
                     let lot = self.lot(id);
                     let cost = lot.quantity.abs() * lot.unit_cost.clone();
-                    let of_child =
-                        if units.is_zero() { Fraction::zero() } else { (cost.clone() * part.clone()).round(2) };
+                    let of_child = if units.is_zero() { Fraction::zero() } else { part_of(&cost, &part) };
                     lot.unit_cost = (cost - of_child.clone()) / lot.quantity.abs();
                     costs.push(of_child);
                 }
@@ -43,7 +42,7 @@ impl Position {
                 let mut costs = Vec::new();
                 for id in &ids {
                     let (cost, quantity) = (self.cost_of(id), self.lot(id).quantity.clone());
-                    let of_cash = (cost.clone() * part.clone()).round(2);
+                    let of_cash = part_of(&cost, &part);
                     self.realise(fact, id, quantity, paid, of_cash.clone());
                     costs.push(cost - of_cash);
                 }
@@ -137,9 +136,7 @@ impl Position {
     }
 
     fn realise(&mut self, fact: &Fact, id: &str, quantity: Fraction, price: &Fraction, cost: Fraction) {
-        // A part of a cost may be below zero, where the other part was rounded to more than there was.
-        let cost = if quantity.negative() { -cost } else { cost };
-        let realised = (quantity.clone() * price.clone() - cost).round(2);
+        let realised = (quantity.clone() * price.clone() - cost.signed_like(&quantity)).round(2);
         let relief = Relief { lot: id.to_owned(), units: quantity.abs(), realised };
         self.reliefs.entry(fact.id.clone()).or_default().push(relief);
     }
@@ -165,4 +162,9 @@ impl Position {
     fn lot(&mut self, id: &str) -> &mut Lot {
         self.lots.iter_mut().find(|lot| lot.id == id).expect("it is open")
     }
+}
+
+/// In cents, where there are as many.
+fn part_of(cost: &Fraction, part: &Fraction) -> Fraction {
+    (cost.clone() * part.clone()).round(2).min(cost.clone())
 }

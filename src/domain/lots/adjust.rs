@@ -208,7 +208,7 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         Ok(Effect { reliefs: closing.reliefs, ..Effect::default() })
     }
 
-    /// part / (part + rest) of the cost of each lot, rounded to minor units.
+    /// part / (part + rest) of the cost of each lot, rounded to minor units; all of it where that would be more than it cost.
     fn part(
         &self,
         held: &[Held<'a>],
@@ -219,7 +219,9 @@ impl<'a, L: Ledger, I: Iterator<Item = &'a Lot>> OpenLots<'a, L, I> {
         let whole = part.checked_add(rest).filter(|whole| !whole.is_zero()).ok_or(OutOfRange)?;
         let of_lot = |held: &Held<'a>| {
             let share = held.cost.checked_mul(part)?.checked_div(whole)?;
-            Some(share.round_dp_with_strategy(currency.decimals(), RoundingStrategy::MidpointAwayFromZero))
+            let rounded = share.round_dp_with_strategy(currency.decimals(), RoundingStrategy::MidpointAwayFromZero);
+            // What is left must not cost less than nothing: no position takes such a lot in.
+            Some(rounded.min(held.cost))
         };
         held.iter().map(|held| of_lot(held).ok_or(OutOfRange)).collect()
     }
