@@ -13,12 +13,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use super::context::Silent;
 use super::failure::{broker_error, coded, unavailable};
 use super::settings::{Settings, Use};
-use super::{QUESTION, native};
+use super::{PAUSE, QUESTION, native, patiently};
 use crate::engine::admin::{Admin, Topic, TopicToCreate};
 use crate::engine::broker::{BrokerError, ErrorKind, TopicInfo};
-
-/// Between two times of asking the same.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Talks to the cluster about topics. Never deletes.
 pub struct KafkaAdmin {
@@ -134,17 +131,6 @@ impl Admin for KafkaAdmin {
             result.map_err(|(_, code)| coded(&format!("configure topic {topic}"), code, &code.to_string()))?;
         }
         Ok(())
-    }
-}
-
-/// Asks again while brokers come back. What is done twice is as if it were done once.
-fn patiently<T>(mut ask: impl FnMut() -> Result<T, BrokerError>) -> Result<T, BrokerError> {
-    let deadline = Instant::now() + QUESTION;
-    loop {
-        match ask() {
-            Err(error) if error.kind == ErrorKind::Unavailable && Instant::now() < deadline => thread::sleep(PAUSE),
-            answered => return answered,
-        }
     }
 }
 

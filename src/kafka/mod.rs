@@ -14,6 +14,7 @@ mod failure; // librdkafka's errors by what can be done about them
 mod native; // the few accessors that only the C library has
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::client::Client;
@@ -37,6 +38,9 @@ const QUESTION: Duration = Duration::from_secs(15);
 
 /// After this long it is looked at why there is no answer yet.
 const QUESTION_STEP: Duration = Duration::from_secs(1);
+
+/// Between two times of asking the same.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Reasons that are looked at when a question was not answered, and how long for each.
 const REASONS: usize = 20;
@@ -78,7 +82,7 @@ impl Broker for KafkaBroker {
     }
 
     fn topic(&self, name: &str) -> Result<Option<TopicInfo>, BrokerError> {
-        self.asker.answer(native::describe_topic(self.asker.client(), name, QUESTION))
+        self.asker.answer(patiently(|| native::describe_topic(self.asker.client(), name, QUESTION)))
     }
 }
 
@@ -141,6 +145,17 @@ impl Asker {
             }
             Some((_, reason)) => Err(unavailable(&format!("{message}: {reason}"))),
             None => Err(unavailable(&message)),
+        }
+    }
+}
+
+/// Asks again while brokers come back. What is done twice is as if it were done once.
+fn patiently<T>(mut ask: impl FnMut() -> Result<T, BrokerError>) -> Result<T, BrokerError> {
+    let deadline = Instant::now() + QUESTION;
+    loop {
+        match ask() {
+            Err(error) if error.kind == ErrorKind::Unavailable && Instant::now() < deadline => thread::sleep(PAUSE),
+            answered => return answered,
         }
     }
 }
