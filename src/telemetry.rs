@@ -22,6 +22,16 @@ pub fn turn_aborted(stage: &'static str) {
     counter!("bookflow_txn_total", "stage" => stage, "result" => "aborted").increment(1);
 }
 
+pub fn turn_late(stage: &'static str, records: usize, took: Duration) {
+    counter!("bookflow_txn_late_total", "stage" => stage).increment(1);
+    warn!(
+        stage,
+        records,
+        seconds = took.as_secs_f64(),
+        "a turn was delivered late, the next one may have fewer records"
+    );
+}
+
 pub fn turn_repeats(stage: &'static str, cause: &str) {
     debug!(stage, cause, "turn undone, its records come again");
 }

@@ -134,13 +134,14 @@ fn program() -> Result<[u8; 32], Failure> {
 }
 
 pub fn engine_settings(config: &Config) -> engine::settings::Settings {
-    let worker = &config.worker;
+    let (worker, limits) = (&config.worker, time_limits(config));
     engine::settings::Settings {
         instance: worker.instance.clone(),
         static_membership: worker.static_membership,
         turn_records: worker.turn_records,
         turn_bytes: worker.turn_bytes,
         turn_time: worker.turn_time,
+        delivery_time: limits.message / 3,
         poll_records: worker.poll_records,
         poll_bytes: worker.poll_bytes,
         portion_bytes: worker.portion_bytes,
@@ -153,7 +154,7 @@ pub fn engine_settings(config: &Config) -> engine::settings::Settings {
         copy_max_age: worker.copy_max_age,
         recent_entries: worker.recent_entries,
         spare_processors: config.jobs.spare_processors,
-        session_timeout: time_limits(config).session,
+        session_timeout: limits.session,
         ..engine::settings::Settings::default()
     }
 }

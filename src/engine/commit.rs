@@ -83,9 +83,9 @@ impl Worker {
             return Ok(());
         }
         self.alive();
-        let Worker { producing, outbox, .. } = self;
+        let Worker { producing, outbox, clock, .. } = self;
         let producer = ready(producing)?;
-        begin(producer, open)?;
+        begin(producer, open, clock.elapsed())?;
         let sent = producer.send_all(&mut outbox.iter()).map_err(delivery_failure);
         outbox.clear();
         sent
@@ -93,8 +93,14 @@ impl Worker {
 
     /// Drains, checks the membership again, sends offsets with marks and commits.
     fn end_transaction(&mut self, open: &mut Open) -> Result<(), Failure> {
-        begin(self.producer()?, open)?;
+        let now = self.clock.elapsed();
+        let since = begin(self.producer()?, open, now)?;
         self.producer()?.drain().map_err(delivery_failure)?;
+        let (took, limit) = (self.clock.elapsed().saturating_sub(since), self.settings.delivery_time);
+        if took >= limit {
+            telemetry::turn_late(self.checked.spec.name, open.records, took);
+        }
+        self.pace.delivered(open.records, took, limit);
         if self.planted(Planted::StateKeptBeforeCommit) {
             self.keep_effects();
         }
@@ -117,7 +123,7 @@ impl Worker {
         }
         let began = self.clock.elapsed();
         self.producer()?.commit().map_err(|error| Failure::Doubt("commit", error))?;
-        open.begun = false;
+        open.begun = None;
         match doubt.or(self.slow(began).then_some("commit was slow")) {
             Some(cause) if !self.planted(Planted::SlowOkTrusted) => Err(Failure::Doubt(cause, late_ok())),
             _ => {
@@ -208,12 +214,13 @@ fn ready(producing: &mut Producing) -> Result<&mut dyn Producer, Failure> {
     }
 }
 
-fn begin(producer: &mut dyn Producer, open: &mut Open) -> Result<(), Failure> {
-    if !open.begun {
-        producer.begin().map_err(|error| Failure::Doubt("begin", error))?;
-        open.begun = true;
+/// Begins the transaction, unless it is open already. Answers since when it is.
+fn begin(producer: &mut dyn Producer, open: &mut Open, now: Duration) -> Result<Duration, Failure> {
+    if let Some(since) = open.begun {
+        return Ok(since);
     }
-    Ok(())
+    producer.begin().map_err(|error| Failure::Doubt("begin", error))?;
+    Ok(*open.begun.insert(now))
 }
 
 fn delivery_failure(error: BrokerError) -> Failure {

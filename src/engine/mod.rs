@@ -12,6 +12,7 @@ pub mod run; // the threads of a process
 pub mod priority; // threads that give way
 pub mod worker; // one thread: consumer, producer, tasks
 mod turn; // polled records become effects
+mod size; // how many records a turn may have
 mod commit; // effects, offsets and marks become one transaction
 mod attempts; // what is tried is committed first: records that kill the process
 mod doubt; // a turn whose end is unknown

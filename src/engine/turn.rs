@@ -8,12 +8,13 @@ use super::broker::{BrokerError, ErrorKind, GroupMembership, TopicPartition};
 use super::commit::{DELIVERY, late_ok};
 use super::mark::{Life, TurnMark};
 use super::settings::Planted;
+use super::size::Search;
 use super::stage::{Context, Outbox, ProcessError};
 use super::stop::Stop;
 use super::task::{Condemned, Letter, Status, Task, guarded};
 use super::topology::{Checked, DeadLetter};
 use super::view::Views;
-use super::worker::{NO_MEMBER, Producing, Search, Turn, Worker};
+use super::worker::{NO_MEMBER, Producing, Turn, Worker};
 use crate::telemetry;
 
 /// A turn on its way.
@@ -22,8 +23,8 @@ pub(super) struct Open {
     pub started: Duration,
     pub records: usize,
     pub bytes: usize,
-    /// Whether a transaction has been begun.
-    pub begun: bool,
+    /// Since when a transaction is open.
+    pub begun: Option<Duration>,
     /// Whether a tick has had effects in it.
     pub ticked: bool,
     /// Whether it has left records of its last poll, which are fetched again.
@@ -67,7 +68,7 @@ impl Worker {
             started: self.clock.elapsed(),
             records: 0,
             bytes: 0,
-            begun: false,
+            begun: None,
             ticked: false,
             cut: false,
             last: None,
@@ -212,7 +213,7 @@ impl Worker {
         let Some(every) = self.checked.spec.tick else { return Ok(()) };
         let now = self.clock.elapsed();
         // A turn of one record has nothing else in it that could be at fault.
-        if now < self.next_tick || (open.records > 0 && self.turn_records() == 1) {
+        if now < self.next_tick || (open.records > 0 && self.suspicion() == Some(1)) {
             return Ok(());
         }
         self.next_tick = now + every;
@@ -296,9 +297,8 @@ impl Worker {
             Failure::Doubt(cause, error) => {
                 if error.kind == ErrorKind::TooLarge {
                     self.isolate("too_large", error.message.clone(), open)?;
-                } else if cause == DELIVERY && open.records > 1 {
-                    // The same records would take as long again, and for ever.
-                    self.search = Some(Search::after(self.search, open.records));
+                } else if cause == DELIVERY {
+                    self.pace.late(open.records);
                 }
                 telemetry::producer_doubtful(self.checked.spec.name, cause, &error);
                 self.undecided = Some((open.records, open.started));
@@ -352,7 +352,7 @@ impl Worker {
     fn abandon(&mut self, open: &mut Open) -> Result<(), Stop> {
         self.outbox.clear();
         self.undo_touched();
-        if std::mem::take(&mut open.begun) {
+        if open.begun.take().is_some() {
             telemetry::turn_aborted(self.checked.spec.name);
             self.alive();
             let began = self.clock.elapsed();

@@ -11,6 +11,7 @@ use super::copy::StateStore;
 use super::health::Beat;
 use super::mark::Life;
 use super::settings::{Planted, Settings};
+use super::size::{Pace, Search};
 use super::stage::Outbox;
 use super::stop::Stop;
 use super::task::Task;
@@ -50,8 +51,9 @@ pub struct Worker {
     pub(super) outbox: Outbox,
     /// The turn whose end is in doubt: its records, and when it began.
     pub(super) undecided: Option<(usize, Duration)>,
-    /// A turn failed as a whole: the record at fault is to be found, or there is no time for so many.
+    /// A turn failed as a whole: the record at fault is to be found.
     pub(super) search: Option<Search>,
+    pub(super) pace: Pace,
     /// The task that is read alone, with caution, and for how long nothing has come of it.
     pub(super) alone: Option<(i32, Duration)>,
     /// The group has just assigned: kept partitions may have been somebody else's in between.
@@ -73,31 +75,6 @@ pub(super) enum Producing {
         next_try: Duration,
         tries: u32,
     },
-}
-
-/// Halves turns until the record at fault is alone, or their records are delivered in time, and widens them again behind it.
-#[derive(Clone, Copy)]
-pub(super) struct Search {
-    turn_records: usize,
-    records_left: usize,
-}
-
-impl Search {
-    /// After a turn of so many records has failed.
-    pub fn after(search: Option<Search>, records: usize) -> Search {
-        let records_left = search.map_or(records, |search| search.records_left.max(records));
-        Search { turn_records: records.div_ceil(2), records_left }
-    }
-
-    /// After a turn of so many records was committed: true once all are through.
-    pub fn passed(&mut self, records: usize) -> bool {
-        if records > 0 {
-            // One of a tick alone says nothing about records.
-            self.turn_records = self.turn_records.saturating_mul(2);
-        }
-        self.records_left = self.records_left.saturating_sub(records);
-        self.records_left == 0
-    }
 }
 
 /// What one call of `run_once` came to.
@@ -151,6 +128,7 @@ impl Worker {
             outbox: Outbox::default(),
             undecided: None,
             search: None,
+            pace: Pace::default(),
             alone: None,
             unchecked_since_assignment: false,
             joined_as: String::new(),
@@ -255,10 +233,16 @@ impl Worker {
 
     /// How many records a turn may have.
     pub(super) fn turn_records(&self) -> usize {
+        let bounds = self.suspicion().into_iter().chain(self.pace.turn_records);
+        bounds.fold(self.settings.turn_records, usize::min)
+    }
+
+    /// How many it may have as one of them may be at fault.
+    pub(super) fn suspicion(&self) -> Option<usize> {
         let alone = self.alone.and_then(|(partition, _)| self.tasks.get(&partition));
         let cautious = alone.and_then(|task| Some(task.caution?.turn_records));
         let searching = self.search.map(|search| search.turn_records);
-        cautious.into_iter().chain(searching).fold(self.settings.turn_records, usize::min)
+        cautious.into_iter().chain(searching).min()
     }
 
     /// The membership a turn may be opened with.
@@ -356,20 +340,5 @@ impl Worker {
             Ok(()) => Ok(()),
             Err(error) => self.tolerate(error),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_search_widens_behind_records_and_not_behind_a_tick() {
-        let mut search = Search::after(Some(Search::after(None, 8)), 4);
-        assert!(!search.passed(0));
-        assert_eq!((search.turn_records, search.records_left), (2, 8));
-        assert!(!search.passed(2));
-        assert_eq!((search.turn_records, search.records_left), (4, 6));
-        assert!(search.passed(6));
     }
 }

@@ -36,3 +36,22 @@ fn a_turn_that_is_not_delivered_in_time_comes_again_in_halves() {
     assert_eq!((house.sum(0), house.answers(), house.dead()), (300, 300, vec![]));
     assert!((3..=20).contains(&aborted), "{aborted} turns were not delivered");
 }
+
+// Rule 16: what takes nearly as long as a delivery may take is smaller before it fails, and what is taken easily grows again.
+#[test]
+fn a_turn_that_is_delivered_late_is_followed_by_smaller_ones() {
+    let house = House::new();
+    let mut worker = house.worker();
+    idle(&mut worker);
+    let mut committed = |count: usize| {
+        house.write(0, &vec!["1"; count]);
+        let turns = (0..count).map(|_| worker.run_once().expect("turn"));
+        let records = |turn| if let Turn::Committed { records } = turn { Some(records) } else { None };
+        turns.filter_map(records).collect::<Vec<_>>()
+    };
+    house.stand.plan(CallKind::Drain, Fault::Slow(house.settings.delivery_time));
+    assert_eq!(committed(300), [300]);
+    assert_eq!(committed(600), [150, 225, 225]);
+    assert_eq!(committed(900), [338, 507, 55]);
+    assert_eq!((house.sum(0), house.answers(), house.dead()), (1_800, 1_800, vec![]));
+}

@@ -397,6 +397,7 @@ impl History {
             poll_records: self.swarm.turn_records,
             portion_bytes: self.swarm.portion_bytes,
             turn_time: self.swarm.pace * 20,
+            delivery_time: Duration::from_millis(100),
             doubt_after: RETRY_BACKOFF.mul_f64(0.8),
             committed_wait: RETRY_BACKOFF,
             restore_records: self.swarm.read_records,

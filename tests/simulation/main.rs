@@ -89,6 +89,7 @@ const SOMETIMES: &[&str] = &[
     "txn_total aborted",
     "txn_total ambiguous",
     "txn_total fenced",
+    "txn_late_total",
     "producer_recreated_total begin",
     "producer_recreated_total delivery",
     "producer_recreated_total send_offsets",
