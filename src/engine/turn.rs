@@ -213,7 +213,7 @@ impl Worker {
         let Some(every) = self.checked.spec.tick else { return Ok(()) };
         let now = self.clock.elapsed();
         // A turn of one record has nothing else in it that could be at fault.
-        if now < self.next_tick || (open.records > 0 && self.suspicion() == Some(1)) {
+        if now < self.next_tick || (open.records > 0 && self.turn_records() == 1) {
             return Ok(());
         }
         self.next_tick = now + every;

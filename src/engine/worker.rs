@@ -53,6 +53,7 @@ pub struct Worker {
     pub(super) undecided: Option<(usize, Duration)>,
     /// A turn failed as a whole: the record at fault is to be found.
     pub(super) search: Option<Search>,
+    /// What the brokers take in time.
     pub(super) pace: Pace,
     /// The task that is read alone, with caution, and for how long nothing has come of it.
     pub(super) alone: Option<(i32, Duration)>,
@@ -233,16 +234,11 @@ impl Worker {
 
     /// How many records a turn may have.
     pub(super) fn turn_records(&self) -> usize {
-        let bounds = self.suspicion().into_iter().chain(self.pace.turn_records);
-        bounds.fold(self.settings.turn_records, usize::min)
-    }
-
-    /// How many it may have as one of them may be at fault.
-    pub(super) fn suspicion(&self) -> Option<usize> {
         let alone = self.alone.and_then(|(partition, _)| self.tasks.get(&partition));
         let cautious = alone.and_then(|task| Some(task.caution?.turn_records));
         let searching = self.search.map(|search| search.turn_records);
-        cautious.into_iter().chain(searching).min()
+        let bounds = cautious.into_iter().chain(searching).chain(self.pace.turn_records);
+        bounds.fold(self.settings.turn_records, usize::min)
     }
 
     /// The membership a turn may be opened with.

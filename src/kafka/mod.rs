@@ -6,6 +6,7 @@ pub mod producer; // transactions step by step
 pub mod reader; // committed records without a group
 pub mod admin; // topics: what is there, create, alter
 pub mod registry; // schema ids from the Confluent API
+mod markers; // how long those of a transaction take
 mod fetch; // what is polled becomes a batch
 mod missing; // topics that are not known, or gone
 mod brokers; // whom a client asks
@@ -26,6 +27,7 @@ use self::brokers::Brokers;
 use self::consumer::KafkaConsumer;
 use self::context::Silent;
 use self::failure::{broker_error, unavailable};
+use self::markers::Markers;
 use self::producer::KafkaProducer;
 use self::reader::KafkaReader;
 use self::settings::{Settings, Use};
@@ -50,13 +52,14 @@ const REASON: Duration = Duration::from_millis(10);
 pub struct KafkaBroker {
     settings: Settings,
     asker: Arc<Asker>,
+    markers: Arc<Markers>,
 }
 
 impl KafkaBroker {
     /// Checks the settings; connects when the first question is asked.
     pub fn new(settings: Settings) -> Result<Self, BrokerError> {
         let asker = Arc::new(Asker::new(&settings)?);
-        Ok(KafkaBroker { settings, asker })
+        Ok(KafkaBroker { settings, asker, markers: Arc::default() })
     }
 
     pub fn admin(&self) -> Result<KafkaAdmin, BrokerError> {
@@ -70,7 +73,7 @@ impl Broker for KafkaBroker {
     }
 
     fn producer(&self, transactional_id: &str) -> Result<Box<dyn Producer>, BrokerError> {
-        Ok(Box::new(KafkaProducer::new(&self.settings, transactional_id)?))
+        Ok(Box::new(KafkaProducer::new(&self.settings, transactional_id, self.markers.clone())?))
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, BrokerError> {

@@ -13,6 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::context::Deliveries;
 use super::failure::{broker_error, coded, unavailable};
+use super::markers::Markers;
 use super::native::{self, ProducerTopic, Run, Unqueued};
 use super::settings::{RETRY_BACKOFF, Settings, Use};
 use crate::engine::broker::{BrokerError, GroupMembership, Header, OffsetToCommit, Outgoing, Producer, TopicPartition};
@@ -30,11 +31,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// What librdkafka is given beyond a limit of its own before we go by ours.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long the markers of a transaction are given before one of offsets alone follows. While they are being written the
-/// coordinator refuses it, and librdkafka asks again only after `RETRY_BACKOFF`, which looks like a silent retry; records it
-/// sends again after 20 ms. Measured: without this, a mark committed alone behind a turn took a second every time.
-const MARKERS: Duration = Duration::from_millis(50);
-
 pub(super) struct KafkaProducer {
     /// Goes before its client.
     topics: HashMap<&'static str, ProducerTopic>,
@@ -45,13 +41,14 @@ pub(super) struct KafkaProducer {
     unserved: usize,
     /// When the last transaction ended, until something is sent in the next one.
     ended: Option<Instant>,
+    markers: Arc<Markers>,
     message_limit: Duration,
     transaction_limit: Duration,
 }
 
 impl KafkaProducer {
     /// Returns when earlier transactions of this id are resolved.
-    pub(super) fn new(settings: &Settings, transactional_id: &str) -> Result<Self, BrokerError> {
+    pub(super) fn new(settings: &Settings, transactional_id: &str, markers: Arc<Markers>) -> Result<Self, BrokerError> {
         let client: BaseProducer<Deliveries> = settings
             .client(Use::Producing(transactional_id))?
             .create_with_context(Deliveries::default())
@@ -69,6 +66,7 @@ impl KafkaProducer {
             targets: HashMap::new(),
             unserved: 0,
             ended: None,
+            markers,
             // A report of a time-out comes a little after it.
             message_limit: limits.message + RETRY_BACKOFF,
             transaction_limit: limits.transaction,
@@ -223,9 +221,11 @@ impl Producer for KafkaProducer {
     fn send_offsets(&mut self, offsets: &[OffsetToCommit], member: &GroupMembership) -> Result<(), BrokerError> {
         // The engine opens no turn with an invalid membership; the first start of a group is nobody's on purpose.
         let list = offsets_to_commit(offsets)?;
-        if let Some(ended) = self.ended.take() {
-            thread::sleep(MARKERS.saturating_sub(ended.elapsed()));
+        let alone = self.ended.take();
+        if let Some(ended) = alone {
+            thread::sleep(self.markers.wait().saturating_sub(ended.elapsed()));
         }
+        let began = Instant::now();
         let (client, member, limit) = (Arc::clone(&self.client), member.clone(), self.transaction_limit);
         let (tell, told) = mpsc::sync_channel(1);
         let waiting = thread::Builder::new().name("send-offsets".to_owned()).spawn(move || {
@@ -236,7 +236,11 @@ impl Producer for KafkaProducer {
         });
         waiting.map_err(|error| unavailable(&format!("cannot send offsets to the transaction: {error}")))?;
         let no_answer = |_| Err(unavailable("cannot send offsets to the transaction: no answer in time"));
-        told.recv_timeout(limit + GRACE).unwrap_or_else(no_answer)
+        let sent = told.recv_timeout(limit + GRACE).unwrap_or_else(no_answer);
+        if alone.is_some() {
+            self.markers.felt(began.elapsed());
+        }
+        sent
     }
 
     fn commit(&mut self) -> Result<(), BrokerError> {
