@@ -211,6 +211,8 @@ const RULES: Proofs = &[
             "tests/simulation/bugs.rs effects_that_add_instead_of_replacing_count_twice",
             "tests/simulation/bugs.rs a_turn_that_fails_as_a_whole_is_not_the_fault_of_its_last_record",
             "tests/rules/poison.rs two_inputs_that_begin_with_records_over_which_turns_fail_are_both_read_on",
+            "tests/rules/doubt.rs a_turn_that_is_not_delivered_in_time_comes_again_in_halves",
+            "tests/rules/doubt.rs a_turn_that_is_delivered_late_is_followed_by_smaller_ones",
         ],
     ),
     (

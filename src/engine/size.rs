@@ -27,13 +27,13 @@ impl Search {
     }
 }
 
-/// Halves turns whose records are delivered late, or not at all, and widens them again step by step: the same records would take as long
-/// again, and while they do more arrive for the next turn.
+/// Halves turns whose records are delivered late, or not at all, and widens them again: the same records would take as long again, and while they
+/// do more arrive for the next turn.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Pace {
     /// None: the settings' own bounds are enough.
     pub turn_records: Option<usize>,
-    /// Records of the last turn, and how long they took.
+    /// Records of the last turn that was delivered, and how long they took.
     last: Option<(usize, Duration)>,
 }
 
@@ -46,16 +46,17 @@ impl Pace {
         let this = (records, took);
         let last = self.last.replace(this);
         if took >= limit && last.is_none_or(|last| depends_on_records(last.min(this), last.max(this))) {
-            self.late(records);
+            self.turn_records = Some(records.div_ceil(2));
         } else if let Some(most) = self.turn_records.as_mut().filter(|most| records >= **most) {
-            *most += most.div_ceil(2);
+            *most += if took < limit / 4 { *most } else { most.div_ceil(2) };
         }
     }
 
-    /// After some were not, or late.
-    pub fn late(&mut self, records: usize) {
+    /// After some were not. Where as many had been delivered before, the brokers were away; it is tried once with as many.
+    pub fn failed(&mut self, records: usize) {
+        let before = self.last.take().map_or(0, |(delivered, _)| delivered);
         if records > 0 {
-            self.turn_records = Some(records.div_ceil(2));
+            self.turn_records = Some(before.max(records.div_ceil(2)));
         }
     }
 }
@@ -96,6 +97,19 @@ mod tests {
         assert_eq!(delivered(&mut pace, 0, 9_000), Some(450), "a tick alone");
         assert_eq!(delivered(&mut pace, 449, 10), Some(450), "one that is not full says nothing about a larger one");
         assert_eq!(delivered(&mut pace, 450, 2_000), Some(675));
+        assert_eq!(delivered(&mut pace, 675, 999), Some(1_350));
+    }
+
+    #[test]
+    fn turns_are_not_halved_below_what_was_delivered_before_the_brokers_were_away() {
+        let mut pace = Pace::default();
+        pace.failed(300);
+        assert_eq!(pace.turn_records, Some(150), "nothing is known");
+        assert_eq!(delivered(&mut pace, 150, 2_000), Some(225));
+        pace.failed(20);
+        assert_eq!(pace.turn_records, Some(150));
+        pace.failed(150);
+        assert_eq!(pace.turn_records, Some(75), "they are still away, or it is too much now");
     }
 
     #[test]

@@ -298,7 +298,7 @@ impl Worker {
                 if error.kind == ErrorKind::TooLarge {
                     self.isolate("too_large", error.message.clone(), open)?;
                 } else if cause == DELIVERY {
-                    self.pace.late(open.records);
+                    self.pace.failed(open.records);
                 }
                 telemetry::producer_doubtful(self.checked.spec.name, cause, &error);
                 self.undecided = Some((open.records, open.started));
