@@ -141,7 +141,7 @@ pub fn engine_settings(config: &Config) -> engine::settings::Settings {
         turn_records: worker.turn_records,
         turn_bytes: worker.turn_bytes,
         turn_time: worker.turn_time,
-        delivery_time: limits.message / 3,
+        delivery_time: limits.message / 2,
         poll_records: worker.poll_records,
         poll_bytes: worker.poll_bytes,
         portion_bytes: worker.portion_bytes,

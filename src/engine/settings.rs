@@ -12,8 +12,8 @@ pub struct Settings {
     pub turn_records: usize,
     pub turn_bytes: usize,
     pub turn_time: Duration,
-    /// A turn whose records took this long to be delivered, from the first one on, is followed by smaller ones: a third of the time after which
-    /// they count as not delivered, as a link gets slower by and by.
+    /// A turn whose records took this long to be delivered, from the first one on, is followed by smaller ones: half of the time after which they
+    /// count as not delivered, so that twice as many might not be.
     pub delivery_time: Duration,
     /// How much one poll may bring into a turn: whether the turn is over is asked between polls.
     pub poll_records: usize,
@@ -63,7 +63,7 @@ impl Default for Settings {
             turn_records: 50_000,
             turn_bytes: 16 << 20,
             turn_time: Duration::from_millis(100),
-            delivery_time: Duration::from_secs(5),
+            delivery_time: Duration::from_millis(7_500),
             poll_records: 2_000,
             poll_bytes: 1 << 20,
             portion_bytes: 2 << 20,
