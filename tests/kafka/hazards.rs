@@ -187,7 +187,8 @@ fn a_delay_is_felt_and_nothing_else_happens() {
 fn a_drain_ends_with_the_last_report_and_not_with_the_next_look() {
     let (broker, output) = (broker(), topic("out", 1));
     let mut producer = broker.producer(unique("worker")).expect("producer");
-    let drains = (0..20).map(|number| {
+    // On a busy machine most of them take longer for other reasons; none is as quick where each waits for the next look.
+    let mut drains = (0..500).map(|number: u32| {
         producer.begin().expect("begin");
         producer.send(record(at(output, 0), &number.to_string())).expect("send");
         let (drained, took) = timed(|| producer.drain());
@@ -195,6 +196,5 @@ fn a_drain_ends_with_the_last_report_and_not_with_the_next_look() {
         producer.commit().expect("commit");
         took
     });
-    let quickest = drains.min().expect("some");
-    assert!(quickest < Duration::from_millis(10), "looks are 10 ms apart: {quickest:?}");
+    assert!(drains.any(|took| took < Duration::from_millis(10)), "looks are 10 ms apart");
 }
