@@ -52,11 +52,13 @@ impl Pace {
         }
     }
 
-    /// After some were not. Where as many had been delivered before, the brokers were away; it is tried once with as many.
+    /// After some were not. Where as many had been delivered before, the brokers were away; it is tried once with as many, but never with more
+    /// than it was allowed.
     pub fn failed(&mut self, records: usize) {
         let before = self.last.take().map_or(0, |(delivered, _)| delivered);
         if records > 0 {
-            self.turn_records = Some(before.max(records.div_ceil(2)));
+            let most = self.turn_records.unwrap_or(usize::MAX);
+            self.turn_records = Some(before.max(records.div_ceil(2)).min(most));
         }
     }
 }
@@ -110,6 +112,11 @@ mod tests {
         assert_eq!(pace.turn_records, Some(150));
         pace.failed(150);
         assert_eq!(pace.turn_records, Some(75), "they are still away, or it is too much now");
+
+        let mut pace = Pace::default();
+        assert_eq!(delivered(&mut pace, 800, 9_000), Some(400));
+        pace.failed(400);
+        assert_eq!(pace.turn_records, Some(400), "not as many again as were late");
     }
 
     #[test]
