@@ -143,19 +143,21 @@ impl Task {
     /// Takes the entries, and answers how long the spill took if there was one, and what of it was CPU time.
     fn turn(&mut self, entries: &[(Vec<u8>, Vec<u8>)], recent: usize) -> Option<(Duration, Duration)> {
         let files = Files { store: &self.store, identity: &self.identity };
-        let mut took = None;
+        let mut began = None;
         trades(self.stage.as_mut(), |table| {
             for (key, value) in entries {
                 table.restore(key, Some(value)).expect("it can be read");
             }
             table.keep_turn();
             if table.overfull(recent) {
-                let (began, work) = (Instant::now(), thread_cpu_time());
+                began = Some((Instant::now(), thread_cpu_time()));
                 table.spill(recent, &files).expect("it can be written");
-                took = Some((began.elapsed(), thread_cpu_time() - work));
             }
         });
-        took
+        let (began, work) = began?;
+        self.stage.on_spilled();
+        trades(self.stage.as_mut(), |table| table.part());
+        Some((began.elapsed(), thread_cpu_time() - work))
     }
 
     fn segments(&mut self) -> Vec<SegmentStamp> {

@@ -351,6 +351,7 @@ impl Worker {
         });
         if left > 0 {
             task.stage.on_spilled();
+            task.stage.tables(&mut |table| table.part());
             telemetry::entries_spilled(self.checked.spec.name, partition, left);
         }
     }

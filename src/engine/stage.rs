@@ -19,7 +19,7 @@ pub trait Stage: Send {
     /// Called once the tables are as the turn mark says: the place to build indexes.
     fn on_restored(&mut self) {}
 
-    /// Called when entries have left memory, between turns: what is derived from tables must not name them by `Entry` any more.
+    /// Called when entries are about to leave memory, between turns: what is derived from tables must not name them by `Entry` any more.
     fn on_spilled(&mut self) {}
 
     /// Views as they once were that its next turns need; asked between turns, and kept while they are asked for.

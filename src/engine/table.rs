@@ -1,7 +1,7 @@
 //! State: typed entries in memory, undoable until their turn is committed, published at the latest with its end, each change once.
 //!
 //! Values over an undo log: reading costs one look-up, a turn that commits forgets its log, a record or a turn that fails
-//! is rolled back. A `Table` is also its changelog topic; what is derived from tables is an `Index`. Of a table that ages, what no turn has
+//! is rolled back. A `Table` is also its changelog topic; what is derived from tables is an `Index`, or `Ordered` where a table has the order. Of a table that ages, what no turn has
 //! touched for a while leaves memory for segments (`older.rs`), and comes back when it is changed.
 
 use std::cmp::Reverse;
@@ -81,11 +81,14 @@ pub trait Undoable {
         false
     }
 
-    /// Writes what has not been touched for longest to a segment, so that memory has no more than so many entries. Answers how many have left. Only
-    /// between turns.
+    /// Writes what has not been touched for longest to a segment, so that memory has no more than so many entries after `part`. Answers how many
+    /// leave. Only between turns.
     fn spill(&mut self, _keep: usize, _files: &Files<'_>) -> Result<usize, CopyError> {
         Ok(0)
     }
+
+    /// Lets go of what has been spilled.
+    fn part(&mut self) {}
 
     /// Its segments, oldest first.
     fn segments(&self) -> Vec<SegmentStamp> {
@@ -137,12 +140,14 @@ pub struct Table<K, V> {
     now: u32,
     /// Nothing is spilled before there are more entries than this: the last attempt has failed.
     ceiling: usize,
+    /// What is in a segment now and in memory until `part`.
+    leaving: Vec<Number>,
 }
 
 struct Slot<V> {
     /// `None`: deleted, or gone.
     value: Option<V>,
-    /// Place in `dirty`, or `CLEAN`, or `DENIED`.
+    /// Place in `dirty`, or `CLEAN`, `DENIED` or `LEAVING`.
     dirty: u32,
     /// When it was changed last.
     touched: u32,
@@ -175,6 +180,8 @@ struct Replaced<V> {
 const CLEAN: u32 = u32::MAX;
 /// Deleted for good, while a segment may say something else.
 const DENIED: u32 = CLEAN - 1;
+/// In a segment now, and in memory until `part`.
+const LEAVING: u32 = CLEAN - 2;
 
 impl<V> Default for Slot<V> {
     fn default() -> Self {
@@ -185,9 +192,22 @@ impl<V> Default for Slot<V> {
 impl<K: Hash + Eq + Clone, V> Table<K, V> {
     pub fn new(topic: &'static str, codec: impl Codec<K, V> + 'static) -> Self {
         let codec = Box::new(codec);
-        let (dirty, unsaid, replaced) = (Vec::new(), Vec::new(), Vec::new());
+        let (dirty, unsaid, replaced, leaving) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (slots, older) = (Slots::default(), None);
-        Table { topic, prompt: false, codec, slots, dirty, unsaid, record: 0, replaced, older, now: 0, ceiling: 0 }
+        Table {
+            topic,
+            prompt: false,
+            codec,
+            slots,
+            dirty,
+            unsaid,
+            record: 0,
+            replaced,
+            older,
+            now: 0,
+            ceiling: 0,
+            leaving,
+        }
     }
 
     /// For entries that mostly change once: their way to the broker need not begin with the end of the turn. One that changes again leaves again.
@@ -218,12 +238,22 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
         (Entry(entry), self.change(entry, Some(value), cause))
     }
 
-    /// Leaves a tombstone in the changelog, or nothing where nothing was. Answers what the entry was before.
-    pub fn delete(&mut self, key: &impl AsKey<K>, cause: Cause) -> Option<&V> {
+    /// Leaves a tombstone in the changelog, or nothing where nothing was. Answers the entry, and what it was before.
+    pub fn delete(&mut self, key: &impl AsKey<K>, cause: Cause) -> Option<(Entry, &V)> {
         self.bring_back(key);
         let entry = self.slots.find(key)?;
         self.slots[entry].value.as_ref()?;
-        self.change(entry, None, cause)
+        self.change(entry, None, cause).map(|before| (Entry(entry), before))
+    }
+
+    /// What has been spilled and is still there.
+    pub fn leaving(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.leaving.iter().filter_map(|&entry| Some((self.slots.key(entry), self.slots[entry].value.as_ref()?)))
+    }
+
+    /// Whether an entry is one of those.
+    pub fn leaves(&self, Entry(entry): Entry) -> bool {
+        self.slots[entry].dirty == LEAVING
     }
 
     /// Every entry in memory, in no order: for building an index and for counting, never for results.
@@ -434,9 +464,14 @@ impl<K: Hash + Eq + Clone, V> Undoable for Table<K, V> {
         oldest.truncate(leaving);
         let entries = oldest.iter().map(|&(_, entry)| (self.slots.key(entry), self.slots[entry].value.as_ref()));
         older.write(self.codec.as_ref(), entries, files)?;
-        oldest.iter().for_each(|&(_, entry)| self.slots.remove(entry));
-        self.ceiling = 0;
+        self.leaving = oldest.iter().map(|&(_, entry)| entry).collect();
+        self.leaving.iter().for_each(|&entry| self.slots[entry].dirty = LEAVING);
         Ok(leaving)
+    }
+
+    fn part(&mut self) {
+        self.leaving.drain(..).for_each(|entry| self.slots.remove(entry));
+        self.ceiling = 0;
     }
 
     fn segments(&self) -> Vec<SegmentStamp> {
@@ -457,6 +492,7 @@ impl<K: Hash + Eq + Clone, V> Undoable for Table<K, V> {
         self.slots = Slots::default();
         self.dirty.clear();
         self.unsaid.clear();
+        self.leaving.clear();
         self.ceiling = 0;
         self.older = self.older.is_some().then(Box::default);
         self.begin_record();

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use self::history::History;
 pub use self::keys::TradeKey;
-use self::keys::{Numbers, Ordered, OwnedMoment, TradeKeyRef, moment, order, owned, reorder};
+use self::keys::{Numbers, TradeKeyRef, borrowed, moment};
 use self::ledger::OnePosition;
 use self::recalculations::Recalculations;
 use super::codecs::{FlowParts, FlowsKey, Positions, Trades};
@@ -37,8 +37,10 @@ use crate::domain::trade::answer::Answer;
 use crate::domain::trade::arrive::arrive;
 use crate::domain::trade::capture::{Capture, capture};
 use crate::domain::trade::captured::{CapturedTrade, Place};
+use crate::domain::trade::{Order, owned};
 use crate::engine::batch::Record;
 use crate::engine::index::Index;
+use crate::engine::ordered::Ordered;
 use crate::engine::stage::{Cause, Context, ProcessError, Stage, all_or_nothing};
 use crate::engine::table::{Entry, Table, Undoable};
 use crate::engine::view::Past;
@@ -58,7 +60,7 @@ pub struct Book {
     /// Live trades, open lots and actions in force of a position in business order.
     live: History,
     open: Ordered,
-    moments: Index<Number, OwnedMoment, Entry>,
+    moments: Ordered,
     numbers: Numbers,
     /// How many live trades and arrived lots of a position are under a contract.
     contracts: Index<Number, ContractId, u32>,
@@ -76,8 +78,8 @@ impl Book {
             lots: Table::new(LOTS, Trades::new(schemas.clone())),
             actions: Table::new(CAPTURED_ACTIONS, Trades::new(schemas.clone())),
             live: History::default(),
-            open: Index::default(),
-            moments: Index::default(),
+            open: Ordered::default(),
+            moments: Ordered::default(),
             numbers: Numbers::default(),
             contracts: Index::default(),
             flows: Table::new(CASH_FLOWS, FlowParts::new(schemas.clone())),
@@ -183,34 +185,31 @@ impl Book {
     }
 
     fn put_action(&mut self, position: Number, action: CapturedAction, cause: Cause) {
-        let after = moment(&action);
         let key = TradeKey { position: action.key.clone(), trade: action.happened.happening.id.clone() };
         let (of, named) = (action.key.clone(), arrived_under(&action.happened).cloned());
         let earlier: Vec<Symbol> = earlier_securities(&action.happened).cloned().collect();
         let (entry, before) = self.actions.put(key, action, cause);
+        let before = before.cloned();
         earlier.into_iter().for_each(|security| self.due.remember(position, security));
-        let was = before.and_then(|before| arrived_under(&before.happened)).cloned();
-        let before = before.and_then(moment);
-        if was != named {
-            was.iter().for_each(|was| self.leave(position, was));
+        let was = before.as_ref().and_then(|before| arrived_under(&before.happened));
+        if was != named.as_ref() {
+            was.into_iter().for_each(|was| self.leave(position, was));
             named.iter().for_each(|named| self.join(position, named, || security(&of)));
             // That a lot has arrived under it is told of a contract that trades name, too.
             self.due.wake(position);
         }
-        if before != after {
-            before.iter().for_each(|before| self.moments.delete(&position, before));
-            after.into_iter().for_each(|after| self.moments.put(&position, after, entry));
-        }
+        let at = |entry| self.actions.at(entry).and_then(moment);
+        self.moments.reorder(position, entry, before.as_ref().and_then(moment), at);
     }
 
     fn put_trade(&mut self, position: Number, trade: CapturedTrade, cause: Cause) {
-        let after = order(&trade);
         let contract = contract(&trade).cloned();
         let of = trade.key.clone();
         let key = TradeKey { position: of.clone(), trade: trade.id.clone() };
         let (entry, before) = self.trades.put(key, trade, cause);
         let named = before.and_then(|before| self::contract(before)).cloned();
-        self.live.put(position, before.and_then(order), after, entry);
+        let before = before.and_then(CapturedTrade::order).map(owned);
+        self.live.put(position, entry, before.as_ref(), &self.trades);
         if named != contract {
             named.iter().for_each(|named| self.leave(position, named));
             contract.iter().for_each(|contract| self.join(position, contract, || security(&of)));
@@ -338,16 +337,22 @@ impl Book {
     }
 
     fn put_lot(&mut self, position: Number, lot: Lot, cause: Cause) {
-        let after = owned(lot.order());
         let key = TradeKey { position: lot.key.clone(), trade: lot.id.clone() };
         let (entry, before) = self.lots.put(key, lot, cause);
-        reorder(&mut self.open, position, before.map(|lot| owned(lot.order())), Some(after), entry);
+        let before = before.map(|lot| owned(lot.order()));
+        self.reorder_lot(position, entry, before.as_ref());
     }
 
     fn close_lot(&mut self, position: Number, key: &PositionKey, lot: &TradeId, cause: Cause) {
-        if let Some(before) = self.lots.delete(&TradeKeyRef(key, lot), cause) {
-            self.open.delete(&position, &owned(before.order()));
+        if let Some((entry, before)) = self.lots.delete(&TradeKeyRef(key, lot), cause) {
+            let before = owned(before.order());
+            self.reorder_lot(position, entry, Some(&before));
         }
+    }
+
+    fn reorder_lot(&mut self, position: Number, entry: Entry, before: Option<&Order>) {
+        let at = |entry| self.lots.at(entry).map(Lot::order);
+        self.open.reorder(position, entry, before.map(borrowed), at);
     }
 }
 
@@ -375,11 +380,12 @@ impl Stage for Book {
             contract.into_iter().for_each(|contract| *under.entry((number, contract.clone())).or_insert(0) += 1);
         };
         let numbers = &mut self.numbers;
-        self.live.rebuild(self.trades.iter().filter_map(|(entry, key, trade)| {
+        let live = self.trades.iter().filter_map(|(entry, key, trade)| {
             let number = numbers.of(&key.position);
             count(number, contract(trade));
-            Some((number, order(trade)?, entry))
-        }));
+            trade.order().map(|_| (number, entry))
+        });
+        self.live.rebuild(live, &self.trades);
         for (key, trade) in self.trades.older() {
             let number = self.numbers.of(&key.position);
             trade.order().into_iter().for_each(|order| self.live.leave(number, order));
@@ -396,17 +402,23 @@ impl Stage for Book {
             self.due.hold(self.numbers.of(key), security(key));
         }
         let numbers = &mut self.numbers;
-        self.moments.rebuild(self.actions.iter().filter_map(|(entry, key, action)| {
+        let acted = self.actions.iter().filter_map(|(entry, key, action)| {
             let number = numbers.of(&key.position);
             earlier_securities(&action.happened).for_each(|earlier| self.due.remember(number, earlier.clone()));
-            Some((number, moment(action)?, entry))
-        }));
-        let lots = self.lots.iter();
-        self.open.rebuild(lots.map(|(entry, key, lot)| (numbers.of(&key.position), owned(lot.order()), entry)));
+            moment(action).map(|_| (number, entry))
+        });
+        self.moments.rebuild(acted, |entry| self.actions.at(entry).and_then(moment));
+        let lots = self.lots.iter().map(|(entry, key, _)| (numbers.of(&key.position), entry));
+        self.open.rebuild(lots, |entry| self.lots.at(entry).map(Lot::order));
     }
 
     fn on_spilled(&mut self) {
-        self.live.follow(&self.trades);
+        for (key, trade) in self.trades.leaving() {
+            // A position without a number is being restored: where its trades stand is told once that has come to its end.
+            let place = self.numbers.known.get(&key.position).zip(trade.order());
+            place.into_iter().for_each(|(number, order)| self.live.leave(*number, order));
+        }
+        self.live.forget(&self.trades);
     }
 
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {

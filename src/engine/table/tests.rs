@@ -1,11 +1,12 @@
 //! A table against plain maps: whatever is put, undone, published, spilled and lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::engine::index::Index;
+use crate::engine::ordered::Ordered;
 use crate::engine::segments::Segment;
 use crate::engine::segments::shelf::{Shelf, identity};
 
@@ -130,7 +131,7 @@ proptest! {
             match step {
                 Step::Spill | Step::Copy if table.changed() => {}
                 Step::Spill => {
-                    table.spill(2, &files).expect("it can be written");
+                    spill(&mut table, &files);
                     prop_assert!(table.len() <= 2);
                 }
                 Step::Copy => {
@@ -149,7 +150,7 @@ proptest! {
                     }
                     for (key, value) in copy.1.iter().chain(&log[copy.0..]) {
                         table.restore(&[*key], value.as_ref().map(std::slice::from_ref)).expect("readable");
-                        table.spill(2, &files).expect("it can be written");
+                        spill(&mut table, &files);
                     }
                     table.keep_turn();
                     index.undo_turn();
@@ -214,6 +215,99 @@ proptest! {
     }
 }
 
+#[derive(Clone, Debug)]
+enum Move {
+    /// An entry to a rank; 0 is nowhere.
+    To(u32, u8),
+    BeginRecord,
+    UndoRecord,
+    UndoTurn,
+    KeepTurn,
+    /// An entry leaves memory, between two turns; it may come back.
+    Leave(u32),
+    Rebuild,
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let step = prop_oneof![
+        12 => (0..9u32, 0..5u8).prop_map(|(entry, rank)| Move::To(entry, rank)),
+        2 => Just(Move::BeginRecord),
+        1 => Just(Move::UndoRecord),
+        1 => Just(Move::UndoTurn),
+        1 => Just(Move::KeepTurn),
+        1 => (0..9u32).prop_map(Move::Leave),
+        1 => Just(Move::Rebuild),
+    ];
+    prop::collection::vec(step, 0..100)
+}
+
+proptest! {
+    #[test]
+    fn entries_stand_as_sorting_them_says(moves in moves()) {
+        let mut ordered = Ordered::default();
+        let group = |entry: u32| entry % 2;
+        // The ranks, as they are and as they were, and what has left with its rank.
+        let (mut now, mut record, mut turn) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::<u32, u8>::new());
+        let mut gone = BTreeMap::new();
+        for step in moves {
+            match step {
+                Move::Leave(_) | Move::Rebuild if now != turn => {}
+                Move::To(entry, rank) => {
+                    let before = now.get(&entry).or(gone.get(&entry)).copied();
+                    // One that comes back as it was stays where segments have it.
+                    if before != Some(rank) {
+                        now.remove(&entry);
+                        now.extend((rank > 0).then_some((entry, rank)));
+                        let at = |Entry(entry)| now.get(&entry).map(|rank| (*rank, entry));
+                        ordered.reorder(group(entry), Entry(entry), before.map(|rank| (rank, entry)), at);
+                    }
+                }
+                Move::BeginRecord => {
+                    ordered.begin_record();
+                    record.clone_from(&now);
+                }
+                Move::UndoRecord => {
+                    ordered.undo_record();
+                    now.clone_from(&record);
+                }
+                Move::UndoTurn => {
+                    ordered.undo_turn();
+                    now.clone_from(&turn);
+                    record.clone_from(&turn);
+                }
+                Move::KeepTurn => {
+                    ordered.keep_turn();
+                    turn.clone_from(&now);
+                    record.clone_from(&now);
+                }
+                Move::Leave(entry) => {
+                    ordered.keep_turn();
+                    gone.extend(now.remove(&entry).map(|rank| (entry, rank)));
+                    ordered.retain(|Entry(entry)| now.contains_key(&entry));
+                    turn.clone_from(&now);
+                    record.clone_from(&now);
+                }
+                Move::Rebuild => {
+                    let entries = now.keys().map(|&entry| (group(entry), Entry(entry)));
+                    ordered.rebuild(entries, |Entry(entry)| (now[&entry], entry));
+                }
+            }
+            for of in 0..2 {
+                let there = now.iter().filter(|(entry, _)| group(**entry) == of);
+                let sorted: BTreeSet<_> = there.map(|(&entry, &rank)| (rank, entry)).collect();
+                let stands = ordered.scan(of).map(|Entry(entry)| entry);
+                prop_assert!(stands.eq(sorted.into_iter().map(|(_, entry)| entry)));
+            }
+        }
+    }
+}
+
+fn spill(table: &mut Table<u8, u8>, files: &Files<'_>) {
+    table.spill(2, files).expect("it can be written");
+    assert!(table.leaving().all(|(key, value)| table.get(key) == Some(value)));
+    table.part();
+}
+
 fn read(table: &mut Table<u8, u8>, replica: &mut BTreeMap<u8, u8>) {
     for (key, value) in changes(table) {
         match value {
@@ -274,7 +368,7 @@ fn a_change_answers_what_was_before() {
     assert_eq!(before, None);
     assert_eq!(table.put(1, 2, CAUSE), (entry, Some(&1)));
     assert_eq!(table.at(entry), Some(&2));
-    assert_eq!(table.delete(&1, CAUSE), Some(&2));
+    assert_eq!(table.delete(&1, CAUSE), Some((entry, &2)));
     assert_eq!(table.delete(&1, CAUSE), None);
     assert_eq!(table.at(entry), None);
 }
@@ -289,7 +383,7 @@ fn a_table_outgrows_its_pieces_and_fills_the_gaps_again() {
         table.keep_turn();
         (0..5_000)
             .filter(|key| key % 3 == round)
-            .for_each(|key| assert_eq!(table.delete(&key, CAUSE), Some(&(key + round))));
+            .for_each(|key| assert_eq!(table.delete(&key, CAUSE).map(|(_, value)| *value), Some(key + round)));
         table.keep_turn();
         let left = (0..5_000).filter(|key| key % 3 != round);
         assert!(left.clone().all(|key| table.get(&key) == Some(&(key + round))));

@@ -1,11 +1,12 @@
-//! The live trades of positions in business order: those in memory by an index, older ones as the segments of the table have them.
+//! The live trades of positions in business order: those in memory by their entries, older ones as the segments of the table have them.
 
 use std::iter::from_fn;
 
-use super::keys::{Order, Ordered, TradeKey, owned, reorder};
+use super::keys::{TradeKey, borrowed};
 use crate::domain::key::PositionKey;
-use crate::domain::trade::BusinessOrder;
 use crate::domain::trade::captured::CapturedTrade;
+use crate::domain::trade::{BusinessOrder, Order, owned};
+use crate::engine::ordered::Ordered;
 use crate::engine::table::{Entry, Table, Undoable};
 use crate::pipeline::codecs::history_of;
 use crate::pipeline::due::Number;
@@ -20,26 +21,25 @@ pub(super) struct History {
 }
 
 impl History {
-    /// A trade is captured, or stands elsewhere now.
-    pub fn put(&mut self, position: Number, before: Option<Order>, after: Option<Order>, entry: Entry) {
-        reorder(&mut self.recent, position, before, after, entry);
+    /// A trade has been captured that stood there before, if it stood anywhere.
+    pub fn put(&mut self, position: Number, entry: Entry, before: Option<&Order>, trades: &Trades) {
+        self.recent.reorder(position, entry, before.map(borrowed), |entry| order(trades, entry));
     }
 
-    /// A trade that is not in memory.
+    /// A trade leaves memory.
     pub fn leave(&mut self, position: Number, order: BusinessOrder<'_>) {
-        leave(&mut self.left, position as usize, &owned(order));
+        let position = position as usize;
+        if self.left.len() <= position {
+            self.left.resize(position + 1, None);
+        }
+        if self.left[position].as_ref().map(borrowed) < Some(order) {
+            self.left[position] = Some(owned(order));
+        }
     }
 
-    /// Follows the trades that have just left memory.
-    pub fn follow(&mut self, trades: &Trades) {
-        let History { recent, left } = self;
-        recent.retain(|position, order, entry| {
-            let there = trades.at(*entry).is_some();
-            if !there {
-                leave(left, position, order);
-            }
-            there
-        });
+    /// Those that leave memory are found in segments from now on.
+    pub fn forget(&mut self, trades: &Trades) {
+        self.recent.retain(|entry| !trades.leaves(entry));
     }
 
     /// A position's live trades, latest first.
@@ -49,7 +49,7 @@ impl History {
         key: &PositionKey,
         position: Number,
     ) -> impl Iterator<Item = &'a CapturedTrade> + use<'a> {
-        let recent = self.recent.scan(&position).rev().filter_map(|(_, entry)| trades.at(*entry));
+        let recent = self.recent.scan(position).rev().filter_map(|entry| trades.at(entry));
         let left = self.left.get(position as usize).and_then(Option::as_ref).map(borrowed);
         let (mut recent, mut older, key) = (recent.peekable(), None, key.clone());
         from_fn(move || {
@@ -73,7 +73,7 @@ impl History {
 
     /// Where the latest of them stands.
     pub fn latest<'a>(&'a self, trades: &'a Trades, key: &PositionKey, position: Number) -> Option<BusinessOrder<'a>> {
-        let recent = self.recent.scan(&position).next_back().map(|(order, _)| borrowed(order));
+        let recent = self.recent.scan(position).next_back().and_then(|entry| order(trades, entry));
         match self.left.get(position as usize).and_then(Option::as_ref).map(borrowed) {
             left if recent > left || left.is_none() => recent,
             _ => self.latest_first(trades, key, position).next()?.order(),
@@ -81,9 +81,9 @@ impl History {
     }
 
     /// Becomes the trades that are in memory, after a restore.
-    pub fn rebuild(&mut self, trades: impl Iterator<Item = (Number, Order, Entry)>) {
+    pub fn rebuild(&mut self, live: impl Iterator<Item = (Number, Entry)>, trades: &Trades) {
         self.left.clear();
-        self.recent.rebuild(trades);
+        self.recent.rebuild(live, |entry| order(trades, entry));
     }
 
     pub fn index(&mut self) -> &mut dyn Undoable {
@@ -91,15 +91,6 @@ impl History {
     }
 }
 
-fn leave(left: &mut Vec<Option<Order>>, position: usize, order: &Order) {
-    if left.len() <= position {
-        left.resize(position + 1, None);
-    }
-    if left[position].as_ref().is_none_or(|latest| latest < order) {
-        left[position] = Some(order.clone());
-    }
-}
-
-fn borrowed((date, time, seq, id): &Order) -> BusinessOrder<'_> {
-    (*date, *time, *seq, id)
+fn order(trades: &Trades, entry: Entry) -> Option<BusinessOrder<'_>> {
+    trades.at(entry)?.order()
 }

@@ -6,11 +6,9 @@ use hashbrown::{Equivalent, HashMap};
 
 use super::Number;
 use crate::domain::key::{PositionKey, TradeId};
-pub(super) use crate::domain::lots::happening::OwnedMoment;
-use crate::domain::trade::captured::CapturedTrade;
-pub(super) use crate::domain::trade::{Order, owned};
-use crate::engine::index::Index;
-use crate::engine::table::{AsKey, Entry};
+use crate::domain::lots::happening::Moment;
+use crate::domain::trade::{BusinessOrder, Order};
+use crate::engine::table::AsKey;
 use crate::messages::captured_action::CapturedAction;
 
 /// A trade, and the lot it opened, within its position.
@@ -22,9 +20,6 @@ pub struct TradeKey {
 
 /// `TradeKey` without owning it.
 pub(super) struct TradeKeyRef<'a>(pub &'a PositionKey, pub &'a TradeId);
-
-/// Entries of a table, by position and business order.
-pub(super) type Ordered = Index<Number, Order, Entry>;
 
 impl Hash for TradeKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -78,31 +73,12 @@ impl Numbers {
     }
 }
 
-/// Moves an entry to where it stands now.
-pub(super) fn reorder(
-    index: &mut Ordered,
-    position: Number,
-    before: Option<Order>,
-    after: Option<Order>,
-    entry: Entry,
-) {
-    if before != after {
-        if let Some(before) = before {
-            index.delete(&position, &before);
-        }
-        if let Some(after) = after {
-            index.put(&position, after, entry);
-        }
-    }
-}
-
-/// Where a live trade stands among its position's trades.
-pub(super) fn order(trade: &CapturedTrade) -> Option<Order> {
-    trade.order().map(owned)
+/// The same place, of an order that is kept.
+pub(super) fn borrowed((date, time, seq, id): &Order) -> BusinessOrder<'_> {
+    (*date, *time, *seq, id)
 }
 
 /// Where an action in force stands among its position's facts.
-pub(super) fn moment(action: &CapturedAction) -> Option<OwnedMoment> {
-    let (date, phase, time, seq, id) = action.happened.happening.moment()?;
-    Some((date, phase, time, seq, id.clone()))
+pub(super) fn moment(action: &CapturedAction) -> Option<Moment<'_>> {
+    action.happened.happening.moment()
 }

@@ -1,6 +1,6 @@
 //! One position of the tables, as the domain reads it.
 
-use super::keys::{Ordered, TradeKeyRef};
+use super::keys::TradeKeyRef;
 use super::{Book, Number};
 use crate::domain::key::{PositionKey, TradeId};
 use crate::domain::lots::happening::Happened;
@@ -10,6 +10,7 @@ use crate::domain::lots::method::{FIFO, ReliefPolicy};
 use crate::domain::lots::position::Position;
 use crate::domain::trade::captured::CapturedTrade;
 use crate::domain::trade::{BusinessOrder, Trade};
+use crate::engine::ordered::Ordered;
 use crate::engine::table::Entry;
 
 /// What it always is asked for is looked up once.
@@ -37,10 +38,9 @@ impl<'a> OnePosition<'a> {
         OnePosition { known: Some((&trade.id, known)), ..OnePosition::numbered(book, &trade.key, number) }
     }
 
-    /// The entries of this position in business order.
-    fn scan<'i>(&self, index: &'i Ordered) -> impl DoubleEndedIterator<Item = Entry> + use<'i> {
-        let entries = self.number.into_iter().flat_map(|number| index.scan(&number));
-        entries.map(|(_, entry)| *entry)
+    /// The entries of this position in order.
+    fn scan<'i>(&self, ordered: &'i Ordered) -> impl DoubleEndedIterator<Item = Entry> + use<'i> {
+        self.number.into_iter().flat_map(|number| ordered.scan(number))
     }
 }
 
@@ -69,8 +69,8 @@ impl Ledger for OnePosition<'_> {
     }
 
     fn happened_from_latest(&self) -> impl Iterator<Item = &Happened> {
-        let entries = self.number.into_iter().flat_map(|number| self.book.moments.scan(&number));
-        entries.rev().filter_map(|(_, entry)| self.book.actions.at(*entry)).map(|action| &action.happened)
+        let entries = self.scan(&self.book.moments).rev();
+        entries.filter_map(|entry| self.book.actions.at(entry)).map(|action| &action.happened)
     }
 
     fn lots_fifo(&self) -> impl Iterator<Item = &Lot> {
