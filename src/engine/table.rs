@@ -1,8 +1,8 @@
 //! State: typed entries in memory, undoable until their turn is committed, published at the latest with its end, each change once.
 //!
 //! Values over an undo log: reading costs one look-up, a turn that commits forgets its log, a record or a turn that fails
-//! is rolled back. A `Table` is also its changelog topic; what is derived from tables is an `Index`, or `Ordered` where a table has the order. Of a table that ages, what no turn has
-//! touched for a while leaves memory for segments (`older.rs`), and comes back when it is changed.
+//! is rolled back. A `Table` is also its changelog topic; what is derived from tables is an `Index`, and `Ordered` where an order stands in a table
+//! already. Of a table that ages, what no turn has touched for a while leaves memory for segments (`older.rs`), and comes back when it is changed.
 
 use std::cmp::Reverse;
 use std::hash::Hash;
