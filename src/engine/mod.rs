@@ -7,8 +7,9 @@ pub mod table; // its state: undoable entries and their changelog
 mod slots; // entries by number
 mod older; // its entries that have left memory
 pub mod segments; // the files they are in
-pub mod index; // what is derived from tables, in order
-pub mod ordered; // their entries in an order that they know
+pub mod derived; // what follows from tables, undone with them
+pub mod index; // in an order of its own
+pub mod ordered; // in an order that a table has
 pub mod run; // the threads of a process
 pub mod priority; // threads that give way
 pub mod worker; // one thread: consumer, producer, tasks

@@ -1,21 +1,18 @@
-//! Entries of a table in order, group by group. The order stands in the table alone, so that a place costs four bytes; it has no topic and is rebuilt
-//! after a restore.
+//! Entries of a table in order, group by group. The order stands in the table alone, so that a place costs four bytes.
 
 use std::collections::VecDeque;
 
-use super::index::Group;
+use super::derived::{Derived, Group, Steps, group_of};
 use super::table::{Entry, Undoable};
 
-/// Undone with its turn, never published.
 #[derive(Default)]
 pub struct Ordered {
     groups: Vec<VecDeque<Entry>>,
-    undo: Vec<Step>,
-    record: usize,
+    steps: Steps<Step>,
 }
 
 /// What has been done at a place; backwards, places alone undo it.
-struct Step {
+pub struct Step {
     group: u32,
     place: usize,
     done: Done,
@@ -34,19 +31,19 @@ impl Ordered {
         if before == after {
             return;
         }
-        let Ordered { groups, undo, .. } = self;
+        let Ordered { groups, steps } = self;
         if before.is_some()
             && let Some(entries) = groups.get_mut(group.number())
             && let Some(place) = place_of(entries, entry, before, &order)
         {
             entries.remove(place);
-            undo.push(Step { group, place, done: Done::Left(entry) });
+            steps.push(Step { group, place, done: Done::Left(entry) });
         }
         if after.is_some() {
             let entries = group_of(groups, group);
             let place = place_for(entries, after, &order);
             entries.insert(place, entry);
-            undo.push(Step { group, place, done: Done::Came });
+            steps.push(Step { group, place, done: Done::Came });
         }
     }
 
@@ -68,24 +65,6 @@ impl Ordered {
     pub fn retain(&mut self, mut keep: impl FnMut(Entry) -> bool) {
         self.groups.iter_mut().for_each(|group| group.retain(|entry| keep(*entry)));
     }
-
-    fn undo_to(&mut self, point: usize) {
-        while self.undo.len() > point {
-            let Some(Step { group, place, done }) = self.undo.pop() else { return };
-            let entries = &mut self.groups[group.number()];
-            match done {
-                Done::Came => drop(entries.remove(place)),
-                Done::Left(entry) => entries.insert(place, entry),
-            }
-        }
-    }
-}
-
-fn group_of(groups: &mut Vec<VecDeque<Entry>>, group: u32) -> &mut VecDeque<Entry> {
-    if groups.len() <= group.number() {
-        groups.resize_with(group.number() + 1, VecDeque::new);
-    }
-    &mut groups[group.number()]
 }
 
 /// Where an entry is whose order was `before`. Mostly it is at an end: the oldest lot goes, the last trade changes.
@@ -111,36 +90,26 @@ fn place_for<O: Ord>(entries: &VecDeque<Entry>, after: Option<O>, order: impl Fn
     entries.partition_point(|&other| order(other) < after)
 }
 
-impl Undoable for Ordered {
-    fn begin_record(&mut self) {
-        self.record = self.undo.len();
+impl Derived for Ordered {
+    type Step = Step;
+
+    fn steps(&mut self) -> &mut Steps<Step> {
+        &mut self.steps
     }
 
-    fn undo_record(&mut self) {
-        self.undo_to(self.record);
+    fn undo(&mut self, Step { group, place, done }: Step) {
+        let entries = group_of(&mut self.groups, group);
+        match done {
+            Done::Came => drop(entries.remove(place)),
+            Done::Left(entry) => entries.insert(place, entry),
+        }
     }
 
-    fn undo_turn(&mut self) {
-        self.undo_to(0);
-        self.record = 0;
-    }
-
-    fn keep_turn(&mut self) {
-        self.undo.clear();
-        self.record = 0;
-    }
-
-    fn changed(&self) -> bool {
-        false
-    }
-
-    fn clear(&mut self) {
+    fn empty(&mut self) {
         self.groups.clear();
-        self.undo.clear();
-        self.record = 0;
     }
 
-    fn len(&self) -> usize {
+    fn groups(&self) -> usize {
         self.groups.iter().filter(|entries| !entries.is_empty()).count()
     }
 }

@@ -248,14 +248,15 @@ proptest! {
         let group = |entry: u32| entry % 2;
         // The ranks, as they are and as they were, and what has left with its rank.
         let (mut now, mut record, mut turn) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::<u32, u8>::new());
-        let mut gone = BTreeMap::new();
+        let (mut gone, mut open) = (BTreeMap::new(), false);
         for step in moves {
             match step {
-                Move::Leave(_) | Move::Rebuild if now != turn => {}
+                Move::Leave(_) | Move::Rebuild if open => {}
                 Move::To(entry, rank) => {
                     let before = now.get(&entry).or(gone.get(&entry)).copied();
                     // One that comes back as it was stays where segments have it.
                     if before != Some(rank) {
+                        open = true;
                         now.remove(&entry);
                         now.extend((rank > 0).then_some((entry, rank)));
                         let at = |Entry(entry)| now.get(&entry).map(|rank| (*rank, entry));
@@ -272,16 +273,17 @@ proptest! {
                 }
                 Move::UndoTurn => {
                     ordered.undo_turn();
+                    open = false;
                     now.clone_from(&turn);
                     record.clone_from(&turn);
                 }
                 Move::KeepTurn => {
                     ordered.keep_turn();
+                    open = false;
                     turn.clone_from(&now);
                     record.clone_from(&now);
                 }
                 Move::Leave(entry) => {
-                    ordered.keep_turn();
                     gone.extend(now.remove(&entry).map(|rank| (entry, rank)));
                     ordered.retain(|Entry(entry)| now.contains_key(&entry));
                     turn.clone_from(&now);
