@@ -36,11 +36,14 @@ pub struct Steps<S> {
     record: usize,
 }
 
+/// Whatever writes its steps down is undone with tables.
 pub trait Derived {
     type Step;
 
     fn steps(&mut self) -> &mut Steps<Self::Step>;
+    /// Undoes a step; all later ones are undone already.
     fn undo(&mut self, step: Self::Step);
+    /// Becomes as it was before there was any entry.
     fn empty(&mut self);
     /// Groups that have entries.
     fn groups(&self) -> usize;
