@@ -8,7 +8,7 @@ pub struct Settings {
     pub instance: String,
     /// Static group membership: quicker restarts than the session time-out, but no leaving on close.
     pub static_membership: bool,
-    /// A turn is full with this many records, bytes of input, or after this time; an idle one commits at once.
+    /// A turn is full with this many records, bytes of input, or after this time; one that runs out of input is committed before.
     pub turn_records: usize,
     pub turn_bytes: usize,
     pub turn_time: Duration,

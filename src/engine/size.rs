@@ -1,4 +1,4 @@
-//! How many records a turn may have: few where one of them is at fault, and no more than the brokers take in time.
+//! How many records a turn may have: few where one of them is at fault, no more than the brokers take in time, and more at once where they take long.
 
 use std::time::Duration;
 
@@ -52,6 +52,13 @@ impl Pace {
         }
     }
 
+    /// How long a turn with so many records waits for more: half of what the last one's took to be delivered. A busy broker is asked for fewer, larger
+    /// transactions, which makes all of them quicker; one at ease is hardly waited for, and a few records not at all.
+    pub fn gathers(&self, records: usize, most: Duration) -> Duration {
+        let took = self.last.filter(|_| records >= MANY_RECORDS).map_or(Duration::ZERO, |(_, took)| took);
+        (took / 2).min(most)
+    }
+
     /// After some were not. Where as many had been delivered before, the brokers were away; it is tried once with as many, but never with more
     /// than it was allowed.
     pub fn failed(&mut self, records: usize) {
@@ -62,6 +69,9 @@ impl Pace {
         }
     }
 }
+
+/// A turn of fewer is that of a quiet stream.
+const MANY_RECORDS: usize = 32;
 
 /// Whether fewer records would be delivered sooner. Not where the link takes its time over each request, or the brokers were away: half as
 /// many again, or more, take hardly longer.
@@ -117,6 +127,18 @@ mod tests {
         assert_eq!(delivered(&mut pace, 800, 9_000), Some(400));
         pace.failed(400);
         assert_eq!(pace.turn_records, Some(400), "not as many again as were late");
+    }
+
+    #[test]
+    fn a_turn_of_many_records_waits_for_more_where_deliveries_take_long() {
+        let most = Duration::from_millis(10);
+        let mut pace = Pace::default();
+        assert_eq!(pace.gathers(1_000, most), Duration::ZERO, "nothing is known");
+        delivered(&mut pace, 100, 4);
+        assert_eq!(pace.gathers(MANY_RECORDS, most), Duration::from_millis(2));
+        assert_eq!(pace.gathers(MANY_RECORDS - 1, most), Duration::ZERO);
+        delivered(&mut pace, 100, 90);
+        assert_eq!(pace.gathers(MANY_RECORDS, most), most);
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Worker {
         self.choose_alone()?;
         loop {
             self.batch.clear();
-            let wait = if open.records == 0 { self.idle_wait() } else { Duration::ZERO };
+            let wait = if open.records == 0 { self.idle_wait() } else { self.gathering(&open) };
             if let Some(event) = self.poll(wait)? {
                 self.abandon(&mut open)?;
                 self.on_rebalance(event)?;
@@ -130,6 +130,12 @@ impl Worker {
         };
         let next = self.tasks.values().filter_map(due).fold(self.next_tick, Duration::min);
         self.settings.poll_wait.min(next.saturating_sub(self.clock.elapsed()))
+    }
+
+    /// How long it waits for more records before it is committed: at most a tenth of a turn's time.
+    fn gathering(&self, open: &Open) -> Duration {
+        let gathers = self.pace.gathers(open.records, self.settings.turn_time / 10);
+        (open.started + gathers).saturating_sub(self.clock.elapsed())
     }
 
     /// Processes what was polled and hands its outcome to the producer, portion by portion. Answers the task that has to wait, and for what.
