@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::refusals::{WRONG_KEY, chunk_in_place, undecodable};
+use super::refusals::{WRONG_KEY, chunk_in_place, undecodable, why};
 use super::stopped::{STOPPED, Stopped};
 use super::topics::{self, JOB_CASH_FLOWS};
 use crate::cache::results::Results;
@@ -93,13 +93,9 @@ impl Stage for Calculate {
             None => record.key.map(Vec::from),
         };
         let Some((job, first, number)) = told.and_then(|key| parse_chunk_key(&key)) else { return Ok(()) };
-        let why = format!("{reason}: {}", &message[..message.floor_char_boundary(WHY_BYTES_MAX)]);
-        self.answer(&ChunkResult::not_calculated(job, number, first, &why), record, context)
+        self.answer(&ChunkResult::not_calculated(job, number, first, &why(reason, message)), record, context)
     }
 }
-
-/// What an outcome's row says of an error: the dead letter has all of it.
-const WHY_BYTES_MAX: usize = 500;
 
 impl Calculate {
     /// Sends what the content came to before, or comes to now and is kept: the same bytes as without. False where nothing is kept; `made` is then

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::meter::Meter;
-use super::refusals::{in_place, undecodable};
+use super::refusals::{WRONG_KEY, in_place, undecodable, why};
 use super::topics::{self, CALCULATION_OUTCOMES, JOB_CONTROL, JOB_PROGRESS, STOPPED_JOBS};
 use crate::domain::jobs::chunk::ChunkResult;
 use crate::domain::jobs::collect::{Progress, Tick};
@@ -58,6 +58,31 @@ impl Collect {
         Ok((job, event))
     }
 
+    /// What a record says of a job counts; the job ends with it where that is the last that was missing.
+    fn take_in(
+        &mut self,
+        job: JobId,
+        event: JobEvent,
+        record: &Record<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        let at = Timestamp(record.timestamp_us);
+        let known = self.jobs.get(&job).map(|tracked| tracked.progress.clone());
+        let mut progress = known.unwrap_or_else(|| Progress::new(job, at));
+        if let JobEvent::Chunk(result) = &event {
+            self.meter.result(result.totals.counts, &progress);
+        }
+        // What came in before its announcement waits for that from now on: nobody knows how long ago it was written when `collect` was not there.
+        let waits = !progress.announced() && !matches!(event, JobEvent::Started(_));
+        let at = if waits { at.max(Timestamp(context.now_us)) } else { at };
+        let outcome = progress.record(event, at);
+        self.keep(progress, record.cause());
+        match outcome {
+            Some(outcome) => self.publish(&outcome, topics::place(record.cause()), context),
+            None => Ok(()),
+        }
+    }
+
     fn keep(&mut self, progress: Progress, cause: Cause) {
         let due = progress.due(self.kept);
         let before = self.jobs.get(&progress.job).map(|tracked| &tracked.progress);
@@ -102,21 +127,25 @@ impl Stage for Collect {
 
     fn on_record(&mut self, record: &Record<'_>, context: &mut Context<'_>) -> Result<(), ProcessError> {
         let (job, event) = self.read(record, context)?;
-        let at = Timestamp(record.timestamp_us);
-        let known = self.jobs.get(&job).map(|tracked| tracked.progress.clone());
-        let mut progress = known.unwrap_or_else(|| Progress::new(job, at));
-        if let JobEvent::Chunk(result) = &event {
-            self.meter.result(result.totals.counts, &progress);
-        }
-        // What came in before its announcement waits for that from now on: nobody knows how long ago it was written when `collect` was not there.
-        let waits = !progress.announced() && !matches!(event, JobEvent::Started(_));
-        let at = if waits { at.max(Timestamp(context.now_us)) } else { at };
-        let outcome = progress.record(event, at);
-        self.keep(progress, record.cause());
-        match outcome {
-            Some(outcome) => self.publish(&outcome, topics::place(record.cause()), context),
-            None => Ok(()),
-        }
+        self.take_in(job, event, record, context)
+    }
+
+    /// A word that may have been a job's announcement ends the job: nothing else would. The key tells which, because reading the value again may
+    /// kill us again; but not where the value says that the key is wrong.
+    fn on_rejected(
+        &mut self,
+        record: &Record<'_>,
+        reason: &'static str,
+        message: &str,
+        context: &mut Context<'_>,
+    ) -> Result<(), ProcessError> {
+        let key = record.key.filter(|_| record.from.topic == JOB_CONTROL && reason != WRONG_KEY);
+        let named = key.and_then(|key| std::str::from_utf8(key).ok()).and_then(|key| JobId::new(key).ok());
+        let here = named.filter(|job| in_place(record, job.as_str(), context).is_ok());
+        let announced = |job: &JobId| self.jobs.get(job).is_some_and(|tracked| tracked.progress.announced());
+        let Some(job) = here.filter(|job| !announced(job)) else { return Ok(()) };
+        let reason = format!("a word about it is a dead letter, {}", why(reason, message)).into();
+        self.take_in(job, JobEvent::Rejected { reason }, record, context)
     }
 
     fn on_tick(&mut self, context: &mut Context<'_>) -> Result<(), ProcessError> {

@@ -13,4 +13,4 @@ mod due; // positions whose flows are to be calculated
 pub mod flows; // a position -> what is told of its flows
 mod codecs; // how tables travel
 mod dead_letters; // a rejected record as it came
-mod refusals; // why a record becomes a dead letter
+pub mod refusals; // why a record becomes a dead letter

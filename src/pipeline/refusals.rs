@@ -35,6 +35,13 @@ pub fn chunk_in_place(record: &Record<'_>, key: &str, context: &Context<'_>) -> 
     in_place(record, found.filter(|found| own_chunk_key(found) == key).unwrap_or(key), context)
 }
 
+/// What an outcome says of a dead letter, which has all of it.
+pub fn why(reason: &str, message: &str) -> String {
+    format!("{reason}: {}", &message[..message.floor_char_boundary(WHY_BYTES_MAX)])
+}
+
+const WHY_BYTES_MAX: usize = 500;
+
 /// What people need of a key that may be anything: the letter has all of it.
 fn shown(key: &[u8]) -> String {
     let end = key.len().min(SHOWN_BYTES);

@@ -201,6 +201,27 @@ fn chunks_that_wait_when_a_job_ends_are_not_calculated_and_those_of_others_are()
 }
 
 #[test]
+fn a_job_whose_announcement_is_a_dead_letter_ends_rejected_and_one_that_was_announced_goes_on() {
+    let house = House::new();
+    let dead = Raw { key: Some(JOB.into()), value: Some(b"no message".to_vec()), astray: 0 };
+    house.put(JOB_CONTROL, &dead);
+    house.work(COLLECT);
+    let Ending::Rejected { reason } = outcome(&house).ending else { panic!("nobody announced it") };
+    assert!(reason.starts_with("a word about it is a dead letter, wrong_magic: "), "{reason}");
+    // What comes later finds it ended, and once.
+    house.put(JOB_CONTROL, &dead);
+    say(&house, ControlWord::Planned { chunks: 1, counts: None });
+    house.work(COLLECT);
+    outcome(&house);
+
+    let house = self::house();
+    house.put(JOB_CONTROL, &dead);
+    put(&house, 1..=CHUNKS);
+    work(&house);
+    complete(&house);
+}
+
+#[test]
 fn a_job_that_was_forgotten_and_comes_again_is_calculated() {
     let house = house();
     work(&house);

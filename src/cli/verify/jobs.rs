@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cursor::{Cursor, decode};
-use super::letters::{Letters, at};
+use super::letters::{Letter, Letters, at};
 use super::progress::Progresses;
 use super::report::{Damage, Report, Window};
 use super::shares::Shares;
@@ -24,6 +24,7 @@ use crate::messages::job_control::{ControlWord, JobControl};
 use crate::messages::key::parse_chunk_key;
 use crate::messages::message::Message;
 use crate::messages::schemas::Schemas;
+use crate::pipeline::refusals::WRONG_KEY;
 use crate::pipeline::topics::{
     self, CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CALCULATION_OUTCOMES, CALCULATION_REQUESTS,
     CHUNK_RESULTS_BATCH, CHUNK_RESULTS_REALTIME, JOB_CASH_FLOWS, JOB_CONTROL,
@@ -265,8 +266,8 @@ impl Audit<'_> {
                 self.report.counts.dead_letters += letters.len() as u64;
                 match decode::<JobControl>(self.schemas, &record)? {
                     Ok((_, JobControl { job, word })) if letters.is_empty() => self.word(job, word),
-                    Ok(_) => {}
-                    Err(_) if letters.len() == 1 => {}
+                    _ if letters.len() == 1 => self.dead_word(&record, &letters[0]),
+                    Ok(_) => self.report.differs(Damage::Doubled, at(&record), "", "one dead letter", letters.len()),
                     Err(error) => self.report.differs(Damage::Lost, at(&record), "", "one dead letter", error),
                 }
                 cursor.step();
@@ -283,6 +284,15 @@ impl Audit<'_> {
             ControlWord::Cancelled { .. } => seen.cancelled = true,
             ControlWord::Rejected { .. } => seen.rejected = true,
         }
+    }
+
+    /// A word that is a dead letter rejects the job that its key names, unless that was announced before.
+    fn dead_word(&mut self, record: &Record<'_>, letter: &Letter) {
+        let named = record.key.and_then(|key| std::str::from_utf8(key).ok()).and_then(|key| JobId::new(key).ok());
+        let home = |job: &JobId| self.snapshot.home(JOB_CONTROL, job.as_str()) == record.from;
+        let Some(job) = named.filter(|job| letter.reason != WRONG_KEY && home(job)) else { return };
+        let seen = self.jobs.entry(job).or_default();
+        seen.rejected |= seen.deadline.is_none();
     }
 
     fn read_outcomes(&mut self) -> Result<(), Failure> {

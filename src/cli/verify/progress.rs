@@ -10,7 +10,6 @@ use crate::cli::failure::Failure;
 use crate::domain::jobs::collect::{Collecting, Progress, Stage};
 use crate::domain::jobs::job::{JobId, Outcome};
 use crate::engine::broker::{Broker, TopicPartition};
-use crate::messages::key;
 use crate::messages::schemas::Schemas;
 use crate::pipeline::topics::{CALCULATION_OUTCOMES, JOB_CONTROL, JOB_PROGRESS};
 
@@ -94,9 +93,7 @@ impl<'a> Progresses<'a> {
 
     /// Whether the task that collects a job stands still.
     fn still(&self, job: &JobId) -> bool {
-        let partitions = self.snapshot.partitions(JOB_CONTROL).count() as i32;
-        let partition = key::partition(job.as_str().as_bytes(), partitions);
-        self.snapshot.stand(TopicPartition { topic: JOB_CONTROL, partition }).still
+        self.snapshot.stand(self.snapshot.home(JOB_CONTROL, job.as_str())).still
     }
 }
 

@@ -8,6 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::engine::broker::{Bounds, Broker, BrokerError, CommittedOffset, ErrorKind, Member, TopicPartition};
 use crate::engine::mark::TurnMark;
+use crate::messages::key;
 use crate::pipeline::topics::{
     self, CALCULATION_CHUNKS_BATCH, CALCULATION_CHUNKS_REALTIME, CALCULATION_REQUESTS, CHUNK_RESULTS_BATCH,
     CHUNK_RESULTS_REALTIME, JOB_CONTROL, TRADES,
@@ -76,6 +77,12 @@ impl Snapshot {
     /// The partitions of a topic that exist.
     pub fn partitions(&self, topic: &'static str) -> impl Iterator<Item = TopicPartition> {
         self.bounds.keys().copied().filter(move |partition| partition.topic == topic)
+    }
+
+    /// Where a key belongs.
+    pub fn home(&self, topic: &'static str, key: &str) -> TopicPartition {
+        let partitions = self.partitions(topic).count() as i32;
+        TopicPartition { topic, partition: key::partition(key.as_bytes(), partitions) }
     }
 
     /// Of an input partition of a stage.
