@@ -200,7 +200,7 @@ pub(super) fn describe_topic<C: ClientContext>(
     let topic = c_string(name)?;
     let mut names = [topic.as_ptr()];
     let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
-    hear_of_brokers(client, wait)?;
+    let broker = answering_broker(client, wait)?;
     // SAFETY: queue, options, collection and event are created here and destroyed here, once each; the event owns the
     // result, and nothing of it is kept as a pointer after the event's end. A null event means that nothing came in time.
     unsafe {
@@ -208,6 +208,7 @@ pub(super) fn describe_topic<C: ClientContext>(
         let options =
             c::rd_kafka_AdminOptions_new(client.native_ptr(), c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
         c::rd_kafka_AdminOptions_set_request_timeout(options, wait, ptr::null_mut(), 0);
+        c::rd_kafka_AdminOptions_set_broker(options, broker, ptr::null_mut(), 0);
         let collection = c::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
         c::rd_kafka_DescribeTopics(client.native_ptr(), collection, options, queue);
         let event = c::rd_kafka_queue_poll(queue, wait);
@@ -222,22 +223,29 @@ pub(super) fn describe_topic<C: ClientContext>(
     }
 }
 
-/// Asks any broker which brokers there are and who controls them: a question for a controller that is away has librdkafka try to connect to it
-/// a thousand times a second for as long as the question may take.
-fn hear_of_brokers<C: ClientContext>(client: &Client<C>, wait: i32) -> Result<(), BrokerError> {
-    let mut told = ptr::null();
-    // SAFETY: the client lives as long as the borrow; what is told is given back here, once.
-    let code = unsafe {
-        let code = c::rd_kafka_metadata(client.native_ptr(), 0, ptr::null_mut(), &mut told, wait);
-        if !told.is_null() {
-            c::rd_kafka_metadata_destroy(told);
+/// The number of a broker that has answered just now. A question for the controller or a leader that is away has librdkafka try to connect to it
+/// thousands of times a second for as long as the question may take, and brokers name a controller for as long as its end is not known to all:
+/// three workers that asked so left the brokers of their machine no time to start again.
+fn answering_broker<C: ClientContext>(client: &Client<C>, wait: i32) -> Result<i32, BrokerError> {
+    // The first answer comes from an address that has no number yet, and tells all brokers by theirs.
+    for _ in 0..2 {
+        let mut told = ptr::null();
+        // SAFETY: the client lives as long as the borrow; what is told is read before it is given back, once.
+        let (code, broker) = unsafe {
+            let code = c::rd_kafka_metadata(client.native_ptr(), 0, ptr::null_mut(), &mut told, wait);
+            let broker = if told.is_null() { -1 } else { (*told).orig_broker_id };
+            if !told.is_null() {
+                c::rd_kafka_metadata_destroy(told);
+            }
+            (code, broker)
+        };
+        match RDKafkaErrorCode::from(code) {
+            RDKafkaErrorCode::NoError if broker >= 0 => return Ok(broker),
+            RDKafkaErrorCode::NoError => {}
+            code => return Err(coded("hear of brokers", code, &code.to_string())),
         }
-        code
-    };
-    match RDKafkaErrorCode::from(code) {
-        RDKafkaErrorCode::NoError => Ok(()),
-        code => Err(coded("hear of brokers", code, &code.to_string())),
     }
+    Err(unavailable("only the first addresses answer"))
 }
 
 /// Whether what the client last heard of the cluster names a controller: it does unless it names no broker at all, or nothing was heard yet.
