@@ -32,6 +32,9 @@ pub const SESSION: Duration = Duration::from_secs(10);
 pub const TRANSACTION: Duration = Duration::from_secs(8);
 /// From the heal to a lag of zero.
 pub const HEALS: Duration = Duration::from_secs(240);
+/// How often a client may try in vain to connect to a broker in the half a minute after which librdkafka tells of it; it pauses for up to a second after
+/// each time. What is asked of one that is away, by its number, has none (`native::answering_broker`), and takes the processors from those it waits for.
+const CONNECTS: u64 = 1_000;
 /// Contracts and the market are for so many trades: for those of the row in a month, and what is traded later has no flows yet.
 const MARKET_TRADES: u64 = 60_000;
 
@@ -174,9 +177,24 @@ impl Scene {
 
     /// How often a text stands in the logs of all workers, those that are dead included.
     pub fn said(&self, message: &str) -> usize {
+        self.logs().iter().map(|log| log.matches(message).count()).sum()
+    }
+
+    fn logs(&self) -> Vec<String> {
         let logs = fs::read_dir(self.installation.folder.path()).expect("the folder").filter_map(Result::ok);
         let logs = logs.filter(|file| file.path().extension().is_some_and(|ending| ending == "log"));
-        logs.map(|log| String::from_utf8_lossy(&fs::read(log.path()).expect("a log")).matches(message).count()).sum()
+        logs.map(|log| String::from_utf8_lossy(&fs::read(log.path()).expect("a log")).into_owned()).collect()
+    }
+
+    /// Most failures to connect that a line of librdkafka's stands for.
+    fn connects(&self) -> u64 {
+        let logs = self.logs();
+        let lines = logs.iter().flat_map(|log| log.lines()).filter(|line| line.contains("Connect to"));
+        let told = lines.filter_map(|line| {
+            let (before, _) = line.split_once(" identical error(s) suppressed")?;
+            before.rsplit(' ').next()?.parse().ok()
+        });
+        told.max().unwrap_or(0)
     }
 
     /// What a worker says from now on, in all its lives.
@@ -205,6 +223,8 @@ impl Scene {
         for worker in self.workers.values_mut() {
             worker.drain();
         }
+        let connects = self.connects();
+        assert!(connects < CONNECTS, "{}: {connects} connections were tried without a pause", self.row);
         let mut report = self.installation.verified();
         let count = |name: &str| report[name].as_u64().expect("a count");
         assert_eq!(count("records"), records + count("rebooks"), "{}: {report:#}", self.row);
