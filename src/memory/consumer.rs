@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::cluster::Refusal;
 use super::fetch::{Fetch, Flow};
 use super::group_client::GroupClient;
-use super::interference::{CallKind, Fault};
+use super::interference::{Call, CallKind, Fault};
 use super::settings::micros;
 use super::shared::{Shared, unavailable};
 use crate::engine::batch::{Batch, Room};
@@ -47,7 +47,7 @@ impl Consumer for MemoryConsumer {
 
     /// The last record may exceed `room.bytes`, as with the real broker's client.
     fn poll(&mut self, wait: Duration, room: Room, batch: &mut Batch) -> Result<Option<Rebalance>, BrokerError> {
-        match self.shared.fault(&self.client_id, CallKind::Poll) {
+        match self.shared.fault_of(Call { wait, ..Call::of(&self.client_id, CallKind::Poll) }) {
             Fault::NotDone | Fault::AnswerLost => return Err(unavailable(CallKind::Poll)),
             Fault::Muted(time) => {
                 self.shared.with(|cluster, now| cluster.mute(self.number, now + micros(time), now));

@@ -22,6 +22,15 @@ pub struct Call<'a> {
     /// The client id, for a producer its transactional id, empty for a reader.
     pub client: &'a str,
     pub kind: CallKind,
+    /// `Poll`: how long it may wait for records.
+    pub wait: Duration,
+}
+
+impl<'a> Call<'a> {
+    /// One that waits for nothing.
+    pub fn of(client: &'a str, kind: CallKind) -> Call<'a> {
+        Call { client, kind, wait: Duration::ZERO }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -86,7 +86,11 @@ impl Shared {
     }
 
     pub fn fault(&self, client: &str, kind: CallKind) -> Fault {
-        let fault = self.interference.before(Call { client, kind });
+        self.fault_of(Call::of(client, kind))
+    }
+
+    pub fn fault_of(&self, call: Call<'_>) -> Fault {
+        let fault = self.interference.before(call);
         if let Fault::Slow(time) = fault {
             self.clock.sleep(time);
         }

@@ -50,7 +50,12 @@ impl Stand {
 
     /// Before the next call of this kind this happens; it may panic to kill the worker that calls.
     pub fn happen(&self, kind: CallKind, what: impl FnOnce() -> Fault + Send + 'static) {
-        self.plan.0.lock().expect("nobody panics with this lock").push((kind, Box::new(what)));
+        self.plan.next.lock().expect("nobody panics with this lock").push((kind, Box::new(what)));
+    }
+
+    /// How long each poll since the last look might have waited; none of them did.
+    pub fn waits(&self) -> Vec<Duration> {
+        std::mem::take(&mut self.plan.waits.lock().expect("nobody panics with this lock"))
     }
 
     /// Lets time pass, and what is due in it happen.
@@ -95,14 +100,20 @@ impl Clock for HandClock {
 }
 
 #[derive(Default)]
-struct Plan(Mutex<Vec<(CallKind, Happening)>>);
+struct Plan {
+    next: Mutex<Vec<(CallKind, Happening)>>,
+    waits: Mutex<Vec<Duration>>,
+}
 
 type Happening = Box<dyn FnOnce() -> Fault + Send>;
 
 impl Interference for Plan {
     fn before(&self, call: Call<'_>) -> Fault {
+        if call.kind == CallKind::Poll {
+            self.waits.lock().expect("nobody panics with this lock").push(call.wait);
+        }
         let next = {
-            let mut plan = self.0.lock().expect("nobody panics with this lock");
+            let mut plan = self.next.lock().expect("nobody panics with this lock");
             let next = plan.iter().position(|(kind, _)| *kind == call.kind);
             next.map(|next| plan.remove(next).1)
         };

@@ -12,7 +12,7 @@ mod sums; // a small topology
 mod turns; // what a worker is let do
 mod house; // that topology with its broker and workers
 mod doubt; // 5, 6: turns whose end is unknown
-mod length; // 7: how long a turn may be
+mod length; // 7, 16: how long a turn may be
 mod poison; // 7, 15, 16: records that do harm
 mod offsets; // 9, 13: offsets that expire, never were, or point nowhere
 mod kept; // 11: what is kept through a rebalance

@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn the_first_worker_with_enough_commits_dies_with_all_its_threads_and_no_other_does() {
         let crash = Crash::default();
-        let call = |client, kind| crash.kills(Call { client, kind });
+        let call = |client, kind| crash.kills(Call::of(client, kind));
         for _ in 0..COMMITS_BEFORE {
             assert!(!call("bookflow.book-worker-2-0", CallKind::Commit));
             assert!(!call("bookflow.collect-worker-1-0", CallKind::Commit));
