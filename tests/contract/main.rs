@@ -9,6 +9,7 @@ mod topics; // admin
 #[path = "../sums/mod.rs"]
 mod sums; // a small topology
 mod turns; // the worker: turns, take-overs, outages
+#[allow(dead_code)] // other targets use the rest
 mod faults; // faults planned call by call
 mod late; // requests that arrive late, answers that are lost
 mod markers; // transactions that end place by place
