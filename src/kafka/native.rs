@@ -224,8 +224,8 @@ pub(super) fn describe_topic<C: ClientContext>(
 }
 
 /// The number of a broker that has answered just now. A question for the controller or a leader that is away has librdkafka try to connect to it
-/// thousands of times a second for as long as the question may take, and brokers name a controller for as long as its end is not known to all:
-/// three workers that asked so left the brokers of their machine no time to start again.
+/// thousands of times a second for as long as the question may take, and brokers name a controller for as long as its end is not known to all.
+/// A worker took a processor that way which a broker of the same machine needed to start again.
 fn answering_broker<C: ClientContext>(client: &Client<C>, wait: i32) -> Result<i32, BrokerError> {
     // The first answer comes from an address that has no number yet, and tells all brokers by theirs.
     for _ in 0..2 {
