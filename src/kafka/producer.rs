@@ -31,6 +31,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// What librdkafka is given beyond a limit of its own before we go by ours.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// A call that may never return.
+type Errand = Box<dyn FnOnce() + Send>;
+
 pub(super) struct KafkaProducer {
     /// Goes before its client.
     topics: HashMap<&'static str, ProducerTopic>,
@@ -41,6 +44,7 @@ pub(super) struct KafkaProducer {
     unserved: usize,
     /// When the last transaction ended, until something is sent in the next one.
     ended: Option<Instant>,
+    courier: mpsc::Sender<Errand>,
     markers: Arc<Markers>,
     message_limit: Duration,
     transaction_limit: Duration,
@@ -66,6 +70,7 @@ impl KafkaProducer {
             targets: HashMap::new(),
             unserved: 0,
             ended: None,
+            courier: courier()?,
             markers,
             // A report of a time-out comes a little after it.
             message_limit: limits.message + RETRY_BACKOFF,
@@ -216,7 +221,7 @@ impl Producer for KafkaProducer {
     }
 
     /// librdkafka keeps no limit while it waits for the group's coordinator, and one that is restarted may never be waited for to an end
-    /// (confluentinc/librdkafka#5456 and #5511; seen as workers that stood still for ever). So a thread of its own waits for it and keeps the client for as long as that takes;
+    /// (confluentinc/librdkafka#5456 and #5511; seen as workers that stood still for ever). So the courier waits for it and keeps the client for as long as that takes;
     /// the producer that is made anew after the doubt fences it.
     fn send_offsets(&mut self, offsets: &[OffsetToCommit], member: &GroupMembership) -> Result<(), BrokerError> {
         // The engine opens no turn with an invalid membership; the first start of a group is nobody's on purpose.
@@ -228,13 +233,14 @@ impl Producer for KafkaProducer {
         let began = Instant::now();
         let (client, member, limit) = (Arc::clone(&self.client), member.clone(), self.transaction_limit);
         let (tell, told) = mpsc::sync_channel(1);
-        let waiting = thread::Builder::new().name("send-offsets".to_owned()).spawn(move || {
+        let errand = move || {
             let sent = native::send_offsets(client.client(), &list, &member, limit);
             drop(client);
             // Nobody hears it who has given up.
             let _ = tell.send(sent);
-        });
-        waiting.map_err(|error| unavailable(&format!("cannot send offsets to the transaction: {error}")))?;
+        };
+        // A courier that is gone drops the errand, and nobody tells.
+        let _ = self.courier.send(Box::new(errand));
         let no_answer = |_| Err(unavailable("cannot send offsets to the transaction: no answer in time"));
         let sent = told.recv_timeout(limit + GRACE).unwrap_or_else(no_answer);
         if alone.is_some() {
@@ -266,6 +272,17 @@ impl Producer for KafkaProducer {
         self.ended = Some(Instant::now());
         aborted.map_err(|error| broker_error("abort", &error))
     }
+}
+
+/// A thread that ends with its producer, or after it where a call has not returned. One for all errands: to start one for each took 0.2 ms of every turn, and
+/// small turns take 5.
+fn courier() -> Result<mpsc::Sender<Errand>, BrokerError> {
+    let (sender, errands) = mpsc::channel::<Errand>();
+    let started = thread::Builder::new()
+        .name("send-offsets".to_owned())
+        .spawn(move || errands.iter().for_each(|errand| errand()));
+    started.map_err(|error| unavailable(&format!("cannot start a thread that sends offsets: {error}")))?;
+    Ok(sender)
 }
 
 /// Whether this is an error of the transaction itself, and not one of having asked in the wrong moment.
