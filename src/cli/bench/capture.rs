@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::copying::{Copying, Output};
+use super::copying::{Copying, outputs};
 use super::counted::{Counted, Counting};
 use super::ours::{self, Volume};
-use super::rounds::{self, Rounds};
+use super::rounds::Rounds;
 use super::times::rounded;
 use super::usage::{Measured, median};
 use crate::cli::config::Config;
@@ -117,15 +117,9 @@ fn on_cluster(arguments: &Arguments, config: &Config, earlier: &[Round], session
 }
 
 fn copied(volumes: &[Volume], arguments: &Arguments, config: &Config) -> Result<Measured, Failure> {
-    let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, arguments.all().max(1), config)).collect();
-    rounds::create_copies(
-        config,
-        arguments.partitions,
-        &volumes.iter().map(|volume| volume.topic).collect::<Vec<_>>(),
-    )?;
     let copying = Copying {
         input: parts::full_name(config, TRADES),
-        outputs,
+        outputs: outputs(config, arguments.partitions, volumes, arguments.all().max(1))?,
         records: arguments.all(),
         turn: config.worker.turn_time,
         id: format!("{}.copy", config.kafka.namespace),
@@ -187,17 +181,6 @@ impl Loaded {
 
     fn run(&self, warm_up: u64) -> Result<Measured, Failure> {
         ours::run(&self.topology, &self.broker, self.settings.clone(), self.threads, self.records, warm_up)
-    }
-}
-
-/// What the loop has to write for the same.
-pub fn output(volume: &Volume, consumed: u64, config: &Config) -> Output {
-    let records = volume.records.max(1);
-    Output {
-        topic: parts::full_name(config, &format!("copy.{}", volume.topic)),
-        fan_out: volume.records as f64 / consumed as f64,
-        key_bytes: (volume.key_bytes / records) as usize,
-        value_bytes: (volume.value_bytes / records) as usize,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The limit: a loop by hand that only copies bytes, exactly once, with the fan-out, the sizes and the rhythm of our worker.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,14 +11,32 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::bare;
+use super::ours::Volume;
 use super::usage::{Measured, Sample};
+use super::{bare, rounds};
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::parts;
+use crate::cli::session::Session;
+use crate::pipeline::topics::TRADES;
+
+/// Copying loops of one group, in a process of their own
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// How many
+    #[arg(long)]
+    pub loops: usize,
+    /// Ends when all of them together have copied so many trades
+    #[arg(long)]
+    pub records: u64,
+    /// What each of them writes, as JSON
+    #[arg(long)]
+    pub outputs: String,
+}
 
 /// One output of our worker, as it was measured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Output {
     pub topic: String,
     /// Records for each record that was consumed.
@@ -38,48 +57,95 @@ pub struct Copying<'a> {
     pub id: String,
 }
 
-/// An output with the bytes it is filled with: to the broker all bytes are the same.
+/// The topics to be written, named `copy.` and as ours, with what our worker has written to them for so many records.
+pub fn outputs(config: &Config, partitions: i32, volumes: &[Volume], consumed: u64) -> Result<Vec<Output>, Failure> {
+    rounds::create_copies(config, partitions, &volumes.iter().map(|volume| volume.topic).collect::<Vec<_>>())?;
+    let output = |volume: &Volume| {
+        let records = volume.records.max(1);
+        Output {
+            topic: parts::full_name(config, &format!("copy.{}", volume.topic)),
+            fan_out: volume.records as f64 / consumed as f64,
+            key_bytes: (volume.key_bytes / records) as usize,
+            value_bytes: (volume.value_bytes / records) as usize,
+        }
+    };
+    Ok(volumes.iter().map(output).collect())
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
+    let config = session.config()?;
+    let outputs = serde_json::from_str(&arguments.outputs);
+    let copying = Copying {
+        input: parts::full_name(&config, TRADES),
+        outputs: outputs.map_err(|error| Failure::usage(format!("--outputs: {error}")))?,
+        records: arguments.records,
+        turn: config.worker.turn_time,
+        id: format!("{}.copy", config.kafka.namespace),
+        config: &config,
+    };
+    copying.run_together(arguments.loops)?;
+    Ok(Exit::Ok)
+}
+
+/// An output with bytes for its records: to the broker all bytes are the same. Their keys are those of the input, as a reader wants to know whose a copy is, and their values
+/// fill what our worker's keys and values have.
 struct Filled<'a> {
     of: &'a Output,
-    key: Vec<u8>,
-    value: Vec<u8>,
+    bytes: Vec<u8>,
     /// The part of a record that is still due.
     owed: f64,
 }
 
+/// The answers of a loop.
+pub const COPY_BLOTTER: &str = "copy.blotter";
 const PATIENCE: Duration = Duration::from_secs(120);
 const CALL: Duration = Duration::from_secs(20);
 
 impl Filled<'_> {
     fn of(of: &Output) -> Filled<'_> {
-        Filled { of, key: vec![b'k'; of.key_bytes], value: vec![b'v'; of.value_bytes], owed: 0.0 }
+        Filled { of, bytes: vec![b'v'; of.key_bytes + of.value_bytes], owed: 0.0 }
     }
 }
 
 impl Copying<'_> {
     pub fn run(&self) -> Result<Measured, Failure> {
-        self.copy().map_err(|error| Failure::new(Exit::Failed, format!("copying loop: {error}")))
+        self.copy(&self.id, &AtomicU64::new(0)).map_err(|error| failed(&error))
     }
 
-    fn copy(&self) -> Result<Measured, KafkaError> {
+    /// So many loops, which end when all of them together have copied the records.
+    fn run_together(&self, loops: usize) -> Result<(), Failure> {
+        let all = &AtomicU64::new(0);
+        thread::scope(|scope| {
+            let copy = |number| move || self.copy(&format!("{}-{number}", self.id), all);
+            let running: Vec<_> = (0..loops).map(|number| scope.spawn(copy(number))).collect();
+            running.into_iter().try_for_each(|running| {
+                let copied = running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                copied.map(|_| ()).map_err(|error| failed(&error))
+            })
+        })
+    }
+
+    /// `all` counts what all loops of the group have copied.
+    fn copy(&self, transactional_id: &str, all: &AtomicU64) -> Result<Measured, KafkaError> {
         let consumer: BaseConsumer = self.consumer().create()?;
-        let producer: BaseProducer = self.producer().create()?;
+        let producer: BaseProducer = self.producer(transactional_id).create()?;
         producer.init_transactions(CALL)?;
         consumer.subscribe(&[&self.input])?;
         let mut outputs: Vec<_> = self.outputs.iter().map(Filled::of).collect();
-        let (mut copied, mut first) = (0, None);
+        let mut first = None;
         let mut alive = Instant::now();
         loop {
             let turn = self.turn(&consumer, &producer, &mut outputs)?;
-            copied += turn;
+            let copied = all.fetch_add(turn, Ordering::Relaxed) + turn;
+            let now = Sample::now(copied);
             if turn > 0 {
                 alive = Instant::now();
-                let now = Sample::now(copied);
-                let first = *first.get_or_insert(now);
-                if copied >= self.records {
-                    return Ok(now.since(&first));
-                }
-            } else if alive.elapsed() > PATIENCE {
+                first.get_or_insert(now);
+            }
+            if copied >= self.records {
+                return Ok(now.since(&first.unwrap_or(now)));
+            }
+            if alive.elapsed() > PATIENCE {
                 return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut));
             }
         }
@@ -131,12 +197,14 @@ impl Copying<'_> {
         message: &impl Message,
         outputs: &mut [Filled<'_>],
     ) -> Result<(), KafkaError> {
+        let key = message.key().unwrap_or_default();
         for output in outputs {
             output.owed += output.of.fan_out;
+            let value = output.bytes.get(key.len()..).unwrap_or_default();
             while output.owed >= 1.0 {
                 output.owed -= 1.0;
                 let record = BaseRecord::to(&output.of.topic).partition(message.partition());
-                let mut record = record.key(&output.key).payload(&output.value);
+                let mut record = record.key(key).payload(value);
                 while let Err((error, again)) = producer.send(record) {
                     if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                         return Err(error);
@@ -163,10 +231,10 @@ impl Copying<'_> {
         config
     }
 
-    fn producer(&self) -> ClientConfig {
+    fn producer(&self, transactional_id: &str) -> ClientConfig {
         let mut config = bare::client(self.config);
         config
-            .set("transactional.id", &self.id)
+            .set("transactional.id", transactional_id)
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("linger.ms", "1")
@@ -174,6 +242,10 @@ impl Copying<'_> {
             .set("queue.buffering.max.kbytes", "524288");
         config
     }
+}
+
+fn failed(error: &KafkaError) -> Failure {
+    Failure::new(Exit::Failed, format!("copying loop: {error}"))
 }
 
 /// Not `flush`: it looks for delivery reports every 100 ms only, and the loop must be no worse than it can be.

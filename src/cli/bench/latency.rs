@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::capture::output;
-use super::copying::Copying;
+use super::copying::{COPY_BLOTTER, Copying, outputs};
 use super::probe::{Source, answered};
 use super::rounds::{self, Rounds};
 use super::times::{Times, rounded};
@@ -42,9 +41,8 @@ pub struct Arguments {
     threads: u8,
 }
 
-/// The loop's topics: a round of its own beside ours.
+/// What the loop reads: a round of its own beside ours.
 const COPY_TRADES: &str = "copy.trades";
-const COPY_BLOTTER: &str = "copy.blotter";
 /// Sent and answered before anything is measured.
 const WARM_UP: Duration = Duration::from_secs(3);
 /// At most this many times the loop's median and 99th percentile.
@@ -85,9 +83,8 @@ fn round(per_second: u64, arguments: &Arguments, config: &Config, session: &Sess
         measured(config, (TRADES, BLOTTER), per_second, trades, count)?
     };
     let volumes = ours::volumes(parts::broker(config)?.as_ref(), arguments.partitions)?;
-    let outputs: Vec<_> = volumes.iter().map(|volume| output(volume, warm_up + count, config)).collect();
-    let copied: Vec<_> = volumes.iter().map(|volume| volume.topic).chain([TRADES]).collect();
-    rounds::create_copies(config, arguments.partitions, &copied)?;
+    let outputs = outputs(config, arguments.partitions, &volumes, warm_up + count)?;
+    rounds::create_copies(config, arguments.partitions, &[TRADES])?;
     rounds::await_leaders(config, [COPY_TRADES, COPY_BLOTTER])?;
     let copying = Copying {
         input: parts::full_name(config, COPY_TRADES),

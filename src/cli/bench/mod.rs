@@ -45,6 +45,8 @@ pub enum Command {
     #[command(name = "lots-6k5")]
     Lots6k5(jobs::Arguments),
     JobsLatency(jobs_latency::Arguments),
+    #[command(hide = true)] // the limit of `hot-key` and `scale`, which start it
+    CopyingLoops(copying::Arguments),
 }
 
 pub fn run(command: &Command, session: &Session) -> Result<Exit, Failure> {
@@ -59,5 +61,6 @@ pub fn run(command: &Command, session: &Session) -> Result<Exit, Failure> {
         Command::Batch160k(arguments) => jobs::run(jobs::BATCH_160K, 10.0, arguments, session),
         Command::Lots6k5(arguments) => jobs::run(jobs::LOTS_6K5, 0.05, arguments, session),
         Command::JobsLatency(arguments) => jobs_latency::run(arguments, session),
+        Command::CopyingLoops(arguments) => copying::run(arguments, session),
     }
 }

@@ -1,6 +1,6 @@
 //! A source that sends trades one by one and a read_committed reader that sees their answers: how long each took.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,7 +15,6 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, chain};
 use crate::cli::parts;
 use crate::cli::tail::{From, Tail, partitions};
-use crate::domain::key::TradeId;
 use crate::domain::trade::Trade;
 use crate::messages::blotter::BlotterRow;
 use crate::messages::key::partition;
@@ -112,20 +111,28 @@ impl Answers {
     }
 }
 
-/// Sends these trades at a steady rhythm and answers how long each took until its answer was visible.
-pub fn latencies(config: &Config, per_second: u64, trades: Vec<Trade>) -> Result<Times, Failure> {
-    let (source, mut answers) = (Source::open(config, TRADES)?, Answers::open(config)?);
+/// Sends these trades at a steady rhythm and answers how long each took until its answer was visible. Answers have the keys of their trades and come in
+/// order of each key, so nobody else may send trades of these keys meanwhile.
+pub fn latencies(
+    config: &Config,
+    answers: &'static str,
+    per_second: u64,
+    trades: Vec<Trade>,
+) -> Result<Times, Failure> {
+    let source = Source::open(config, TRADES)?;
+    let mut answers = Tail::open(parts::broker(config)?.as_ref(), answers, From::End)?;
     let (count, trades) = (trades.len() as u64, trades.into_iter());
-    let sent: Mutex<HashMap<TradeId, Instant>> = Mutex::default();
-    let sent = || sent.lock().unwrap_or_else(PoisonError::into_inner);
+    let unanswered: Mutex<HashMap<Vec<u8>, VecDeque<Instant>>> = Mutex::default();
+    let unanswered = || unanswered.lock().unwrap_or_else(PoisonError::into_inner);
     let before = |trade: &Trade, due| {
-        sent().insert(trade.id.clone(), due);
+        unanswered().entry(trade.key.as_str().as_bytes().to_vec()).or_default().push_back(due);
     };
     answered(&source, per_second, trades, count, before, |times| {
-        answers.round(|row| {
-            if let Some(due) = sent().remove(&row.answer.id) {
+        answers.round(|record| {
+            if let Some(due) = unanswered().get_mut(record.key.unwrap_or_default()).and_then(VecDeque::pop_front) {
                 times.record(due.elapsed());
             }
+            Ok(())
         })
     })
 }

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use super::copying::Output;
 use crate::cli::config::Config;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -39,6 +40,20 @@ impl Process {
     /// A worker of stage `book`.
     pub fn book(config: &Config, session: &Session, number: usize, threads: u8) -> Result<Process, Failure> {
         Process::start(config, session, &arguments(BOOK, number, threads))
+    }
+
+    /// Copying loops, which end when they have copied so many records together.
+    pub fn copying(
+        loops: usize,
+        records: u64,
+        outputs: &[Output],
+        config: &Config,
+        session: &Session,
+    ) -> Result<Process, Failure> {
+        let (loops, records) = (loops.to_string(), records.to_string());
+        let outputs = serde_json::to_string(outputs).map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        let arguments = ["bench", "copying-loops", "--loops", &loops, "--records", &records, "--outputs", &outputs];
+        Process::start(config, session, &arguments)
     }
 
     pub fn start(config: &Config, session: &Session, arguments: &[impl AsRef<OsStr>]) -> Result<Process, Failure> {
