@@ -21,7 +21,7 @@ def row: "| " + join(" | ") + " |";
   elif .scenario == "hot-key" then
     (["`bench hot-key`", "\($of.trades | grouped) trades of one key", "\(.rate | rate) (\(.aim_rate | grouped))", "", "", ""] | row),
     (["`bench hot-key`: other keys' p50 and p99, alone, beside \($of.flood_per_second | rate) of one key, and beside as many of all keys",
-      "\([.others_alone, .others_beside, .others_beside_spread | most_of_it] | join(", ")) ms", "unmoved"] | row)
+      "\([.others_alone, .others_beside, .others_beside_spread | most_of_it] | join(", ")) ms; the copying loop \([.limit_alone, .limit_beside, .limit_beside_spread | most_of_it] | join(", "))", "unmoved"] | row)
   elif .scenario == "recovery" then
     ["`bench recovery`: `kill -9` with \($of.lots | grouped) lots, no local copy, to the first answer of a partition that moved, and of all",
      "\(.first_seconds | digits(1)) and \(.all_seconds | digits(1)) s",
@@ -33,7 +33,7 @@ def row: "| " + join(" | ") + " |";
     | row
   elif .scenario == "scale" then
     ["`bench scale`: CPU a trade of \(.rounds | map(.workers) | join(", ")) workers at \(.rounds | map(.rate) | "\(min | grouped) to \(max | rate)")",
-     "\(.rounds | map(.cpu_us_per_record | digits(1)) | join(", ")) µs: \(.rounds[1:] | map(.cost_ratio | digits(2)) | join(" and ")) times", "\(.aim_cost_ratio)"]
+     "\(.rounds | map(.cpu_us_per_record | digits(1)) | join(", ")) µs: \(.rounds[1:] | map(.cost_ratio | digits(2)) | join(" and ")) times; as many copying loops \(.rounds | map(.limit_cpu_us_per_record | digits(1)) | join(", ")): \(.rounds[1:] | map(.limit_cost_ratio | digits(2)) | join(" and "))", "\(.aim_cost_ratio)"]
     | row
   elif .scenario == "latency" then
     .aim_ratio as $aim

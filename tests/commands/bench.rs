@@ -72,7 +72,11 @@ fn latency_is_told_beside_that_of_the_loop() {
 #[test]
 fn a_hot_key_is_measured_with_what_others_notice_of_it() {
     let told = run(&["hot-key", "--trades", "2000", "--flood", "200", "--others", "50", "--seconds", "2"]);
-    assert_eq!(told["others_beside"]["count"], 100, "{told:#}");
+    assert_eq!(
+        (&told["others_beside"]["count"], &told["limit_beside"]["count"]),
+        (&100.into(), &100.into()),
+        "{told:#}"
+    );
     assert!(told["rate"].is_number() && told["aim_rate"].is_number() && told["moved_p99_ms"].is_number(), "{told:#}");
 }
 
@@ -87,4 +91,5 @@ fn a_restore_is_told_beside_its_aim() {
 fn more_workers_are_told_with_what_they_cost() {
     let told = run(&["scale", "--trades", "2000", "--workers", "1,2"]);
     assert!(told["rounds"][1]["cost_ratio"].is_number() && told["aim_cost_ratio"].is_number(), "{told:#}");
+    assert!(told["rounds"][1]["limit_cost_ratio"].is_number(), "{told:#}");
 }

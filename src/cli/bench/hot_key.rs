@@ -80,20 +80,22 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// The latency of the other keys to their records on `answers`: alone, beside a flood of one key, and beside one of as many keys as they are, none of them theirs.
+/// The latency of the other keys to their records on `answers`: alone, beside a flood of one key, and beside one of as many keys as
+/// they are, none of them theirs or the one.
 fn others(answers: &'static str, arguments: &Arguments, config: &Config) -> Result<[Times; 3], Failure> {
     let count = arguments.others * arguments.seconds;
     let load = Load { zipf: 0.0, mix: Mix::PLAIN, keys: OTHERS, ..Load::new(2, 5 * count + WARM_UP) };
     let flooded = stock::trades(&Load { keys: 1, ..load.clone() })?.next().map(|trade| trade.key);
     let others: Vec<_> = stock::trades(&load)?.filter(|trade| Some(&trade.key) != flooded.as_ref()).collect();
-    let keys: HashSet<_> = others.iter().map(|trade| trade.key.clone()).collect();
+    // A trade that comes late to the one key's position is dear.
+    let taken: HashSet<_> = others.iter().map(|trade| trade.key.clone()).chain(flooded).collect();
     let mut others = others.into_iter();
     let mut next = |count: u64| -> Vec<Trade> { others.by_ref().take(count as usize).collect() };
     latencies(config, answers, arguments.others, next(WARM_UP))?;
     let alone = latencies(config, answers, arguments.others, next(count))?;
     let flood = one_key(arguments.flood * (arguments.seconds + AHEAD.as_secs() + 1));
     let spread = Load { keys: 2 * OTHERS, records: 2 * flood.records, ..flood.clone() };
-    let spread = stock::trades(&spread)?.filter(|trade| !keys.contains(&trade.key));
+    let spread = stock::trades(&spread)?.filter(|trade| !taken.contains(&trade.key));
     let beside = self::beside(stock::trades(&flood)?, "HOT", next(count), answers, arguments, config)?;
     let spread = self::beside(spread, "SPREAD", next(count), answers, arguments, config)?;
     Ok([alone, beside, spread])
