@@ -117,15 +117,8 @@ fn on_cluster(arguments: &Arguments, config: &Config, earlier: &[Round], session
 }
 
 fn copied(volumes: &[Volume], arguments: &Arguments, config: &Config) -> Result<Measured, Failure> {
-    let copying = Copying {
-        input: parts::full_name(config, TRADES),
-        outputs: outputs(config, arguments.partitions, volumes, arguments.all().max(1))?,
-        records: arguments.all(),
-        turn: config.worker.turn_time,
-        id: format!("{}.copy", config.kafka.namespace),
-        config,
-    };
-    copying.run()
+    let outputs = outputs(config, arguments.partitions, volumes, arguments.all().max(1))?;
+    Copying::new(config, TRADES, outputs, arguments.all()).run()
 }
 
 /// Loads the topic and lets the worker have it.

@@ -26,13 +26,13 @@ use crate::pipeline::topics::TRADES;
 pub struct Arguments {
     /// How many
     #[arg(long)]
-    pub loops: usize,
+    loops: usize,
     /// Ends when all of them together have copied so many trades
     #[arg(long)]
-    pub records: u64,
+    records: u64,
     /// What each of them writes, as JSON
     #[arg(long)]
-    pub outputs: String,
+    outputs: String,
 }
 
 /// One output of our worker, as it was measured.
@@ -46,15 +46,13 @@ pub struct Output {
 }
 
 pub struct Copying<'a> {
-    pub config: &'a Config,
+    config: &'a Config,
     /// As the cluster knows it.
-    pub input: String,
-    pub outputs: Vec<Output>,
-    /// How many records of the input to copy.
-    pub records: u64,
-    pub turn: Duration,
+    input: String,
+    outputs: Vec<Output>,
+    records: u64,
     /// Names group and producer.
-    pub id: String,
+    id: String,
 }
 
 /// The topics to be written, named `copy.` and as ours, with what our worker has written to them for so many records.
@@ -75,15 +73,8 @@ pub fn outputs(config: &Config, partitions: i32, volumes: &[Volume], consumed: u
 pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
     let config = session.config()?;
     let outputs = serde_json::from_str(&arguments.outputs);
-    let copying = Copying {
-        input: parts::full_name(&config, TRADES),
-        outputs: outputs.map_err(|error| Failure::usage(format!("--outputs: {error}")))?,
-        records: arguments.records,
-        turn: config.worker.turn_time,
-        id: format!("{}.copy", config.kafka.namespace),
-        config: &config,
-    };
-    copying.run_together(arguments.loops)?;
+    let outputs = outputs.map_err(|error| Failure::usage(format!("--outputs: {error}")))?;
+    Copying::new(&config, TRADES, outputs, arguments.records).run_together(arguments.loops)?;
     Ok(Exit::Ok)
 }
 
@@ -108,6 +99,12 @@ impl Filled<'_> {
 }
 
 impl Copying<'_> {
+    /// Copies so many records of a topic of ours.
+    pub fn new<'a>(config: &'a Config, input: &str, outputs: Vec<Output>, records: u64) -> Copying<'a> {
+        let id = format!("{}.copy", config.kafka.namespace);
+        Copying { input: parts::full_name(config, input), outputs, records, id, config }
+    }
+
     pub fn run(&self) -> Result<Measured, Failure> {
         self.copy(&self.id, &AtomicU64::new(0)).map_err(|error| failed(&error))
     }
@@ -174,7 +171,7 @@ impl Copying<'_> {
             next.insert(message.partition(), message.offset() + 1);
             copied += 1;
             // Looking at the clock for each record would be a cost that our worker does not have either.
-            if copied % 256 == 0 && began.elapsed() >= self.turn {
+            if copied % 256 == 0 && began.elapsed() >= self.config.worker.turn_time {
                 break;
             }
         }

@@ -86,14 +86,7 @@ fn round(per_second: u64, arguments: &Arguments, config: &Config, session: &Sess
     let outputs = outputs(config, arguments.partitions, &volumes, warm_up + count)?;
     rounds::create_copies(config, arguments.partitions, &[TRADES])?;
     rounds::await_leaders(config, [COPY_TRADES, COPY_BLOTTER])?;
-    let copying = Copying {
-        input: parts::full_name(config, COPY_TRADES),
-        outputs,
-        records: warm_up + count,
-        turn: config.worker.turn_time,
-        id: format!("{}.copy", config.kafka.namespace),
-        config,
-    };
+    let copying = Copying::new(config, COPY_TRADES, outputs, warm_up + count);
     let limit = thread::scope(|scope| {
         let copying = scope.spawn(|| copying.run());
         let mut trades = load()?;
