@@ -1,6 +1,7 @@
 //! Calculation requests through the real broker: outcomes, requests that come again, chunks that never come.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bookflow::domain::jobs::chunk::Chunk;
 use bookflow::domain::jobs::job::{Job, Lane, Started};
@@ -175,16 +176,24 @@ fn send(
     (job, chunks)
 }
 
+/// Returns when readers see them: a broker answers a commit before it has marked the partitions.
 pub fn put(installation: &Installation, topic: &'static str, records: &[(String, Vec<u8>)]) {
     let broker = installation.broker();
     let mut producer = broker.producer("test").expect("a producer");
     producer.begin().expect("begin");
+    let at = |key: &String| TopicPartition { topic, partition: partition(key.as_bytes(), PARTITIONS) };
     for (key, value) in records {
-        let to = TopicPartition { topic, partition: partition(key.as_bytes(), PARTITIONS) };
-        let record = Outgoing { to, key: Some(key.as_bytes()), value: Some(value), headers: &[] };
+        let record = Outgoing { to: at(key), key: Some(key.as_bytes()), value: Some(value), headers: &[] };
         producer.send(record).expect("send");
     }
     producer.drain().and_then(|()| producer.commit()).expect("commit");
+    let (mut reader, began) = (broker.reader().expect("a reader"), Instant::now());
+    for (key, _) in records {
+        while reader.bounds(at(key)).ok().map(|bounds| bounds.end) < producer.delivered(at(key)) {
+            assert!(began.elapsed() < Duration::from_secs(30), "{} cannot be read", at(key));
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
 
 /// Follows a job to its end, by its name alone.
