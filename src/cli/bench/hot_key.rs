@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
         "conditions": topics.conditions(json!({
             "trades": arguments.trades, "flood_per_second": arguments.flood, "others_per_second": arguments.others,
             "others_beside_spread": "the flood's trades spread over as many keys as the others have: what is not the one key's doing",
-            "limit": "the same with a loop instead of the worker, in a process of its own, that copies as many records of the same sizes",
+            "limit": "the same with a loop instead of the worker, in a process of its own and after it, that copies as many records of the same sizes",
             "flood_linger_ms": LINGER.as_millis() as u64, "seconds": arguments.seconds, "partitions": arguments.partitions, "threads": arguments.threads,
         }))?,
     });

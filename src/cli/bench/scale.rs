@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> Result<Exit, Failure> {
             "trades": arguments.trades, "partitions": arguments.partitions, "keys": arguments.shape.keys,
             "zipf": arguments.shape.zipf, "plain": arguments.shape.plain, "seed": arguments.shape.seed,
             "turn_records": "of a worker's turn, by the turn marks, as if each turn had some of each of its partitions",
-            "limit": "as many loops as workers, in one process, that only copy the same load, in records of the same number and sizes",
+            "limit": "as many loops as workers, in one process and after them, that only copy the same load, in records of the same number and sizes",
             "cost_ratio": format!("CPU time of a trade against that of {} worker(s); the workers' alone, without the broker's", first.workers),
         }))?,
     });
